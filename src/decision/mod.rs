@@ -1,0 +1,176 @@
+//! Reasons, the order of the decision, and the record of it.
+
+use crate::request::{Host, Presented};
+
+/// What happens to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Let through.
+    Allow,
+    /// Refused.
+    Deny,
+    /// Let through because of a dry-run; the reason is the one it would have been refused for.
+    WouldDeny,
+}
+
+impl Outcome {
+    /// `allow`, `deny` or `would-deny`, as records and commands spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Allow => "allow",
+            Outcome::Deny => "deny",
+            Outcome::WouldDeny => "would-deny",
+        }
+    }
+}
+
+/// Why: the closed list of the policy language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A rule admits the request.
+    RuleAllow,
+    /// The authority has no canonical host and port.
+    HostInvalid,
+    /// The peer presented something that is no SPIFFE ID.
+    IdentityInvalid,
+    /// The SPIFFE ID's trust domain is not listed.
+    IdentityUntrusted,
+    /// The chosen cluster stands for another host or port than the authority names.
+    RouteMismatch,
+    /// A deny entry matches.
+    DenyRule,
+    /// The request's form decided: servers may read its path or method otherwise.
+    RequestAmbiguous,
+    /// Only an expiry stood in the way.
+    RuleExpired,
+    /// No rule admits it, and there is no identity.
+    IdentityMissing,
+    /// No rule admits it.
+    NoMatch,
+    /// Admitted, but to no region that the residency entries allow.
+    Residency,
+    /// There is no valid policy yet.
+    PolicyInvalid,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 12] = [
+        Reason::RuleAllow,
+        Reason::HostInvalid,
+        Reason::IdentityInvalid,
+        Reason::IdentityUntrusted,
+        Reason::RouteMismatch,
+        Reason::DenyRule,
+        Reason::RequestAmbiguous,
+        Reason::RuleExpired,
+        Reason::IdentityMissing,
+        Reason::NoMatch,
+        Reason::Residency,
+        Reason::PolicyInvalid,
+    ];
+
+    /// As records, response details and commands spell it: `RULE_ALLOW`, `NO_MATCH`, ….
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::RuleAllow => "RULE_ALLOW",
+            Reason::HostInvalid => "HOST_INVALID",
+            Reason::IdentityInvalid => "IDENTITY_INVALID",
+            Reason::IdentityUntrusted => "IDENTITY_UNTRUSTED",
+            Reason::RouteMismatch => "ROUTE_MISMATCH",
+            Reason::DenyRule => "DENY_RULE",
+            Reason::RequestAmbiguous => "REQUEST_AMBIGUOUS",
+            Reason::RuleExpired => "RULE_EXPIRED",
+            Reason::IdentityMissing => "IDENTITY_MISSING",
+            Reason::NoMatch => "NO_MATCH",
+            Reason::Residency => "RESIDENCY",
+            Reason::PolicyInvalid => "POLICY_INVALID",
+        }
+    }
+}
+
+/// The decision on one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision<'p> {
+    /// What happens.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// The id of the rule, deny entry or residency entry that decided, if one did.
+    pub rule: Option<&'p str>,
+    /// The name of the destination through which that rule matched, if it was a named one.
+    pub destination: Option<&'p str>,
+    /// The path pattern that admitted the request, if the target had any.
+    pub pattern: Option<&'p str>,
+    /// Further reasons that a dry-run suspended, in the order of the decision.
+    pub also: Also,
+}
+
+/// Up to four further reasons: at most one for each step of the decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Also([Option<Reason>; 4]);
+
+impl Also {
+    /// The reasons, in the order of the decision.
+    pub fn iter(&self) -> impl Iterator<Item = Reason> + '_ {
+        self.0.iter().flatten().copied()
+    }
+}
+
+/// A request as it was read, and the decision on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<'s> {
+    /// The SPIFFE ID that was valid and trusted, and its source.
+    pub identity: Option<Presented<'s>>,
+    /// The namespace in that SPIFFE ID, where it has Istio's form.
+    pub namespace: Option<&'s str>,
+    /// The canonical host; none where the authority has none.
+    pub host: Option<Host<'s>>,
+    /// The port that the authority names, or else the default; none where there is no canonical host.
+    pub port: Option<u16>,
+    /// What happens, and why.
+    pub decision: Decision<'s>,
+}
+
+/// The rule that came nearest to admitting a refused request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Near<'p> {
+    /// Its id.
+    pub rule: &'p str,
+    /// The first thing that failed.
+    pub failed: Failed,
+}
+
+/// What of a rule failed first, in the order in which it is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the noun itself")]
+pub enum Failed {
+    Host,
+    Port,
+    Method,
+    Path,
+    Upgrade,
+    Expired,
+}
+
+impl Failed {
+    /// `host`, `port`, `method`, `path`, `upgrade` or `expired`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Failed::Host => "host",
+            Failed::Port => "port",
+            Failed::Method => "method",
+            Failed::Path => "path",
+            Failed::Upgrade => "upgrade",
+            Failed::Expired => "expired",
+        }
+    }
+}
+
+/// A moment: nanoseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub u64);
+
+/// Memory that one decision after another uses again. One a thread.
+#[derive(Debug, Default)]
+pub struct Scratch {}

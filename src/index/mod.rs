@@ -1,0 +1,1 @@
+//! Finding the few candidates among 100,000 rules.

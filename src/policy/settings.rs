@@ -1,0 +1,135 @@
+//! What a policy says besides its entries: how the filter reads identities, answers, records and counts.
+
+use crate::request::Source;
+
+/// The settings of a policy, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the policy.
+    pub name: String,
+    /// Revision, if the policy states one.
+    pub revision: Option<String>,
+    /// Enforce, or let through and record.
+    pub mode: Mode,
+    /// Where identities come from, tried in order; never empty.
+    pub sources: Vec<Source>,
+    /// Trust domains whose identities count; the first is the mesh's own. Never empty.
+    pub trust_domains: Vec<String>,
+    /// Port of an authority that names none.
+    pub default_port: u16,
+    /// Compare the routed cluster with the authority also for identities from certificates.
+    pub verify_route: bool,
+    /// How much a denied caller is told.
+    pub detail: Detail,
+    /// Where people read on; in denials.
+    pub docs_url: Option<String>,
+    /// Request headers that no upstream gets, the tripwire's excepted.
+    pub remove: Vec<HeaderName>,
+    /// The header that proves the filter's presence.
+    pub tripwire: Option<Tripwire>,
+    /// Which admitted requests get a full record.
+    pub audit_allowed: AuditAllowed,
+    /// What a record says of the path.
+    pub audit_path: AuditPath,
+    /// Labels of the request counter besides decision and reason.
+    pub by: MetricLabels,
+}
+
+/// Header names to remove, lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderName {
+    /// This header.
+    Exact(String),
+    /// Every header whose name begins so (written `x-envoy-*`).
+    Prefix(String),
+}
+
+/// Whether denials are enforced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// They are.
+    #[default]
+    Enforce,
+    /// They are recorded only.
+    DryRun,
+}
+
+/// How much a denied caller is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing: an empty body.
+    None,
+    /// The reason, without rule ids and the identity.
+    #[default]
+    Reason,
+    /// Everything.
+    Full,
+}
+
+/// Which admitted requests get a full record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditAllowed {
+    /// All of them.
+    #[default]
+    All,
+    /// None: the record says only that it was admitted.
+    None,
+}
+
+/// What a record says of the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuditPath {
+    /// The path without its query.
+    #[default]
+    Full,
+    /// The pattern that admitted it; for a denial nothing.
+    Pattern,
+    /// Nothing.
+    None,
+}
+
+/// Labels of the request counter besides decision and reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetricLabels {
+    /// The id that decided.
+    pub rule: bool,
+    /// The namespace of the caller.
+    pub namespace: bool,
+    /// The named destination.
+    pub destination: bool,
+}
+
+/// A header that only the filter can have set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tripwire {
+    /// Lower-case header name.
+    pub header: String,
+    /// At least one secret; the first is sent.
+    pub values: Vec<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let exact = |name: &str| HeaderName::Exact(name.to_owned());
+        Settings {
+            name: String::new(),
+            revision: None,
+            mode: Mode::default(),
+            sources: vec![Source::PeerCertificate],
+            trust_domains: vec!["cluster.local".to_owned()],
+            default_port: 443,
+            verify_route: false,
+            detail: Detail::default(),
+            docs_url: None,
+            remove: vec![
+                exact("x-forwarded-client-cert"),
+                exact("x-forwarded-for"),
+                HeaderName::Prefix("x-envoy-".to_owned()),
+            ],
+            tripwire: None,
+            audit_allowed: AuditAllowed::default(),
+            audit_path: AuditPath::default(),
+            by: MetricLabels::default(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What arrived, as bytes, and what it is reduced to: canonical values, or the reason why there are none.
+
+use std::net::IpAddr;
+
+/// A request as it arrived: bytes of the wire, nothing judged yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arrival<'a> {
+    /// The identity as the first source that had one presented it; an empty one counts as none.
+    pub identity: Option<Presented<'a>>,
+    /// `:authority`; empty where there was none.
+    pub authority: &'a [u8],
+    /// `:method`.
+    pub method: &'a [u8],
+    /// `:path` with its query; a CONNECT request has none.
+    pub path: Option<&'a [u8]>,
+    /// The `upgrade` header.
+    pub upgrade: Upgrade<'a>,
+    /// Carries a header by which servers see another method or path ([`OVERRIDE_HEADERS`]).
+    pub overridden: bool,
+    /// `xds.cluster_name`: the cluster that the route chose, read before headers are changed.
+    pub cluster: Option<&'a [u8]>,
+}
+
+/// An identity and where it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presented<'a> {
+    /// Where it was read.
+    pub source: Source,
+    /// The SPIFFE ID, unchecked.
+    pub id: &'a [u8],
+}
+
+/// Where an identity comes from; never a request header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The first URI SAN of the peer's certificate (gateways).
+    PeerCertificate,
+    /// The principal that the mesh's tunnel carries (waypoints).
+    PeerPrincipal,
+}
+
+/// The `upgrade` header of a request; extended CONNECT (RFC 8441) arrives as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Upgrade<'a> {
+    /// No upgrade request.
+    #[default]
+    Absent,
+    /// One header with this value.
+    To(&'a [u8]),
+    /// Several headers: an upgrade request to nothing that a rule could list.
+    Several,
+}
+
+/// Headers that make servers see another method or path than the request line says. Lower case.
+pub const OVERRIDE_HEADERS: [&str; 5] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
+
+/// A canonical host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host<'a> {
+    /// A DNS name: lower case, no trailing dot, 1–253 bytes.
+    Name(&'a str),
+    /// An IP literal.
+    Ip(IpAddr),
+}
