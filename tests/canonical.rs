@@ -1,10 +1,5 @@
 //! Whatever bytes arrive are canonical, or refused; nothing panics, and what is canonical stays so.
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    clippy::string_slice,
-    reason = "a test that cannot go on fails"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, clippy::string_slice, reason = "a test that cannot go on fails")]
 #![expect(unreachable_pub, reason = "fuzz targets share a module")]
 
 #[path = "support/invariants.rs"]

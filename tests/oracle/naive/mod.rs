@@ -1,0 +1,302 @@
+//! The policy language once more, by plain scans over the policy's JSON. Written from the words of the specification
+//! alone, for policies that are known to be valid: whatever is quick elsewhere is slow and obvious here.
+
+mod paths;
+mod places;
+mod request;
+mod target;
+
+use places::Rank;
+use request::{Path, Place};
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::net::IpAddr;
+use target::Match;
+use tollgate::request::{Arrival, Source, Upgrade};
+
+/// What a part of a policy does with what it matches: who opens is read narrowly, who closes widely.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Side {
+    Rules,
+    Deny,
+    /// Read narrowly, but what is left out is everything.
+    Except,
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub outcome: &'static str,
+    pub reason: &'static str,
+    pub rule: Option<String>,
+    pub also: Vec<&'static str>,
+}
+
+/// A request with a canonical host.
+pub struct Request<'a> {
+    who: Option<Who>,
+    place: Place,
+    port: u16,
+    method: &'a [u8],
+    path: Option<Path>,
+    upgrade: Upgrade<'a>,
+    overridden: bool,
+}
+
+/// A trusted identity.
+struct Who {
+    id: String,
+    trust_domain: String,
+    segments: Vec<String>,
+}
+
+/// A reason and the id of what gave it.
+type Reason = (&'static str, Option<String>);
+
+pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
+    let dry_run = policy.get("mode").is_some_and(|mode| mode == "dry-run");
+    let mut suspended = Vec::new();
+    let deny = |(reason, rule): Reason, suspended: &[Reason]| Verdict {
+        outcome: "deny",
+        reason,
+        rule,
+        also: suspended.iter().map(|(reason, _)| *reason).collect(),
+    };
+
+    // 1. Host, identity, route.
+    let Some((place, named)) = request::authority(arrival.authority) else {
+        return deny(("HOST_INVALID", None), &suspended);
+    };
+    if arrival.method == b"CONNECT" && named.is_none() {
+        return deny(("HOST_INVALID", None), &suspended);
+    }
+    let who = match identity(policy, arrival) {
+        Ok(who) => who,
+        Err(reason) if dry_run => {
+            suspended.push((reason, None));
+            None
+        }
+        Err(reason) => return deny((reason, None), &suspended),
+    };
+    let port = named
+        .unwrap_or_else(|| policy["authority"]["defaultPort"].as_u64().map_or(443, |port| port.try_into().unwrap()));
+    let port = match routed_port(policy, arrival, &place, named) {
+        Ok(routed) => routed.unwrap_or(port),
+        Err(()) if dry_run => {
+            suspended.push(("ROUTE_MISMATCH", None));
+            port
+        }
+        Err(()) => return deny(("ROUTE_MISMATCH", None), &suspended),
+    };
+    let path = arrival.path.map(request::path);
+    let (method, upgrade, overridden) = (arrival.method, arrival.upgrade, arrival.overridden);
+    let request = Request { who, place, port, method, path, upgrade, overridden };
+
+    // 2. Deny entries.
+    let mut seen_in_dry_run = false;
+    for entry in entries(policy, "deny") {
+        let Some(reason) = denies(policy, entry, &request) else {
+            continue;
+        };
+        let reason = (reason, Some(id(entry)));
+        if entry.get("mode").is_none_or(|mode| mode == "enforce") {
+            return deny(reason, &suspended);
+        }
+        if !seen_in_dry_run {
+            suspended.push(reason);
+            seen_in_dry_run = true;
+        }
+    }
+
+    // 3. and 4. Rules and residency.
+    let onboarding = entries(policy, "dryRunFor").iter().any(|selector| selects(policy, selector, &request, false));
+    let admitted = admit(policy, &request, now);
+    if let Err(reason) = &admitted {
+        if !(dry_run || onboarding) {
+            return deny(reason.clone(), &suspended);
+        }
+        suspended.push(reason.clone());
+    }
+    let also = suspended.iter().skip(1).map(|(reason, _)| *reason).collect();
+    match (suspended.first(), admitted) {
+        (Some((reason, rule)), _) => Verdict { outcome: "would-deny", reason, rule: rule.clone(), also },
+        (None, Ok(rule)) => Verdict { outcome: "allow", reason: "RULE_ALLOW", rule: Some(rule), also },
+        (None, Err(_)) => panic!("an enforced reason has returned"),
+    }
+}
+
+fn entries<'p>(policy: &'p Value, key: &str) -> &'p [Value] {
+    policy.get(key).map_or(&[], |list| list.as_array().unwrap())
+}
+
+pub fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap())
+}
+
+fn id(entry: &Value) -> String {
+    entry["id"].as_str().unwrap().to_owned()
+}
+
+fn trust_domains(policy: &Value) -> Vec<&str> {
+    match policy["identity"].get("trustDomains") {
+        Some(list) => strings(list).collect(),
+        None => vec!["cluster.local"],
+    }
+}
+
+fn identity(policy: &Value, arrival: &Arrival<'_>) -> Result<Option<Who>, &'static str> {
+    let Some(presented) = arrival.identity.filter(|presented| !presented.id.is_empty()) else {
+        return Ok(None);
+    };
+    let (trust_domain, segments) = request::spiffe(presented.id).ok_or("IDENTITY_INVALID")?;
+    if !trust_domains(policy).contains(&trust_domain.as_str()) {
+        return Err("IDENTITY_UNTRUSTED");
+    }
+    let id = String::from_utf8(presented.id.to_vec()).unwrap();
+    Ok(Some(Who { id, trust_domain, segments }))
+}
+
+/// The port of the route, where a route is compared and agrees.
+fn routed_port(policy: &Value, arrival: &Arrival<'_>, place: &Place, named: Option<u16>) -> Result<Option<u16>, ()> {
+    let waypoint =
+        arrival.identity.is_some_and(|presented| !presented.id.is_empty() && presented.source == Source::PeerPrincipal);
+    let compared = waypoint || policy["authority"].get("verifyRoute") == Some(&Value::Bool(true));
+    let Some(cluster) = arrival.cluster.filter(|_| compared) else {
+        return Ok(None);
+    };
+    let fields: Vec<&str> = str::from_utf8(cluster).unwrap().split('|').collect();
+    let [_, port, _, host] = fields.as_slice() else {
+        return Ok(None);
+    };
+    let Ok(port) = port.parse::<u16>() else {
+        return Ok(None);
+    };
+    let same_host = match (place, host.parse::<IpAddr>()) {
+        (Place::Address(address), Ok(routed)) => *address == routed,
+        (Place::Name(labels), _) => {
+            let host = host.to_ascii_lowercase();
+            match host.strip_prefix("*.") {
+                Some(suffix) => labels.join(".").ends_with(&format!(".{suffix}")),
+                None => labels.join(".") == host,
+            }
+        }
+        _ => false,
+    };
+    if same_host && named.is_none_or(|named| named == port) { Ok(Some(port)) } else { Err(()) }
+}
+
+/// Whether a selector matches. `in_deny` is about `any`, which then takes requests without an identity too.
+fn selects(policy: &Value, selector: &Value, request: &Request<'_>, in_deny: bool) -> bool {
+    let (key, value) = selector.as_object().unwrap().iter().find(|(key, _)| *key != "trustDomain").unwrap();
+    if key == "workloads" {
+        let set = policy["workloads"][value.as_str().unwrap()].as_array().unwrap();
+        return set.iter().any(|selector| selects(policy, selector, request, in_deny));
+    }
+    let Some(who) = &request.who else {
+        return key == "anonymous" || key == "any" && in_deny;
+    };
+    let trust_domain = selector.get("trustDomain").map_or(trust_domains(policy)[0], |name| name.as_str().unwrap());
+    let segments: Vec<&str> = who.segments.iter().map(String::as_str).collect();
+    let account = match segments.as_slice() {
+        ["ns", namespace, "sa", name] if who.trust_domain == trust_domain => Some((*namespace, *name)),
+        _ => None,
+    };
+    match key.as_str() {
+        "any" => true,
+        "anonymous" => false,
+        "spiffe" => who.id == value.as_str().unwrap(),
+        "serviceAccount" => account == value.as_str().unwrap().split_once('/'),
+        "namespace" => account.is_some_and(|(namespace, _)| namespace == value),
+        _ => panic!("no selector: {key}"),
+    }
+}
+
+/// The reason for which a deny entry refuses the request, if it does.
+fn denies(policy: &Value, entry: &Value, request: &Request<'_>) -> Option<&'static str> {
+    let listed = |key: &str| entries(entry, key);
+    let from = listed("from");
+    if !from.is_empty() && !from.iter().any(|selector| selects(policy, selector, request, true)) {
+        return None;
+    }
+    if listed("notFrom").iter().any(|selector| selects(policy, selector, request, false)) {
+        return None;
+    }
+    let excepted = |target: &Value| matches!(target::target(policy, target, request, Side::Except), Match::Yes(_));
+    if listed("except").iter().any(excepted) {
+        return None;
+    }
+    let to = listed("to");
+    let matches: Vec<Match> = to.iter().map(|target| target::target(policy, target, request, Side::Deny)).collect();
+    if to.is_empty() || matches.iter().any(|found| matches!(found, Match::Yes(_))) {
+        Some("DENY_RULE")
+    } else if matches.contains(&Match::ByForm) {
+        Some("REQUEST_AMBIGUOUS")
+    } else {
+        None
+    }
+}
+
+/// The id of the rule that admits the request, or why none does.
+fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reason> {
+    let mut admitting: Vec<(Reverse<Rank>, bool, String, Option<&str>)> = Vec::new();
+    let mut expired_only = false;
+    let mut form_only = false;
+    for rule in entries(policy, "rules") {
+        if !entries(rule, "from").iter().any(|selector| selects(policy, selector, request, false)) {
+            continue;
+        }
+        let expired = rule.get("expiresAt").is_some_and(|text| now >= nanoseconds(text.as_str().unwrap()));
+        for target in entries(rule, "to") {
+            match (target::target(policy, target, request, Side::Rules), expired) {
+                (Match::Yes(rank), false) => {
+                    let without_paths = target.get("paths").is_none();
+                    admitting.push((Reverse(rank), without_paths, id(rule), target::region(policy, target)));
+                }
+                (Match::Yes(_), true) => expired_only = true,
+                (Match::ByForm, false) => form_only = true,
+                (Match::ByForm, true) | (Match::No, _) => {}
+            }
+        }
+    }
+    let Some((_, _, rule, _)) = admitting.iter().min_by_key(|(rank, without_paths, _, _)| (*rank, *without_paths))
+    else {
+        let reason = match (expired_only, form_only, &request.who) {
+            (true, _, _) => "RULE_EXPIRED",
+            (_, true, _) => "REQUEST_AMBIGUOUS",
+            (_, _, None) => "IDENTITY_MISSING",
+            _ => "NO_MATCH",
+        };
+        return Err((reason, None));
+    };
+    let regions: Vec<&str> = admitting.iter().filter_map(|(_, _, _, region)| *region).collect();
+    match residency(policy, request, &regions) {
+        Some(entry) => Err(("RESIDENCY", Some(entry))),
+        None => Ok(rule.clone()),
+    }
+}
+
+/// The residency entry that the regions of the admitting targets do not satisfy, if there is one.
+fn residency(policy: &Value, request: &Request<'_>, regions: &[&str]) -> Option<String> {
+    let bound: Vec<&Value> = entries(policy, "residency")
+        .iter()
+        .filter(|entry| entries(entry, "from").iter().any(|selector| selects(policy, selector, request, false)))
+        .collect();
+    let lists = |entry: &Value, region: &str| strings(&entry["regions"]).any(|listed| listed == region);
+    if regions.iter().any(|region| bound.iter().all(|entry| lists(entry, region))) {
+        return None;
+    }
+    let unsatisfied = bound.iter().find(|entry| !regions.iter().any(|region| lists(entry, region)));
+    unsatisfied.or(bound.first()).map(|entry| id(entry))
+}
+
+/// A moment of the form `2027-01-31T00:00:00Z`, since 1970.
+fn nanoseconds(text: &str) -> u64 {
+    let numbers: Vec<u64> = text.split(['-', 'T', ':', 'Z']).filter_map(|digits| digits.parse().ok()).collect();
+    let [year, month, day, hour, minute, second] = numbers.try_into().unwrap();
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
+    let months: u64 = lengths.iter().take(month as usize - 1).sum();
+    let days = years + months + day - 1;
+    (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000_000
+}
