@@ -152,11 +152,18 @@ impl Generator<'_> {
         }
         self.trust_domains =
             self.choose(&[vec![], vec![], vec!["cluster.local", "b.example"], vec!["b.example"]]).clone();
+        let mut identity = Map::new();
         if self.trust_domains.is_empty() {
             self.trust_domains = vec!["cluster.local"];
         } else {
-            policy.insert("identity".into(), json!({"trustDomains": self.trust_domains}));
+            identity.insert("trustDomains".into(), json!(self.trust_domains));
         }
+        if self.rng.bool() {
+            let sources =
+                [vec!["peer-principal"], vec!["peer-certificate", "peer-principal"], vec!["peer-certificate"]];
+            identity.insert("sources".into(), json!(self.choose(&sources)));
+        }
+        self.put(&mut policy, "identity", identity);
         if self.one_in(4) {
             policy.insert("authority".into(), json!({"defaultPort": self.port(), "verifyRoute": self.rng.bool()}));
         }

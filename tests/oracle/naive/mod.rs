@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use target::Match;
-use tollgate::request::{Arrival, Source, Upgrade};
+use tollgate::request::{Arrival, Presented, Source, Upgrade};
 
 /// What a part of a policy does with what it matches: who opens is read narrowly, who closes widely.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,19 +56,14 @@ type Reason = (&'static str, Option<String>);
 pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     let dry_run = policy.get("mode").is_some_and(|mode| mode == "dry-run");
     let mut suspended = Vec::new();
-    let deny = |(reason, rule): Reason, suspended: &[Reason]| Verdict {
-        outcome: "deny",
-        reason,
-        rule,
-        also: suspended.iter().map(|(reason, _)| *reason).collect(),
-    };
+    let deny = |(reason, rule): Reason| Verdict { outcome: "deny", reason, rule, also: Vec::new() };
 
     // 1. Host, identity, route.
     let Some((place, named)) = request::authority(arrival.authority) else {
-        return deny(("HOST_INVALID", None), &suspended);
+        return deny(("HOST_INVALID", None));
     };
     if arrival.method == b"CONNECT" && named.is_none() {
-        return deny(("HOST_INVALID", None), &suspended);
+        return deny(("HOST_INVALID", None));
     }
     let who = match identity(policy, arrival) {
         Ok(who) => who,
@@ -76,7 +71,7 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
             suspended.push((reason, None));
             None
         }
-        Err(reason) => return deny((reason, None), &suspended),
+        Err(reason) => return deny((reason, None)),
     };
     let port = named
         .unwrap_or_else(|| policy["authority"]["defaultPort"].as_u64().map_or(443, |port| port.try_into().unwrap()));
@@ -86,7 +81,7 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
             suspended.push(("ROUTE_MISMATCH", None));
             port
         }
-        Err(()) => return deny(("ROUTE_MISMATCH", None), &suspended),
+        Err(()) => return deny(("ROUTE_MISMATCH", None)),
     };
     let path = arrival.path.map(request::path);
     let (method, upgrade, overridden) = (arrival.method, arrival.upgrade, arrival.overridden);
@@ -100,7 +95,7 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
         };
         let reason = (reason, Some(id(entry)));
         if entry.get("mode").is_none_or(|mode| mode == "enforce") {
-            return deny(reason, &suspended);
+            return deny(reason);
         }
         if !seen_in_dry_run {
             suspended.push(reason);
@@ -113,11 +108,16 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     let admitted = admit(policy, &request, now);
     if let Err(reason) = &admitted {
         if !(dry_run || onboarding) {
-            return deny(reason.clone(), &suspended);
+            return deny(reason.clone());
         }
         suspended.push(reason.clone());
     }
-    let also = suspended.iter().skip(1).map(|(reason, _)| *reason).collect();
+    let mut also: Vec<&str> = Vec::new();
+    for (reason, _) in suspended.iter().skip(1) {
+        if *reason != suspended[0].0 && !also.contains(reason) {
+            also.push(reason);
+        }
+    }
     match (suspended.first(), admitted) {
         (Some((reason, rule)), _) => Verdict { outcome: "would-deny", reason, rule: rule.clone(), also },
         (None, Ok(rule)) => Verdict { outcome: "allow", reason: "RULE_ALLOW", rule: Some(rule), also },
@@ -144,8 +144,19 @@ fn trust_domains(policy: &Value) -> Vec<&str> {
     }
 }
 
+/// What the first source gave, if the policy takes identities from there; an empty one counts as none.
+fn presented<'a>(policy: &Value, arrival: &Arrival<'a>) -> Option<Presented<'a>> {
+    let name = |source| match source {
+        Source::PeerCertificate => "peer-certificate",
+        Source::PeerPrincipal => "peer-principal",
+    };
+    let sources: Vec<&str> =
+        policy["identity"].get("sources").map_or(vec!["peer-certificate"], |list| strings(list).collect());
+    arrival.identity.filter(|presented| !presented.id.is_empty() && sources.contains(&name(presented.source)))
+}
+
 fn identity(policy: &Value, arrival: &Arrival<'_>) -> Result<Option<Who>, &'static str> {
-    let Some(presented) = arrival.identity.filter(|presented| !presented.id.is_empty()) else {
+    let Some(presented) = presented(policy, arrival) else {
         return Ok(None);
     };
     let (trust_domain, segments) = request::spiffe(presented.id).ok_or("IDENTITY_INVALID")?;
@@ -158,8 +169,7 @@ fn identity(policy: &Value, arrival: &Arrival<'_>) -> Result<Option<Who>, &'stat
 
 /// The port of the route, where a route is compared and agrees.
 fn routed_port(policy: &Value, arrival: &Arrival<'_>, place: &Place, named: Option<u16>) -> Result<Option<u16>, ()> {
-    let waypoint =
-        arrival.identity.is_some_and(|presented| !presented.id.is_empty() && presented.source == Source::PeerPrincipal);
+    let waypoint = presented(policy, arrival).is_some_and(|presented| presented.source == Source::PeerPrincipal);
     let compared = waypoint || policy["authority"].get("verifyRoute") == Some(&Value::Bool(true));
     let Some(cluster) = arrival.cluster.filter(|_| compared) else {
         return Ok(None);
@@ -236,10 +246,18 @@ fn denies(policy: &Value, entry: &Value, request: &Request<'_>) -> Option<&'stat
     }
 }
 
+/// A target that admits a request, or would if it had not expired.
+struct Admission<'p> {
+    /// Less is more specific: the host, then whether it is without paths.
+    precedence: (Reverse<Rank>, bool),
+    rule: String,
+    region: Option<&'p str>,
+}
+
 /// The id of the rule that admits the request, or why none does.
 fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reason> {
-    let mut admitting: Vec<(Reverse<Rank>, bool, String, Option<&str>)> = Vec::new();
-    let mut expired_only = false;
+    let mut admitting = Vec::new();
+    let mut expired_only = Vec::new();
     let mut form_only = false;
     for rule in entries(policy, "rules") {
         if !entries(rule, "from").iter().any(|selector| selects(policy, selector, request, false)) {
@@ -247,31 +265,34 @@ fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reas
         }
         let expired = rule.get("expiresAt").is_some_and(|text| now >= nanoseconds(text.as_str().unwrap()));
         for target in entries(rule, "to") {
+            let found = |rank| Admission {
+                precedence: (Reverse(rank), target.get("paths").is_none()),
+                rule: id(rule),
+                region: target::region(policy, target),
+            };
             match (target::target(policy, target, request, Side::Rules), expired) {
-                (Match::Yes(rank), false) => {
-                    let without_paths = target.get("paths").is_none();
-                    admitting.push((Reverse(rank), without_paths, id(rule), target::region(policy, target)));
-                }
-                (Match::Yes(_), true) => expired_only = true,
+                (Match::Yes(rank), false) => admitting.push(found(rank)),
+                (Match::Yes(rank), true) => expired_only.push(found(rank)),
                 (Match::ByForm, false) => form_only = true,
                 (Match::ByForm, true) | (Match::No, _) => {}
             }
         }
     }
-    let Some((_, _, rule, _)) = admitting.iter().min_by_key(|(rank, without_paths, _, _)| (*rank, *without_paths))
-    else {
-        let reason = match (expired_only, form_only, &request.who) {
-            (true, _, _) => "RULE_EXPIRED",
-            (_, true, _) => "REQUEST_AMBIGUOUS",
-            (_, _, None) => "IDENTITY_MISSING",
-            _ => "NO_MATCH",
-        };
-        return Err((reason, None));
+    // Of equals the first, which is the first in the file.
+    let most_specific =
+        |found: &[Admission<'_>]| found.iter().min_by_key(|found| found.precedence).map(|found| found.rule.clone());
+    let Some(rule) = most_specific(&admitting) else {
+        return Err(match (most_specific(&expired_only), &request.who) {
+            (Some(rule), _) => ("RULE_EXPIRED", Some(rule)),
+            (None, _) if form_only => ("REQUEST_AMBIGUOUS", None),
+            (None, None) => ("IDENTITY_MISSING", None),
+            (None, Some(_)) => ("NO_MATCH", None),
+        });
     };
-    let regions: Vec<&str> = admitting.iter().filter_map(|(_, _, _, region)| *region).collect();
+    let regions: Vec<&str> = admitting.iter().filter_map(|found| found.region).collect();
     match residency(policy, request, &regions) {
         Some(entry) => Err(("RESIDENCY", Some(entry))),
-        None => Ok(rule.clone()),
+        None => Ok(rule),
     }
 }
 

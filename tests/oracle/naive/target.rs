@@ -31,8 +31,6 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
     let encoded_slash_is_data = has("encodedSlash");
     let unclear =
         request.path.as_ref().is_some_and(|path| path.ambiguous || path.encoded_slash && !encoded_slash_is_data);
-    let path_is_open = has("paths") && (unclear || request.overridden);
-    let method_is_open = has("methods") && request.overridden;
     let path_matches = match (&request.path, target.get("paths")) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -44,11 +42,19 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
     };
     let method_matches = method(target, request.method, side);
 
+    // What an override header or an unclear path leaves open.
+    let path_is_open = has("paths") && (unclear || request.overridden);
+    let method_is_open = has("methods") && request.overridden;
     let open = path_is_open || method_is_open;
-    let matches = path_matches && method_matches;
-    if matches && (!open || side == Side::Deny) {
+    let by_form = match side {
+        // Matches whatever servers make of it.
+        Side::Deny => (path_matches || path_is_open) && (method_matches || method_is_open),
+        // Would match if it were not for the form.
+        Side::Rules | Side::Except => (path_matches || has("paths") && unclear) && method_matches,
+    };
+    if path_matches && method_matches && (side == Side::Deny || !open) {
         Match::Yes(rank)
-    } else if open && (path_is_open || path_matches) && (method_is_open || method_matches) {
+    } else if open && by_form {
         Match::ByForm
     } else {
         Match::No
