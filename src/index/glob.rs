@@ -253,8 +253,8 @@ impl Builder {
                 Piece::Literal(_) | Piece::OneOf(_) => {
                     let mut through: Option<Fragment> = None;
                     for branch in piece.branches() {
-                        let literal = self.literal(branch, wide)?;
-                        let longer = self.then(way, literal);
+                        let branch_way = self.branch(branch, wide)?;
+                        let longer = self.then(way, branch_way);
                         let set = if wide && is_cut(branch) { &mut cut } else { &mut through };
                         *set = Some(set.map_or(longer, |other| either(&other, &longer)));
                     }
@@ -266,6 +266,24 @@ impl Builder {
             }
         }
         Some(cut.map_or(way, |cut| either(&cut, &way)))
+    }
+
+    /// A literal, or a branch of braces, which may hold `*` too; up to where the wide reading cuts it.
+    fn branch(&mut self, text: &str, wide: bool) -> Option<Fragment> {
+        let mut way = NOTHING;
+        let mut first = true;
+        for part in text.split('*') {
+            if !std::mem::take(&mut first) {
+                let star = self.star(Consumes::AnyButSlash)?;
+                way = self.then(way, star);
+            }
+            let literal = self.literal(part, wide)?;
+            way = self.then(way, literal);
+            if wide && is_cut(part) {
+                break;
+            }
+        }
+        Some(way)
     }
 
     fn literal(&mut self, text: &str, wide: bool) -> Option<Fragment> {
