@@ -1,5 +1,12 @@
 //! Reasons, the order of the decision, and the record of it.
 
+pub mod answer;
+mod json;
+mod record;
+
+pub use answer::Answer;
+pub use record::Record;
+
 use crate::request::{Host, Presented};
 
 /// What happens to a request.
@@ -130,6 +137,20 @@ pub struct Judged<'s> {
     pub port: Option<u16>,
     /// What happens, and why.
     pub decision: Decision<'s>,
+}
+
+impl Judged<'_> {
+    /// A request refused before anything of it was judged.
+    pub fn refused(reason: Reason) -> Judged<'static> {
+        Judged { identity: None, namespace: None, host: None, port: None, decision: Decision::refusal(reason) }
+    }
+}
+
+impl Decision<'_> {
+    /// A refusal that no entry of the policy decided.
+    pub fn refusal(reason: Reason) -> Decision<'static> {
+        Decision { outcome: Outcome::Deny, reason, rule: None, destination: None, pattern: None, also: Also::default() }
+    }
 }
 
 /// The rule that came nearest to admitting a refused request.
