@@ -8,9 +8,9 @@ use tollgate::decision::{Answer, Decision, Judged, Near, Outcome, Reason, Record
 use tollgate::policy::{AuditPath, Policy, Settings};
 use tollgate::request::{Arrival, Presented, Source};
 
-use crate::host::{Action, Failure, Host, Level, Response, Stream};
+use crate::host::{Action, Failure, Host, Level, MetricId, Response, Stream};
 use crate::pairs::Pairs;
-use crate::root::{Root, Serving};
+use crate::root::{Service, Serving};
 
 /// The name of the record in filter state; Envoy knows it as `wasm.tollgate`.
 const RECORD: &str = "tollgate";
@@ -45,7 +45,7 @@ impl Paper {
 }
 
 /// Decides a request and carries the decision out.
-pub(crate) fn on_request(host: &mut impl Host, root: Option<&Root>, tools: &mut Tools) -> Action {
+pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut Tools) -> Action {
     let Tools { scratch, nearest, paper } = tools;
     let bytes = host.request_headers();
     let headers = match &bytes {
@@ -53,8 +53,11 @@ pub(crate) fn on_request(host: &mut impl Host, root: Option<&Root>, tools: &mut 
         Err(failure) => Err(*failure),
     };
     let mut arrival = Arrival::from_headers(headers.unwrap_or_default().iter());
-    let Some(serving) = root.and_then(Root::serving) else {
-        return refuse_unserved(host, root, headers.unwrap_or_default(), &arrival, paper);
+    let serving = match service {
+        Service::Decide(serving) => serving,
+        Service::Refuse(counter) => {
+            return refuse_unserved(host, counter, headers.unwrap_or_default(), &arrival, paper);
+        }
     };
     let policy = &serving.policy;
 
@@ -185,7 +188,7 @@ fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, paper: &m
 /// Refuses a request for want of a policy.
 fn refuse_unserved(
     host: &mut impl Host,
-    root: Option<&Root>,
+    counter: Option<MetricId>,
     headers: Pairs<'_>,
     arrival: &Arrival<'_>,
     paper: &mut Paper,
@@ -194,7 +197,7 @@ fn refuse_unserved(
     let settings = Settings { audit_path: AuditPath::None, ..Settings::default() };
     let judged = Judged::refused(Reason::PolicyInvalid);
     Refusal { settings: &settings, headers, arrival, judged: &judged, near: None }.send(host, paper);
-    if let Some(counter) = root.and_then(Root::refused)
+    if let Some(counter) = counter
         && let Err(failure) = host.count(counter)
     {
         paper.note(host, failure, UNCOUNTED);

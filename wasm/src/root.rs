@@ -7,15 +7,18 @@
 //!
 //! | bad policy, in a VM | marked | not marked |
 //! |---|---|---|
-//! | where another instance of the plugin serves a good one | accept, serve that | accept, serve that |
+//! | that has the plugin's last good one | accept, serve that | accept, serve that |
 //! | that has none (the canary, or one rebuilt after a crash) | refuse: Envoy keeps what it has | accept, answer `POLICY_INVALID` |
 //!
-//! The first row is needed since Envoy remembers a canary's verdict for as long as the plugin lives: a first bad
-//! policy that was accepted is not tried again when it comes back after a good one.
+//! The first row is needed since Envoy remembers a canary's verdict, and often the instance too: a first bad policy,
+//! which was accepted, is not tried again when it comes back after a good one. So an instance without a policy of its
+//! own looks for the last good one at every request. It must bear the same policy name: two plugins of one Envoy that
+//! bear the same plugin name by mistake do not serve each other's policies.
 
 use std::rc::Rc;
 
-use tollgate::policy::Policy;
+use serde::Deserialize;
+use tollgate::policy::{Policy, Rejection};
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::host::{Failure, Host, Level, MetricId};
@@ -38,84 +41,109 @@ pub(crate) struct Serving {
 
 /// One instance of the plugin: a root context, as the ABI calls it. Every update makes a new one.
 #[derive(Debug)]
-pub(crate) struct Root {
+struct Root {
     id: u32,
-    /// What several instances have in common, across updates.
+    /// [`Plugin::key`].
     plugin: String,
-    serving: Option<Rc<Serving>>,
-    /// Counts the requests refused while nothing is served.
-    refused: Option<MetricId>,
+    state: State,
 }
 
-impl Root {
-    /// What is served; nothing before there is a good policy.
-    pub(crate) fn serving(&self) -> Option<&Serving> {
-        self.serving.as_deref()
-    }
-
-    /// Counts the requests refused while nothing is served.
-    pub(crate) fn refused(&self) -> Option<MetricId> {
-        self.refused
-    }
+#[derive(Debug)]
+enum State {
+    Good(Rc<Serving>),
+    Bad {
+        /// The policy's name, if it could be read.
+        name: Option<String>,
+        /// Counts the requests refused for want of a policy.
+        refused: Option<MetricId>,
+    },
 }
 
-/// The instances in this VM.
+/// What an instance does with a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Service<'a> {
+    /// It decides.
+    Decide(&'a Serving),
+    /// It refuses for want of a policy, and counts that.
+    Refuse(Option<MetricId>),
+}
+
+/// The instances in this VM, the newest last.
 #[derive(Debug, Default)]
-pub(crate) struct Roots(Vec<Root>);
+pub(crate) struct Roots {
+    roots: Vec<Root>,
+    /// The policy that each plugin loaded last.
+    last_good: Vec<(String, Rc<Serving>)>,
+}
 
 impl Roots {
-    /// An instance.
-    pub(crate) fn find(&self, id: u32) -> Option<&Root> {
-        self.0.iter().find(|root| root.id == id)
+    /// What an instance does with a request; one that is not configured refuses it.
+    pub(crate) fn service(&self, id: u32) -> Service<'_> {
+        let Some(root) = self.roots.iter().find(|root| root.id == id) else { return Service::Refuse(None) };
+        match &root.state {
+            State::Good(serving) => Service::Decide(serving),
+            State::Bad { name, refused } => {
+                self.last_good(&root.plugin, name.as_deref()).map_or(Service::Refuse(*refused), Service::Decide)
+            }
+        }
     }
 
     /// Configures an instance and says whether Envoy may use it.
     pub(crate) fn configure(&mut self, host: &mut impl Host, id: u32, size: usize) -> bool {
-        // Nobody tells of instances that are gone: a callback for it would be called for every request too. Looking
-        // before a policy is read leaves room for it where the last but one lay.
-        self.0.retain(|root| root.id == id || host.knows(root.id, id));
+        self.roots.retain(|root| root.id != id);
         let began = host.now();
         let plugin = match Plugin::read(host) {
             Ok(plugin) => plugin,
             Err(failure) => {
-                return self.reject(host, id, Plugin::default(), &[format!("the plugin's name: {failure}")]);
+                let complaint = format!("the plugin's name: {failure}");
+                return self.reject(host, id, Plugin::default(), None, &[complaint]);
             }
         };
         if plugin.is_tcp() {
             host.log(
                 Level::Error,
-                "a plugin named `tollgate-tcp` would filter TCP, which this module does not do yet; not loaded",
+                "a plugin named `tollgate-tcp` would filter TCP, which this module cannot: not loaded",
             );
             return false;
         }
+        self.forget(host, id, &plugin.key());
         let text = match configuration(host, size) {
             Ok(text) => text,
-            Err(complaint) => return self.reject(host, id, plugin, &[complaint]),
+            Err(complaint) => return self.reject(host, id, plugin, None, &[complaint]),
         };
-        let loaded = Policy::load(&text);
-        let fingerprint = fingerprint(&text);
-        drop(text);
-        match loaded {
+        match Policy::load(&text) {
             Ok(policy) => {
-                self.accept(host, id, plugin, policy, fingerprint);
-                if let (Some(root), Ok(began), Ok(now)) = (self.find(id), began, host.now()) {
-                    root.log_loaded(host, now.saturating_sub(began) / 1_000_000);
-                }
+                let fingerprint = fingerprint(&text);
+                drop(text);
+                let serving = self.accept(host, id, plugin, policy, fingerprint);
+                serving.log_loaded(host, began);
                 true
             }
             Err(rejection) => {
-                let mut complaints: Vec<String> =
-                    rejection.findings.iter().take(FINDINGS).map(|finding| finding.to_string()).collect();
-                let more = rejection.findings.len().saturating_sub(complaints.len());
-                if more > 0 {
-                    complaints.push(format!("and {more} more; `tollgate check` shows them all"));
-                }
-                self.reject(host, id, plugin, &complaints)
+                let name = serde_json::from_slice(&text).ok().map(|Named { name }| name);
+                self.reject(host, id, plugin, name, &complaints(&rejection))
             }
         }
     }
 
-    fn accept(&mut self, host: &mut impl Host, id: u32, plugin: Plugin, policy: Policy, fingerprint: u64) {
+    /// Drops what instances held that are gone, but for what the plugin that is being configured may need.
+    ///
+    /// Nobody tells of their end: a callback for it would be called at the end of every request too. Looking before a
+    /// policy is read makes its room out of that of the last but one.
+    fn forget(&mut self, host: &mut impl Host, current: u32, plugin: &str) {
+        self.roots.retain(|root| host.knows(root.id, current));
+        let roots = &self.roots;
+        self.last_good.retain(|(of, _)| of == plugin || roots.iter().any(|root| root.plugin == *of));
+    }
+
+    fn accept(
+        &mut self,
+        host: &mut impl Host,
+        id: u32,
+        plugin: Plugin,
+        policy: Policy,
+        fingerprint: u64,
+    ) -> Rc<Serving> {
         let removal = Removal::new(policy.settings());
         let (requests, uncounted) = Requests::define(host, &policy);
         let rules = u64::try_from(policy.rule_count()).unwrap_or(u64::MAX);
@@ -127,53 +155,76 @@ impl Roots {
             metrics::count(host, "result=.=loaded;.;tollgate_policy_loads_total"),
         ];
         warn_uncounted(host, told);
-        // Without the mark a later bad policy would be answered by refusing requests: closed, so not worth refusing
-        // this one.
+        // Without the mark the canary accepts a later bad policy, whose instances then find the last good one here.
         if let Err(failure) = host.set_shared(&plugin.mark(), b"1") {
             host.log(Level::Warn, &format!("cannot mark that a good policy is loaded: {failure}"));
         }
-        let serving = Some(Rc::new(Serving { policy, removal, requests }));
-        self.put(Root { id, plugin: plugin.key(), serving, refused: None });
+        let serving = Rc::new(Serving { policy, removal, requests });
+        let plugin = plugin.key();
+        self.last_good.retain(|(of, _)| *of != plugin);
+        self.last_good.push((plugin.clone(), Rc::clone(&serving)));
+        self.roots.push(Root { id, plugin, state: State::Good(Rc::clone(&serving)) });
+        serving
     }
 
     /// See the table at the top.
-    fn reject(&mut self, host: &mut impl Host, id: u32, plugin: Plugin, complaints: &[String]) -> bool {
+    fn reject(
+        &mut self,
+        host: &mut impl Host,
+        id: u32,
+        plugin: Plugin,
+        name: Option<String>,
+        complaints: &[String],
+    ) -> bool {
         let key = plugin.key();
-        let last_good = self.0.iter().rev().filter(|root| root.plugin == key).find_map(|root| root.serving.clone());
-        let (accepted, consequence) = if last_good.is_some() {
-            (true, "the last good one keeps serving")
-        } else if matches!(host.shared(&plugin.mark()), Ok(Some(_))) {
-            (false, "what served before keeps serving")
+        let keeps = self.last_good(&key, name.as_deref()).is_some();
+        let refuses = !keeps && matches!(host.shared(&plugin.mark()), Ok(Some(_)));
+        let consequence = if keeps || refuses {
+            "the last good one keeps serving"
         } else {
-            (true, "every request is refused with POLICY_INVALID until there is a good one")
+            "every request is refused with POLICY_INVALID until there is a good one"
         };
         for complaint in complaints {
             host.log(Level::Error, &format!("policy rejected, {consequence}: {complaint}"));
         }
-        let mut told = vec![metrics::count(host, "result=.=rejected;.;tollgate_policy_loads_total")];
-        let mut refused = None;
-        if accepted && last_good.is_none() {
-            let counter = Requests::without_policy(host);
-            refused = counter.ok();
-            told.extend([counter.map(|_| ()), metrics::gauge(host, "tollgate_policy_valid", 0)]);
+        let counter = Requests::without_policy(host);
+        let mut told =
+            vec![counter.map(|_| ()), metrics::count(host, "result=.=rejected;.;tollgate_policy_loads_total")];
+        if !keeps && !refuses {
+            told.push(metrics::gauge(host, "tollgate_policy_valid", 0));
         }
         warn_uncounted(host, told);
-        self.put(Root { id, plugin: key, serving: last_good, refused });
-        accepted
+        self.roots.push(Root { id, plugin: key, state: State::Bad { name, refused: counter.ok() } });
+        !refuses
     }
 
-    fn put(&mut self, root: Root) {
-        self.0.retain(|old| old.id != root.id);
-        self.0.push(root);
+    fn last_good(&self, plugin: &str, name: Option<&str>) -> Option<&Serving> {
+        let (_, serving) = self.last_good.iter().find(|(of, _)| of == plugin)?;
+        (Some(serving.policy.settings().name.as_str()) == name).then_some(serving)
     }
 }
 
-impl Root {
-    fn log_loaded(&self, host: &mut impl Host, milliseconds: u64) {
-        let Some(serving) = self.serving() else { return };
-        let settings = serving.policy.settings();
+/// What is read of a policy that is rejected.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+fn complaints(rejection: &Rejection) -> Vec<String> {
+    let mut complaints: Vec<String> = rejection.findings.iter().take(FINDINGS).map(ToString::to_string).collect();
+    let more = rejection.findings.len().saturating_sub(complaints.len());
+    if more > 0 {
+        complaints.push(format!("and {more} more; `tollgate check` shows them all"));
+    }
+    complaints
+}
+
+impl Serving {
+    fn log_loaded(&self, host: &mut impl Host, began: Result<u64, Failure>) {
+        let settings = self.policy.settings();
         let revision = settings.revision.as_deref().unwrap_or("none");
-        let rules = serving.policy.rule_count();
+        let rules = self.policy.rule_count();
+        let milliseconds = host.now().unwrap_or_default().saturating_sub(began.unwrap_or_default()) / 1_000_000;
         host.log(
             Level::Info,
             &format!("policy loaded: {}, revision {revision}, {rules} rules, {milliseconds} ms", settings.name),

@@ -2,7 +2,7 @@
 
 use crate::host::{Action, Host, Level, Stream};
 use crate::http::{self, Tools};
-use crate::root::Roots;
+use crate::root::{Roots, Service};
 
 /// The state of one VM, which one thread runs.
 #[derive(Debug, Default)]
@@ -29,8 +29,11 @@ impl Vm {
 
     /// A request's headers have arrived.
     pub(crate) fn request_headers(&mut self, host: &mut impl Host, context: u32) -> Action {
-        let root = self.created.filter(|(created, _)| *created == context).and_then(|(_, root)| self.roots.find(root));
-        http::on_request(host, root, &mut self.tools)
+        let service = match self.created {
+            Some((created, root)) if created == context => self.roots.service(root),
+            _ => Service::Refuse(None),
+        };
+        http::on_request(host, service, &mut self.tools)
     }
 
     /// A response's headers have arrived, the destination's or the proxy's own.
@@ -41,7 +44,7 @@ impl Vm {
 
 /// A request's headers have arrived while the VM cannot be had, which no path of Envoy leads to.
 pub(crate) fn request_headers_without_vm(host: &mut impl Host) -> Action {
-    http::on_request(host, None, &mut Tools::default())
+    http::on_request(host, Service::Refuse(None), &mut Tools::default())
 }
 
 /// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let everything
