@@ -6,6 +6,7 @@ mod identity;
 mod method;
 mod path;
 mod route;
+mod segment;
 
 pub use authority::{Authority, NameError, check_name};
 pub use identity::Identity;

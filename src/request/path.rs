@@ -1,5 +1,6 @@
 //! `:path` without its query: canonical, or ambiguous because servers could read it in more than one way.
 
+use super::segment::Segment;
 use std::slice;
 use std::str;
 
@@ -84,36 +85,6 @@ struct Reading {
     lower_hex: bool,
 }
 
-/// What was seen of a segment.
-#[derive(Clone, Copy)]
-enum Segment {
-    Empty,
-    Dot,
-    DotDot,
-    Other,
-}
-
-impl Segment {
-    /// The segment behind a separator that ends this one; no segment but the last is empty.
-    fn next(self) -> Option<Segment> {
-        matches!(self, Segment::Other).then_some(Segment::Empty)
-    }
-
-    /// This segment behind a `.`.
-    fn dot(self) -> Segment {
-        match self {
-            Segment::Empty => Segment::Dot,
-            Segment::Dot => Segment::DotDot,
-            Segment::DotDot | Segment::Other => Segment::Other,
-        }
-    }
-
-    /// This segment behind a `;`: some servers drop what follows, and would be left with a dot segment.
-    fn semicolon(self) -> Option<Segment> {
-        matches!(self, Segment::Empty | Segment::Other).then_some(Segment::Other)
-    }
-}
-
 /// Reads a path in one pass; `None` where it is ambiguous.
 fn read(text: &[u8]) -> Option<Reading> {
     let mut bytes = text.strip_prefix(b"/")?.iter();
@@ -121,7 +92,7 @@ fn read(text: &[u8]) -> Option<Reading> {
     let mut reading = Reading { encoded_slash: false, lower_hex: false };
     while let Some(&byte) = bytes.next() {
         segment = match byte {
-            b'/' => segment.next()?,
+            b'/' => segment.slash()?,
             b'.' => segment.dot(),
             b';' => segment.semicolon()?,
             b'%' => {
@@ -130,7 +101,7 @@ fn read(text: &[u8]) -> Option<Reading> {
                 match escape.value {
                     b'/' => {
                         reading.encoded_slash = true;
-                        segment.next()?
+                        segment.slash()?
                     }
                     b';' => segment.semicolon()?,
                     b'%' if hides_escape(&bytes) => return None,
@@ -147,7 +118,7 @@ fn read(text: &[u8]) -> Option<Reading> {
             _ => return None,
         };
     }
-    matches!(segment, Segment::Empty | Segment::Other).then_some(reading)
+    segment.is_no_dots().then_some(reading)
 }
 
 /// Escapes that servers decode or refuse before they look at the path: controls, separators, and the unreserved
