@@ -1,17 +1,19 @@
 //! A host for tests: every call can be made to fail, and everything that was done is kept.
+#![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::host::{Failure, Host, Level, MetricId, MetricKind, Response, Stream};
+use crate::host::{Action, Failure, Host, Level, MetricId, MetricKind, Response, Stream};
 use crate::pairs;
+use crate::vm::Vm;
 
 /// The double.
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
-    /// Calls that fail, by their name in the ABI; those of properties also as `proxy_get_property:PATH`.
+    /// Calls that fail, by their name in the ABI, and properties whose reading fails, by their path.
     pub(crate) failing: BTreeSet<&'static str>,
     /// Every call that was made, in order.
-    pub(crate) calls: Vec<String>,
+    pub(crate) calls: Vec<&'static str>,
     pub(crate) configuration: Vec<u8>,
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
     /// Filter state that was set.
@@ -43,11 +45,11 @@ pub(crate) struct Sent {
 }
 
 impl Fake {
-    pub(crate) fn with_headers(mut self, headers: &[(&str, &[u8])]) -> Fake {
+    /// Puts request headers into the form of the ABI.
+    pub(crate) fn encode(&mut self, headers: &[(&str, &[u8])]) {
         self.headers.clear();
         let headers = headers.iter().map(|(name, value)| (name.as_bytes(), *value));
         pairs::write(&mut self.headers, headers).expect("short enough");
-        self
     }
 
     pub(crate) fn metric(&self, name: &str) -> Option<u64> {
@@ -59,7 +61,7 @@ impl Fake {
     }
 
     fn call(&mut self, call: &'static str) -> Result<(), Failure> {
-        self.calls.push(call.to_owned());
+        self.calls.push(call);
         if self.failing.contains(call) { Err(Failure { call, status: 10 }) } else { Ok(()) }
     }
 
@@ -155,8 +157,7 @@ impl Host for Fake {
 
     fn count(&mut self, metric: MetricId) -> Result<(), Failure> {
         self.call("proxy_increment_metric")?;
-        let value = self.metric_mut(metric);
-        *value = value.saturating_add(1);
+        *self.metric_mut(metric) += 1;
         Ok(())
     }
 
@@ -183,5 +184,64 @@ impl Host for Fake {
 
     fn log(&mut self, level: Level, line: &str) {
         self.log.push((level, line.to_owned()));
+    }
+}
+
+/// A VM with one instance of the plugin, root context 1, and the host it runs in.
+pub(crate) struct Rig {
+    pub(crate) host: Fake,
+    pub(crate) vm: Vm,
+    streams: u32,
+}
+
+impl Rig {
+    /// Configures the plugin.
+    pub(crate) fn new(policy: &str) -> Rig {
+        let mut rig = Rig { host: Fake::default(), vm: Vm::default(), streams: 100 };
+        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.tollgate".to_vec());
+        rig.identity("spiffe://cluster.local/ns/payments/sa/checkout");
+        assert!(rig.configure(1, policy));
+        rig
+    }
+
+    /// Configures another instance, as an update does.
+    pub(crate) fn configure(&mut self, root: u32, policy: &str) -> bool {
+        self.host.configuration = policy.as_bytes().to_vec();
+        self.vm.created(root, 0);
+        self.vm.configure(&mut self.host, root, policy.len())
+    }
+
+    pub(crate) fn identity(&mut self, id: &str) {
+        self.host.properties.insert("connection\0uri_san_peer_certificate".to_owned(), id.as_bytes().to_vec());
+    }
+
+    /// Sends a request to root context 1.
+    pub(crate) fn request(&mut self, headers: &[(&str, &[u8])]) -> Action {
+        self.request_to(1, headers)
+    }
+
+    /// Sends a request to a root context. Forgets what was done for the one before.
+    pub(crate) fn request_to(&mut self, root: u32, headers: &[(&str, &[u8])]) -> Action {
+        self.host.encode(headers);
+        self.request_as_encoded(root)
+    }
+
+    /// Sends the request that `host.headers` holds.
+    pub(crate) fn request_as_encoded(&mut self, root: u32) -> Action {
+        self.host.calls.clear();
+        self.host.state.clear();
+        self.host.removed.clear();
+        self.host.set.clear();
+        self.host.responses.clear();
+        self.host.closed.clear();
+        self.streams += 1;
+        self.vm.created(self.streams, root);
+        self.vm.request_headers(&mut self.host, self.streams)
+    }
+
+    /// `decision REASON` of the request sent last, from its record.
+    pub(crate) fn decided(&self) -> String {
+        let record: serde_json::Value = serde_json::from_str(&self.host.record()).expect("a record is JSON");
+        format!("{} {}", record["d"].as_str().unwrap_or("?"), record["r"].as_str().unwrap_or("?"))
     }
 }

@@ -256,3 +256,302 @@ fn is_grpc(headers: Pairs<'_>) -> bool {
         .and_then(|value| value.strip_prefix(b"application/grpc"))
         .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Rig, Sent};
+
+    const POLICY: &str = r#"{"version": 1, "name": "prod", "revision": "9f3c",
+        "rules": [{"id": "pay", "from": [{"serviceAccount": "payments/checkout"}], "to": [{"hosts": ["api.example.com"], "paths": ["/v1/**"]}]}],
+        "tripwire": {"header": "x-guard", "values": ["0123456789abcdef-0", "0123456789abcdef-1"]}}"#;
+    const DRY_RUN: &str = r#"{"version": 1, "name": "prod", "mode": "dry-run"}"#;
+    /// Looks at everything there is: the cluster and the clock too.
+    const CURIOUS: &str = r#"{"version": 1, "name": "prod", "authority": {"verifyRoute": true},
+        "identity": {"sources": ["peer-certificate", "peer-principal"]},
+        "rules": [{"id": "pay", "from": [{"any": true}, {"anonymous": true}], "to": [{"hosts": ["api.example.com"]}], "expiresAt": "2100-01-01T00:00:00Z"}],
+        "tripwire": {"header": "x-guard", "values": ["0123456789abcdef-0"]}}"#;
+
+    const AUTHORITY: (&str, &[u8]) = (":authority", b"api.example.com");
+    const METHOD: (&str, &[u8]) = (":method", b"GET");
+    const PATH: (&str, &[u8]) = (":path", b"/v1/charges?card=4242");
+    const PLAIN: [(&str, &[u8]); 3] = [AUTHORITY, METHOD, PATH];
+
+    fn plain_and<'a>(more: &[(&'a str, &'a [u8])]) -> Vec<(&'a str, &'a [u8])> {
+        [&PLAIN, more].concat()
+    }
+
+    fn refusal(rig: &Rig) -> &Sent {
+        let [sent] = rig.host.responses.as_slice() else { panic!("{:?}", rig.host.responses) };
+        sent
+    }
+
+    #[test]
+    fn an_admitted_request_is_recorded_and_counted_and_goes_on() {
+        let mut rig = Rig::new(POLICY);
+        assert_eq!(rig.request(&PLAIN), Action::Continue);
+        assert_eq!(
+            rig.host.record(),
+            concat!(
+                r#"{"v":1,"d":"allow","r":"RULE_ALLOW","rule":"pay","#,
+                r#""id":"spiffe://cluster.local/ns/payments/sa/checkout","src":"peer-certificate","#,
+                r#""host":"api.example.com","port":443,"m":"GET","path":"/v1/charges","p":"prod","rev":"9f3c"}"#
+            )
+        );
+        assert!(rig.host.responses.is_empty());
+        assert_eq!(rig.host.metric("decision=.=allow;.;reason=.=RULE_ALLOW;.;tollgate_requests_total"), Some(1));
+    }
+
+    #[test]
+    fn a_request_costs_two_calls_that_return_bytes_and_what_it_changes() {
+        let mut rig = Rig::new(
+            r#"{"version": 1, "name": "prod", "rules": [{"id": "pay", "from": [{"any": true}], "to": [{"hosts": ["api.example.com"]}]}]}"#,
+        );
+        rig.request(&PLAIN);
+        let read = ["proxy_get_header_map_pairs", "proxy_get_property"];
+        assert_eq!(rig.host.calls, [&read[..], &["proxy_set_property", "proxy_increment_metric"]].concat());
+        rig.request(&[METHOD, PATH, (":authority", b"other.example.com")]);
+        let refused = ["proxy_set_property", "proxy_send_local_response", "proxy_increment_metric"];
+        assert_eq!(rig.host.calls, [&read[..], &refused].concat());
+    }
+
+    #[test]
+    fn a_refused_request_is_answered_recorded_and_counted() {
+        let mut rig = Rig::new(POLICY);
+        let headers = [METHOD, PATH, (":authority", &b"other.example.com"[..]), ("x-request-id", b"id-1")];
+        assert_eq!(rig.request(&headers), Action::Pause);
+        assert_eq!(rig.decided(), "deny NO_MATCH");
+        let sent = refusal(&rig);
+        assert_eq!((sent.status, sent.grpc_status, &*sent.details), (403, 7, "egress_denied{NO_MATCH}"));
+        let headers = [("x-egress-denied", "NO_MATCH"), ("content-type", "application/json")];
+        assert_eq!(sent.headers, headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let body: serde_json::Value = serde_json::from_str(&sent.body).expect("a body is JSON");
+        assert_eq!((&body["policy"], &body["request_id"]), (&"prod@9f3c".into(), &"id-1".into()));
+        assert!(rig.host.removed.is_empty() && rig.host.set.is_empty());
+        assert_eq!(rig.host.metric("decision=.=deny;.;reason=.=NO_MATCH;.;tollgate_requests_total"), Some(1));
+    }
+
+    #[test]
+    fn the_rule_that_came_nearest_is_recorded() {
+        let mut rig = Rig::new(POLICY);
+        rig.request(&[AUTHORITY, METHOD, (":path", b"/admin")]);
+        assert!(rig.host.record().contains(r#""near":{"rule":"pay","failed":"path"}"#), "{}", rig.host.record());
+    }
+
+    #[test]
+    fn a_grpc_caller_gets_the_sentence_alone() {
+        let mut rig = Rig::new(POLICY);
+        for (content_type, grpc) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc-web", false),
+            ("text/html", false),
+        ] {
+            let headers =
+                [METHOD, PATH, (":authority", &b"other.example.com"[..]), ("content-type", content_type.as_bytes())];
+            rig.request(&headers);
+            assert_eq!(
+                refusal(&rig).body.starts_with("Egress to other.example.com:443 was refused"),
+                grpc,
+                "{content_type}"
+            );
+            assert_eq!(refusal(&rig).headers.len(), if grpc { 1 } else { 2 }, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn without_detail_there_is_no_body_and_no_type_of_one() {
+        let mut rig = Rig::new(r#"{"version": 1, "name": "prod", "response": {"detail": "none"}}"#);
+        rig.request(&PLAIN);
+        assert_eq!(refusal(&rig).body, "");
+        assert_eq!(refusal(&rig).headers, [("x-egress-denied".to_owned(), "NO_MATCH".to_owned())]);
+    }
+
+    #[test]
+    fn internal_headers_leave_neither_admitted_nor_in_a_dry_run() {
+        let internal = ["x-forwarded-client-cert", "x-forwarded-for", "x-envoy-retry-on", "x-envoy-original-path"];
+        let headers = internal.map(|name| (name, &b"1"[..]));
+        for policy in [POLICY, DRY_RUN] {
+            let mut rig = Rig::new(policy);
+            assert_eq!(rig.request(&plain_and(&headers)), Action::Continue);
+            assert_eq!(rig.host.removed, internal);
+        }
+    }
+
+    #[test]
+    fn the_tripwire_is_taken_from_the_caller_and_set_to_the_first_value() {
+        let mut rig = Rig::new(POLICY);
+        assert_eq!(rig.request(&plain_and(&[("x-guard", b"0123456789abcdef-1")])), Action::Continue);
+        assert_eq!(rig.host.removed, ["x-guard"]);
+        assert_eq!(rig.host.set, [("x-guard".to_owned(), "0123456789abcdef-0".to_owned())]);
+        let order: Vec<_> = rig.host.calls.iter().skip(2).copied().collect();
+        assert_eq!(
+            order,
+            [
+                "proxy_remove_header_map_value",
+                "proxy_replace_header_map_value",
+                "proxy_set_property",
+                "proxy_increment_metric"
+            ]
+        );
+    }
+
+    #[test]
+    fn any_bytes_in_headers_are_taken_as_they_are() {
+        let mut rig = Rig::new(POLICY);
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(rig.request(&plain_and(&[("x-any", &all), ("x-request-id", &all)])), Action::Continue);
+        rig.request(&[METHOD, (":authority", &all), (":path", &all), ("x-request-id", &all)]);
+        assert_eq!(rig.decided(), "deny HOST_INVALID");
+        let _: serde_json::Value = serde_json::from_str(&refusal(&rig).body).expect("a body is JSON");
+    }
+
+    #[test]
+    fn thousands_of_headers_are_read() {
+        let mut rig = Rig::new(POLICY);
+        let names: Vec<String> = (0..5000).map(|n| format!("x-envoy-{n}")).collect();
+        let many: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"1"[..])).collect();
+        assert_eq!(rig.request(&plain_and(&many)), Action::Continue);
+        assert_eq!(rig.host.removed.len(), 5000);
+        let big = vec![b'a'; 1 << 20];
+        assert_eq!(rig.request(&plain_and(&[("x-big", &big)])), Action::Continue);
+        assert_eq!(rig.request(&[METHOD, PATH, (":authority", &big)]), Action::Pause);
+        assert!(rig.host.record().len() < 4096, "what is recorded is capped");
+    }
+
+    #[test]
+    fn every_host_call_that_fails_refuses_the_request() {
+        let answered = [
+            ("proxy_get_header_map_pairs", "HOST_INVALID"),
+            ("proxy_get_property", "IDENTITY_INVALID"),
+            ("connection\0uri_san_peer_certificate", "IDENTITY_INVALID"),
+            ("filter_state\0io.istio.peer_principal", "IDENTITY_INVALID"),
+            ("xds\0cluster_name", "ROUTE_MISMATCH"),
+            ("proxy_get_current_time_nanoseconds", "RULE_EXPIRED"),
+            ("proxy_remove_header_map_value", "POLICY_INVALID"),
+            ("proxy_replace_header_map_value", "POLICY_INVALID"),
+            ("proxy_set_property", "POLICY_INVALID"),
+        ];
+        for mode in ["enforce", "dry-run"] {
+            let mut rig = Rig::new(&CURIOUS.replacen('{', &format!(r#"{{"mode": "{mode}", "#), 1));
+            // Both sources are looked at.
+            rig.identity("");
+            let headers = plain_and(&[("x-envoy-retry-on", b"5xx")]);
+            assert_eq!(rig.request(&headers), Action::Continue);
+            for (call, reason) in answered {
+                rig.host.failing.insert(call);
+                assert_eq!(rig.request(&headers), Action::Pause, "{call} {mode}");
+                assert_eq!(refusal(&rig).details, format!("egress_denied{{{reason}}}"), "{call} {mode}");
+                assert!(call == "proxy_set_property" || rig.decided() == format!("deny {reason}"), "{call} {mode}");
+                rig.host.failing.clear();
+            }
+            rig.host.failing.insert("proxy_increment_metric");
+            assert_eq!(rig.request(&headers), Action::Continue, "counting is no condition");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_cannot_be_sent_resets_the_request_and_never_lets_it_pass() {
+        let mut rig = Rig::new(r#"{"version": 1, "name": "prod"}"#);
+        rig.host.failing.insert("proxy_send_local_response");
+        assert_eq!(rig.request(&PLAIN), Action::Pause);
+        assert_eq!(rig.host.closed, [Stream::Request]);
+        rig.host.failing.insert("proxy_close_stream");
+        assert_eq!(rig.request(&PLAIN), Action::Pause);
+        rig.host.failing.extend(["proxy_set_property", "proxy_increment_metric"]);
+        assert_eq!(rig.request(&PLAIN), Action::Pause);
+    }
+
+    #[test]
+    fn headers_in_another_form_than_the_abis_refuse_the_request() {
+        let mut rig = Rig::new(DRY_RUN);
+        rig.host.encode(&PLAIN);
+        let whole = rig.host.headers.clone();
+        for end in 1..whole.len() {
+            rig.host.headers = whole[..end].to_vec();
+            assert_eq!(rig.request_as_encoded(1), Action::Pause, "{end}");
+            assert_eq!(rig.decided(), "deny HOST_INVALID");
+        }
+    }
+
+    #[test]
+    fn a_failing_call_is_logged_once() {
+        let mut rig = Rig::new(DRY_RUN);
+        let before = rig.host.log.len();
+        rig.host.failing.insert("proxy_get_property");
+        for _ in 0..100 {
+            rig.request(&PLAIN);
+        }
+        let lines: Vec<_> = rig.host.log[before..].iter().map(|(_, line)| line.as_str()).collect();
+        assert_eq!(lines, ["proxy_get_property returned status 10: a request is refused (logged the first time only)"]);
+    }
+
+    #[test]
+    fn the_first_source_that_has_an_identity_gives_it() {
+        let principal = "filter_state\0io.istio.peer_principal";
+        let mut rig = Rig::new(CURIOUS);
+        let mut source = |certificate: &[u8], by_principal: Option<&[u8]>| {
+            rig.host.properties.insert("connection\0uri_san_peer_certificate".to_owned(), certificate.to_vec());
+            rig.host.properties.remove(principal);
+            if let Some(id) = by_principal {
+                rig.host.properties.insert(principal.to_owned(), id.to_vec());
+            }
+            rig.request(&PLAIN);
+            let record: serde_json::Value = serde_json::from_str(&rig.host.record()).expect("JSON");
+            record["src"].as_str().map(str::to_owned)
+        };
+        let id = b"spiffe://cluster.local/ns/a/sa/b".as_slice();
+        assert_eq!(source(id, Some(id)).as_deref(), Some("peer-certificate"));
+        assert_eq!(source(b"", Some(id)).as_deref(), Some("peer-principal"));
+        assert_eq!(source(b"", Some(b"")), None);
+        assert_eq!(source(b"", None), None);
+    }
+
+    #[test]
+    fn the_cluster_is_read_for_identities_from_a_principal() {
+        let policy = POLICY.replacen('{', r#"{"identity": {"sources": ["peer-principal"]}, "#, 1);
+        let mut rig = Rig::new(&policy);
+        let id = b"spiffe://cluster.local/ns/payments/sa/checkout".to_vec();
+        rig.host.properties.insert("filter_state\0io.istio.peer_principal".to_owned(), id);
+        for (cluster, decided) in [
+            ("inbound-vip|443||api.example.com", "allow RULE_ALLOW"),
+            ("inbound-vip|443||evil.example.com", "deny ROUTE_MISMATCH"),
+        ] {
+            rig.host.properties.insert("xds\0cluster_name".to_owned(), cluster.as_bytes().to_vec());
+            rig.request(&PLAIN);
+            assert_eq!(rig.decided(), decided);
+        }
+    }
+
+    #[test]
+    fn what_a_destination_says_of_denials_is_removed() {
+        let mut rig = Rig::new(POLICY);
+        let kept = |rig: &mut Rig, details: Option<&[u8]>| {
+            rig.host.response_headers.insert(answer::HEADER.to_owned());
+            rig.host.properties.remove("response\0code_details");
+            if let Some(details) = details {
+                rig.host.properties.insert("response\0code_details".to_owned(), details.to_vec());
+            }
+            assert_eq!(rig.vm.response_headers(&mut rig.host), Action::Continue);
+            rig.host.response_headers.contains(answer::HEADER)
+        };
+        assert!(!kept(&mut rig, Some(b"via_upstream")));
+        assert!(!kept(&mut rig, None));
+        assert!(!kept(&mut rig, Some(b"")));
+        assert!(kept(&mut rig, Some(b"egress_denied{NO_MATCH}")));
+        rig.host.failing.insert("proxy_get_property");
+        assert!(!kept(&mut rig, Some(b"egress_denied{NO_MATCH}")));
+        rig.host.failing.insert("proxy_remove_header_map_value");
+        assert!(kept(&mut rig, Some(b"via_upstream")), "it could not be removed");
+        rig.host.failing.insert("proxy_get_header_map_value");
+        assert!(kept(&mut rig, Some(b"via_upstream")), "it could not be looked for");
+    }
+
+    #[test]
+    fn a_response_without_that_header_costs_one_call() {
+        let mut rig = Rig::new(POLICY);
+        rig.host.calls.clear();
+        rig.vm.response_headers(&mut rig.host);
+        assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
+    }
+}

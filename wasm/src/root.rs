@@ -287,3 +287,217 @@ fn warn_uncounted(host: &mut impl Host, told: impl IntoIterator<Item = Result<()
         host.log(Level::Warn, &format!("some metrics are not counted: {failure}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Rig;
+    use crate::host::Action;
+
+    const GOOD: &str = r#"{"version": 1, "name": "prod", "revision": "r1", "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}]}"#;
+    const BAD: &str = r#"{"version": 1, "name": "prod", "rule": []}"#;
+    const REQUEST: [(&str, &[u8]); 3] = [(":authority", b"a.com"), (":method", b"GET"), (":path", b"/secret")];
+
+    fn decided(rig: &mut Rig, root: u32) -> String {
+        let action = rig.request_to(root, &REQUEST);
+        let decided = rig.decided();
+        assert_eq!(action == Action::Continue, decided == "allow RULE_ALLOW", "{decided}");
+        decided
+    }
+
+    /// Another VM of the same process.
+    fn another_vm(rig: &mut Rig) {
+        rig.vm = crate::vm::Vm::default();
+    }
+
+    #[test]
+    fn a_good_policy_is_told_of() {
+        let mut rig = Rig::new(GOOD);
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+        assert_eq!(rig.host.metric("tollgate_policy_rules"), Some(1));
+        let fingerprint = rig.host.metric("tollgate_policy_fingerprint").expect("set");
+        assert!(fingerprint > 0 && fingerprint < 1 << 48);
+        assert_eq!(rig.host.metric("result=.=loaded;.;tollgate_policy_loads_total"), Some(1));
+        assert_eq!(rig.host.log, [(Level::Info, "policy loaded: prod, revision r1, 1 rules, 0 ms".to_owned())]);
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_bytes() {
+        // XXH64 of nothing with seed 0, by its specification: EF46DB3751D8E999.
+        assert_eq!(fingerprint(b""), 0xEF46_DB37_51D8);
+        let long = vec![b'x'; 1 << 16];
+        assert_eq!(fingerprint(&long), xxhash_rust::xxh64::xxh64(&long, 0) >> 16);
+    }
+
+    #[test]
+    fn a_first_bad_policy_is_accepted_and_refuses_everything() {
+        let mut rig = Rig::new(BAD);
+        assert_eq!(decided(&mut rig, 1), "deny POLICY_INVALID");
+        assert_eq!(rig.host.responses[0].details, "egress_denied{POLICY_INVALID}");
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(0));
+        assert_eq!(rig.host.metric("result=.=rejected;.;tollgate_policy_loads_total"), Some(1));
+        assert_eq!(rig.host.metric("decision=.=deny;.;reason=.=POLICY_INVALID;.;tollgate_requests_total"), Some(1));
+        assert!(!rig.host.record().contains("secret"), "nobody said that paths may be recorded");
+        let (level, line) = &rig.host.log[0];
+        assert_eq!(*level, Level::Error);
+        assert!(
+            line.starts_with(
+                "policy rejected, every request is refused with POLICY_INVALID until there is a good one: rule"
+            ),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_later_good_policy_mends_it() {
+        let mut rig = Rig::new(BAD);
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+    }
+
+    #[test]
+    fn the_canary_refuses_a_bad_policy_after_a_good_one() {
+        let mut rig = Rig::new(GOOD);
+        another_vm(&mut rig);
+        assert!(!rig.configure(1, BAD));
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+        assert_eq!(rig.host.metric("result=.=rejected;.;tollgate_policy_loads_total"), Some(1));
+        assert!(
+            rig.host.log[1].1.starts_with("policy rejected, the last good one keeps serving: "),
+            "{:?}",
+            rig.host.log
+        );
+        assert_eq!(decided(&mut rig, 1), "deny POLICY_INVALID", "should Envoy use it all the same");
+    }
+
+    #[test]
+    fn each_plugin_is_marked_for_itself() {
+        let mut rig = Rig::new(GOOD);
+        another_vm(&mut rig);
+        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.other".to_vec());
+        assert!(rig.configure(1, BAD));
+    }
+
+    #[test]
+    fn a_serving_vm_never_refuses_and_keeps_the_last_good_policy() {
+        let mut rig = Rig::new(GOOD);
+        assert!(rig.configure(2, BAD));
+        assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+    }
+
+    #[test]
+    fn a_first_bad_policy_that_comes_back_does_not_displace_the_good_one() {
+        let mut rig = Rig::new(BAD);
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW", "Envoy uses the first instance again without a word");
+        rig.host.gone.insert(2);
+        assert!(rig.configure(3, BAD));
+        assert_eq!(decided(&mut rig, 3), "allow RULE_ALLOW");
+    }
+
+    #[test]
+    fn a_bad_policy_is_not_served_by_one_of_another_name() {
+        let mut rig = Rig::new(GOOD);
+        for (root, bad) in [(2, BAD.replace("prod", "other")), (3, "{".to_owned()), (4, String::new())] {
+            another_vm(&mut rig);
+            rig.host.shared.clear();
+            assert!(rig.configure(1, GOOD));
+            rig.host.shared.clear();
+            assert!(rig.configure(root, &bad));
+            assert_eq!(decided(&mut rig, root), "deny POLICY_INVALID", "{bad}");
+            assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
+        }
+    }
+
+    #[test]
+    fn instances_that_are_gone_are_forgotten() {
+        let mut roots = Roots::default();
+        let mut host = crate::fake::Fake { configuration: GOOD.as_bytes().to_vec(), ..Default::default() };
+        for root in 1..20 {
+            assert!(roots.configure(&mut host, root, GOOD.len()));
+            assert!(roots.roots.len() <= 2 && roots.last_good.len() == 1);
+            host.gone.insert(root);
+        }
+        host.properties.insert("plugin_name".to_owned(), b"another".to_vec());
+        assert!(roots.configure(&mut host, 20, GOOD.len()));
+        assert_eq!((roots.roots.len(), roots.last_good.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_unknown_or_unconfigured_instance_refuses_everything() {
+        let mut rig = Rig::new(GOOD);
+        assert_eq!(decided(&mut rig, 7), "deny POLICY_INVALID");
+        rig.vm.created(8, 0);
+        assert_eq!(decided(&mut rig, 8), "deny POLICY_INVALID");
+        // A stream that was not the last to be created.
+        rig.vm.created(50, 1);
+        rig.vm.created(51, 1);
+        assert_eq!(rig.vm.request_headers(&mut rig.host, 50), Action::Pause);
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_a_bad_one() {
+        for call in ["proxy_get_buffer_bytes", "plugin_name", "plugin_root_id"] {
+            let mut rig = Rig::new(BAD);
+            rig.host.failing.insert(call);
+            assert!(rig.configure(2, GOOD), "{call}");
+            assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID", "{call}");
+        }
+        let mut rig = Rig::new(BAD);
+        rig.host.configuration = GOOD.as_bytes().to_vec();
+        assert!(rig.vm.configure(&mut rig.host, 2, GOOD.len() + 1));
+        assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID", "cut");
+    }
+
+    #[test]
+    fn clock_metrics_and_shared_data_may_fail_at_configuration() {
+        let mut rig = Rig::new(BAD);
+        rig.host.failing.extend([
+            "proxy_get_current_time_nanoseconds",
+            "proxy_define_metric",
+            "proxy_increment_metric",
+            "proxy_record_metric",
+            "proxy_get_shared_data",
+            "proxy_set_shared_data",
+        ]);
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
+        assert!(rig.configure(3, &BAD.replace("prod", "other")));
+        assert_eq!(decided(&mut rig, 3), "deny POLICY_INVALID");
+    }
+
+    #[test]
+    fn the_first_findings_are_logged_and_the_rest_counted() {
+        let rules: Vec<String> = (0..30)
+            .map(|n| format!(r#"{{"id": "r{n}", "from": [{{"any": true}}], "to": [{{"hosts": ["-"]}}]}}"#))
+            .collect();
+        let rig = Rig::new(&format!(r#"{{"version": 1, "name": "prod", "rules": [{}]}}"#, rules.join(",")));
+        assert_eq!(rig.host.log.len(), FINDINGS + 1);
+        assert!(rig.host.log[3].1.contains("rules[3].to[0].hosts[0]: "), "{:?}", rig.host.log[3]);
+        assert!(rig.host.log[FINDINGS].1.ends_with("and 20 more; `tollgate check` shows them all"));
+    }
+
+    #[test]
+    fn a_plugin_named_for_tcp_is_not_loaded() {
+        for (name, root_id) in [
+            ("tollgate-tcp", ""),
+            ("mesh.tollgate-tcp", ""),
+            ("mesh.tollgate-tcp~istio-translated-wasmplugin", ""),
+            ("mesh.x", "tollgate-tcp"),
+        ] {
+            let mut rig = Rig::new(GOOD);
+            rig.host.properties.insert("plugin_name".to_owned(), name.as_bytes().to_vec());
+            rig.host.properties.insert("plugin_root_id".to_owned(), root_id.as_bytes().to_vec());
+            assert!(!rig.configure(2, GOOD), "{name}");
+            assert!(rig.host.log[1].1.contains("tollgate-tcp"), "{:?}", rig.host.log);
+            assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
+        }
+        let mut rig = Rig::new(GOOD);
+        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.not-tollgate-tcp".to_vec());
+        assert!(rig.configure(2, GOOD));
+    }
+}

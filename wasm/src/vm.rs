@@ -55,3 +55,25 @@ pub(crate) fn new_connection(host: &mut impl Host) -> Action {
     let _ = host.close(Stream::Downstream);
     Action::Pause
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn a_connection_is_closed_since_this_is_no_network_filter() {
+        let mut host = Fake::default();
+        assert_eq!(new_connection(&mut host), Action::Pause);
+        assert_eq!(host.closed, [Stream::Downstream]);
+        host.failing.insert("proxy_close_stream");
+        assert_eq!(new_connection(&mut host), Action::Pause);
+    }
+
+    #[test]
+    fn a_request_is_refused_while_the_vm_cannot_be_had() {
+        let mut host = Fake::default();
+        assert_eq!(request_headers_without_vm(&mut host), Action::Pause);
+        assert_eq!(host.responses.len(), 1);
+    }
+}
