@@ -1,5 +1,7 @@
 //! What arrived, as bytes, and what it is reduced to: canonical values, or the reason why there are none.
 
+mod headers;
+
 use std::net::IpAddr;
 
 /// A request as it arrived: bytes of the wire, nothing judged yet.

@@ -1,0 +1,96 @@
+//! Pointers such as `rules[3].to[0].hosts[1]`: writing them, and finding what they point at.
+
+use super::code;
+use super::finding::{Located, Place};
+use super::tree::{Entry, Node, Value};
+use crate::policy::Finding;
+use std::fmt::Write as _;
+
+/// Adds a key.
+pub(super) fn push_key(pointer: &mut String, key: &str) {
+    if !key.is_empty() && key.bytes().all(is_plain) {
+        if !pointer.is_empty() {
+            pointer.push('.');
+        }
+        pointer.push_str(key);
+    } else {
+        // writing to a string cannot fail
+        let _ = write!(pointer, "[{key:?}]");
+    }
+}
+
+/// Adds an index.
+pub(super) fn push_index(pointer: &mut String, index: usize) {
+    let _ = write!(pointer, "[{index}]");
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// Finds the place that a finding speaks of: as near as the text has it, for a key that is missing the map around it.
+pub(super) fn resolve(finding: Finding, root: &Node<'_>) -> Located {
+    let second = finding.code == code::DUPLICATE_KEY;
+    let about_key = second || finding.code == code::UNKNOWN_KEY;
+    let mut place = root.place;
+    let mut other = None;
+    let mut node = root;
+    let mut rest = finding.pointer.as_str();
+    while !rest.is_empty() {
+        match step(node, rest) {
+            Some(Step::Key(entries, behind)) => {
+                let entry = if second { entries.last() } else { entries.first() };
+                let Some(entry) = entry else { break };
+                let key = about_key && behind.is_empty();
+                place = if entry.value.is_scalar() && !key { entry.value.place } else { entry.key.place };
+                other = first_of(&entries, entry).filter(|_| second);
+                (node, rest) = (&entry.value, behind);
+            }
+            Some(Step::Item(item, behind)) => {
+                place = item.place;
+                (node, rest) = (item, behind);
+            }
+            None => break,
+        }
+    }
+    Located { finding, place: Some(place), other }
+}
+
+/// The first use of a key, when `entry` is not it.
+fn first_of(entries: &[&Entry<'_>], entry: &Entry<'_>) -> Option<Place> {
+    entries.first().map(|first| first.key.place).filter(|first| *first != entry.key.place)
+}
+
+enum Step<'n, 't, 'p> {
+    /// Every entry of that key.
+    Key(Vec<&'n Entry<'t>>, &'p str),
+    Item(&'n Node<'t>, &'p str),
+}
+
+/// The first step of a pointer and what is behind it.
+fn step<'n, 't, 'p>(node: &'n Node<'t>, pointer: &'p str) -> Option<Step<'n, 't, 'p>> {
+    match &node.value {
+        Value::List(items) => {
+            let (index, behind) = pointer.strip_prefix('[')?.split_once(']')?;
+            items.get(index.parse::<usize>().ok()?).map(|item| Step::Item(item, behind))
+        }
+        Value::Map(entries) => {
+            let pointer = pointer.strip_prefix('.').unwrap_or(pointer);
+            let (of_key, behind) = keyed(entries, pointer)?;
+            Some(Step::Key(of_key, behind))
+        }
+        _ => None,
+    }
+}
+
+/// The entries whose key the pointer begins with.
+fn keyed<'n, 't, 'p>(entries: &'n [Entry<'t>], pointer: &'p str) -> Option<(Vec<&'n Entry<'t>>, &'p str)> {
+    let behind = |entry: &&Entry<'_>| {
+        let mut written = String::new();
+        push_key(&mut written, entry.key.text()?);
+        let behind = pointer.strip_prefix(written.as_str())?;
+        (behind.is_empty() || behind.starts_with(['.', '['])).then_some(behind)
+    };
+    let behind_key = entries.iter().find_map(|entry| behind(&entry))?;
+    Some((entries.iter().filter(|entry| behind(entry) == Some(behind_key)).collect(), behind_key))
+}
