@@ -94,3 +94,105 @@ fn keyed<'n, 't, 'p>(entries: &'n [Entry<'t>], pointer: &'p str) -> Option<(Vec<
     let behind_key = entries.iter().find_map(|entry| behind(&entry))?;
     Some((entries.iter().filter(|entry| behind(entry) == Some(behind_key)).collect(), behind_key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::source::file::File;
+    use crate::cli::source::yaml;
+    use crate::policy::Severity;
+
+    const TEXT: &str = r#"
+name: p
+rules:
+  - id: first
+    to:
+      - hosts: [a.example.com, "b.example.com"]
+        ports: []
+  - id: second
+    id: third
+destinations:
+  a.b: {hosts: [c.example.com]}
+  a: {hosts: [d.example.com]}
+  a-b:
+    hosts:
+"#;
+
+    /// The text that a finding points at, and that of its other place.
+    fn shown(code: &'static str, pointer: &str) -> (String, Option<String>) {
+        let file = File::new(0, "p.yaml".into(), TEXT.as_bytes().to_vec());
+        let root = yaml::parse(&file).unwrap();
+        let finding = Finding {
+            severity: Severity::Error,
+            code,
+            pointer: pointer.to_owned(),
+            message: String::new(),
+            fix: None,
+            offset: None,
+        };
+        let located = resolve(finding, &root);
+        let text =
+            |place: Place| format!("{} {}", file.position(place.start).line, TEXT.get(place.start..place.end).unwrap());
+        (text(located.place.unwrap()), located.other.map(text))
+    }
+
+    #[test]
+    fn a_pointer_leads_to_the_word_it_speaks_of() {
+        for (pointer, expected) in [
+            ("", "2 name"),
+            ("name", "2 p"),
+            ("rules", "3 rules"),
+            ("rules[0]", "4 id"),
+            ("rules[0].id", "4 first"),
+            ("rules[0].to[0].hosts", "6 hosts"),
+            ("rules[0].to[0].hosts[1]", "6 \"b.example.com\""),
+            ("rules[0].to[0].ports", "7 ports"),
+            ("destinations.a", "12 a"),
+            ("destinations.a.hosts[0]", "12 d.example.com"),
+            ("destinations[\"a.b\"].hosts[0]", "11 c.example.com"),
+            ("destinations.a-b.hosts", "14 hosts"),
+        ] {
+            assert_eq!(shown(code::TYPE, pointer), (expected.to_owned(), None), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_shown_at_the_map_that_lacks_it() {
+        assert_eq!(shown(code::TYPE, "rules[0].from").0, "4 id");
+        assert_eq!(shown(code::TYPE, "rules[7].from").0, "3 rules");
+        assert_eq!(shown(code::TYPE, "version").0, "2 name");
+    }
+
+    #[test]
+    fn an_unknown_key_is_shown_as_the_key() {
+        assert_eq!(shown(code::UNKNOWN_KEY, "rules[0].id").0, "4 id");
+    }
+
+    #[test]
+    fn a_key_given_twice_is_shown_at_its_second_use() {
+        assert_eq!(shown(code::DUPLICATE_KEY, "rules[1].id"), ("9 id".to_owned(), Some("8 id".to_owned())));
+    }
+
+    #[test]
+    fn a_pointer_is_written_and_read_alike() {
+        for key in ["a", "a-b_9", "a.b", "", "\"quoted\"", "[0]", "ü", "new\nline"] {
+            let mut pointer = String::new();
+            push_key(&mut pointer, "map");
+            push_key(&mut pointer, key);
+            push_index(&mut pointer, 1);
+            let text = format!("{{\"map\": {{{key:?}: [1, 2]}}}}");
+            let file = File::new(0, "p.yaml".into(), text.into_bytes());
+            let root = yaml::parse(&file).unwrap();
+            let finding = Finding {
+                severity: Severity::Error,
+                code: code::TYPE,
+                pointer,
+                message: String::new(),
+                fix: None,
+                offset: None,
+            };
+            let place = resolve(finding, &root).place.unwrap();
+            assert_eq!(file.text().unwrap().get(place.start..place.end), Some("2"), "{key:?}");
+        }
+    }
+}

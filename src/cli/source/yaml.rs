@@ -62,7 +62,8 @@ fn json(file: &File, text: &str) -> Result<(), Box<Located>> {
 struct Frame<'t> {
     collection: Collection<'t>,
     anchor: usize,
-    start: usize,
+    /// Its tag, or where it begins.
+    start: Place,
     tagged: bool,
 }
 
@@ -85,7 +86,8 @@ impl<'t> Builder<'t> {
     }
 
     fn take(&mut self, event: Event<'t>, span: Span) -> Result<(), Box<Located>> {
-        let place = match span.byte_range() {
+        // what is wrong with a tagged value is the tag
+        let place = match span.tag_span().unwrap_or(span).byte_range() {
             Some(range) => self.file.stretch(range.start, range.end),
             None => self.file.place(0),
         };
@@ -99,10 +101,12 @@ impl<'t> Builder<'t> {
                 self.put(Node { value, place }, anchor);
             }
             Event::SequenceStart(_, anchor, tag) => {
-                return self.open(Collection::List(Vec::new()), anchor, place, tag.is_some());
+                let collection = Collection::List(Vec::new());
+                return self.open(Frame { collection, anchor, start: place, tagged: tag.is_some() });
             }
             Event::MappingStart(_, anchor, tag) => {
-                return self.open(Collection::Map(Vec::new(), None), anchor, place, tag.is_some());
+                let collection = Collection::Map(Vec::new(), None);
+                return self.open(Frame { collection, anchor, start: place, tagged: tag.is_some() });
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
             Event::Alias(anchor) => return self.repeat(anchor, place),
@@ -115,25 +119,16 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn open(
-        &mut self,
-        collection: Collection<'t>,
-        anchor: usize,
-        place: Place,
-        tagged: bool,
-    ) -> Result<(), Box<Located>> {
+    fn open(&mut self, frame: Frame<'t>) -> Result<(), Box<Located>> {
         if self.open.len() >= MAX_DEPTH {
-            return Err(too_deep(place));
+            return Err(too_deep(frame.start));
         }
-        self.open.push(Frame { collection, anchor, start: place.start, tagged });
+        self.open.push(frame);
         Ok(())
     }
 
     fn close(&mut self, end: Place) {
         let Some(frame) = self.open.pop() else { return };
-        // a block of lines has no first and last character of its own
-        let flow = end.end > end.start;
-        let whole = self.file.stretch(frame.start, end.end);
         let (value, first) = match frame.collection {
             Collection::List(items) => {
                 let first = items.first().map(|item| item.place);
@@ -144,9 +139,14 @@ impl<'t> Builder<'t> {
                 (Value::Map(Rc::new(entries)), first)
             }
         };
-        let place = if flow { whole } else { first.unwrap_or(whole) };
-        let value = if frame.tagged { Value::Unsupported(Unsupported::Tag) } else { value };
-        self.put(Node { value, place }, frame.anchor);
+        let bracketed = end.end > end.start;
+        let node = match first {
+            _ if frame.tagged => Node { value: Value::Unsupported(Unsupported::Tag), place: frame.start },
+            // a block of lines has no first and last character of its own
+            Some(place) if !bracketed => Node { value, place },
+            _ => Node { value, place: Place { end: end.end, ..frame.start } },
+        };
+        self.put(node, frame.anchor);
     }
 
     /// Repeats what an anchor stands at. The repetition has the places of the original, where there is something to
@@ -189,4 +189,47 @@ fn too_deep(place: Place) -> Box<Located> {
 
 fn stop(place: Place, message: &str, fix: &str) -> Box<Located> {
     Box::new(Located::error(code::SYNTAX, place, message.to_owned(), Some(fix.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::source::json;
+
+    fn file(text: &str) -> File {
+        File::new(0, "p.yaml".into(), text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn what_the_checker_must_see_survives_the_translation() {
+        for (yaml, json) in [
+            ("a: 1\na: 2", r#"{"a":1,"a":2}"#),
+            ("{b: 1, a: 2, b: 3}", r#"{"b":1,"a":2,"b":3}"#),
+            ("a:\nb: ~", r#"{"a":null,"b":null}"#),
+            ("a: 1.0\nb: 1e3", r#"{"a":1.0,"b":1e3}"#),
+            ("a: 99999999999999999999", r#"{"a":99999999999999999999}"#),
+            ("a: yes\nb: on\nc: NO", r#"{"a":"yes","b":"on","c":"NO"}"#),
+            ("a: \"443\"\nb: '443'", r#"{"a":"443","b":"443"}"#),
+            ("a: |\n  x\n  y\n", r#"{"a":"x\ny\n"}"#),
+            ("a: \"\\0\\u00e9\\\"\"", "{\"a\":\"\\u0000é\\\"\"}"),
+            ("<<: {a: 1}", r#"{"<<":{"a":1}}"#),
+            ("a: &x [1, {b: c}]\nd: *x", r#"{"a":[1,{"b":"c"}],"d":[1,{"b":"c"}]}"#),
+            ("&k a: 1\nb: *k", r#"{"a":1,"b":"a"}"#),
+            ("[]", "[]"),
+            ("{}", "{}"),
+            ("\u{feff}a: 1", r#"{"a":1}"#),
+        ] {
+            let file = file(yaml);
+            assert_eq!(json::write(&parse(&file).unwrap()).unwrap(), json, "{yaml:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_text_is_refused_or_read_and_nothing_else() {
+        let text = "a: &x [1, \"é\\n\"]\nb:\n  - {c: 'd', e: *x}\n  - |\n    text\n? f\n: !t g\n--- h\n";
+        for start in (0..=text.len()).filter_map(|end| text.get(..end)) {
+            let file = file(start);
+            let _ = parse(&file).map(|root| json::write(&root));
+        }
+    }
 }
