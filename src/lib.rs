@@ -11,3 +11,4 @@ pub mod decision;
 mod index;
 pub mod policy;
 pub mod request;
+mod timestamp;

@@ -1,7 +1,8 @@
 //! The files of a policy: finding them, reading them, counting their lines.
 
+use super::Unreadable;
 use super::finding::{Located, Place};
-use super::{Unreadable, code};
+use crate::policy::code;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;

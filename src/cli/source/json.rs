@@ -1,10 +1,10 @@
 //! From the tree to the JSON text that the checker reads. Nothing is lost on the way that it must see: order,
 //! duplicate keys, nulls, the spelling of numbers.
 
-use super::code;
 use super::finding::Located;
-use super::pointer;
 use super::tree::{Node, Unsupported, Value};
+use crate::policy::{Step, code};
+use std::borrow::Cow;
 
 /// Writes a policy's tree as JSON.
 ///
@@ -34,7 +34,7 @@ impl Writer {
                 self.json.push('[');
                 for (index, item) in items.iter().enumerate() {
                     self.separate(index);
-                    self.inside(|pointer| pointer::push_index(pointer, index), |writer| writer.node(item));
+                    self.inside(&Step::Item(index), item);
                 }
                 self.json.push(']');
             }
@@ -45,7 +45,7 @@ impl Writer {
                     self.key(&entry.key);
                     self.json.push(':');
                     let key = entry.key.text().unwrap_or_default();
-                    self.inside(|pointer| pointer::push_key(pointer, key), |writer| writer.node(&entry.value));
+                    self.inside(&Step::Key(Cow::Borrowed(key)), &entry.value);
                 }
                 self.json.push('}');
             }
@@ -79,10 +79,10 @@ impl Writer {
         }
     }
 
-    fn inside(&mut self, step: impl FnOnce(&mut String), write: impl FnOnce(&mut Self)) {
+    fn inside(&mut self, step: &Step<'_>, node: &Node<'_>) {
         let outside = self.pointer.len();
-        step(&mut self.pointer);
-        write(self);
+        step.write(&mut self.pointer);
+        self.node(node);
         self.pointer.truncate(outside);
     }
 

@@ -1,9 +1,9 @@
 //! Several files as one policy.
 
-use super::code;
 use super::finding::Located;
-use super::pointer;
 use super::tree::{Entry, Node, Value};
+use crate::policy::{Step, code};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// Lists that may stand in several files, joined in the files' order.
@@ -85,7 +85,7 @@ fn taken(map: &str, old: &[Entry<'_>], new: &Entry<'_>) -> Option<Located> {
     let name = new.key.text()?;
     let first = old.iter().find(|old| old.key.text() == Some(name) && old.key.place.file != new.key.place.file)?;
     let mut at = map.to_owned();
-    pointer::push_key(&mut at, name);
+    Step::Key(Cow::Borrowed(name)).write(&mut at);
     let message = format!("`{name}` is defined in two files");
     let fix = "give one of them another name".to_owned();
     Some(

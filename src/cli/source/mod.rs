@@ -19,20 +19,6 @@ use crate::policy::{Finding, Policy};
 use std::path::Path;
 use std::{fmt, io};
 
-/// Codes of what is wrong before there is a policy to check.
-mod code {
-    /// Not YAML, not JSON, not UTF-8, or a part of YAML that policies do without.
-    pub(super) const SYNTAX: &str = "TG001";
-    /// A key that the language does not have here.
-    pub(super) const UNKNOWN_KEY: &str = "TG002";
-    /// A key twice, in one file or in two.
-    pub(super) const DUPLICATE_KEY: &str = "TG003";
-    /// A value of another type.
-    pub(super) const TYPE: &str = "TG005";
-    /// A name that two files define.
-    pub(super) const DUPLICATE: &str = "TG009";
-}
-
 /// A policy and the text that it was compiled from.
 #[derive(Debug)]
 pub struct Loaded {

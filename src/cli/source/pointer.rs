@@ -1,32 +1,9 @@
-//! Pointers such as `rules[3].to[0].hosts[1]`: writing them, and finding what they point at.
+//! Finding what a pointer such as `rules[3].to[0].hosts[1]` points at.
 
-use super::code;
 use super::finding::{Located, Place};
 use super::tree::{Entry, Node, Value};
-use crate::policy::Finding;
-use std::fmt::Write as _;
-
-/// Adds a key.
-pub(super) fn push_key(pointer: &mut String, key: &str) {
-    if !key.is_empty() && key.bytes().all(is_plain) {
-        if !pointer.is_empty() {
-            pointer.push('.');
-        }
-        pointer.push_str(key);
-    } else {
-        // writing to a string cannot fail
-        let _ = write!(pointer, "[{key:?}]");
-    }
-}
-
-/// Adds an index.
-pub(super) fn push_index(pointer: &mut String, index: usize) {
-    let _ = write!(pointer, "[{index}]");
-}
-
-fn is_plain(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
-}
+use crate::policy::{Finding, Step, code};
+use std::borrow::Cow;
 
 /// Finds the place that a finding speaks of: as near as the text has it, for a key that is missing the map around it.
 pub(super) fn resolve(finding: Finding, root: &Node<'_>) -> Located {
@@ -38,7 +15,7 @@ pub(super) fn resolve(finding: Finding, root: &Node<'_>) -> Located {
     let mut rest = finding.pointer.as_str();
     while !rest.is_empty() {
         match step(node, rest) {
-            Some(Step::Key(entries, behind)) => {
+            Some(Found::Entries(entries, behind)) => {
                 let entry = if second { entries.last() } else { entries.first() };
                 let Some(entry) = entry else { break };
                 let key = about_key && behind.is_empty();
@@ -46,7 +23,7 @@ pub(super) fn resolve(finding: Finding, root: &Node<'_>) -> Located {
                 other = first_of(&entries, entry).filter(|_| second);
                 (node, rest) = (&entry.value, behind);
             }
-            Some(Step::Item(item, behind)) => {
+            Some(Found::Item(item, behind)) => {
                 place = item.place;
                 (node, rest) = (item, behind);
             }
@@ -61,23 +38,23 @@ fn first_of(entries: &[&Entry<'_>], entry: &Entry<'_>) -> Option<Place> {
     entries.first().map(|first| first.key.place).filter(|first| *first != entry.key.place)
 }
 
-enum Step<'n, 't, 'p> {
+enum Found<'n, 't, 'p> {
     /// Every entry of that key.
-    Key(Vec<&'n Entry<'t>>, &'p str),
+    Entries(Vec<&'n Entry<'t>>, &'p str),
     Item(&'n Node<'t>, &'p str),
 }
 
 /// The first step of a pointer and what is behind it.
-fn step<'n, 't, 'p>(node: &'n Node<'t>, pointer: &'p str) -> Option<Step<'n, 't, 'p>> {
+fn step<'n, 't, 'p>(node: &'n Node<'t>, pointer: &'p str) -> Option<Found<'n, 't, 'p>> {
     match &node.value {
         Value::List(items) => {
             let (index, behind) = pointer.strip_prefix('[')?.split_once(']')?;
-            items.get(index.parse::<usize>().ok()?).map(|item| Step::Item(item, behind))
+            items.get(index.parse::<usize>().ok()?).map(|item| Found::Item(item, behind))
         }
         Value::Map(entries) => {
             let pointer = pointer.strip_prefix('.').unwrap_or(pointer);
             let (of_key, behind) = keyed(entries, pointer)?;
-            Some(Step::Key(of_key, behind))
+            Some(Found::Entries(of_key, behind))
         }
         _ => None,
     }
@@ -87,7 +64,7 @@ fn step<'n, 't, 'p>(node: &'n Node<'t>, pointer: &'p str) -> Option<Step<'n, 't,
 fn keyed<'n, 't, 'p>(entries: &'n [Entry<'t>], pointer: &'p str) -> Option<(Vec<&'n Entry<'t>>, &'p str)> {
     let behind = |entry: &&Entry<'_>| {
         let mut written = String::new();
-        push_key(&mut written, entry.key.text()?);
+        Step::Key(Cow::Borrowed(entry.key.text()?)).write(&mut written);
         let behind = pointer.strip_prefix(written.as_str())?;
         (behind.is_empty() || behind.starts_with(['.', '['])).then_some(behind)
     };
@@ -177,9 +154,9 @@ destinations:
     fn a_pointer_is_written_and_read_alike() {
         for key in ["a", "a-b_9", "a.b", "", "\"quoted\"", "[0]", "ü", "new\nline"] {
             let mut pointer = String::new();
-            push_key(&mut pointer, "map");
-            push_key(&mut pointer, key);
-            push_index(&mut pointer, 1);
+            for step in [Step::Key(Cow::Borrowed("map")), Step::Key(Cow::Borrowed(key)), Step::Item(1)] {
+                step.write(&mut pointer);
+            }
             let text = format!("{{\"map\": {{{key:?}: [1, 2]}}}}");
             let file = File::new(0, "p.yaml".into(), text.into_bytes());
             let root = yaml::parse(&file).unwrap();

@@ -1,10 +1,10 @@
 //! From the text of one file to its tree.
 
-use super::code;
 use super::file::File;
 use super::finding::{Located, Place};
 use super::scalar;
 use super::tree::{Entry, Node, Unsupported, Value};
+use crate::policy::code;
 use granit_parser::{Event, Parser, ScalarStyle, Span, options};
 use serde::de::IgnoredAny;
 use std::collections::HashMap;
