@@ -26,18 +26,19 @@ pub(crate) struct Glob {
     engine: Engine,
 }
 
+/// A deterministic automaton.
+#[derive(Debug)]
+struct Table {
+    classes: usize,
+    /// At state × classes + class.
+    next: Box<[u16]>,
+    accepts: Box<[bool]>,
+}
+
 #[derive(Debug)]
 enum Engine {
-    /// `next[state × classes + class]`; state 0 is dead, 1 the start.
-    Table {
-        next: Box<[u16]>,
-        classes: usize,
-        accepts: Box<[bool]>,
-    },
-    Positions {
-        automaton: Positions,
-        masks: Box<[Set]>,
-    },
+    Table(Table),
+    Positions { automaton: Positions, masks: Box<[Set]> },
 }
 
 impl Glob {

@@ -5,8 +5,6 @@ use super::finding::{Findings, code};
 use super::settings::HeaderName;
 use crate::request::{Identity, is_method};
 use crate::timestamp::Timestamp;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// An id, or the name of a policy: `[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?`.
 #[derive(Debug)]

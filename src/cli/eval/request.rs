@@ -4,12 +4,10 @@ use crate::decision::Timestamp;
 use crate::request::{Arrival, Presented, Source};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// A request as a line gives it.
 #[derive(Debug, serde::Deserialize)]
@@ -236,15 +234,6 @@ impl<'de> Deserialize<'de> for Now {
 
 struct NowVisitor;
 
-impl NowVisitor {
-    fn of<E: de::Error>(nanoseconds: Option<i128>) -> Result<Now, E> {
-        let nanoseconds = nanoseconds.and_then(|nanoseconds| u64::try_from(nanoseconds).ok());
-        nanoseconds
-            .map(|nanoseconds| Now(Timestamp(nanoseconds)))
-            .ok_or_else(|| E::custom("`now` is not between 1970 and 2554"))
-    }
-}
-
 impl Visitor<'_> for NowVisitor {
     type Value = Now;
 
@@ -252,19 +241,16 @@ impl Visitor<'_> for NowVisitor {
         f.write_str("a time (RFC 3339, or seconds since 1970)")
     }
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Now, E> {
-        match OffsetDateTime::parse(text, &Rfc3339) {
-            Ok(moment) => NowVisitor::of(Some(moment.unix_timestamp_nanos())),
-            Err(_) => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-        }
+        Timestamp::parse(text).map(Now).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
     fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Now, E> {
-        NowVisitor::of(i128::from(seconds).checked_mul(1_000_000_000))
-    }
-    fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Now, E> {
-        NowVisitor::of(i128::from(seconds).checked_mul(1_000_000_000))
+        let nanoseconds = seconds.checked_mul(1_000_000_000);
+        nanoseconds
+            .map(|since| Now(Timestamp(since)))
+            .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(seconds), &self))
     }
     fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Now, E> {
-        let since = Duration::try_from_secs_f64(seconds).ok();
-        NowVisitor::of(since.and_then(|since| i128::try_from(since.as_nanos()).ok()))
+        let since = Duration::try_from_secs_f64(seconds).ok().and_then(|since| u64::try_from(since.as_nanos()).ok());
+        since.map(|since| Now(Timestamp(since))).ok_or_else(|| E::invalid_value(Unexpected::Float(seconds), &self))
     }
 }
