@@ -85,12 +85,10 @@ impl<'de> Shape<'de> for Expiry {
     const EXPECTED: &'static str = "a date and time";
 
     fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
-        match OffsetDateTime::parse(&text, &Rfc3339) {
+        match Timestamp::parse(&text) {
             // what lies before 1970 has expired, what lies beyond 2554 never does
-            Ok(moment) => {
-                Some(Expiry(Timestamp(u64::try_from(moment.unix_timestamp_nanos().max(0)).unwrap_or(u64::MAX))))
-            }
-            Err(_) => findings.error(
+            Some(moment) => Some(Expiry(moment)),
+            None => findings.error(
                 code::VALUE,
                 format!("`{}` is no date and time", &*text),
                 "write it as `2027-01-31T00:00:00Z`".to_owned(),

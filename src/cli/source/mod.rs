@@ -103,7 +103,7 @@ fn merged(files: &[File]) -> Result<tree::Node<'_>, Vec<Located>> {
     if findings.is_empty() { merge::merge(roots) } else { Err(findings) }
 }
 
-/// Finds the places that the checker's pointers speak of.
+/// Finds the places that the checker's pointers speak of, and puts the findings in their order.
 fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
     let root = merged(files).ok();
     let place = |finding: Finding| match (finding.offset, files, &root) {
@@ -111,7 +111,9 @@ fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
         (None, _, Some(root)) => pointer::resolve(finding, root),
         _ => Located::nowhere(finding),
     };
-    findings.into_iter().map(place).collect()
+    let mut located: Vec<_> = findings.into_iter().map(place).collect();
+    located.sort_by_key(|located| located.place.map(|place| (place.file, place.start)));
+    located
 }
 
 impl fmt::Display for Unreadable {
