@@ -22,10 +22,7 @@ fn stderr(output: &Output) -> &str {
 
 #[test]
 fn commands_print_what_their_transcripts_say() {
-    trycmd::TestCases::new()
-        .register_bin("tollgate", Path::new(TOLLGATE))
-        .case("tests/cli/*.trycmd")
-        .case("tests/cli/*.toml");
+    trycmd::TestCases::new().register_bin("tollgate", Path::new(TOLLGATE)).case("tests/cli/*.trycmd");
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl<'d> Answer<'d> {
                 let identity = arrival.identity.map_or(b"-".as_slice(), |presented| presented.id);
                 write!(
                     out,
-                    "{:<10} {:<17} {:<24} {} {} {}{}",
+                    "{:<10} {:<18} {:<24} {} {} {}{}",
                     self.decision,
                     self.reason,
                     self.rule.unwrap_or("-"),

@@ -104,7 +104,7 @@ fn bytes<'r>(
             buffer.clear();
             match BASE64_STANDARD.decode_vec(base64.as_bytes(), buffer) {
                 Ok(()) => Ok(Some(buffer)),
-                Err(error) => Err(Mistake::anywhere(format!("`{name}_b64` is no base64: {error}"))),
+                Err(_) => Err(Mistake::anywhere(format!("`{name}_b64` is no base64"))),
             }
         }
     }
