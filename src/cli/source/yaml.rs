@@ -27,8 +27,6 @@ pub(super) fn parse(file: &File) -> Result<Node<'_>, Box<Located>> {
     let options = options! {
         disallow_directives: true,
         emit_comments: false,
-        // what YAML demands of keys in one line; JSON has no such limit
-        simple_key_max_lookahead: if file.is_json() { usize::MAX } else { 1024 },
     };
     let mut builder = Builder::new(file);
     for event in Parser::new_from_str_with_options(text, options) {
@@ -130,11 +128,13 @@ impl<'t> Builder<'t> {
     fn close(&mut self, end: Place) {
         let Some(frame) = self.open.pop() else { return };
         let (value, first) = match frame.collection {
-            Collection::List(items) => {
+            Collection::List(mut items) => {
+                items.shrink_to_fit();
                 let first = items.first().map(|item| item.place);
                 (Value::List(Rc::new(items)), first)
             }
-            Collection::Map(entries, _) => {
+            Collection::Map(mut entries, _) => {
+                entries.shrink_to_fit();
                 let first = entries.first().map(|entry| entry.key.place);
                 (Value::Map(Rc::new(entries)), first)
             }
