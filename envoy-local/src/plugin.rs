@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 use crate::config::ecds::Ecds;
-use crate::config::filter;
+use crate::config::{filter, type_url};
 
 /// The filter of one gateway.
 #[derive(Clone, Debug)]
@@ -24,6 +24,12 @@ impl Plugin {
     /// Sends a policy to Envoy, whatever it is: the filter judges it.
     pub fn publish(&self, policy: &str) -> Result<()> {
         self.ecds.publish(&filter::wasm(&self.module, policy))
+    }
+
+    /// Takes the filter away: what Istio's agent sends in place of a module that it could not fetch, and whose users
+    /// want it to fail open.
+    pub fn replace_by_nothing(&self) -> Result<()> {
+        self.ecds.publish(&serde_json::json!({"@type": type_url("envoy.extensions.filters.http.rbac.v3.RBAC")}))
     }
 
     /// The filter.

@@ -55,7 +55,7 @@ impl Launch<'_> {
             .arg(&config)
             .arg("--admin-address-path")
             .arg(&address)
-            .args(["--disable-hot-restart", "--log-level", "info", "--file-flush-interval-msec", "50"])
+            .args(["--disable-hot-restart", "--log-level", "info", "--file-flush-interval-msec", "10"])
             .args(["--concurrency", &self.concurrency.to_string()])
             .stdin(Stdio::null())
             .stdout(File::create(&log)?)
