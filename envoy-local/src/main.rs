@@ -1,5 +1,6 @@
 //! `tollgate-local`: the demo, and the same gateway to play with.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -68,7 +69,7 @@ fn run(cli: Cli) -> Result<bool> {
     match cli.command {
         Command::Fetch => {
             for version in binary::PINNED {
-                println!("{}", binary::install(&tools, version)?.display());
+                writeln!(std::io::stdout(), "{}", binary::install(&tools, version)?.display())?;
             }
             Ok(true)
         }

@@ -9,6 +9,7 @@
 
 mod bypasses;
 mod cases;
+mod death;
 mod demo;
 mod support;
 mod updates;

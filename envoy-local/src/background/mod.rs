@@ -4,6 +4,7 @@ mod control;
 mod serve;
 
 use std::fs::File;
+use std::io::{Write, stdout};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -42,7 +43,7 @@ fn log_file() -> PathBuf {
 /// Starts it unless it runs already, and prints how to reach it. Whether it runs now.
 pub fn up(settings: &Settings, module: &Path) -> Result<bool> {
     if Control::find()?.is_some() {
-        println!("It is running already; `make down` stops it.\n");
+        writeln!(stdout(), "It is running already; `make down` stops it.\n")?;
         return status();
     }
     // Here for the message; Envoy itself would only say so in its log.
@@ -79,11 +80,11 @@ fn await_start(server: &mut Child) -> Result<()> {
 pub fn status() -> Result<bool> {
     match Control::find()? {
         Some(control) => {
-            println!("{}", control.ask(control::STATUS)?.trim_end());
+            writeln!(stdout(), "{}", control.ask(control::STATUS)?.trim_end())?;
             Ok(true)
         }
         None => {
-            println!("It is not running; `make up` starts it.");
+            writeln!(stdout(), "It is not running; `make up` starts it.")?;
             Ok(false)
         }
     }
@@ -97,9 +98,9 @@ pub fn down() -> Result<bool> {
             while Control::find()?.is_some() {
                 sleep(POLL);
             }
-            println!("Stopped.");
+            writeln!(stdout(), "Stopped.")?;
         }
-        None => println!("It was not running."),
+        None => writeln!(stdout(), "It was not running.")?,
     }
     Ok(true)
 }

@@ -5,6 +5,7 @@ mod scenario;
 mod stage;
 mod table;
 
+use std::io::{Write, stdout};
 use std::path::Path;
 
 use anyhow::Result;
@@ -22,7 +23,8 @@ pub fn run(binary: &Path, module: &Path, dir: &Path) -> Result<bool> {
         let observed = observe(&stage, scenario)?;
         played.push((scenario, observed));
     }
-    println!("{}", table::render(&played));
+    let mut out = stdout();
+    writeln!(out, "{}", table::render(&played))?;
     let differing: Vec<_> = played
         .iter()
         .flat_map(|(scenario, observed)| {
@@ -30,11 +32,11 @@ pub fn run(binary: &Path, module: &Path, dir: &Path) -> Result<bool> {
         })
         .collect();
     for difference in &differing {
-        println!("NOT AS EXPECTED: {difference}");
+        writeln!(out, "NOT AS EXPECTED: {difference}")?;
     }
     let passed = played.iter().filter(|(scenario, observed)| observed.differences(scenario).is_empty()).count();
-    println!("{passed} of {} scenarios went as expected.", played.len());
-    println!("Policy:    {}", Script::policy_file().display());
-    println!("Audit log: {} (one JSON object a line)", stage.gateway().audit().file().display());
+    writeln!(out, "{passed} of {} scenarios went as expected.", played.len())?;
+    writeln!(out, "Policy:    {}", Script::policy_file().display())?;
+    writeln!(out, "Audit log: {} (one JSON object a line)", stage.gateway().audit().file().display())?;
     Ok(differing.is_empty())
 }
