@@ -9,3 +9,4 @@ pub mod decision;
 mod index;
 pub mod policy;
 pub mod request;
+mod timestamp;

@@ -1,6 +1,13 @@
 //! Reasons, the order of the decision, and the record of it.
 
+mod order;
+mod question;
+mod scratch;
+mod search;
+
 use crate::request::{Host, Presented};
+pub use crate::timestamp::Timestamp;
+pub use scratch::Scratch;
 
 /// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +118,13 @@ pub struct Decision<'p> {
 pub struct Also([Option<Reason>; 4]);
 
 impl Also {
+    pub(crate) fn push(&mut self, reason: Reason) {
+        let known = self.iter().any(|known| known == reason);
+        if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none()).filter(|_| !known) {
+            *free = Some(reason);
+        }
+    }
+
     /// The reasons, in the order of the decision.
     pub fn iter(&self) -> impl Iterator<Item = Reason> + '_ {
         self.0.iter().flatten().copied()
@@ -120,9 +134,9 @@ impl Also {
 /// A request as it was read, and the decision on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<'s> {
-    /// The SPIFFE ID that was valid and trusted, and its source.
+    /// The SPIFFE ID and its source, if it is a valid one; whether it is trusted, the reason tells.
     pub identity: Option<Presented<'s>>,
-    /// The namespace in that SPIFFE ID, where it has Istio's form.
+    /// The namespace in that SPIFFE ID, where it is trusted and has Istio's form.
     pub namespace: Option<&'s str>,
     /// The canonical host; none where the authority has none.
     pub host: Option<Host<'s>>,
@@ -142,7 +156,7 @@ pub struct Near<'p> {
 }
 
 /// What of a rule failed first, in the order in which it is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is the noun itself")]
 pub enum Failed {
     Host,
@@ -166,11 +180,3 @@ impl Failed {
         }
     }
 }
-
-/// A moment: nanoseconds since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(pub u64);
-
-/// Memory that one decision after another uses again. One a thread.
-#[derive(Debug, Default)]
-pub struct Scratch {}

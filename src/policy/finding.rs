@@ -1,6 +1,7 @@
 //! What is wrong with a policy, where, and what to write instead.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
 
 /// One thing that is wrong with a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +29,43 @@ pub enum Severity {
     Error,
 }
 
-/// Why a policy was rejected: at least one finding, in file order.
+/// Codes of the language's errors.
+pub(crate) mod code {
+    /// Not JSON, not UTF-8, or nested too deep.
+    pub(crate) const SYNTAX: &str = "TG001";
+    /// A key that the language does not have here.
+    pub(crate) const UNKNOWN_KEY: &str = "TG002";
+    /// A key twice.
+    pub(crate) const DUPLICATE_KEY: &str = "TG003";
+    /// A key that must be there is not.
+    pub(crate) const MISSING: &str = "TG004";
+    /// A value of another type, `null` and empty lists included.
+    pub(crate) const TYPE: &str = "TG005";
+    /// A value of the right type that the language does not have.
+    pub(crate) const VALUE: &str = "TG006";
+    /// Keys that do not go together.
+    pub(crate) const COMBINATION: &str = "TG007";
+    /// A name that is not defined.
+    pub(crate) const DANGLING: &str = "TG008";
+    /// An id or a name given twice.
+    pub(crate) const DUPLICATE: &str = "TG009";
+    /// A bad host pattern.
+    pub(crate) const HOST: &str = "TG010";
+    /// A bad CIDR.
+    pub(crate) const CIDR: &str = "TG011";
+    /// A bad path pattern.
+    pub(crate) const PATH: &str = "TG012";
+    /// A bad identity or trust domain.
+    pub(crate) const IDENTITY: &str = "TG013";
+    /// Over a limit of the language.
+    pub(crate) const LIMIT: &str = "TG014";
+    /// Part of the language that this version does not enforce yet.
+    pub(crate) const UNSUPPORTED: &str = "TG015";
+    /// `packed` cannot be unpacked.
+    pub(crate) const PACKED: &str = "TG016";
+}
+
+/// Why a policy was rejected: at least one finding, in the order of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// Everything that is wrong.
@@ -59,3 +96,207 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+/// A step from a value to one inside it.
+#[derive(Clone, Debug)]
+enum Step<'a> {
+    Key(Cow<'a, str>),
+    Item(usize),
+}
+
+/// The findings so far, and where in the document the reading stands.
+#[derive(Debug, Default)]
+pub(super) struct Findings<'de> {
+    found: Vec<Finding>,
+    at: Vec<Step<'de>>,
+}
+
+impl<'de> Findings<'de> {
+    pub(super) fn enter_key(&mut self, key: &'static str) {
+        self.at.push(Step::Key(Cow::Borrowed(key)));
+    }
+
+    pub(super) fn enter_name(&mut self, name: Cow<'de, str>) {
+        self.at.push(Step::Key(name));
+    }
+
+    pub(super) fn enter_item(&mut self, index: usize) {
+        self.at.push(Step::Item(index));
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.at.pop();
+    }
+
+    /// Index of the list element that is being read.
+    pub(super) fn item(&self) -> usize {
+        match self.at.last() {
+            Some(Step::Item(index)) => *index,
+            _ => 0,
+        }
+    }
+
+    /// Where the reading stands: `rules[3].to[0]`.
+    pub(super) fn pointer(&self) -> String {
+        let mut pointer = String::new();
+        for step in &self.at {
+            step.write(&mut pointer);
+        }
+        pointer
+    }
+
+    /// An error where the reading stands. Yields nothing, whatever was wanted.
+    pub(super) fn error<T>(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        fix: impl Into<Option<String>>,
+    ) -> Option<T> {
+        let pointer = self.pointer();
+        self.error_at(pointer, code, message, fix);
+        None
+    }
+
+    /// An error at `key` of the map that is being read.
+    pub(super) fn error_in(
+        &mut self,
+        key: &'static str,
+        code: &'static str,
+        message: impl Into<String>,
+        fix: impl Into<Option<String>>,
+    ) {
+        self.enter_key(key);
+        self.error::<()>(code, message, fix);
+        self.leave();
+    }
+
+    /// An error at a pointer taken earlier.
+    pub(super) fn error_at(
+        &mut self,
+        pointer: String,
+        code: &'static str,
+        message: impl Into<String>,
+        fix: impl Into<Option<String>>,
+    ) {
+        self.found.push(Finding {
+            severity: Severity::Error,
+            code,
+            pointer,
+            message: message.into(),
+            fix: fix.into(),
+            offset: None,
+        });
+    }
+
+    /// The text ends to be JSON at this byte.
+    pub(super) fn syntax(&mut self, message: impl Into<String>, offset: usize) {
+        let pointer = self.pointer();
+        self.found.push(Finding {
+            severity: Severity::Error,
+            code: code::SYNTAX,
+            pointer,
+            message: message.into(),
+            fix: None,
+            offset: Some(offset),
+        });
+    }
+
+    pub(super) fn wrong_type<T>(&mut self, expected: &str, found: &str) -> Option<T> {
+        self.error(code::TYPE, format!("expected {expected}, found {found}"), None)
+    }
+
+    pub(super) fn null(&mut self, expected: &str) {
+        self.error::<()>(
+            code::TYPE,
+            format!("expected {expected}, found null"),
+            "leave the key out, or give it a value".to_owned(),
+        );
+    }
+
+    pub(super) fn empty_list(&mut self) {
+        self.error::<()>(code::TYPE, "the list is empty", "leave the key out, or list something".to_owned());
+    }
+
+    pub(super) fn missing(&mut self, key: &str) {
+        self.error::<()>(code::MISSING, format!("`{key}` is missing"), None);
+    }
+
+    pub(super) fn duplicate_key(&mut self, key: &str) {
+        self.error::<()>(code::DUPLICATE_KEY, format!("the key `{key}` is given twice"), "remove one".to_owned());
+    }
+
+    pub(super) fn unknown_key(&mut self, key: &str, known: &[&str]) {
+        let fix = match nearest(key, known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the keys here are {}", Listed(known)),
+        };
+        self.enter_name(Cow::Owned(key.to_owned()));
+        self.error::<()>(code::UNKNOWN_KEY, format!("unknown key `{key}`"), fix);
+        self.leave();
+    }
+
+    /// Takes over what was found in another text.
+    pub(super) fn append(&mut self, other: Findings<'_>) {
+        self.found.extend(other.found);
+    }
+
+    /// Whether the text ended before the document did.
+    pub(super) fn has_syntax_error(&self) -> bool {
+        self.found.iter().any(|finding| finding.code == code::SYNTAX)
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    pub(super) fn into_rejection(self) -> Rejection {
+        Rejection { findings: self.found }
+    }
+}
+
+impl Step<'_> {
+    fn write(&self, pointer: &mut String) {
+        // writing to a string cannot fail
+        let _ = match self {
+            Step::Item(index) => write!(pointer, "[{index}]"),
+            Step::Key(key) if !key.is_empty() && key.bytes().all(is_plain) => {
+                if !pointer.is_empty() {
+                    pointer.push('.');
+                }
+                pointer.write_str(key)
+            }
+            Step::Key(key) => write!(pointer, "[{key:?}]"),
+        };
+    }
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// The known word that somebody may have meant.
+pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|known| (strsim::osa_distance(&word.to_ascii_lowercase(), &known.to_ascii_lowercase()), *known))
+        .filter(|(distance, known)| *distance <= known.len().div_euclid(3).max(1))
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// `a`, `b` and `c`.
+pub(super) struct Listed<'a>(pub(super) &'a [&'a str]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = self.0.len().saturating_sub(1);
+        for (index, word) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(if index == last { " and " } else { ", " })?;
+            }
+            write!(f, "`{word}`")?;
+        }
+        Ok(())
+    }
+}

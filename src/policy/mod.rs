@@ -1,18 +1,52 @@
 //! The language: text → checked types → a compiled [`Policy`].
 
+mod cidr;
+mod compile;
+mod decode;
+mod document;
+mod exempt;
 mod finding;
+mod host_pattern;
+mod load;
+mod names;
+mod packed;
+mod path_pattern;
+mod punycode;
+mod residency;
+mod selector;
 mod settings;
+mod target;
+mod value;
 
 pub use finding::{Finding, Rejection, Severity};
 pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, Settings, Tripwire};
 
-use crate::decision::{Judged, Near, Scratch, Timestamp};
-use crate::request::Arrival;
+pub(crate) use exempt::{Exemption, GroupSet};
+pub(crate) use residency::{Regions, Residency};
 
-/// A compiled policy: everything a decision needs, immutable.
+use crate::index::{Hosts, Identities, NONE, Names, Section};
+use compile::DenyEntry;
+
+/// A compiled policy: everything a decision needs, immutable. [`Policy::decide`] decides.
 #[derive(Debug)]
 pub struct Policy {
-    settings: Settings,
+    pub(crate) settings: Settings,
+    ids: Names,
+    rules_ids: Vec<u32>,
+    deny_entries: Vec<DenyEntry>,
+    pub(crate) identities: Identities,
+    pub(crate) hosts: Hosts,
+    pub(crate) rules: Section,
+    pub(crate) deny: Section,
+    pub(crate) deny_dry_run: Section,
+    pub(crate) except: Section,
+    pub(crate) residency: Residency,
+    pub(crate) dry_run_for: GroupSet,
+    exemptions: Vec<Exemption>,
+    /// By number of a set of workloads: its groups.
+    pub(crate) workloads: Vec<Box<[u32]>>,
+    destinations: Vec<Box<str>>,
+    expires: bool,
 }
 
 impl Policy {
@@ -21,72 +55,82 @@ impl Policy {
     /// # Errors
     /// Any bad element rejects the whole policy; the rejection lists them all.
     pub fn load(text: &[u8]) -> Result<Policy, Rejection> {
-        let _ = text;
-        Ok(Policy { settings: Settings::default() })
+        let (settings, compiler) = load::load(text)?;
+        compiler.into_policy(settings, text.len())
     }
 
-    /// What the policy says besides deny entries and rules.
+    /// What the policy says besides its entries.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Decides one request. Linear in the size of the request; allocates nothing in the common case.
-    pub fn decide<'s>(&'s self, arrival: &Arrival<'s>, now: Timestamp, scratch: &'s mut Scratch) -> Judged<'s> {
-        let _ = (arrival, now, scratch);
-        Judged {
-            identity: None,
-            namespace: None,
-            host: None,
-            port: None,
-            decision: crate::decision::Decision {
-                outcome: crate::decision::Outcome::Deny,
-                reason: crate::decision::Reason::NoMatch,
-                rule: None,
-                destination: None,
-                pattern: None,
-                also: Default::default(),
-            },
-        }
-    }
-
-    /// The rule of this identity that came nearest to admitting a refused request.
-    pub fn nearest<'s>(&'s self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Near<'s>> {
-        let _ = (arrival, now, scratch);
-        None
-    }
-
     /// Whether a decision may depend on the time (some rule expires): if not, no clock need be read.
     pub fn reads_clock(&self) -> bool {
-        false
+        self.expires
     }
 
     /// Whether a decision may depend on the routed cluster of requests whose identity came from a certificate.
     pub fn reads_cluster(&self) -> bool {
-        false
+        self.settings.verify_route
     }
 
     /// Number of allow rules, deny entries and residency entries.
     pub fn rule_count(&self) -> usize {
-        0
+        self.rules_ids.len().saturating_add(self.deny_entries.len()).saturating_add(self.residency.entries.len())
     }
 
     /// Memory the compiled policy holds, in bytes.
     pub fn bytes(&self) -> usize {
-        0
+        let sections = [&self.rules, &self.deny, &self.deny_dry_run, &self.except];
+        let exemptions = self.exemptions.iter().map(Exemption::bytes);
+        let workloads = self.workloads.iter().map(|set| size_of_val(&**set).saturating_add(16));
+        let destinations = self.destinations.iter().map(|name| name.len().saturating_add(16));
+        let parts = [
+            self.ids.bytes(),
+            self.rules_ids.capacity().saturating_mul(4),
+            self.deny_entries.capacity().saturating_mul(size_of::<DenyEntry>()),
+            self.identities.bytes(),
+            self.hosts.bytes(),
+            self.residency.bytes(),
+        ];
+        let all = parts.into_iter().chain(sections.into_iter().map(Section::bytes));
+        all.chain(exemptions).chain(workloads).chain(destinations).fold(size_of::<Policy>(), usize::saturating_add)
     }
 
-    /// Ids of all rules, deny entries and residency entries, in file order.
+    /// Ids of all rules, deny entries and residency entries.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        self.ids.of_kind(0)
     }
 
-    /// Names of all destinations, in file order.
+    /// Names of all destinations.
     pub fn destinations(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        self.destinations.iter().map(|name| &**name)
     }
 
     /// Namespaces that selectors of the policy name, each once.
     pub fn namespaces(&self) -> impl Iterator<Item = &str> {
-        std::iter::empty()
+        self.identities.namespaces()
+    }
+
+    pub(crate) fn rule_id(&self, rule: u32) -> Option<&str> {
+        self.rules_ids.get(rule as usize).map(|address| self.ids.text(*address))
+    }
+
+    pub(crate) fn deny_id(&self, entry: u32) -> Option<&str> {
+        self.deny_entries.get(entry as usize).map(|entry| self.ids.text(entry.id))
+    }
+
+    pub(crate) fn residency_id(&self, entry: u32) -> Option<&str> {
+        self.residency.entries.get(entry as usize).map(|(id, _)| self.ids.text(*id))
+    }
+
+    pub(crate) fn destination_name(&self, destination: u32) -> Option<&str> {
+        self.destinations.get(destination as usize).map(|name| &**name)
+    }
+
+    /// What a deny entry leaves out, and the number under which the `except` section knows it.
+    pub(crate) fn exemption(&self, entry: u32) -> Option<(u32, &Exemption)> {
+        let number = self.deny_entries.get(entry as usize)?.exemption;
+        self.exemptions.get(number as usize).filter(|_| number != NONE).map(|exemption| (number, exemption))
     }
 }

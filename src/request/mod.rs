@@ -1,5 +1,19 @@
 //! What arrived, as bytes, and what it is reduced to: canonical values, or the reason why there are none.
 
+mod authority;
+mod headers;
+mod identity;
+mod method;
+mod path;
+mod route;
+mod segment;
+
+pub use authority::{Authority, NameError, check_name};
+pub use identity::Identity;
+pub use method::is_method;
+pub use path::{Form, Path, widen};
+pub use route::Route;
+
 use std::net::IpAddr;
 
 /// A request as it arrived: bytes of the wire, nothing judged yet.

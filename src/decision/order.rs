@@ -1,0 +1,332 @@
+//! The order of the decision: what is canonical, who is denied, who is admitted, where to.
+
+use super::question::{Closed, Method, Question, QuestionPath};
+use super::scratch::{Scratch, SectionMarks};
+use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse};
+use super::{Also, Decision, Failed, Judged, Near, Outcome, Reason};
+use crate::index::{NONE, Ranked, Section};
+use crate::policy::{Mode, Policy, Regions};
+use crate::request::{Arrival, Authority, Form, Host, Identity, Path, Presented, Route, Source, widen};
+use crate::timestamp::Timestamp;
+
+impl Policy {
+    /// Decides one request. Linear in the size of the request; allocates nothing in the common case.
+    pub fn decide<'s>(&'s self, arrival: &Arrival<'s>, now: Timestamp, scratch: &'s mut Scratch) -> Judged<'s> {
+        let Scratch { authority, path, wide_path, groups, hosts, marks } = scratch;
+        let mut canonical = match self.canonical(arrival, authority) {
+            Ok(canonical) => canonical,
+            Err(refused) => return refused,
+        };
+        let mut course = Course { suspended: std::mem::take(&mut canonical.suspended), judged: canonical.judged };
+
+        self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
+        self.hosts.resolve(canonical.host, hosts);
+        let question = self.question(arrival, canonical.port, now, path, wide_path);
+        let asked = Asked { groups, narrow: hosts.narrow(), wide: hosts.wide(), question: &question };
+
+        if let Some(refusal) = self.refuse(&self.deny, &asked, marks) {
+            return course.deny(refusal.reason(), self.deny_id(refusal.entry));
+        }
+        if let Some(refusal) = self.refuse(&self.deny_dry_run, &asked, marks) {
+            course.suspend(refusal.reason(), self.deny_id(refusal.entry));
+        }
+
+        let onboarding = self.settings.mode == Mode::DryRun || self.dry_run_for.contains_any(groups, &self.workloads);
+        match self.admit(&asked, marks) {
+            Ok(admission) => {
+                course.admitted(self, &admission);
+                if let Err(entry) = self.resides(&admission, &asked, marks) {
+                    let id = entry.and_then(|entry| self.residency_id(entry));
+                    if !onboarding {
+                        return course.deny(Reason::Residency, id);
+                    }
+                    course.suspend(Reason::Residency, id);
+                }
+            }
+            Err(refused) => {
+                let reason = match refused {
+                    Unadmitted::Expired(_) => Reason::RuleExpired,
+                    Unadmitted::Form => Reason::RequestAmbiguous,
+                    Unadmitted::NoRule if canonical.identity.is_none() => Reason::IdentityMissing,
+                    Unadmitted::NoRule => Reason::NoMatch,
+                };
+                let rule = match refused {
+                    Unadmitted::Expired(rule) => self.rule_id(rule),
+                    _ => None,
+                };
+                if !onboarding {
+                    return course.deny(reason, rule);
+                }
+                course.suspend(reason, rule);
+            }
+        }
+        course.let_through()
+    }
+
+    /// The rule of this identity that came nearest to admitting a refused request.
+    pub fn nearest<'s>(&'s self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Near<'s>> {
+        let Scratch { authority, path, wide_path, groups, hosts, marks } = scratch;
+        let canonical = self.canonical(arrival, authority).ok()?;
+        self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
+        self.hosts.resolve(canonical.host, hosts);
+        let question = self.question(arrival, canonical.port, now, path, wide_path);
+        let mut explain = Explain::new(&question);
+        self.rules.search(groups, hosts.narrow(), question.narrow_path(), &mut marks.rules, &mut explain);
+        let (rule, failed) =
+            explain.nearest().or_else(|| self.rules.first_of(groups).map(|target| (target.entry, Failed::Host)))?;
+        Some(Near { rule: self.rule_id(rule)?, failed })
+    }
+
+    fn own_domain(&self) -> &str {
+        self.settings.trust_domains.first().map_or("", |domain| domain)
+    }
+
+    /// Step 1: host, identity and route, or what is answered without them.
+    #[expect(clippy::result_large_err, reason = "both are values of one decision, moved once")]
+    fn canonical<'s>(&'s self, arrival: &Arrival<'s>, buffer: &'s mut Vec<u8>) -> Result<Canonical<'s>, Judged<'s>> {
+        let dry_run = self.settings.mode == Mode::DryRun;
+        let presented = self.presented(arrival);
+        let mut course = Course::new();
+        let Some(authority) = Authority::parse(arrival.authority, buffer) else {
+            return Err(course.deny(Reason::HostInvalid, None));
+        };
+        let port = match authority.port {
+            Some(port) => port,
+            // RFC 9110 §9.3.6: the target of CONNECT names its port
+            None if Method::new(arrival.method).is_connect() => return Err(course.deny(Reason::HostInvalid, None)),
+            None => self.settings.default_port,
+        };
+        course.judged.host = Some(authority.host);
+        course.judged.port = Some(port);
+
+        let mut identity = presented.and_then(|presented| Identity::parse(presented.id));
+        if identity.is_some() {
+            course.judged.identity = presented;
+        }
+        let reason = match identity {
+            None if presented.is_some() => Some(Reason::IdentityInvalid),
+            Some(known) if !self.trusts(&known) => Some(Reason::IdentityUntrusted),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            if !dry_run {
+                return Err(course.deny(reason, None));
+            }
+            course.suspend(reason, None);
+            identity = None;
+        }
+        course.judged.namespace = identity.and_then(|identity| identity.namespace());
+
+        let by_principal = presented.is_some_and(|presented| presented.source == Source::PeerPrincipal);
+        if (by_principal || self.settings.verify_route)
+            && let Some(route) = arrival.cluster.and_then(Route::parse)
+            && !route.agrees(&authority.host, authority.port)
+        {
+            if !dry_run {
+                return Err(course.deny(Reason::RouteMismatch, None));
+            }
+            course.suspend(Reason::RouteMismatch, None);
+        }
+        let Course { suspended, judged } = course;
+        Ok(Canonical { identity, host: authority.host, port, suspended, judged })
+    }
+
+    /// The identity, if it comes from a source that the policy reads; an empty one counts as none.
+    fn presented<'s>(&self, arrival: &Arrival<'s>) -> Option<Presented<'s>> {
+        arrival.identity.filter(|identity| !identity.id.is_empty() && self.settings.sources.contains(&identity.source))
+    }
+
+    fn trusts(&self, identity: &Identity<'_>) -> bool {
+        self.settings.trust_domains.iter().any(|trusted| trusted == identity.trust_domain())
+    }
+
+    fn question<'q>(
+        &self,
+        arrival: &Arrival<'q>,
+        port: u16,
+        now: Timestamp,
+        buffer: &'q mut Vec<u8>,
+        wide: &'q mut Vec<u8>,
+    ) -> Question<'q> {
+        let path = arrival.path.map(|path| {
+            let Path { form, text } = Path::parse(path, buffer);
+            wide.clear();
+            let asks_widely = self.deny.has_paths() || self.deny_dry_run.has_paths();
+            if asks_widely && form != Form::Ambiguous {
+                widen(text, wide);
+            }
+            QuestionPath { form, narrow: text, wide }
+        });
+        Question {
+            port,
+            method: Method::new(arrival.method),
+            upgrade: arrival.upgrade,
+            overridden: arrival.overridden,
+            path,
+            now,
+        }
+    }
+
+    /// Step 2: the first entry of a deny section that matches.
+    fn refuse(&self, section: &Section, asked: &Asked<'_>, marks: &mut SectionMarks) -> Option<Refusal> {
+        if section.is_empty() {
+            return None;
+        }
+        let SectionMarks { deny, except, .. } = marks;
+        let is_exempt = |entry| {
+            self.exemption(entry).is_some_and(|(number, exemption)| {
+                if exemption.not_from.contains_any(asked.groups, &self.workloads) {
+                    return true;
+                }
+                let mut search = Except { question: asked.question, found: false };
+                self.except.search(&[number], asked.narrow, asked.question.narrow_path(), except, &mut search);
+                search.found
+            })
+        };
+        let mut search = Refuse { question: asked.question, is_exempt, first: None };
+        section.search(asked.groups, asked.wide, asked.question.wide_path(), deny, &mut search);
+        search.first
+    }
+
+    /// Step 3: the most specific rule that admits, or why there is none.
+    fn admit(&self, asked: &Asked<'_>, marks: &mut SectionMarks) -> Result<Admission, Unadmitted> {
+        let path = asked.question.narrow_path();
+        let mut admit = Admit { question: asked.question, best: None };
+        self.rules.search(asked.groups, asked.narrow, path, &mut marks.rules, &mut admit);
+        if let Some(admission) = admit.best {
+            return Ok(admission);
+        }
+        let mut explain = Explain::new(asked.question);
+        self.rules.search(asked.groups, asked.narrow, path, &mut marks.rules, &mut explain);
+        Err(match (explain.expired, explain.form) {
+            (Some(expired), _) => Unadmitted::Expired(expired.rule),
+            (None, true) => Unadmitted::Form,
+            (None, false) => Unadmitted::NoRule,
+        })
+    }
+
+    /// Step 4: whether some admitting target is in a region that all residency entries of the identity list; if not,
+    /// the entry that says so.
+    fn resides(&self, admission: &Admission, asked: &Asked<'_>, marks: &mut SectionMarks) -> Result<(), Option<u32>> {
+        if self.residency.is_empty() || self.residency.allows(asked.groups, admission.region) {
+            return Ok(());
+        }
+        let mut places = Places {
+            question: asked.question,
+            residency: &self.residency,
+            groups: asked.groups,
+            allowed: false,
+            regions: Regions::default(),
+        };
+        let path = asked.question.narrow_path();
+        self.rules.search(asked.groups, asked.narrow, path, &mut marks.rules, &mut places);
+        if places.allowed {
+            return Ok(());
+        }
+        let entries = self.residency.entries_of(asked.groups);
+        let unsatisfied = |entry: &&u32| {
+            let listed = self.residency.entries.get(**entry as usize);
+            listed.is_some_and(|(_, listed)| !listed.intersects(&places.regions))
+        };
+        Err(entries.iter().find(unsatisfied).or(entries.first()).copied())
+    }
+}
+
+/// What step 1 yields.
+struct Canonical<'s> {
+    identity: Option<Identity<'s>>,
+    host: Host<'s>,
+    port: u16,
+    suspended: Suspended<'s>,
+    judged: Judged<'s>,
+}
+
+/// A request on its way through the steps.
+struct Asked<'q> {
+    groups: &'q [u32],
+    narrow: &'q [Ranked],
+    wide: &'q [Ranked],
+    question: &'q Question<'q>,
+}
+
+/// Why no rule admits.
+enum Unadmitted {
+    /// Only the expiry of this rule stood in the way.
+    Expired(u32),
+    /// Only the request's form did.
+    Form,
+    NoRule,
+}
+
+impl Refusal {
+    fn reason(self) -> Reason {
+        match self.how {
+            Closed::Plainly => Reason::DenyRule,
+            Closed::ByAmbiguity => Reason::RequestAmbiguous,
+        }
+    }
+}
+
+/// What dry-run suspended: the first is named, the others follow.
+#[derive(Default)]
+struct Suspended<'s> {
+    first: Option<(Reason, Option<&'s str>)>,
+    also: Also,
+}
+
+/// A decision in the making.
+struct Course<'s> {
+    suspended: Suspended<'s>,
+    judged: Judged<'s>,
+}
+
+impl<'s> Course<'s> {
+    fn new() -> Course<'s> {
+        let decision = Decision {
+            outcome: Outcome::Deny,
+            reason: Reason::NoMatch,
+            rule: None,
+            destination: None,
+            pattern: None,
+            also: Also::default(),
+        };
+        let judged = Judged { identity: None, namespace: None, host: None, port: None, decision };
+        Course { suspended: Suspended::default(), judged }
+    }
+
+    fn suspend(&mut self, reason: Reason, rule: Option<&'s str>) {
+        match self.suspended.first {
+            None => self.suspended.first = Some((reason, rule)),
+            Some((first, _)) if first != reason => self.suspended.also.push(reason),
+            Some(_) => {}
+        }
+    }
+
+    fn admitted(&mut self, policy: &'s Policy, admission: &Admission) {
+        let decision = &mut self.judged.decision;
+        decision.reason = Reason::RuleAllow;
+        decision.rule = policy.rule_id(admission.rule);
+        decision.destination = Some(admission.destination)
+            .filter(|destination| *destination != NONE)
+            .and_then(|destination| policy.destination_name(destination));
+        decision.pattern = admission.pattern.and_then(|address| policy.rules.pattern_text(address));
+    }
+
+    fn deny(mut self, reason: Reason, rule: Option<&'s str>) -> Judged<'s> {
+        let decision = &mut self.judged.decision;
+        *decision = Decision { outcome: Outcome::Deny, reason, rule, pattern: None, ..*decision };
+        self.judged
+    }
+
+    fn let_through(mut self) -> Judged<'s> {
+        let decision = &mut self.judged.decision;
+        match self.suspended.first {
+            None => decision.outcome = Outcome::Allow,
+            Some((reason, rule)) => {
+                *decision =
+                    Decision { outcome: Outcome::WouldDeny, reason, rule, also: self.suspended.also, ..*decision };
+            }
+        }
+        self.judged
+    }
+}

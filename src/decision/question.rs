@@ -1,0 +1,201 @@
+//! A canonical request, as targets are asked about it: one by one, narrowly or widely.
+
+use crate::index::{Candidate, NONE};
+use crate::request::{Form, Upgrade, is_method};
+use crate::timestamp::Timestamp;
+
+/// What a target is compared with, besides who and where to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'q> {
+    pub(super) port: u16,
+    pub(super) method: Method<'q>,
+    pub(super) upgrade: Upgrade<'q>,
+    /// Carries a header by which servers see another method or path.
+    pub(super) overridden: bool,
+    pub(super) path: Option<QuestionPath<'q>>,
+    pub(super) now: Timestamp,
+}
+
+/// A path and its form.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct QuestionPath<'q> {
+    pub(super) form: Form,
+    /// Canonical; empty if it is ambiguous.
+    pub(super) narrow: &'q [u8],
+    /// The wide reading; empty if it is ambiguous or nothing asks for it.
+    pub(super) wide: &'q [u8],
+}
+
+/// A method, and what of it matters.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Method<'q> {
+    name: &'q [u8],
+    is_canonical: bool,
+    is_connect: bool,
+}
+
+impl<'q> Method<'q> {
+    pub(super) fn new(name: &'q [u8]) -> Method<'q> {
+        Method { name, is_canonical: is_method(name), is_connect: name == b"CONNECT" }
+    }
+
+    pub(super) fn is_connect(&self) -> bool {
+        self.is_connect
+    }
+}
+
+/// What an opening target belongs to: the two differ in what is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Left out are CONNECT and upgrades.
+    Rule,
+    /// What a deny entry excepts; nothing is left out.
+    Exception,
+}
+
+/// What of a target failed: bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Failures(u8);
+
+impl Failures {
+    pub(super) const NONE: Failures = Failures(0);
+    pub(super) const PORT: Failures = Failures(1);
+    pub(super) const METHOD: Failures = Failures(2);
+    pub(super) const PATH: Failures = Failures(4);
+    pub(super) const UPGRADE: Failures = Failures(8);
+    pub(super) const EXPIRED: Failures = Failures(16);
+    /// Servers may see another method.
+    pub(super) const METHOD_FORM: Failures = Failures(32);
+    /// Servers may see another path.
+    pub(super) const PATH_FORM: Failures = Failures(64);
+
+    fn fail(&mut self, failure: Failures, failed: bool) {
+        if failed {
+            self.0 |= failure.0;
+        }
+    }
+
+    pub(super) fn has_any(self, of: [Failures; 2]) -> bool {
+        of.iter().any(|failure| self.0 & failure.0 != 0)
+    }
+
+    /// Whether nothing but the form of the request failed.
+    pub(super) fn is_form_only(self) -> bool {
+        self.0 != 0 && self.0 & !(Failures::METHOD_FORM.0 | Failures::PATH_FORM.0) == 0
+    }
+}
+
+/// How a candidate stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) failures: Failures,
+    /// Address of the pattern that matched.
+    pub(super) pattern: Option<u32>,
+}
+
+impl Question<'_> {
+    /// Reads an opening target narrowly. Unless `thorough`, paths are not compared once something else failed.
+    #[inline]
+    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, opening: Opening, thorough: bool) -> Standing {
+        let guard = candidate.guard;
+        let mut failures = Failures::NONE;
+        failures.fail(Failures::PORT, !candidate.guards().has_port(guard, self.port));
+        let lists_methods = guard.methods != NONE;
+        failures.fail(
+            Failures::METHOD,
+            if lists_methods {
+                !(self.method.is_canonical && candidate.guards().lists_method(guard, self.method.name))
+            } else {
+                opening == Opening::Rule && (!self.method.is_canonical || self.method.is_connect)
+            },
+        );
+        failures.fail(Failures::METHOD_FORM, self.overridden && lists_methods);
+        failures.fail(
+            Failures::UPGRADE,
+            match self.upgrade {
+                Upgrade::Absent => false,
+                _ if !guard.upgrades => opening == Opening::Rule,
+                Upgrade::To(protocol) => !protocol.eq_ignore_ascii_case(b"websocket"),
+                Upgrade::Several => true,
+            },
+        );
+        failures.fail(Failures::EXPIRED, guard.expires <= self.now);
+        let mut pattern = None;
+        if candidate.target.has_paths() && (thorough || failures == Failures::NONE) {
+            failures.fail(Failures::PATH_FORM, self.overridden);
+            match self.path.filter(|_| !self.method.is_connect) {
+                None => failures.fail(Failures::PATH, true),
+                Some(path) if !path.is_comparable(guard.encoded_slash) => failures.fail(Failures::PATH_FORM, true),
+                Some(path) => {
+                    pattern = candidate.matching_pattern(path.narrow);
+                    failures.fail(Failures::PATH, pattern.is_none());
+                }
+            }
+        }
+        Standing { failures, pattern }
+    }
+
+    /// Reads a closing target widely: whether it matches, and if so whether only because the request is ambiguous.
+    #[inline]
+    pub(super) fn widely(&self, candidate: &Candidate<'_>) -> Option<Closed> {
+        let guard = candidate.guard;
+        if !candidate.guards().has_port(guard, self.port) || guard.upgrades && self.upgrade == Upgrade::Absent {
+            return None;
+        }
+        let lists_methods = guard.methods != NONE;
+        let method = !lists_methods || candidate.guards().lists_method_in_any_case(guard, self.method.name);
+        if !method && !self.overridden {
+            return None;
+        }
+        let path = if !candidate.target.has_paths() {
+            true
+        } else {
+            match self.path {
+                Some(path) if path.is_comparable(guard.encoded_slash) => {
+                    candidate.matching_pattern(path.wide).is_some()
+                }
+                Some(_) => return Some(Closed::ByAmbiguity),
+                None => false,
+            }
+        };
+        match (method && path, self.overridden) {
+            (true, _) => Some(Closed::Plainly),
+            (false, true) => Some(Closed::ByAmbiguity),
+            (false, false) => None,
+        }
+    }
+
+    /// Whether a closing target may match though its paths do not.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.overridden || self.path.is_some_and(|path| path.form != Form::Canonical)
+    }
+
+    /// The path that opening sections compare.
+    pub(super) fn narrow_path(&self) -> Option<&[u8]> {
+        self.path.filter(|path| path.form != Form::Ambiguous).map(|path| path.narrow)
+    }
+
+    /// The path that closing sections compare.
+    pub(super) fn wide_path(&self) -> Option<&[u8]> {
+        self.path.filter(|path| path.form != Form::Ambiguous).map(|path| path.wide)
+    }
+}
+
+impl QuestionPath<'_> {
+    #[inline]
+    fn is_comparable(&self, encoded_slash: bool) -> bool {
+        match self.form {
+            Form::Canonical => true,
+            Form::EncodedSlash => encoded_slash,
+            Form::Ambiguous => false,
+        }
+    }
+}
+
+/// How a closing target matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Closed {
+    Plainly,
+    /// Only because nobody knows what servers make of the request.
+    ByAmbiguity,
+}

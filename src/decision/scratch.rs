@@ -1,0 +1,22 @@
+//! Memory that one decision after another uses again.
+
+use crate::index::{Marks, Resolved};
+
+/// Buffers for canonical values and look-ups. One a thread; it may be used with one policy after another.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(super) authority: Vec<u8>,
+    pub(super) path: Vec<u8>,
+    pub(super) wide_path: Vec<u8>,
+    pub(super) groups: Vec<u32>,
+    pub(super) hosts: Resolved,
+    pub(super) marks: SectionMarks,
+}
+
+/// Marks for each section.
+#[derive(Debug, Default)]
+pub(super) struct SectionMarks {
+    pub(super) rules: Marks,
+    pub(super) deny: Marks,
+    pub(super) except: Marks,
+}

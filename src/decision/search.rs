@@ -1,0 +1,227 @@
+//! What is looked for among the candidates of a request.
+
+use super::Failed;
+use super::question::{Closed, Failures, Opening, Question};
+use crate::index::{Candidate, NONE, Search};
+use crate::policy::{Regions, Residency};
+
+/// How specific a match is, most specific first: its host, whether it has paths, its place in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Precedence {
+    rank: u8,
+    pathless: bool,
+    number: u32,
+}
+
+impl Precedence {
+    fn of(candidate: &Candidate<'_>) -> Precedence {
+        let pathless = !candidate.target.has_paths();
+        Precedence { rank: candidate.rank, pathless, number: candidate.number }
+    }
+}
+
+/// The target that admits a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Admission {
+    precedence: Precedence,
+    pub(super) rule: u32,
+    /// Number of the region, or [`NONE`].
+    pub(super) region: u32,
+    /// Number of the named destination, or [`NONE`].
+    pub(super) destination: u32,
+    /// Address of the pattern that matched.
+    pub(super) pattern: Option<u32>,
+}
+
+impl Admission {
+    fn of(candidate: &Candidate<'_>, pattern: Option<u32>) -> Admission {
+        Admission {
+            precedence: Precedence::of(candidate),
+            rule: candidate.target.entry,
+            region: candidate.guard.region,
+            destination: candidate.guard.destination,
+            pattern,
+        }
+    }
+}
+
+/// The most specific target that admits.
+pub(super) struct Admit<'q> {
+    pub(super) question: &'q Question<'q>,
+    pub(super) best: Option<Admission>,
+}
+
+impl Search for Admit<'_> {
+    fn wants_misses(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn is_open(&self, rank: u8) -> bool {
+        self.best.is_none_or(|best| rank <= best.precedence.rank)
+    }
+
+    #[inline]
+    fn look(&mut self, candidate: Candidate<'_>) {
+        if self.best.is_some_and(|best| best.precedence <= Precedence::of(&candidate)) {
+            return;
+        }
+        let standing = self.question.narrowly(&candidate, Opening::Rule, false);
+        if standing.failures == Failures::NONE {
+            self.best = Some(Admission::of(&candidate, standing.pattern));
+        }
+    }
+}
+
+/// The regions of all targets that admit; stops at one that is allowed.
+pub(super) struct Places<'q> {
+    pub(super) question: &'q Question<'q>,
+    pub(super) residency: &'q Residency,
+    pub(super) groups: &'q [u32],
+    pub(super) allowed: bool,
+    pub(super) regions: Regions,
+}
+
+impl Search for Places<'_> {
+    fn wants_misses(&self) -> bool {
+        false
+    }
+
+    fn is_open(&self, _: u8) -> bool {
+        !self.allowed
+    }
+
+    fn look(&mut self, candidate: Candidate<'_>) {
+        let region = candidate.guard.region;
+        if region == NONE || self.regions.contains(region) {
+            return;
+        }
+        if self.question.narrowly(&candidate, Opening::Rule, false).failures == Failures::NONE {
+            self.regions.insert(region);
+            self.allowed |= self.residency.allows(self.groups, region);
+        }
+    }
+}
+
+/// Why nothing admits.
+pub(super) struct Explain<'q> {
+    pub(super) question: &'q Question<'q>,
+    /// The most specific target that only its expiry kept from admitting.
+    pub(super) expired: Option<Admission>,
+    /// Whether some target would have admitted the request in a plain form.
+    pub(super) form: bool,
+    /// What came nearest: its first failure, the later the nearer, and the rule.
+    nearest: Option<(std::cmp::Reverse<Failed>, Precedence, u32)>,
+}
+
+impl<'q> Explain<'q> {
+    pub(super) fn new(question: &'q Question<'q>) -> Explain<'q> {
+        Explain { question, expired: None, form: false, nearest: None }
+    }
+
+    pub(super) fn nearest(&self) -> Option<(u32, Failed)> {
+        self.nearest.map(|(failed, _, rule)| (rule, failed.0))
+    }
+}
+
+impl Search for Explain<'_> {
+    fn wants_misses(&self) -> bool {
+        true
+    }
+
+    fn is_open(&self, _: u8) -> bool {
+        true
+    }
+
+    fn look(&mut self, candidate: Candidate<'_>) {
+        let standing = self.question.narrowly(&candidate, Opening::Rule, true);
+        let Some(first) = first_failed(standing.failures) else { return };
+        self.form |= standing.failures.is_form_only();
+        if standing.failures == Failures::EXPIRED {
+            let found = Admission::of(&candidate, standing.pattern);
+            if self.expired.is_none_or(|best| found.precedence < best.precedence) {
+                self.expired = Some(found);
+            }
+        }
+        let near = (std::cmp::Reverse(first), Precedence::of(&candidate), candidate.target.entry);
+        if self.nearest.is_none_or(|nearest| near < nearest) {
+            self.nearest = Some(near);
+        }
+    }
+}
+
+/// The first thing that failed, in the order in which people read a target.
+fn first_failed(failures: Failures) -> Option<Failed> {
+    [
+        (Failed::Port, [Failures::PORT; 2]),
+        (Failed::Method, [Failures::METHOD, Failures::METHOD_FORM]),
+        (Failed::Path, [Failures::PATH, Failures::PATH_FORM]),
+        (Failed::Upgrade, [Failures::UPGRADE; 2]),
+        (Failed::Expired, [Failures::EXPIRED; 2]),
+    ]
+    .into_iter()
+    .find(|(_, bits)| failures.has_any(*bits))
+    .map(|(failed, _)| failed)
+}
+
+/// A deny entry that matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Refusal {
+    pub(super) entry: u32,
+    pub(super) how: Closed,
+}
+
+/// The first deny entry that matches and exempts nothing of the request.
+pub(super) struct Refuse<'q, E> {
+    pub(super) question: &'q Question<'q>,
+    /// Whether an entry leaves the request out.
+    pub(super) is_exempt: E,
+    pub(super) first: Option<Refusal>,
+}
+
+impl<E: FnMut(u32) -> bool> Search for Refuse<'_, E> {
+    fn wants_misses(&self) -> bool {
+        self.question.is_ambiguous()
+    }
+
+    #[inline]
+    fn is_open(&self, _: u8) -> bool {
+        true
+    }
+
+    #[inline]
+    fn look(&mut self, candidate: Candidate<'_>) {
+        let entry = candidate.target.entry;
+        let least = Refusal { entry, how: Closed::Plainly };
+        if self.first.is_some_and(|first| first <= least) {
+            return;
+        }
+        if let Some(how) = self.question.widely(&candidate) {
+            let refusal = Refusal { entry, how };
+            if self.first.is_none_or(|first| refusal < first) && !(self.is_exempt)(entry) {
+                self.first = Some(refusal);
+            }
+        }
+    }
+}
+
+/// Whether any target of an exception matches.
+pub(super) struct Except<'q> {
+    pub(super) question: &'q Question<'q>,
+    pub(super) found: bool,
+}
+
+impl Search for Except<'_> {
+    fn wants_misses(&self) -> bool {
+        false
+    }
+
+    fn is_open(&self, _: u8) -> bool {
+        !self.found
+    }
+
+    fn look(&mut self, candidate: Candidate<'_>) {
+        let standing = self.question.narrowly(&candidate, Opening::Exception, false);
+        self.found |= standing.failures == Failures::NONE;
+    }
+}

@@ -1,0 +1,342 @@
+//! Path patterns: classified once, each class compared in the cheapest way that is exact for it.
+
+use super::glob::{Glob, Piece};
+use super::hash;
+use crate::request::widen;
+use std::borrow::Cow;
+
+/// Segments that a pattern may have to be found by its shape.
+pub(super) const SHAPE_SEGMENTS: usize = 64;
+
+/// How a pattern is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PathKind {
+    /// Byte for byte.
+    Exact,
+    /// `/prefix/**`.
+    Prefix,
+    /// Segment by segment; a segment `*` is any one.
+    Star,
+    /// The same with `/**` behind.
+    StarPrefix,
+    /// Anything else: by an automaton.
+    Glob,
+}
+
+impl PathKind {
+    const ALL: [PathKind; 5] =
+        [PathKind::Exact, PathKind::Prefix, PathKind::Star, PathKind::StarPrefix, PathKind::Glob];
+
+    /// The class of a checked pattern.
+    pub(crate) fn of(pattern: &str) -> PathKind {
+        let (body, deep) = match pattern.strip_suffix("/**") {
+            Some(body) => (body, true),
+            None => (pattern, false),
+        };
+        let (mut stars, mut other) = (false, false);
+        for segment in body.split('/') {
+            let star = segment == "*";
+            stars |= star;
+            other |= !star && segment.contains(['*', '{', '}']);
+        }
+        match (other, stars, deep) {
+            (true, ..) => PathKind::Glob,
+            (false, true, true) => PathKind::StarPrefix,
+            (false, true, false) => PathKind::Star,
+            (false, false, true) => PathKind::Prefix,
+            (false, false, false) => PathKind::Exact,
+        }
+    }
+
+    fn is_deep(self) -> bool {
+        matches!(self, PathKind::Prefix | PathKind::StarPrefix)
+    }
+}
+
+/// A segment of a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Segment<'a> {
+    /// `**`.
+    Deep,
+    /// Anything else; may be empty only as the last one.
+    Text(&'a str),
+}
+
+/// The segments of a checked pattern.
+pub(super) fn segments(pattern: &str) -> impl Iterator<Item = Segment<'_>> {
+    let body = pattern.strip_prefix('/').unwrap_or(pattern);
+    body.split('/').map(|text| if text == "**" { Segment::Deep } else { Segment::Text(text) })
+}
+
+impl<'a> Segment<'a> {
+    /// Its pieces from left to right.
+    pub(super) fn pieces(self) -> impl Iterator<Item = Piece<'a>> {
+        let mut rest = match self {
+            Segment::Deep => "",
+            Segment::Text(text) => text,
+        };
+        std::iter::from_fn(move || {
+            let (piece, behind) = if let Some(behind) = rest.strip_prefix('*') {
+                (Piece::Star, behind)
+            } else if let Some(inside) = rest.strip_prefix('{') {
+                let (branches, behind) = inside.split_once('}')?;
+                (Piece::OneOf(branches), behind)
+            } else if rest.is_empty() {
+                return None;
+            } else {
+                let end = rest.find(['*', '{']).unwrap_or(rest.len());
+                let (literal, behind) = rest.split_at_checked(end)?;
+                (Piece::Literal(literal), behind)
+            };
+            rest = behind;
+            Some(piece)
+        })
+    }
+}
+
+/// Record head: class and length of the text in 4 bytes, number of the automaton in 4.
+const HEAD: usize = 8;
+
+/// A pattern as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pattern<'a> {
+    pub(super) kind: PathKind,
+    pub(super) text: &'a [u8],
+    glob: u32,
+}
+
+impl Pattern<'_> {
+    /// The text without a trailing `**`: what a path must begin with.
+    pub(super) fn stem(&self) -> &[u8] {
+        let cut = if self.kind.is_deep() { 2 } else { 0 };
+        self.text.get(..self.text.len().saturating_sub(cut)).unwrap_or_default()
+    }
+}
+
+/// The patterns of a section, one behind another; an address is where a record begins.
+#[derive(Debug)]
+pub(super) struct Patterns {
+    wide: bool,
+    text: Vec<u8>,
+    globs: Vec<Glob>,
+}
+
+impl Patterns {
+    /// For the narrow reading of paths, or the wide one.
+    pub(super) fn new(wide: bool) -> Patterns {
+        Patterns { wide, text: Vec::new(), globs: Vec::new() }
+    }
+
+    pub(super) fn is_wide(&self) -> bool {
+        self.wide
+    }
+
+    /// Where the next record will begin.
+    pub(super) fn end(&self) -> Option<u32> {
+        u32::try_from(self.text.len()).ok()
+    }
+
+    /// Adds a checked pattern. None if there is no room (4 GiB).
+    pub(super) fn push(&mut self, pattern: &str, kind: PathKind) -> Option<()> {
+        let (text, kind) = if self.wide { widened(pattern, kind) } else { (Cow::Borrowed(pattern), kind) };
+        let glob = if kind == PathKind::Glob {
+            self.globs.push(Glob::compile(&text, self.wide)?);
+            u32::try_from(self.globs.len().saturating_sub(1)).ok()?
+        } else {
+            0
+        };
+        let length = u32::try_from(text.len()).ok().filter(|length| *length < 1 << 28)?;
+        self.text.extend_from_slice(&(length << 3 | kind as u32).to_le_bytes());
+        self.text.extend_from_slice(&glob.to_le_bytes());
+        self.text.extend_from_slice(text.as_bytes());
+        self.end().map(|_| ())
+    }
+
+    /// The pattern at an address, and the address of the next one.
+    #[inline]
+    pub(super) fn read(&self, address: u32) -> Option<(Pattern<'_>, u32)> {
+        let (&[a, b, c, d, e, f, g, h], rest) = self.text.get(address as usize..)?.split_first_chunk::<HEAD>()?;
+        let head = u32::from_le_bytes([a, b, c, d]);
+        let kind = *PathKind::ALL.get((head & 7) as usize)?;
+        let text = rest.get(..(head >> 3) as usize)?;
+        let next = address.checked_add(HEAD as u32)?.checked_add(head >> 3)?;
+        Some((Pattern { kind, text, glob: u32::from_le_bytes([e, f, g, h]) }, next))
+    }
+
+    /// Whether a path, in this section's reading, matches.
+    #[inline]
+    pub(super) fn matches(&self, pattern: &Pattern<'_>, path: &[u8]) -> bool {
+        match pattern.kind {
+            PathKind::Exact => hash::same(pattern.text, path),
+            PathKind::Prefix => {
+                let stem = pattern.stem();
+                hash::starts_with(path, stem)
+                    || self.wide && stem.strip_suffix(b"/").is_some_and(|stem| hash::same(path, stem))
+            }
+            PathKind::Star | PathKind::StarPrefix => segments_match(pattern, path, self.wide),
+            PathKind::Glob => self.globs.get(pattern.glob as usize).is_some_and(|glob| glob.matches(path)),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.globs.iter().map(Glob::bytes).sum::<usize>().saturating_add(self.text.capacity())
+    }
+}
+
+/// A pattern in the wide reading. An escaped wildcard must stay a character, so such a pattern becomes an automaton.
+fn widened(pattern: &str, kind: PathKind) -> (Cow<'_, str>, PathKind) {
+    let escaped_wildcard = ["%2A", "%7B", "%7D"].iter().any(|escape| pattern.contains(escape));
+    if kind == PathKind::Glob || escaped_wildcard {
+        return (Cow::Borrowed(pattern), PathKind::Glob);
+    }
+    let mut text = Vec::new();
+    widen(pattern.as_bytes(), &mut text);
+    (Cow::Owned(String::from_utf8_lossy(&text).into_owned()), kind)
+}
+
+/// Segment by segment; `*` is any one segment.
+#[inline]
+fn segments_match(pattern: &Pattern<'_>, path: &[u8], wide: bool) -> bool {
+    let (mut wanted, mut rest) = (pattern.stem(), path);
+    loop {
+        let (Some((b'/', want)), Some((b'/', have))) = (wanted.split_first(), rest.split_first()) else {
+            let done = wanted.is_empty() || wide && pattern.kind.is_deep() && wanted == b"/";
+            return done && rest.is_empty();
+        };
+        if pattern.kind.is_deep() && want.is_empty() {
+            return true;
+        }
+        let (have, have_behind) = split_segment(have);
+        let (want, want_behind) = split_segment(want);
+        if want != b"*" && !hash::same(want, have) {
+            return false;
+        }
+        (wanted, rest) = (want_behind, have_behind);
+    }
+}
+
+/// The bytes up to the next slash, and the rest with it.
+#[inline]
+fn split_segment(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| *byte == b'/').unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, &[]))
+}
+
+/// What of a pattern says which paths could match it, but for the literal segments: how many segments, which of them
+/// are `*`, whether more may follow. Patterns of one shape are told apart by one hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Shape {
+    pub(super) segments: u8,
+    pub(super) deep: bool,
+    pub(super) stars: u64,
+}
+
+impl Shape {
+    /// The shape of a pattern and the hash of its literal segments; none for automata and very long patterns.
+    pub(super) fn of(pattern: &Pattern<'_>) -> Option<(Shape, u64)> {
+        if pattern.kind == PathKind::Glob {
+            return None;
+        }
+        let deep = pattern.kind.is_deep();
+        let mut stem = pattern.stem();
+        if deep {
+            stem = stem.strip_suffix(b"/").unwrap_or(stem);
+        }
+        let (mut count, mut stars, mut hash) = (0_u8, 0_u64, 0);
+        while let Some((_, rest)) = stem.split_first() {
+            let (segment, behind) = split_segment(rest);
+            if usize::from(count) >= SHAPE_SEGMENTS {
+                return None;
+            }
+            if segment == b"*" && matches!(pattern.kind, PathKind::Star | PathKind::StarPrefix) {
+                stars |= 1_u64.wrapping_shl(u32::from(count));
+            } else {
+                hash = hash::mix(hash, segment_hash(segment));
+            }
+            count = count.saturating_add(1);
+            stem = behind;
+        }
+        Some((Shape { segments: count, deep, stars }, hash))
+    }
+
+    /// Whether a path of so many segments could have this shape. In the wide reading `/x/**` is also `/x`.
+    #[inline]
+    pub(super) fn fits(&self, segments: usize, wide: bool) -> bool {
+        let own = usize::from(self.segments);
+        if self.deep { segments > own || wide && segments == own } else { segments == own }
+    }
+}
+
+fn segment_hash(segment: &[u8]) -> u64 {
+    hash::bytes(7, segment)
+}
+
+/// The tag under which a pattern stands in a path table.
+#[inline]
+pub(super) fn shape_tag(literals: u64, shape: u32) -> u32 {
+    hash::tag(hash::finish(hash::mix(literals, u64::from(shape))))
+}
+
+/// The segments of a request's path, hashed once a request.
+#[derive(Debug)]
+pub(super) struct PathHashes {
+    pub(super) segments: usize,
+    hashes: [u64; SHAPE_SEGMENTS],
+}
+
+impl PathHashes {
+    pub(super) fn of(path: &[u8]) -> PathHashes {
+        let mut all = PathHashes { segments: 0, hashes: [0; SHAPE_SEGMENTS] };
+        let body = path.strip_prefix(b"/").unwrap_or(path);
+        for segment in body.split(|byte| *byte == b'/') {
+            if let Some(hash) = all.hashes.get_mut(all.segments) {
+                *hash = segment_hash(segment);
+            }
+            all.segments = all.segments.saturating_add(1);
+        }
+        all
+    }
+
+    /// The hash that a pattern of this shape has if it matches.
+    #[inline]
+    pub(super) fn literals(&self, shape: &Shape) -> u64 {
+        let mut stars = shape.stars;
+        self.hashes.iter().take(usize::from(shape.segments)).fold(0, |literals, hash| {
+            let star = stars & 1 == 1;
+            stars >>= 1;
+            if star { literals } else { hash::mix(literals, *hash) }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_classified_by_what_they_need() {
+        for (pattern, kind) in [
+            ("/", PathKind::Exact),
+            ("/v1/a", PathKind::Exact),
+            ("/**", PathKind::Prefix),
+            ("/v1/**", PathKind::Prefix),
+            ("/*", PathKind::Star),
+            ("/*/b", PathKind::Star),
+            ("/*/**", PathKind::StarPrefix),
+            ("/a/**/b", PathKind::Glob),
+            ("/a*", PathKind::Glob),
+            ("/{a,b}", PathKind::Glob),
+            ("/**/**", PathKind::Glob),
+        ] {
+            assert_eq!(PathKind::of(pattern), kind, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! One part of a policy (its rules, its deny entries, …) as a graph between who and where to.
+//!
+//! A target of a rule is an edge, or several, between a from-node and a to-node; nodes are names, or sets of names.
+//! A request belongs to a few from-names and a few to-names, and the edges between those are found by hashing: its
+//! cost does not depend on how many edges there are.
+
+use super::cells::{Cells, Content};
+use super::guard::{Guard, Guards};
+use super::lists::Span;
+use super::marks::Marks;
+use super::paths::{PathHashes, Patterns};
+use super::plan::{Members, SET};
+use super::tables::{Table, Tables};
+
+pub(crate) const NO_NODE: u32 = u32::MAX;
+/// First of a set's neighbours if there are more than can be stored.
+pub(super) const DENSE: u32 = u32::MAX - 1;
+
+/// A target of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// Number of the entry in its section, in file order.
+    pub(crate) entry: u32,
+    /// Number of the guard.
+    pub(crate) guard: u32,
+    /// Address of the first path pattern.
+    pub(super) paths: u32,
+    /// How many there are; none: every path.
+    pub(super) path_count: u32,
+}
+
+impl Target {
+    pub(crate) fn has_paths(&self) -> bool {
+        self.path_count > 0
+    }
+}
+
+/// A to-node of a request, and how specific it is: the lower, the more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ranked {
+    pub(crate) node: u32,
+    pub(crate) rank: u8,
+}
+
+/// By set: up to four neighbours among the other side's sets.
+pub(super) type Neighbours = Vec<[u32; 4]>;
+
+#[derive(Debug)]
+pub(crate) struct Section {
+    pub(super) froms: Members,
+    pub(super) tos: Members,
+    pub(super) from_neighbours: Neighbours,
+    pub(super) to_neighbours: Neighbours,
+    pub(super) cells: Cells,
+    /// Targets of the cells that have several.
+    pub(super) lists: Vec<u32>,
+    pub(super) targets: Vec<Target>,
+    pub(super) guards: Guards,
+    pub(super) patterns: Patterns,
+    pub(super) tables: Tables,
+    /// By from-name: its first target; then by from-set.
+    pub(super) first_of_name: Vec<u32>,
+    pub(super) first_of_set: Vec<u32>,
+}
+
+/// A target between nodes of the request.
+#[derive(Clone, Copy)]
+pub(crate) struct Candidate<'s> {
+    section: &'s Section,
+    /// In file order.
+    pub(crate) number: u32,
+    pub(crate) target: &'s Target,
+    pub(crate) guard: &'s Guard,
+    pub(crate) rank: u8,
+    fit: Fit,
+}
+
+/// What is known of a target's paths.
+#[derive(Clone, Copy)]
+enum Fit {
+    Unknown,
+    Hit(u32),
+    Miss,
+}
+
+impl<'s> Candidate<'s> {
+    /// The pattern of the target that matches the path, by its address. The path is in the section's reading.
+    #[inline]
+    pub(crate) fn matching_pattern(&self, path: &[u8]) -> Option<u32> {
+        match self.fit {
+            Fit::Hit(address) => Some(address),
+            Fit::Miss => None,
+            Fit::Unknown => self.section.matching_pattern(self.target, path),
+        }
+    }
+
+    pub(crate) fn guards(&self) -> &'s Guards {
+        &self.section.guards
+    }
+}
+
+/// Looks at candidates.
+pub(crate) trait Search {
+    /// Whether targets whose paths do not match are wanted too; of those that a table tells apart by nothing but their
+    /// paths, one is enough.
+    fn wants_misses(&self) -> bool;
+    /// Whether a candidate of this rank, or a less specific one, is still wanted.
+    fn is_open(&self, rank: u8) -> bool;
+    /// Looks at one. The same target may come more than once.
+    fn look(&mut self, candidate: Candidate<'_>);
+}
+
+impl Section {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// Whether any target has paths.
+    pub(crate) fn has_paths(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
+    pub(crate) fn target(&self, number: u32) -> Option<&Target> {
+        self.targets.get(number as usize)
+    }
+
+    pub(crate) fn guard(&self, target: &Target) -> Option<&Guard> {
+        self.guards.get(target.guard)
+    }
+
+    pub(crate) fn pattern_text(&self, address: u32) -> Option<&str> {
+        let (pattern, _) = self.patterns.read(address)?;
+        std::str::from_utf8(pattern.text).ok()
+    }
+
+    /// Any target of the first of these names that has one: the first in file order.
+    pub(crate) fn first_of(&self, froms: &[u32]) -> Option<&Target> {
+        froms.iter().find_map(|name| {
+            let of_name = self.first_of_name.get(*name as usize).copied();
+            let of_sets = self.froms.sets(*name).iter().filter_map(|set| self.first_of_set.get(*set as usize).copied());
+            of_name.into_iter().chain(of_sets).min().and_then(|first| self.target(first))
+        })
+    }
+
+    /// Shows a search every target between the names: `tos` most specific first, `path` in this section's reading and
+    /// none where it cannot be compared.
+    pub(crate) fn search(
+        &self,
+        froms: &[u32],
+        tos: &[Ranked],
+        path: Option<&[u8]>,
+        marks: &mut Marks,
+        search: &mut impl Search,
+    ) {
+        if self.is_empty() {
+            return;
+        }
+        let mut walk = Walk { section: self, path, hashes: None, search };
+        for to in tos {
+            if !walk.search.is_open(to.rank) {
+                break;
+            }
+            for from in froms {
+                walk.edge(*from, to.node, to.rank);
+            }
+        }
+        if !self.from_neighbours.is_empty() || !self.to_neighbours.is_empty() {
+            self.search_sets(froms, tos, marks, &mut walk);
+        }
+    }
+
+    /// The same where names stand for sets: linear in the sets of the names, unless both sides are dense.
+    #[inline(never)]
+    fn search_sets<S: Search>(&self, froms: &[u32], tos: &[Ranked], marks: &mut Marks, walk: &mut Walk<'_, '_, S>) {
+        marks.begin(self.from_neighbours.len(), self.to_neighbours.len());
+        for from in froms {
+            for set in self.froms.sets(*from) {
+                marks.froms.mark(*set, 0);
+            }
+        }
+        for to in tos {
+            if !walk.search.is_open(to.rank) {
+                break;
+            }
+            for set in self.tos.sets(to.node) {
+                marks.tos.mark(*set, to.rank);
+            }
+            if self.tos.is_linked(to.node) {
+                for (set, _) in &marks.froms.marked {
+                    walk.edge(SET | set, to.node, to.rank);
+                }
+            }
+        }
+        for from in froms.iter().filter(|from| self.froms.is_linked(**from)) {
+            for (set, rank) in &marks.tos.marked {
+                walk.edge(*from, SET | set, *rank);
+            }
+        }
+        for (from, _) in &marks.froms.marked {
+            match sparse(&self.from_neighbours, *from) {
+                Some(neighbours) => {
+                    for to in neighbours {
+                        if let Some(rank) = marks.tos.rank(to) {
+                            walk.edge(SET | from, SET | to, rank);
+                        }
+                    }
+                }
+                None => {
+                    for (to, rank) in &marks.tos.marked {
+                        if sparse(&self.to_neighbours, *to).is_none() {
+                            walk.edge(SET | from, SET | to, *rank);
+                        }
+                    }
+                }
+            }
+        }
+        for (to, rank) in &marks.tos.marked {
+            for from in sparse(&self.to_neighbours, *to).into_iter().flatten() {
+                if marks.froms.rank(from).is_some() && sparse(&self.from_neighbours, from).is_none() {
+                    walk.edge(SET | from, SET | to, *rank);
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn matching_pattern(&self, target: &Target, path: &[u8]) -> Option<u32> {
+        let mut address = target.paths;
+        for _ in 0..target.path_count {
+            let (pattern, next) = self.patterns.read(address)?;
+            if self.patterns.matches(&pattern, path) {
+                return Some(address);
+            }
+            address = next;
+        }
+        None
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        [
+            self.froms.bytes(),
+            self.tos.bytes(),
+            self.from_neighbours.capacity().saturating_add(self.to_neighbours.capacity()).saturating_mul(16),
+            self.cells.bytes(),
+            self.lists.capacity().saturating_mul(4),
+            self.targets.capacity().saturating_mul(size_of::<Target>()),
+            self.guards.bytes(),
+            self.patterns.bytes(),
+            self.tables.bytes(),
+            self.first_of_name.capacity().saturating_add(self.first_of_set.capacity()).saturating_mul(4),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+}
+
+/// The neighbours of a set, unless there are too many.
+#[inline]
+fn sparse(neighbours: &Neighbours, set: u32) -> Option<impl Iterator<Item = u32>> {
+    let all = *neighbours.get(set as usize)?;
+    (all.first() != Some(&DENSE)).then(|| all.into_iter().take_while(|set| *set != NO_NODE))
+}
+
+/// One search under way.
+struct Walk<'s, 'q, S> {
+    section: &'s Section,
+    path: Option<&'q [u8]>,
+    /// Made when the first table asks for it.
+    hashes: Option<PathHashes>,
+    search: &'q mut S,
+}
+
+impl<S: Search> Walk<'_, '_, S> {
+    #[inline]
+    fn edge(&mut self, from: u32, to: u32, rank: u8) {
+        if !self.search.is_open(rank) {
+            return;
+        }
+        let Some(cell) = self.section.cells.get(from, to) else { return };
+        match cell.content() {
+            Content::One(target) => self.look(target, rank, Fit::Unknown),
+            Content::Several(span) => self.look_all(span, rank, Fit::Unknown),
+            Content::Large(table) => {
+                if let Some(table) = self.section.tables.get(table) {
+                    self.table(table, rank);
+                }
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn table(&mut self, table: &Table, rank: u8) {
+        let section = self.section;
+        if let Some(path) = self.path {
+            let hashes = self.hashes.get_or_insert_with(|| PathHashes::of(path));
+            let wide = section.patterns.is_wide();
+            // the entries are collected per shape: at most one pattern of a shape matches a path
+            for entry in section.tables.hits(table, hashes, wide) {
+                let hit =
+                    section.patterns.read(entry.pattern).filter(|(pattern, _)| section.patterns.matches(pattern, path));
+                if hit.is_some() {
+                    let span = entry.targets;
+                    for target in section.tables.targets(span) {
+                        look(section, self.search, *target, rank, Fit::Hit(entry.pattern));
+                    }
+                }
+            }
+            for target in section.tables.targets(table.others) {
+                self.look(*target, rank, Fit::Unknown);
+            }
+        }
+        if self.search.wants_misses() {
+            for target in section.tables.targets(table.samples) {
+                self.look(*target, rank, Fit::Miss);
+            }
+        }
+        for target in section.tables.targets(table.pathless) {
+            self.look(*target, rank, Fit::Unknown);
+        }
+    }
+
+    #[inline]
+    fn look_all(&mut self, span: Span, rank: u8, fit: Fit) {
+        for target in span.of(&self.section.lists) {
+            self.look(*target, rank, fit);
+        }
+    }
+
+    #[inline]
+    fn look(&mut self, number: u32, rank: u8, fit: Fit) {
+        look(self.section, self.search, number, rank, fit);
+    }
+}
+
+#[inline]
+fn look<S: Search>(section: &Section, search: &mut S, number: u32, rank: u8, fit: Fit) {
+    if let Some(target) = section.target(number)
+        && let Some(guard) = section.guard(target)
+    {
+        search.look(Candidate { section, number, target, guard, rank, fit });
+    }
+}

@@ -1,0 +1,252 @@
+//! The shape of a policy file: its maps, keys and words. What a single value may say is checked where it is read;
+//! what several say together, in `compile`.
+
+use super::cidr::CidrPattern;
+use super::decode::{Any, At, Field, Shape, Text, object};
+use super::finding::{Findings, Listed, code, nearest};
+use super::host_pattern::HostPattern;
+use super::path_pattern::PathPattern;
+use super::settings::{AuditAllowed, AuditPath, Detail, Mode};
+use super::value::{
+    Expiry, HeaderToRemove, Id, MethodName, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
+};
+use crate::request::Source;
+
+object! {
+    /// An entry of `rules`.
+    RuleDoc<'a>, "a rule" {
+        "id" => id: Id<'a>,
+        "from" => from: Vec<At<SelectorDoc<'a>>>,
+        "to" => to: Vec<At<TargetDoc<'a>>>,
+        "expiresAt" => expires_at: Expiry,
+        "owner" => owner: Text<'a>,
+        "reason" => reason: Text<'a>,
+        "ticket" => ticket: Text<'a>,
+    }
+}
+
+object! {
+    /// An entry of `deny`.
+    DenyDoc<'a>, "a deny entry" {
+        "id" => id: Id<'a>,
+        "from" => from: Vec<At<SelectorDoc<'a>>>,
+        "to" => to: Vec<At<TargetDoc<'a>>>,
+        "except" => except: Vec<At<TargetDoc<'a>>>,
+        "notFrom" => not_from: Vec<At<SelectorDoc<'a>>>,
+        "mode" => mode: Mode,
+        "owner" => owner: Text<'a>,
+        "reason" => reason: Text<'a>,
+        "ticket" => ticket: Text<'a>,
+    }
+}
+
+object! {
+    /// An entry of `residency`.
+    ResidencyDoc<'a>, "a residency entry" {
+        "id" => id: Id<'a>,
+        "from" => from: Vec<At<SelectorDoc<'a>>>,
+        "regions" => regions: Vec<Region<'a>>,
+        "owner" => owner: Text<'a>,
+        "reason" => reason: Text<'a>,
+        "ticket" => ticket: Text<'a>,
+    }
+}
+
+object! {
+    /// An element of `from`, `notFrom`, `dryRunFor` and of a set in `workloads`.
+    SelectorDoc<'a>, "a selector" {
+        "spiffe" => spiffe: SpiffeId<'a>,
+        "serviceAccount" => service_account: ServiceAccount<'a>,
+        "namespace" => namespace: WorkloadPart<'a>,
+        "workloads" => workloads: Text<'a>,
+        "any" => any: True,
+        "anonymous" => anonymous: True,
+        "trustDomain" => trust_domain: TrustDomain<'a>,
+    }
+}
+
+object! {
+    /// An element of `to` and `except`.
+    TargetDoc<'a>, "a target" {
+        "destination" => destination: Text<'a>,
+        "hosts" => hosts: Vec<HostPattern<'a>>,
+        "cidrs" => cidrs: Vec<CidrPattern>,
+        "ports" => ports: Vec<Port>,
+        "region" => region: Region<'a>,
+        "tls" => tls: Tls,
+        "methods" => methods: Vec<MethodName<'a>>,
+        "paths" => paths: Vec<PathPattern<'a>>,
+        "upgrades" => upgrades: Vec<UpgradeName>,
+        "encodedSlash" => encoded_slash: EncodedSlash,
+    }
+}
+
+object! {
+    /// A value of `destinations`.
+    DestinationDoc<'a>, "a destination" {
+        "hosts" => hosts: Vec<HostPattern<'a>>,
+        "cidrs" => cidrs: Vec<CidrPattern>,
+        "ports" => ports: Vec<Port>,
+        "region" => region: Region<'a>,
+        "tls" => tls: Tls,
+    }
+}
+
+object! {
+    IdentityDoc<'a>, "a map with `sources` and `trustDomains`" {
+        "sources" => sources: Vec<Source>,
+        "trustDomains" => trust_domains: Vec<TrustDomain<'a>>,
+    }
+}
+
+object! {
+    AuthorityDoc<'a>, "a map with `defaultPort` and `verifyRoute`" {
+        "defaultPort" => default_port: Port,
+        "verifyRoute" => verify_route: bool,
+    }
+}
+
+object! {
+    ResponseDoc<'a>, "a map with `detail` and `docsUrl`" {
+        "detail" => detail: Detail,
+        "docsUrl" => docs_url: Text<'a>,
+    }
+}
+
+object! {
+    RequestHeadersDoc<'a>, "a map with `remove` and `keep`" {
+        "remove" => remove: Vec<HeaderToRemove>,
+        "keep" => keep: Vec<HeaderToRemove>,
+    }
+}
+
+object! {
+    TripwireDoc<'a>, "a map with `header` and `values`" {
+        "header" => header: HeaderToRemove,
+        "values" => values: Vec<Secret<'a>>,
+    }
+}
+
+object! {
+    AuditDoc<'a>, "a map with `allowed` and `path`" {
+        "allowed" => allowed: AuditAllowed,
+        "path" => path: AuditPath,
+    }
+}
+
+object! {
+    MetricsDoc<'a>, "a map with `by`" {
+        "by" => by: Any<MetricLabel>,
+    }
+}
+
+/// Words of the language: each a value.
+macro_rules! words {
+    ($type:ty, $expected:literal { $($word:literal => $value:expr,)* }) => {
+        impl<'de> Shape<'de> for $type {
+            const EXPECTED: &'static str = $expected;
+            fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+                match &*text {
+                    $($word => Some($value),)*
+                    other => not_a_word(other, &[$($word),*], findings),
+                }
+            }
+        }
+    };
+}
+
+fn not_a_word<T>(word: &str, known: &[&str], findings: &mut Findings<'_>) -> Option<T> {
+    let fix = match nearest(word, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("write {}", Listed(known)),
+    };
+    findings.error(code::VALUE, format!("`{word}` is not known here"), fix)
+}
+
+words! { Mode, "`enforce` or `dry-run`" {
+    "enforce" => Mode::Enforce,
+    "dry-run" => Mode::DryRun,
+}}
+
+words! { Detail, "`none`, `reason` or `full`" {
+    "none" => Detail::None,
+    "reason" => Detail::Reason,
+    "full" => Detail::Full,
+}}
+
+words! { AuditAllowed, "`all` or `none`" {
+    "all" => AuditAllowed::All,
+    "none" => AuditAllowed::None,
+}}
+
+words! { AuditPath, "`full`, `pattern` or `none`" {
+    "full" => AuditPath::Full,
+    "pattern" => AuditPath::Pattern,
+    "none" => AuditPath::None,
+}}
+
+words! { Source, "`peer-certificate` or `peer-principal`" {
+    "peer-certificate" => Source::PeerCertificate,
+    "peer-principal" => Source::PeerPrincipal,
+}}
+
+/// For renderers and advice; no decision looks at it.
+#[derive(Debug)]
+pub(super) struct Tls;
+
+words! { Tls, "`originate`, `passthrough`, `both` or `none`" {
+    "originate" => Tls,
+    "passthrough" => Tls,
+    "both" => Tls,
+    "none" => Tls,
+}}
+
+/// The one upgrade that a target can list.
+#[derive(Debug)]
+pub(super) struct UpgradeName;
+
+words! { UpgradeName, "`websocket`" {
+    "websocket" => UpgradeName,
+}}
+
+/// `%2F` is an ordinary escape for this target.
+#[derive(Debug)]
+pub(super) struct EncodedSlash;
+
+words! { EncodedSlash, "`data`" {
+    "data" => EncodedSlash,
+}}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum MetricLabel {
+    Rule,
+    Namespace,
+    Destination,
+}
+
+words! { MetricLabel, "`rule`, `namespace` or `destination`" {
+    "rule" => MetricLabel::Rule,
+    "namespace" => MetricLabel::Namespace,
+    "destination" => MetricLabel::Destination,
+}}
+
+impl<'de> Shape<'de> for bool {
+    const EXPECTED: &'static str = "`true` or `false`";
+    fn boolean(boolean: bool, _: &mut Findings<'de>) -> Option<Self> {
+        Some(boolean)
+    }
+}
+
+/// A label of destinations, compared with those of `residency`.
+#[derive(Debug)]
+pub(super) struct Region<'a>(pub(super) Text<'a>);
+
+impl<'de> Shape<'de> for Region<'de> {
+    const EXPECTED: &'static str = "a region";
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if text.is_empty() {
+            return findings.error(code::VALUE, "the region is empty", None);
+        }
+        Some(Region(text))
+    }
+}

@@ -1,0 +1,115 @@
+//! Host patterns: `api.example.com`, `*.example.com`, `**.example.com`, `**`.
+
+use super::decode::{Shape, Text};
+use super::finding::{Findings, code};
+use crate::request::{NameError, check_name};
+use std::borrow::Cow;
+
+/// A checked host pattern. Names are lower case, without a trailing dot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum HostPattern<'a> {
+    /// That name.
+    Exact(Cow<'a, str>),
+    /// Exactly one label before that name.
+    One(Cow<'a, str>),
+    /// One or more labels before that name.
+    Many(Cow<'a, str>),
+    /// Every name of two or more labels; in `deny` and `quotas` every name.
+    All,
+}
+
+impl<'de> Shape<'de> for HostPattern<'de> {
+    const EXPECTED: &'static str = "a host";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        match parse(text.0) {
+            Ok(pattern) => Some(pattern),
+            Err((message, fix)) => findings.error(code::HOST, message, fix),
+        }
+    }
+}
+
+type Bad = (String, Option<String>);
+
+fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
+    if &*text == "**" {
+        return Ok(HostPattern::All);
+    }
+    let canonical = canonical(text);
+    if let Some(rest) = strip(&canonical, "**.") {
+        return Ok(HostPattern::Many(name(rest)?));
+    }
+    if let Some(rest) = strip(&canonical, "*.") {
+        return Ok(HostPattern::One(name(rest)?));
+    }
+    Ok(HostPattern::Exact(name(canonical)?))
+}
+
+/// Lower case, without one trailing dot; borrowed where the text is so already.
+fn canonical(text: Cow<'_, str>) -> Cow<'_, str> {
+    let text =
+        if text.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(text.to_ascii_lowercase()) } else { text };
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.strip_suffix('.').unwrap_or(text)),
+        Cow::Owned(mut text) => {
+            if text.ends_with('.') {
+                text.pop();
+            }
+            Cow::Owned(text)
+        }
+    }
+}
+
+fn strip<'a>(text: &Cow<'a, str>, prefix: &str) -> Option<Cow<'a, str>> {
+    match text {
+        Cow::Borrowed(text) => text.strip_prefix(prefix).map(Cow::Borrowed),
+        Cow::Owned(text) => text.strip_prefix(prefix).map(|rest| Cow::Owned(rest.to_owned())),
+    }
+}
+
+fn name(name: Cow<'_, str>) -> Result<Cow<'_, str>, Bad> {
+    match check_name(name.as_bytes()) {
+        Ok(_) => Ok(name),
+        Err(error) => Err(explain(&name, error)),
+    }
+}
+
+/// What is wrong with a name, in the words of somebody who wrote something else into the field.
+fn explain(name: &str, error: NameError) -> Bad {
+    if name.is_empty() {
+        return ("a host is empty".to_owned(), None);
+    }
+    if name.contains("://") {
+        let host = name.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next()).unwrap_or_default();
+        return (format!("`{name}` is a URL, not a host"), Some(format!("write `{host}`")));
+    }
+    if let Some((host, _)) = name.split_once('/').filter(|(host, rest)| !host.is_empty() && !rest.is_empty()) {
+        let cidr = host.parse::<std::net::IpAddr>().is_ok();
+        let fix = if cidr {
+            "addresses stand in `cidrs`".to_owned()
+        } else {
+            format!("write `{host}`; paths stand in `paths`")
+        };
+        return (format!("`{name}` is not a host"), Some(fix));
+    }
+    if name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
+        return (format!("`{name}` is an IP address"), Some("addresses stand in `cidrs`".to_owned()));
+    }
+    if name.contains('@') {
+        return (format!("`{name}` holds userinfo"), Some("write the host alone".to_owned()));
+    }
+    if let Some((host, port)) = name.rsplit_once(':')
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return (format!("`{name}` holds a port"), Some(format!("write `{host}` and `ports: [{port}]`")));
+    }
+    if name.contains('*') {
+        let fix = "a wildcard is a whole first label: `*.example.com` (one label), `**.example.com` (one or more), `**` (every name)";
+        return (format!("`*` cannot stand where it does in `{name}`"), Some(fix.to_owned()));
+    }
+    if !name.is_ascii() {
+        let fix = super::punycode::to_ascii(name).map(|ascii| format!("write `{ascii}`"));
+        return (format!("`{name}` is not ASCII"), fix);
+    }
+    (format!("`{name}` is no host name: {error}"), None)
+}

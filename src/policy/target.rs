@@ -1,0 +1,113 @@
+//! Where a target points, and what its parts may be combined to.
+
+use super::compile::full;
+use super::document::TargetDoc;
+use super::finding::{Findings, code};
+use crate::index::{GuardsDraft, Hosts, NONE};
+
+/// What a target belongs to; it decides what its absent parts mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Rules,
+    Deny,
+    DenyDryRun,
+    Except,
+}
+
+impl Kind {
+    /// Whether its targets close: they are read widely.
+    pub(super) fn closes(self) -> bool {
+        matches!(self, Kind::Deny | Kind::DenyDryRun)
+    }
+}
+
+/// Ports of a rule's target that gives none.
+const DEFAULT_PORTS: [u16; 2] = [80, 443];
+
+/// Hosts and networks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    nodes: Vec<u32>,
+    /// `**` is among them.
+    pub(super) every_name: bool,
+    /// No place is given, where that means every one.
+    pub(super) everything: bool,
+}
+
+impl Places {
+    pub(super) fn add(&mut self, node: Option<u32>, findings: &mut Findings<'_>) {
+        match node {
+            Some(node) => self.nodes.push(node),
+            None => full(findings),
+        }
+    }
+}
+
+/// A destination, named or of a single target.
+#[derive(Clone, Debug)]
+pub(super) struct DestinationDraft {
+    pub(super) places: Places,
+    pub(super) ports: Option<Vec<u16>>,
+    /// Number of the region label, or [`NONE`].
+    pub(super) region: u32,
+}
+
+impl Default for DestinationDraft {
+    fn default() -> Self {
+        DestinationDraft { places: Places::default(), ports: None, region: NONE }
+    }
+}
+
+impl DestinationDraft {
+    /// Its to-nodes in a section.
+    pub(super) fn nodes(&self, kind: Kind, hosts: &mut Hosts, nodes: &mut Vec<u32>) {
+        nodes.extend(&self.places.nodes);
+        if self.places.every_name {
+            nodes.extend(if kind.closes() { hosts.every_name() } else { hosts.two_labels() });
+        }
+        if self.places.everything {
+            nodes.extend(hosts.everything());
+        }
+    }
+
+    /// Its set of ports in a section: what is not given is 80 and 443 in a rule, and every port elsewhere.
+    pub(super) fn port_set(&self, kind: Kind, guards: &mut GuardsDraft) -> Option<u32> {
+        match (&self.ports, kind) {
+            (Some(ports), _) => guards.ports(ports.clone()),
+            (None, Kind::Rules) => guards.ports(DEFAULT_PORTS.to_vec()),
+            (None, _) => Some(NONE),
+        }
+    }
+}
+
+/// What the parts of a target may not be together.
+pub(super) fn check(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>) {
+    if doc.destination.is_absent() {
+        if !kind.closes() && doc.hosts.is_absent() && doc.cidrs.is_absent() {
+            let fix = "name a `destination`, or give `hosts`, `cidrs` or both".to_owned();
+            findings.error::<()>(code::MISSING, "the target says nowhere to", fix);
+        }
+    } else {
+        let inline = [
+            ("hosts", doc.hosts.is_absent()),
+            ("cidrs", doc.cidrs.is_absent()),
+            ("ports", doc.ports.is_absent()),
+            ("region", doc.region.is_absent()),
+            ("tls", doc.tls.is_absent()),
+        ];
+        for (key, _) in inline.iter().filter(|(_, absent)| !absent) {
+            let message = format!("`{key}` stands beside `destination`");
+            findings.error_in(key, code::COMBINATION, message, "the destination says it; keep one".to_owned());
+        }
+    }
+    if doc.encoded_slash.is_absent() {
+        for path in doc.paths.as_ref().into_iter().flatten().filter(|path| path.encoded_slash) {
+            findings.enter_key("paths");
+            findings.enter_item(path.item);
+            let message = format!("`{}` holds `%2F`, which no canonical path has", path.text);
+            findings.error::<()>(code::PATH, message, "add `encodedSlash: data` to the target".to_owned());
+            findings.leave();
+            findings.leave();
+        }
+    }
+}

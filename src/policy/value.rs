@@ -1,0 +1,278 @@
+//! Single values of the language, checked as they are read.
+
+use super::decode::{Shape, Text};
+use super::finding::{Findings, code};
+use super::settings::HeaderName;
+use crate::request::{Identity, is_method};
+use crate::timestamp::Timestamp;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// An id, or the name of a policy: `[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?`.
+#[derive(Debug)]
+pub(super) struct Id<'a>(pub(super) Text<'a>);
+
+impl<'de> Shape<'de> for Id<'de> {
+    const EXPECTED: &'static str = "an id";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let inside = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        let bytes = text.as_bytes();
+        if bytes.len() <= 63
+            && ends(bytes.first().copied())
+            && ends(bytes.last().copied())
+            && bytes.iter().copied().all(inside)
+        {
+            return Some(Id(text));
+        }
+        let fix = "use 1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, with a letter or digit at both ends";
+        findings.error(code::VALUE, format!("`{}` is no id", &*text), fix.to_owned())
+    }
+}
+
+/// A revision: 1 to 64 of `[A-Za-z0-9._-]`.
+#[derive(Debug)]
+pub(super) struct Revision<'a>(pub(super) Text<'a>);
+
+impl<'de> Shape<'de> for Revision<'de> {
+    const EXPECTED: &'static str = "a revision (a string: in YAML a number needs quotes)";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if (1..=64).contains(&text.len()) && text.bytes().all(is_segment_byte) {
+            return Some(Revision(text));
+        }
+        let fix = "use 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`";
+        findings.error(code::VALUE, format!("`{}` is no revision", &*text), fix.to_owned())
+    }
+}
+
+/// A TCP port, 1 to 65535.
+#[derive(Debug)]
+pub(super) struct Port(pub(super) u16);
+
+impl<'de> Shape<'de> for Port {
+    const EXPECTED: &'static str = "a port";
+
+    fn number(number: u64, findings: &mut Findings<'de>) -> Option<Self> {
+        match u16::try_from(number) {
+            Ok(port) if port > 0 => Some(Port(port)),
+            _ => findings.error(code::VALUE, format!("`{number}` is no port"), "ports are 1 to 65535".to_owned()),
+        }
+    }
+}
+
+/// A method in its only spelling: `[A-Z][A-Z0-9_-]*`.
+#[derive(Debug)]
+pub(super) struct MethodName<'a>(pub(super) Text<'a>);
+
+impl<'de> Shape<'de> for MethodName<'de> {
+    const EXPECTED: &'static str = "a method";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if is_method(text.as_bytes()) {
+            return Some(MethodName(text));
+        }
+        let upper = text.to_ascii_uppercase();
+        let fix = is_method(upper.as_bytes()).then(|| format!("write `{upper}`"));
+        findings.error(code::VALUE, format!("`{}` is no method", &*text), fix)
+    }
+}
+
+/// A moment after which a rule no longer admits (RFC 3339).
+#[derive(Debug)]
+pub(super) struct Expiry(pub(super) Timestamp);
+
+impl<'de> Shape<'de> for Expiry {
+    const EXPECTED: &'static str = "a date and time";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        match OffsetDateTime::parse(&text, &Rfc3339) {
+            // what lies before 1970 has expired, what lies beyond 2554 never does
+            Ok(moment) => {
+                Some(Expiry(Timestamp(u64::try_from(moment.unix_timestamp_nanos().max(0)).unwrap_or(u64::MAX))))
+            }
+            Err(_) => findings.error(
+                code::VALUE,
+                format!("`{}` is no date and time", &*text),
+                "write it as `2027-01-31T00:00:00Z`".to_owned(),
+            ),
+        }
+    }
+}
+
+/// `true`, where `false` would say nothing.
+#[derive(Debug)]
+pub(super) struct True;
+
+impl<'de> Shape<'de> for True {
+    const EXPECTED: &'static str = "`true`";
+
+    fn boolean(boolean: bool, findings: &mut Findings<'de>) -> Option<Self> {
+        if boolean {
+            return Some(True);
+        }
+        findings.error(code::VALUE, "`false` selects nothing", "remove the selector".to_owned())
+    }
+}
+
+/// A SPIFFE ID.
+#[derive(Debug)]
+pub(super) struct SpiffeId<'a> {
+    pub(super) id: Text<'a>,
+}
+
+impl SpiffeId<'_> {
+    pub(super) fn trust_domain(&self) -> &str {
+        Identity::parse(self.id.as_bytes()).map_or("", |identity| identity.trust_domain())
+    }
+}
+
+impl<'de> Shape<'de> for SpiffeId<'de> {
+    const EXPECTED: &'static str = "a SPIFFE ID";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if Identity::parse(text.as_bytes()).is_some() {
+            return Some(SpiffeId { id: text });
+        }
+        let fix = if text.contains('*') {
+            "identities have no wildcards: say `namespace`, `any`, or list them"
+        } else {
+            "write `spiffe://TRUST-DOMAIN/path`, as `spiffe://cluster.local/ns/payments/sa/checkout`"
+        };
+        findings.error(code::IDENTITY, format!("`{}` is no SPIFFE ID", &*text), fix.to_owned())
+    }
+}
+
+/// A trust domain: `[a-z0-9._-]+`, at most 255 bytes.
+#[derive(Debug)]
+pub(super) struct TrustDomain<'a>(pub(super) Text<'a>);
+
+impl<'de> Shape<'de> for TrustDomain<'de> {
+    const EXPECTED: &'static str = "a trust domain";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        let good = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        if (1..=255).contains(&text.len()) && text.bytes().all(good) {
+            return Some(TrustDomain(text));
+        }
+        let fix = "use `a-z`, `0-9`, `.`, `_` and `-`, as in `cluster.local`";
+        findings.error(code::IDENTITY, format!("`{}` is no trust domain", &*text), fix.to_owned())
+    }
+}
+
+/// A namespace: one segment of a SPIFFE ID's path.
+#[derive(Debug)]
+pub(super) struct WorkloadPart<'a>(pub(super) Text<'a>);
+
+impl<'de> Shape<'de> for WorkloadPart<'de> {
+    const EXPECTED: &'static str = "a namespace";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if is_segment(&text) {
+            return Some(WorkloadPart(text));
+        }
+        findings.error(code::IDENTITY, format!("`{}` is no namespace", &*text), no_wildcards(&text))
+    }
+}
+
+/// `namespace/name`.
+#[derive(Debug)]
+pub(super) struct ServiceAccount<'a>(Text<'a>);
+
+impl ServiceAccount<'_> {
+    /// The tail that a SPIFFE ID of this service account has: `NS/sa/NAME`.
+    pub(super) fn key(&self) -> String {
+        self.0.replacen('/', "/sa/", 1)
+    }
+}
+
+impl<'de> Shape<'de> for ServiceAccount<'de> {
+    const EXPECTED: &'static str = "a service account";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if text.split_once('/').is_some_and(|(namespace, name)| is_segment(namespace) && is_segment(name)) {
+            return Some(ServiceAccount(text));
+        }
+        let fix = no_wildcards(&text).or_else(|| Some("write `NAMESPACE/NAME`".to_owned()));
+        findings.error(code::IDENTITY, format!("`{}` is no service account", &*text), fix)
+    }
+}
+
+fn no_wildcards(text: &str) -> Option<String> {
+    text.contains('*').then(|| "identities have no wildcards: say `namespace`, `any`, or list them".to_owned())
+}
+
+fn is_segment(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_segment_byte) && !matches!(text, "." | "..")
+}
+
+fn is_segment_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
+}
+
+/// A header name to remove, or all that begin so: `x-internal-token`, `x-envoy-*`.
+#[derive(Debug)]
+pub(super) struct HeaderToRemove {
+    pub(super) name: HeaderName,
+    /// Where it stands in its list.
+    pub(super) item: usize,
+}
+
+impl<'de> Shape<'de> for HeaderToRemove {
+    const EXPECTED: &'static str = "a header name";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        let (stem, prefix) = match lower.strip_suffix('*') {
+            Some(stem) => (stem, true),
+            None => (&*lower, false),
+        };
+        // RFC 9110 §5.6.2: a token
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
+        if stem.is_empty() || !stem.bytes().all(is_token) {
+            return findings.error(code::VALUE, format!("`{}` is no header name", &*text), None);
+        }
+        if !prefix && matches!(stem, "host" | "content-length" | "transfer-encoding" | "connection" | "te" | "upgrade")
+        {
+            let message = format!("`{stem}` is part of the request's framing");
+            return findings.error(code::VALUE, message, "name headers that requests can do without".to_owned());
+        }
+        let stem = stem.to_owned();
+        let name = if prefix { HeaderName::Prefix(stem) } else { HeaderName::Exact(stem) };
+        Some(HeaderToRemove { name, item: findings.item() })
+    }
+}
+
+/// How many gateway pods there will be at most.
+#[derive(Debug)]
+pub(super) struct Replicas;
+
+impl<'de> Shape<'de> for Replicas {
+    const EXPECTED: &'static str = "a number of pods";
+
+    fn number(number: u64, findings: &mut Findings<'de>) -> Option<Self> {
+        if (1..=u64::from(u32::MAX)).contains(&number) {
+            return Some(Replicas);
+        }
+        findings.error(code::VALUE, format!("`{number}` is no number of pods"), "there is at least 1".to_owned())
+    }
+}
+
+/// A tripwire's secret: at least 16 of `[A-Za-z0-9_-]`.
+#[derive(Debug)]
+pub(super) struct Secret<'a>(pub(super) Text<'a>);
+
+impl<'de> Shape<'de> for Secret<'de> {
+    const EXPECTED: &'static str = "a secret";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if text.len() >= 16 && text.bytes().all(good) {
+            return Some(Secret(text));
+        }
+        // the value itself is not repeated: findings are logged
+        let fix = "use at least 16 of `A-Z`, `a-z`, `0-9`, `_` and `-`";
+        findings.error(code::VALUE, "the value is no secret", fix.to_owned())
+    }
+}
