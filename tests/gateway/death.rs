@@ -57,7 +57,9 @@ fn after_its_vm_died_the_filter_judges_again() {
             let started = Instant::now();
             loop {
                 let denied = ask("evil.example", "");
-                assert!(!denied.got_through(), "after death {death}");
+                // The dying request was let through before its body came, and may arrive late.
+                let passed = denied.received.iter().any(|received| received.authority == "evil.example");
+                assert!(!passed, "after death {death}");
                 assert!(matches!(denied.status(), 403 | 503), "{}", denied.status());
                 if denied.recorded("r") == "NO_MATCH" {
                     break;

@@ -137,7 +137,7 @@ impl Rig {
     fn line(&self, port: u16) -> Option<Line> {
         let audit = self.gateway.audit();
         let patience = Instant::now();
-        while patience.elapsed() < Duration::from_millis(200) {
+        while patience.elapsed() < Duration::from_millis(50) {
             if let Some(line) = audit.find(|line| line.is_from_port(port)) {
                 return Some(line);
             }
