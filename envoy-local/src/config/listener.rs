@@ -70,6 +70,8 @@ impl HttpListener<'_> {
             "max_request_headers_kb": MAX_HEADERS_KB,
             "common_http_protocol_options": {"max_headers_count": MAX_HEADERS},
             "http2_protocol_options": {"allow_connect": true},
+            // On loopback nobody needs a second to read the last answer of a connection that Envoy gives up.
+            "delayed_close_timeout": "0.1s",
             "upgrade_configs": [{"upgrade_type": "websocket"}, {"upgrade_type": "CONNECT"}],
             // A request keeps its id on every hop, so that the demo and the tests find its record.
             "preserve_external_request_id": true,
