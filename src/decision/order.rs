@@ -93,7 +93,7 @@ impl Policy {
         let Some(authority) = Authority::parse(arrival.authority, buffer) else {
             return Err(course.deny(Reason::HostInvalid, None));
         };
-        let port = match authority.port {
+        let mut port = match authority.port {
             Some(port) => port,
             // RFC 9110 §9.3.6: the target of CONNECT names its port
             None if Method::new(arrival.method).is_connect() => return Err(course.deny(Reason::HostInvalid, None)),
@@ -123,13 +123,16 @@ impl Policy {
         let by_principal = presented.is_some_and(|presented| presented.source == Source::PeerPrincipal);
         if (by_principal || self.settings.verify_route)
             && let Some(route) = arrival.cluster.and_then(Route::parse)
-            && !route.agrees(&authority.host, authority.port)
         {
-            if !dry_run {
+            if route.agrees(&authority.host, authority.port) {
+                port = route.port;
+            } else if dry_run {
+                course.suspend(Reason::RouteMismatch, None);
+            } else {
                 return Err(course.deny(Reason::RouteMismatch, None));
             }
-            course.suspend(Reason::RouteMismatch, None);
         }
+        course.judged.port = Some(port);
         let Course { suspended, judged } = course;
         Ok(Canonical { identity, host: authority.host, port, suspended, judged })
     }

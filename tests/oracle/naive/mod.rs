@@ -1,0 +1,323 @@
+//! The policy language once more, by plain scans over the policy's JSON. Written from the words of the specification
+//! alone, for policies that are known to be valid: whatever is quick elsewhere is slow and obvious here.
+
+mod paths;
+mod places;
+mod request;
+mod target;
+
+use places::Rank;
+use request::{Path, Place};
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::net::IpAddr;
+use target::Match;
+use tollgate::request::{Arrival, Presented, Source, Upgrade};
+
+/// What a part of a policy does with what it matches: who opens is read narrowly, who closes widely.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Side {
+    Rules,
+    Deny,
+    /// Read narrowly, but what is left out is everything.
+    Except,
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub outcome: &'static str,
+    pub reason: &'static str,
+    pub rule: Option<String>,
+    pub also: Vec<&'static str>,
+}
+
+/// A request with a canonical host.
+pub struct Request<'a> {
+    who: Option<Who>,
+    place: Place,
+    port: u16,
+    method: &'a [u8],
+    path: Option<Path>,
+    upgrade: Upgrade<'a>,
+    overridden: bool,
+}
+
+/// A trusted identity.
+struct Who {
+    id: String,
+    trust_domain: String,
+    segments: Vec<String>,
+}
+
+/// A reason and the id of what gave it.
+type Reason = (&'static str, Option<String>);
+
+pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
+    let dry_run = policy.get("mode").is_some_and(|mode| mode == "dry-run");
+    let mut suspended = Vec::new();
+    let deny = |(reason, rule): Reason| Verdict { outcome: "deny", reason, rule, also: Vec::new() };
+
+    // 1. Host, identity, route.
+    let Some((place, named)) = request::authority(arrival.authority) else {
+        return deny(("HOST_INVALID", None));
+    };
+    if arrival.method == b"CONNECT" && named.is_none() {
+        return deny(("HOST_INVALID", None));
+    }
+    let who = match identity(policy, arrival) {
+        Ok(who) => who,
+        Err(reason) if dry_run => {
+            suspended.push((reason, None));
+            None
+        }
+        Err(reason) => return deny((reason, None)),
+    };
+    let port = named
+        .unwrap_or_else(|| policy["authority"]["defaultPort"].as_u64().map_or(443, |port| port.try_into().unwrap()));
+    let port = match routed_port(policy, arrival, &place, named) {
+        Ok(routed) => routed.unwrap_or(port),
+        Err(()) if dry_run => {
+            suspended.push(("ROUTE_MISMATCH", None));
+            port
+        }
+        Err(()) => return deny(("ROUTE_MISMATCH", None)),
+    };
+    let path = arrival.path.map(request::path);
+    let (method, upgrade, overridden) = (arrival.method, arrival.upgrade, arrival.overridden);
+    let request = Request { who, place, port, method, path, upgrade, overridden };
+
+    // 2. Deny entries.
+    let mut seen_in_dry_run = false;
+    for entry in entries(policy, "deny") {
+        let Some(reason) = denies(policy, entry, &request) else {
+            continue;
+        };
+        let reason = (reason, Some(id(entry)));
+        if entry.get("mode").is_none_or(|mode| mode == "enforce") {
+            return deny(reason);
+        }
+        if !seen_in_dry_run {
+            suspended.push(reason);
+            seen_in_dry_run = true;
+        }
+    }
+
+    // 3. and 4. Rules and residency.
+    let onboarding = entries(policy, "dryRunFor").iter().any(|selector| selects(policy, selector, &request, false));
+    let admitted = admit(policy, &request, now);
+    if let Err(reason) = &admitted {
+        if !(dry_run || onboarding) {
+            return deny(reason.clone());
+        }
+        suspended.push(reason.clone());
+    }
+    let mut also: Vec<&str> = Vec::new();
+    for (reason, _) in suspended.iter().skip(1) {
+        if *reason != suspended[0].0 && !also.contains(reason) {
+            also.push(reason);
+        }
+    }
+    match (suspended.first(), admitted) {
+        (Some((reason, rule)), _) => Verdict { outcome: "would-deny", reason, rule: rule.clone(), also },
+        (None, Ok(rule)) => Verdict { outcome: "allow", reason: "RULE_ALLOW", rule: Some(rule), also },
+        (None, Err(_)) => panic!("an enforced reason has returned"),
+    }
+}
+
+fn entries<'p>(policy: &'p Value, key: &str) -> &'p [Value] {
+    policy.get(key).map_or(&[], |list| list.as_array().unwrap())
+}
+
+pub fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap())
+}
+
+fn id(entry: &Value) -> String {
+    entry["id"].as_str().unwrap().to_owned()
+}
+
+fn trust_domains(policy: &Value) -> Vec<&str> {
+    match policy["identity"].get("trustDomains") {
+        Some(list) => strings(list).collect(),
+        None => vec!["cluster.local"],
+    }
+}
+
+/// What the first source gave, if the policy takes identities from there; an empty one counts as none.
+fn presented<'a>(policy: &Value, arrival: &Arrival<'a>) -> Option<Presented<'a>> {
+    let name = |source| match source {
+        Source::PeerCertificate => "peer-certificate",
+        Source::PeerPrincipal => "peer-principal",
+    };
+    let sources: Vec<&str> =
+        policy["identity"].get("sources").map_or(vec!["peer-certificate"], |list| strings(list).collect());
+    arrival.identity.filter(|presented| !presented.id.is_empty() && sources.contains(&name(presented.source)))
+}
+
+fn identity(policy: &Value, arrival: &Arrival<'_>) -> Result<Option<Who>, &'static str> {
+    let Some(presented) = presented(policy, arrival) else {
+        return Ok(None);
+    };
+    let (trust_domain, segments) = request::spiffe(presented.id).ok_or("IDENTITY_INVALID")?;
+    if !trust_domains(policy).contains(&trust_domain.as_str()) {
+        return Err("IDENTITY_UNTRUSTED");
+    }
+    let id = String::from_utf8(presented.id.to_vec()).unwrap();
+    Ok(Some(Who { id, trust_domain, segments }))
+}
+
+/// The port of the route, where a route is compared and agrees.
+fn routed_port(policy: &Value, arrival: &Arrival<'_>, place: &Place, named: Option<u16>) -> Result<Option<u16>, ()> {
+    let waypoint = presented(policy, arrival).is_some_and(|presented| presented.source == Source::PeerPrincipal);
+    let compared = waypoint || policy["authority"].get("verifyRoute") == Some(&Value::Bool(true));
+    let Some(cluster) = arrival.cluster.filter(|_| compared) else {
+        return Ok(None);
+    };
+    let fields: Vec<&str> = str::from_utf8(cluster).unwrap().split('|').collect();
+    let [_, port, _, host] = fields.as_slice() else {
+        return Ok(None);
+    };
+    let Ok(port) = port.parse::<u16>() else {
+        return Ok(None);
+    };
+    let same_host = match (place, host.parse::<IpAddr>()) {
+        (Place::Address(address), Ok(routed)) => *address == routed,
+        (Place::Name(labels), _) => {
+            let host = host.to_ascii_lowercase();
+            match host.strip_prefix("*.") {
+                Some(suffix) => labels.join(".").ends_with(&format!(".{suffix}")),
+                None => labels.join(".") == host,
+            }
+        }
+        _ => false,
+    };
+    if same_host && named.is_none_or(|named| named == port) { Ok(Some(port)) } else { Err(()) }
+}
+
+/// Whether a selector matches. `in_deny` is about `any`, which then takes requests without an identity too.
+fn selects(policy: &Value, selector: &Value, request: &Request<'_>, in_deny: bool) -> bool {
+    let (key, value) = selector.as_object().unwrap().iter().find(|(key, _)| *key != "trustDomain").unwrap();
+    if key == "workloads" {
+        let set = policy["workloads"][value.as_str().unwrap()].as_array().unwrap();
+        return set.iter().any(|selector| selects(policy, selector, request, in_deny));
+    }
+    let Some(who) = &request.who else {
+        return key == "anonymous" || key == "any" && in_deny;
+    };
+    let trust_domain = selector.get("trustDomain").map_or(trust_domains(policy)[0], |name| name.as_str().unwrap());
+    let segments: Vec<&str> = who.segments.iter().map(String::as_str).collect();
+    let account = match segments.as_slice() {
+        ["ns", namespace, "sa", name] if who.trust_domain == trust_domain => Some((*namespace, *name)),
+        _ => None,
+    };
+    match key.as_str() {
+        "any" => true,
+        "anonymous" => false,
+        "spiffe" => who.id == value.as_str().unwrap(),
+        "serviceAccount" => account == value.as_str().unwrap().split_once('/'),
+        "namespace" => account.is_some_and(|(namespace, _)| namespace == value),
+        _ => panic!("no selector: {key}"),
+    }
+}
+
+/// The reason for which a deny entry refuses the request, if it does.
+fn denies(policy: &Value, entry: &Value, request: &Request<'_>) -> Option<&'static str> {
+    let listed = |key: &str| entries(entry, key);
+    let from = listed("from");
+    if !from.is_empty() && !from.iter().any(|selector| selects(policy, selector, request, true)) {
+        return None;
+    }
+    if listed("notFrom").iter().any(|selector| selects(policy, selector, request, false)) {
+        return None;
+    }
+    let excepted = |target: &Value| matches!(target::target(policy, target, request, Side::Except), Match::Yes(_));
+    if listed("except").iter().any(excepted) {
+        return None;
+    }
+    let to = listed("to");
+    let matches: Vec<Match> = to.iter().map(|target| target::target(policy, target, request, Side::Deny)).collect();
+    if to.is_empty() || matches.iter().any(|found| matches!(found, Match::Yes(_))) {
+        Some("DENY_RULE")
+    } else if matches.contains(&Match::ByForm) {
+        Some("REQUEST_AMBIGUOUS")
+    } else {
+        None
+    }
+}
+
+/// A target that admits a request, or would if it had not expired.
+struct Admission<'p> {
+    /// Less is more specific: the host, then whether it is without paths.
+    precedence: (Reverse<Rank>, bool),
+    rule: String,
+    region: Option<&'p str>,
+}
+
+/// The id of the rule that admits the request, or why none does.
+fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reason> {
+    let mut admitting = Vec::new();
+    let mut expired_only = Vec::new();
+    let mut form_only = false;
+    for rule in entries(policy, "rules") {
+        if !entries(rule, "from").iter().any(|selector| selects(policy, selector, request, false)) {
+            continue;
+        }
+        let expired = rule.get("expiresAt").is_some_and(|text| now >= nanoseconds(text.as_str().unwrap()));
+        for target in entries(rule, "to") {
+            let found = |rank| Admission {
+                precedence: (Reverse(rank), target.get("paths").is_none()),
+                rule: id(rule),
+                region: target::region(policy, target),
+            };
+            match (target::target(policy, target, request, Side::Rules), expired) {
+                (Match::Yes(rank), false) => admitting.push(found(rank)),
+                (Match::Yes(rank), true) => expired_only.push(found(rank)),
+                (Match::ByForm, false) => form_only = true,
+                (Match::ByForm, true) | (Match::No, _) => {}
+            }
+        }
+    }
+    // Of equals the first, which is the first in the file.
+    let most_specific =
+        |found: &[Admission<'_>]| found.iter().min_by_key(|found| found.precedence).map(|found| found.rule.clone());
+    let Some(rule) = most_specific(&admitting) else {
+        return Err(match (most_specific(&expired_only), &request.who) {
+            (Some(rule), _) => ("RULE_EXPIRED", Some(rule)),
+            (None, _) if form_only => ("REQUEST_AMBIGUOUS", None),
+            (None, None) => ("IDENTITY_MISSING", None),
+            (None, Some(_)) => ("NO_MATCH", None),
+        });
+    };
+    let regions: Vec<&str> = admitting.iter().filter_map(|found| found.region).collect();
+    match residency(policy, request, &regions) {
+        Some(entry) => Err(("RESIDENCY", Some(entry))),
+        None => Ok(rule),
+    }
+}
+
+/// The residency entry that the regions of the admitting targets do not satisfy, if there is one.
+fn residency(policy: &Value, request: &Request<'_>, regions: &[&str]) -> Option<String> {
+    let bound: Vec<&Value> = entries(policy, "residency")
+        .iter()
+        .filter(|entry| entries(entry, "from").iter().any(|selector| selects(policy, selector, request, false)))
+        .collect();
+    let lists = |entry: &Value, region: &str| strings(&entry["regions"]).any(|listed| listed == region);
+    if regions.iter().any(|region| bound.iter().all(|entry| lists(entry, region))) {
+        return None;
+    }
+    let unsatisfied = bound.iter().find(|entry| !regions.iter().any(|region| lists(entry, region)));
+    unsatisfied.or(bound.first()).map(|entry| id(entry))
+}
+
+/// A moment of the form `2027-01-31T00:00:00Z`, since 1970.
+fn nanoseconds(text: &str) -> u64 {
+    let numbers: Vec<u64> = text.split(['-', 'T', ':', 'Z']).filter_map(|digits| digits.parse().ok()).collect();
+    let [year, month, day, hour, minute, second] = numbers.try_into().unwrap();
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
+    let months: u64 = lengths.iter().take(month as usize - 1).sum();
+    let days = years + months + day - 1;
+    (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000_000
+}

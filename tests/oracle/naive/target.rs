@@ -1,0 +1,121 @@
+//! Whether a target matches: every part for itself, then all of them together.
+
+use super::places::{self, Rank};
+use super::request::Place;
+use super::{Request, Side, paths, strings};
+use serde_json::Value;
+use tollgate::request::Upgrade;
+
+/// What a target says to a request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Match {
+    No,
+    /// Every part matches but those that the request's form leaves open.
+    ByForm,
+    Yes(Rank),
+}
+
+pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side) -> Match {
+    // Places, ports and region of a target stand in the destination that it names, or in itself.
+    let where_to = match target.get("destination") {
+        Some(name) => &policy["destinations"][name.as_str().unwrap()],
+        None => target,
+    };
+    let Some(rank) = place(where_to, &request.place, side) else {
+        return Match::No;
+    };
+    if !port(where_to, request.port, side) || !upgrade(target, request.upgrade, side) {
+        return Match::No;
+    }
+    let has = |key: &str| target.get(key).is_some();
+    let encoded_slash_is_data = has("encodedSlash");
+    let unclear =
+        request.path.as_ref().is_some_and(|path| path.ambiguous || path.encoded_slash && !encoded_slash_is_data);
+    let path_matches = match (&request.path, target.get("paths")) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(_), Some(_)) if unclear => false,
+        (Some(path), Some(patterns)) => strings(patterns).any(|pattern| match side {
+            Side::Deny => paths::wide(pattern, path),
+            Side::Rules | Side::Except => paths::narrow(pattern, path),
+        }),
+    };
+    let method_matches = method(target, request.method, side);
+
+    // What an override header or an unclear path leaves open.
+    let path_is_open = has("paths") && (unclear || request.overridden);
+    let method_is_open = has("methods") && request.overridden;
+    let open = path_is_open || method_is_open;
+    let by_form = match side {
+        // Matches whatever servers make of it.
+        Side::Deny => (path_matches || path_is_open) && (method_matches || method_is_open),
+        // Would match if it were not for the form.
+        Side::Rules | Side::Except => (path_matches || has("paths") && unclear) && method_matches,
+    };
+    if path_matches && method_matches && (side == Side::Deny || !open) {
+        Match::Yes(rank)
+    } else if open && by_form {
+        Match::ByForm
+    } else {
+        Match::No
+    }
+}
+
+pub fn region<'p>(policy: &'p Value, target: &'p Value) -> Option<&'p str> {
+    match target.get("destination") {
+        Some(name) => policy["destinations"][name.as_str().unwrap()].get("region"),
+        None => target.get("region"),
+    }
+    .map(|region| region.as_str().unwrap())
+}
+
+fn place(target: &Value, place: &Place, side: Side) -> Option<Rank> {
+    let (hosts, cidrs) = (target.get("hosts"), target.get("cidrs"));
+    if hosts.is_none() && cidrs.is_none() {
+        return Some((0, 0));
+    }
+    let hosts = hosts.into_iter().flat_map(strings).filter_map(|pattern| places::host(pattern, place, side));
+    let cidrs = cidrs.into_iter().flat_map(strings).filter_map(|cidr| places::cidr(cidr, place, side));
+    hosts.chain(cidrs).max()
+}
+
+fn port(target: &Value, port: u16, side: Side) -> bool {
+    match (target.get("ports"), side) {
+        (Some(ports), _) => ports.as_array().unwrap().contains(&port.into()),
+        (None, Side::Rules) => port == 80 || port == 443,
+        (None, Side::Deny | Side::Except) => true,
+    }
+}
+
+fn upgrade(target: &Value, upgrade: Upgrade<'_>, side: Side) -> bool {
+    match (target.get("upgrades"), side) {
+        (Some(_), Side::Deny) => upgrade != Upgrade::Absent,
+        (Some(values), _) => match upgrade {
+            Upgrade::Absent => true,
+            Upgrade::To(value) => strings(values).any(|listed| value.eq_ignore_ascii_case(listed.as_bytes())),
+            Upgrade::Several => false,
+        },
+        (None, Side::Rules) => upgrade == Upgrade::Absent,
+        (None, Side::Deny | Side::Except) => true,
+    }
+}
+
+fn method(target: &Value, method: &[u8], side: Side) -> bool {
+    if side != Side::Deny && method == b"CONNECT" && target.get("paths").is_some() {
+        return false;
+    }
+    match (target.get("methods"), side) {
+        (Some(methods), Side::Deny) => strings(methods).any(|listed| method.eq_ignore_ascii_case(listed.as_bytes())),
+        (Some(methods), _) => strings(methods).any(|listed| method == listed.as_bytes()),
+        (None, Side::Rules) => well_spelled(method) && method != b"CONNECT",
+        (None, Side::Deny | Side::Except) => true,
+    }
+}
+
+fn well_spelled(method: &[u8]) -> bool {
+    let Some((first, rest)) = method.split_first() else {
+        return false;
+    };
+    first.is_ascii_uppercase()
+        && rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_-".contains(byte))
+}
