@@ -20,7 +20,6 @@
 
 use std::rc::Rc;
 
-use serde::Deserialize;
 use tollgate::policy::{Policy, Rejection};
 use xxhash_rust::xxh64::Xxh64;
 
@@ -124,7 +123,7 @@ impl Roots {
                 serving.log_loaded(host, began);
                 true
             }
-            Err(rejection) => self.reject(host, id, &plugin, Bad::new(&text, fingerprint, &rejection)),
+            Err(rejection) => self.reject(host, id, &plugin, Bad::new(fingerprint, &rejection)),
         }
     }
 
@@ -211,18 +210,13 @@ struct Bad {
 }
 
 impl Bad {
-    fn new(text: &[u8], fingerprint: u64, rejection: &Rejection) -> Bad {
-        #[derive(Deserialize)]
-        struct Named {
-            name: String,
-        }
-
+    fn new(fingerprint: u64, rejection: &Rejection) -> Bad {
         let mut complaints: Vec<String> = rejection.findings.iter().take(FINDINGS).map(ToString::to_string).collect();
         let more = rejection.findings.len().saturating_sub(complaints.len());
         if more > 0 {
             complaints.push(format!("and {more} more; `tollgate check` shows them all"));
         }
-        Bad { name: serde_json::from_slice(text).ok().map(|Named { name }| name), fingerprint, complaints }
+        Bad { name: rejection.name.clone(), fingerprint, complaints }
     }
 
     fn unread(complaint: &str) -> Bad {
