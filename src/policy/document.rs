@@ -158,7 +158,7 @@ macro_rules! words {
 fn not_a_word<T>(word: &str, known: &[&str], findings: &mut Findings<'_>) -> Option<T> {
     let fix = match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("write {}", Listed(known)),
+        None => format!("the words here are {}", Listed(known)),
     };
     findings.error(code::VALUE, format!("`{word}` is not known here"), fix)
 }
