@@ -3,7 +3,7 @@
 
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 MODULE   := target/tollgate.wasm
-BUILT    := $(TARGET)/wasm32-wasip1/release/tollgate_filter.wasm
+BUILT    := $(TARGET)/wasm32-wasip1/filter/tollgate_filter.wasm
 # The version is pinned: another wasm-opt makes another module.
 BINARYEN := 132.0.0
 WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
@@ -26,7 +26,7 @@ build: ## Build the `tollgate` command (release)
 	cargo build --release
 
 wasm: setup ## Build the filter: target/tollgate.wasm
-	cargo build --quiet --package tollgate-filter --lib --release --target wasm32-wasip1
+	cargo build --quiet --package tollgate-filter --lib --profile filter --target wasm32-wasip1
 	@mkdir -p target
 	@if [ -x $(WASM_OPT) ]; then $(WASM_OPT) -O3 $(BUILT) -o $(MODULE); else cp $(BUILT) $(MODULE); fi
 	@echo "$(MODULE): $$(($$(wc -c < $(MODULE)) / 1024)) KiB"
