@@ -26,7 +26,7 @@ pub struct Settings {
     pub envoy: String,
     /// The policy file, absolute.
     pub policy: PathBuf,
-    /// The first of its ports.
+    /// The first of its ports; 0 takes free ones for all.
     pub port: u16,
 }
 
@@ -108,6 +108,9 @@ pub fn down() -> Result<bool> {
 impl Settings {
     /// The gateway, its admin interface, then the workloads in the order of their names.
     fn ports(&self) -> Result<Ports> {
+        if self.port == 0 {
+            return Ok(Ports::default());
+        }
         let script = Script::shipped()?;
         let mut free = self.port..=u16::MAX;
         let mut next = || free.next().context("there are not enough ports above the first one");
@@ -120,6 +123,7 @@ impl Settings {
 impl Ports {
     /// Refuses with the port that is taken.
     fn check(&self) -> Result<()> {
+        // Port 0 is never taken.
         for port in [self.gateway, self.admin].into_iter().chain(self.workloads.values().copied()) {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
                 format!("port {port} is taken: choose another first port with `--port`, or `make up TOLLGATE_PORT=…`")
