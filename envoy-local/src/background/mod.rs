@@ -46,7 +46,8 @@ pub fn up(settings: &Settings, module: &Path) -> Result<bool> {
         writeln!(stdout(), "It is running already; `make down` stops it.\n")?;
         return status();
     }
-    // Here for the message; Envoy itself would only say so in its log.
+    // Here for the message: what goes wrong later stands in a log.
+    crate::policy::read(&settings.policy)?;
     settings.ports()?.check()?;
     std::fs::create_dir_all(directory())?;
     let log = File::create(log_file())?;
