@@ -2,7 +2,7 @@
 //! what several say together, in `compile`.
 
 use super::cidr::CidrPattern;
-use super::decode::{Any, At, Field, Note, Shape, Text, object};
+use super::decode::{Any, At, Entries, Field, Note, Shape, Stop, Text, object};
 use super::finding::{Findings, Listed, code, nearest};
 use super::host_pattern::HostPattern;
 use super::path_pattern::PathPattern;
