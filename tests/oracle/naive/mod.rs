@@ -314,7 +314,7 @@ fn residency(policy: &Value, request: &Request<'_>, regions: &[&str]) -> Option<
 fn nanoseconds(text: &str) -> u64 {
     let numbers: Vec<u64> = text.split(['-', 'T', ':', 'Z']).filter_map(|digits| digits.parse().ok()).collect();
     let [year, month, day, hour, minute, second] = numbers.try_into().unwrap();
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let years: u64 = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum();
     let months: u64 = lengths.iter().take(month as usize - 1).sum();
