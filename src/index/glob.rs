@@ -245,45 +245,36 @@ impl Builder {
         // the wide reading cuts a segment at its first `;`: ways that end there
         let mut cut: Option<Fragment> = None;
         for piece in segment.pieces() {
-            match piece {
-                Piece::Star => {
-                    let star = self.star(Consumes::AnyButSlash)?;
-                    way = self.then(way, star);
-                }
-                Piece::Literal(_) | Piece::OneOf(_) => {
-                    let mut through: Option<Fragment> = None;
-                    for branch in piece.branches() {
-                        let branch_way = self.branch(branch, wide)?;
-                        let longer = self.then(way, branch_way);
-                        let set = if wide && is_cut(branch) { &mut cut } else { &mut through };
-                        *set = Some(set.map_or(longer, |other| either(&other, &longer)));
-                    }
-                    match through {
-                        Some(through) => way = through,
-                        None => return cut,
-                    }
-                }
+            let mut through: Option<Fragment> = None;
+            for branch in piece.branches() {
+                let (branch, is_cut) = self.branch(branch, wide)?;
+                let longer = self.then(way, branch);
+                let set = if is_cut { &mut cut } else { &mut through };
+                *set = Some(set.map_or(longer, |other| either(&other, &longer)));
+            }
+            match through {
+                Some(through) => way = through,
+                None => return cut,
             }
         }
         Some(cut.map_or(way, |cut| either(&cut, &way)))
     }
 
-    /// A literal, or a branch of braces, which may hold `*` too; up to where the wide reading cuts it.
-    fn branch(&mut self, text: &str, wide: bool) -> Option<Fragment> {
+    /// Literals with `*` between them; whether the wide reading ends the segment in it.
+    fn branch(&mut self, text: &str, wide: bool) -> Option<(Fragment, bool)> {
         let mut way = NOTHING;
-        let mut first = true;
-        for part in text.split('*') {
-            if !std::mem::take(&mut first) {
+        for (index, literal) in text.split('*').enumerate() {
+            if index > 0 {
                 let star = self.star(Consumes::AnyButSlash)?;
                 way = self.then(way, star);
             }
-            let literal = self.literal(part, wide)?;
-            way = self.then(way, literal);
-            if wide && is_cut(part) {
-                break;
+            let part = self.literal(literal, wide)?;
+            way = self.then(way, part);
+            if wide && is_cut(literal) {
+                return Some((way, true));
             }
         }
-        Some(way)
+        Some((way, false))
     }
 
     fn literal(&mut self, text: &str, wide: bool) -> Option<Fragment> {
@@ -344,25 +335,22 @@ fn is_cut(text: &str) -> bool {
     text.contains(';') || text.contains("%3B")
 }
 
-/// Part of a segment.
+/// Part of a segment; any of it may hold `*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
-    /// `*`: any run inside the segment.
-    Star,
-    /// These bytes.
-    Literal(&'a str),
-    /// One of several literals, separated by commas.
+    /// This text.
+    Plain(&'a str),
+    /// One of several, separated by commas.
     OneOf(&'a str),
 }
 
 impl<'a> Piece<'a> {
     fn branches(self) -> impl Iterator<Item = &'a str> {
-        let (literal, several) = match self {
-            Piece::Star => (None, None),
-            Piece::Literal(text) => (Some(text), None),
+        let (plain, several) = match self {
+            Piece::Plain(text) => (Some(text), None),
             Piece::OneOf(texts) => (None, Some(texts)),
         };
-        literal.into_iter().chain(several.into_iter().flat_map(|texts| texts.split(',')))
+        plain.into_iter().chain(several.into_iter().flat_map(|texts| texts.split(',')))
     }
 }
 

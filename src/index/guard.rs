@@ -81,7 +81,11 @@ pub(crate) struct GuardsDraft {
 
 impl GuardsDraft {
     /// The number of a set of ports.
-    pub(crate) fn ports(&mut self, mut ports: Vec<u16>) -> Option<u32> {
+    pub(crate) fn ports(&mut self, ports: &[u16]) -> Option<u32> {
+        if let Some(number) = self.ports.get(ports) {
+            return Some(*number);
+        }
+        let mut ports = ports.to_vec();
         ports.sort_unstable();
         ports.dedup();
         intern(&mut self.ports, &mut self.guards.ports, ports.into())
@@ -97,6 +101,12 @@ impl GuardsDraft {
 
     /// The number of a guard.
     pub(crate) fn guard(&mut self, guard: Guard) -> Option<u32> {
+        // one target after another asks the same
+        if let Some(last) = self.guards.guards.len().checked_sub(1)
+            && self.guards.guards.last() == Some(&guard)
+        {
+            return u32::try_from(last).ok();
+        }
         intern(&mut self.numbers, &mut self.guards.guards, guard)
     }
 

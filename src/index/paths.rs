@@ -76,17 +76,16 @@ impl<'a> Segment<'a> {
             Segment::Text(text) => text,
         };
         std::iter::from_fn(move || {
-            let (piece, behind) = if let Some(behind) = rest.strip_prefix('*') {
-                (Piece::Star, behind)
-            } else if let Some(inside) = rest.strip_prefix('{') {
-                let (branches, behind) = inside.split_once('}')?;
-                (Piece::OneOf(branches), behind)
-            } else if rest.is_empty() {
-                return None;
-            } else {
-                let end = rest.find(['*', '{']).unwrap_or(rest.len());
-                let (literal, behind) = rest.split_at_checked(end)?;
-                (Piece::Literal(literal), behind)
+            let (piece, behind) = match rest.strip_prefix('{') {
+                Some(inside) => {
+                    let (branches, behind) = inside.split_once('}')?;
+                    (Piece::OneOf(branches), behind)
+                }
+                None if rest.is_empty() => return None,
+                None => {
+                    let (text, behind) = rest.split_at_checked(rest.find('{').unwrap_or(rest.len()))?;
+                    (Piece::Plain(text), behind)
+                }
             };
             rest = behind;
             Some(piece)

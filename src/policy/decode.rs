@@ -259,11 +259,23 @@ impl<'de> Shape<'de> for Text<'de> {
     }
 }
 
+/// A string that is for people only: it is checked and forgotten.
+#[derive(Debug)]
+pub(super) struct Note;
+
+impl<'de> Shape<'de> for Note {
+    const EXPECTED: &'static str = "a string";
+    fn text(_: Text<'de>, _: &mut Findings<'de>) -> Option<Self> {
+        Some(Note)
+    }
+}
+
 /// A list with at least one element.
 impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
     const EXPECTED: &'static str = "a list";
     fn list<A: SeqAccess<'de>>(list: A, findings: &mut Findings<'de>) -> Result<Option<Self>, A::Error> {
-        let mut all = Vec::new();
+        // most lists have one element, and elements are large
+        let mut all = Vec::with_capacity(1);
         if each(list, findings, |element, _| all.push(element))? {
             Ok(Some(all))
         } else {

@@ -2,7 +2,7 @@
 //! what several say together, in `compile`.
 
 use super::cidr::CidrPattern;
-use super::decode::{Any, At, Field, Shape, Text, object};
+use super::decode::{Any, At, Field, Note, Shape, Text, object};
 use super::finding::{Findings, Listed, code, nearest};
 use super::host_pattern::HostPattern;
 use super::path_pattern::PathPattern;
@@ -19,9 +19,9 @@ object! {
         "from" => from: Vec<At<SelectorDoc<'a>>>,
         "to" => to: Vec<At<TargetDoc<'a>>>,
         "expiresAt" => expires_at: Expiry,
-        "owner" => owner: Text<'a>,
-        "reason" => reason: Text<'a>,
-        "ticket" => ticket: Text<'a>,
+        "owner" => owner: Note,
+        "reason" => reason: Note,
+        "ticket" => ticket: Note,
     }
 }
 
@@ -34,9 +34,9 @@ object! {
         "except" => except: Vec<At<TargetDoc<'a>>>,
         "notFrom" => not_from: Vec<At<SelectorDoc<'a>>>,
         "mode" => mode: Mode,
-        "owner" => owner: Text<'a>,
-        "reason" => reason: Text<'a>,
-        "ticket" => ticket: Text<'a>,
+        "owner" => owner: Note,
+        "reason" => reason: Note,
+        "ticket" => ticket: Note,
     }
 }
 
@@ -46,9 +46,9 @@ object! {
         "id" => id: Id<'a>,
         "from" => from: Vec<At<SelectorDoc<'a>>>,
         "regions" => regions: Vec<Region<'a>>,
-        "owner" => owner: Text<'a>,
-        "reason" => reason: Text<'a>,
-        "ticket" => ticket: Text<'a>,
+        "owner" => owner: Note,
+        "reason" => reason: Note,
+        "ticket" => ticket: Note,
     }
 }
 

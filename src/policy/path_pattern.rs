@@ -40,54 +40,89 @@ impl<'de> Shape<'de> for PathPattern<'de> {
 type Bad = (String, Option<&'static str>);
 
 fn parse(text: Cow<'_, str>, item: usize) -> Result<PathPattern<'_>, Bad> {
-    forms(&text)?;
+    let seen = text.bytes().fold(0, |seen, byte| seen | CLASS.get(usize::from(byte)).copied().unwrap_or(FOREIGN));
+    if seen & FOREIGN != 0 {
+        return Err(foreign(&text));
+    }
     let mut buffer = Vec::new();
     let path = Path::parse(text.as_bytes(), &mut buffer);
-    let encoded_slash = match path.form {
-        Form::Canonical => false,
-        Form::EncodedSlash => true,
-        Form::Ambiguous => {
-            return Err((
-                format!("no canonical path can match `{text}`"),
-                Some(
-                    "write every escape as `%` and two hex digits, only where the character needs one, and no `.` or `..` segments",
-                ),
-            ));
-        }
-    };
-    let changed = (path.text != text.as_bytes()).then(|| String::from_utf8_lossy(path.text).into_owned());
+    if path.form == Form::Ambiguous {
+        return Err(ambiguous(&text));
+    }
+    let encoded_slash = path.form == Form::EncodedSlash;
+    let changed = (!buffer.is_empty()).then(|| String::from_utf8_lossy(&buffer).into_owned());
     let text = changed.map_or(text, Cow::Owned);
-    let kind = PathKind::of(&text);
-    Ok(PathPattern { kind, text, encoded_slash, item })
+    let kind = if seen & WILD == 0 {
+        PathKind::Exact
+    } else {
+        wildcards(&text)?;
+        PathKind::of(&text)
+    };
+    Ok(PathPattern { text, kind, encoded_slash, item })
 }
 
-/// Refuses what the pattern language does not have.
-fn forms(text: &str) -> Result<(), Bad> {
-    let bad = |why: &str, fix: Option<&'static str>| Err((format!("`{text}` {why}"), fix));
-    if !text.starts_with('/') {
-        return bad("does not start with `/`", Some("a path pattern is a whole path: `/v1/**`"));
+/// Wildcards and braces.
+const WILD: u8 = 1;
+/// What no pattern holds.
+const FOREIGN: u8 = 2;
+
+const CLASS: [u8; 256] = {
+    let mut class = [FOREIGN; 256];
+    let mut byte = 0x21;
+    while byte <= 0x7E_usize {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            class[byte] = match byte as u8 {
+                b'*' | b'{' | b'}' => WILD,
+                b'?' | b'[' | b']' | b'\\' | b'#' => FOREIGN,
+                _ => 0,
+            };
+        }
+        byte = byte.saturating_add(1);
     }
-    if let Some(byte) = text.bytes().find(|byte| !(0x21..=0x7E).contains(byte) || b"?[]\\#".contains(byte)) {
-        return match byte {
-            b'?' => bad("holds `?`", Some("queries are not judged; `*` stands for any run of characters")),
-            b'[' | b']' => bad("holds a bracket", Some("write `{a,b}` for alternatives")),
-            b'\\' => bad("holds a backslash", Some("no character is escaped by one")),
-            b'#' => bad("holds `#`", Some("fragments never reach a server")),
-            b' ' => bad("holds a space", Some("write `%20`")),
-            _ => bad("is not printable ASCII", Some("write other characters as the escapes of their UTF-8 bytes")),
-        };
+    class
+};
+
+fn bad(text: &str, why: &str, fix: &'static str) -> Bad {
+    (format!("`{text}` {why}"), Some(fix))
+}
+
+/// Why a text with a byte that no pattern holds is none.
+fn foreign(text: &str) -> Bad {
+    let byte = text.bytes().find(|byte| CLASS.get(usize::from(*byte)).is_none_or(|class| *class == FOREIGN));
+    let (why, fix) = match byte {
+        Some(b'?') => ("holds `?`", "queries are not judged; `*` stands for any run of characters"),
+        Some(b'[' | b']') => ("holds a bracket", "write `{a,b}` for alternatives"),
+        Some(b'\\') => ("holds a backslash", "no character is escaped by one"),
+        Some(b'#') => ("holds `#`", "fragments never reach a server"),
+        Some(b' ') => ("holds a space", "write `%20`"),
+        _ => ("is not printable ASCII", "write other characters as the escapes of their UTF-8 bytes"),
+    };
+    bad(text, why, fix)
+}
+
+/// Why no canonical path can match.
+fn ambiguous(text: &str) -> Bad {
+    if !text.starts_with('/') {
+        return bad(text, "does not start with `/`", "a path pattern is a whole path: `/v1/**`");
     }
     if text.contains("//") {
-        return bad("has an empty segment", Some("write one `/`"));
+        return bad(text, "has an empty segment", "write one `/`");
     }
-    text.split('/').try_for_each(|segment| {
-        if segment == "**" {
-            return Ok(());
-        }
+    if text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return bad(text, "has a dot segment", "write the path that it leads to");
+    }
+    let fix = "escape only what needs it, as `%` and two hex digits, and no `/`, `\\` or control character";
+    bad(text, "is no path that a request in canonical form can have", fix)
+}
+
+/// `**` is a whole segment, braces are of one level.
+fn wildcards(text: &str) -> Result<(), Bad> {
+    text.split('/').filter(|segment| *segment != "**").try_for_each(|segment| {
         if segment.contains("**") {
-            return bad("has `**` beside other characters", Some("`**` is a whole segment; inside one write `*`"));
+            return Err(bad(text, "has `**` beside other characters", "`**` is a whole segment; inside one write `*`"));
         }
-        braces(segment).or_else(|why| bad(why, Some("write `{a,b}`: one level, no empty branch, no `/` inside")))
+        braces(segment).map_err(|why| bad(text, why, "write `{a,b}`: one level, no empty branch, no `/` inside"))
     })
 }
 

@@ -73,8 +73,8 @@ impl DestinationDraft {
     /// Its set of ports in a section: what is not given is 80 and 443 in a rule, and every port elsewhere.
     pub(super) fn port_set(&self, kind: Kind, guards: &mut GuardsDraft) -> Option<u32> {
         match (&self.ports, kind) {
-            (Some(ports), _) => guards.ports(ports.clone()),
-            (None, Kind::Rules) => guards.ports(DEFAULT_PORTS.to_vec()),
+            (Some(ports), _) => guards.ports(ports),
+            (None, Kind::Rules) => guards.ports(&DEFAULT_PORTS),
             (None, _) => Some(NONE),
         }
     }

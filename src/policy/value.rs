@@ -183,7 +183,8 @@ pub(super) struct ServiceAccount<'a>(Text<'a>);
 impl ServiceAccount<'_> {
     /// The tail that a SPIFFE ID of this service account has: `NS/sa/NAME`.
     pub(super) fn key(&self) -> String {
-        self.0.replacen('/', "/sa/", 1)
+        let (namespace, name) = self.0.split_once('/').unwrap_or_default();
+        [namespace, "/sa/", name].concat()
     }
 }
 
