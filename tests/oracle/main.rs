@@ -22,6 +22,8 @@ use fastrand::Rng;
 use generate::Request;
 use naive::Verdict;
 use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
 use tollgate::policy::{Policy, Rejection};
 use tollgate::request::Arrival;
@@ -51,12 +53,19 @@ fn valid(policy: &Value) -> Policy {
 
 fn decide(policy: &Policy, request: &Request) -> Verdict {
     let mut scratch = Scratch::default();
-    let decision = policy.decide(&request.arrival(), Timestamp(request.now), &mut scratch).decision;
+    let arrival = request.arrival();
+    let judged = policy.decide(&arrival, Timestamp(request.now), &mut scratch);
+    let (decision, port) = (judged.decision, judged.port);
+    if let Some(pattern) = decision.pattern {
+        assert!(naive::admits_path(pattern, &arrival), "{pattern} does not admit\n{request}");
+    }
     Verdict {
         outcome: decision.outcome.as_str(),
         reason: decision.reason.as_str(),
         rule: decision.rule.map(str::to_owned),
         also: decision.also.iter().map(Reason::as_str).collect(),
+        destination: decision.destination.filter(|_| decision.outcome == Outcome::Allow).map(str::to_owned),
+        port,
     }
 }
 
@@ -92,6 +101,7 @@ fn the_naive_scan_agrees_with_the_tables() {
 
 #[test]
 fn every_decision_is_that_of_a_naive_scan() {
+    let seen = RefCell::new(BTreeMap::new());
     for_each_policy(|policy, rng| {
         let compiled = valid(policy);
         for _ in 0..REQUESTS {
@@ -100,8 +110,14 @@ fn every_decision_is_that_of_a_naive_scan() {
             if decide(&compiled, &request) != expected {
                 explain(policy, &request);
             }
+            *seen.borrow_mut().entry((expected.outcome, expected.reason)).or_insert(0) += 1;
         }
     });
+    println!("{:#?}", seen.borrow());
+    let all = Reason::ALL.into_iter().filter(|reason| *reason != Reason::PolicyInvalid);
+    for reason in all.map(Reason::as_str) {
+        assert!(seen.borrow().keys().any(|(_, seen)| *seen == reason), "no request was decided by {reason}");
+    }
 }
 
 fn explain(policy: &Value, request: &Request) -> ! {
