@@ -12,15 +12,17 @@
 )]
 #![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
-mod generate;
 mod naive;
+mod policies;
+mod requests;
 mod shrink;
 #[path = "../support/vectors.rs"]
 mod vectors;
+mod words;
 
 use fastrand::Rng;
-use generate::Request;
 use naive::Verdict;
+use requests::Request;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -36,7 +38,7 @@ fn for_each_policy(check: impl Fn(&Value, &mut Rng)) {
     let first = setting("TOLLGATE_ORACLE_SEED", 1);
     for seed in first..first + setting("TOLLGATE_ORACLE_POLICIES", 2_000) {
         let mut rng = Rng::with_seed(seed);
-        check(&generate::policy(&mut rng), &mut rng);
+        check(&policies::policy(&mut rng), &mut rng);
     }
 }
 
@@ -105,7 +107,7 @@ fn every_decision_is_that_of_a_naive_scan() {
     for_each_policy(|policy, rng| {
         let compiled = valid(policy);
         for _ in 0..REQUESTS {
-            let request = generate::request(rng);
+            let request = requests::request(rng);
             let expected = naive::decide(policy, &request.arrival(), request.now);
             if decide(&compiled, &request) != expected {
                 explain(policy, &request);
@@ -136,7 +138,7 @@ fn explain(policy: &Value, request: &Request) -> ! {
 fn compare(before: &Value, after: &Value, rng: &mut Rng, holds: impl Fn(&Verdict, &Verdict) -> bool) {
     let (first, second) = (valid(before), valid(after));
     for _ in 0..REQUESTS / 3 {
-        let request = generate::request(rng);
+        let request = requests::request(rng);
         let verdicts = (decide(&first, &request), decide(&second, &request));
         assert!(holds(&verdicts.0, &verdicts.1), "{verdicts:?}\n{request}\n{before:#}\n{after:#}");
     }
@@ -173,7 +175,7 @@ fn the_order_of_rules_never_changes_allow_or_deny() {
 fn a_further_rule_never_removes_access() {
     for_each_policy(|policy, rng| {
         let mut more = policy.clone();
-        let (rule, _) = generate::further(policy, rng);
+        let (rule, _) = policies::further(policy, rng);
         let rules = list(&mut more, "rules");
         rules.insert(rng.usize(0..=rules.len()), rule);
         compare(policy, &more, rng, |before, after| !let_through(before) || let_through(after));
@@ -184,7 +186,7 @@ fn a_further_rule_never_removes_access() {
 fn a_further_deny_entry_never_adds_access() {
     for_each_policy(|policy, rng| {
         let mut more = policy.clone();
-        let (_, entry) = generate::further(policy, rng);
+        let (_, entry) = policies::further(policy, rng);
         let entries = list(&mut more, "deny");
         entries.insert(rng.usize(0..=entries.len()), entry);
         compare(policy, &more, rng, |before, after| let_through(before) || !let_through(after));
