@@ -1,12 +1,17 @@
 //! Reasons, the order of the decision, and the record of it.
 
+pub mod answer;
+mod json;
 mod order;
 mod question;
+mod record;
 mod scratch;
 mod search;
 
 use crate::request::{Host, Presented};
 pub use crate::timestamp::Timestamp;
+pub use answer::Answer;
+pub use record::Record;
 pub use scratch::Scratch;
 
 /// What happens to a request.
@@ -144,6 +149,20 @@ pub struct Judged<'s> {
     pub port: Option<u16>,
     /// What happens, and why.
     pub decision: Decision<'s>,
+}
+
+impl Judged<'_> {
+    /// A request refused before anything of it was judged.
+    pub fn refused(reason: Reason) -> Judged<'static> {
+        Judged { identity: None, namespace: None, host: None, port: None, decision: Decision::refusal(reason) }
+    }
+}
+
+impl Decision<'_> {
+    /// A refusal that no entry of the policy decided.
+    pub fn refusal(reason: Reason) -> Decision<'static> {
+        Decision { outcome: Outcome::Deny, reason, rule: None, destination: None, pattern: None, also: Also::default() }
+    }
 }
 
 /// The rule that came nearest to admitting a refused request.

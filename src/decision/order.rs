@@ -82,7 +82,10 @@ impl Policy {
     }
 
     /// Step 1: host, identity and route, or what is answered without them.
-    #[expect(clippy::result_large_err, reason = "both are values of one decision, moved once")]
+    #[cfg_attr(
+        target_pointer_width = "64",
+        expect(clippy::result_large_err, reason = "both are values of one decision, moved once")
+    )]
     fn canonical<'s>(&'s self, arrival: &Arrival<'s>, buffer: &'s mut Vec<u8>) -> Result<Canonical<'s>, Judged<'s>> {
         let dry_run = self.settings.mode == Mode::DryRun;
         let presented = self.presented(arrival);

@@ -1,0 +1,253 @@
+//! What a denied caller gets.
+
+use std::io::Write as _;
+
+use super::record::string;
+use super::{Judged, Near, Reason, json};
+use crate::policy::{Detail, Settings};
+use crate::request::Host;
+
+/// HTTP status of a refusal. Never 407: that asks a caller for credentials.
+pub const STATUS: u32 = 403;
+
+/// gRPC status of a refusal: PERMISSION_DENIED.
+pub const GRPC_STATUS: u32 = 7;
+
+/// The response header that names the reason. Only Tollgate says it: what upstreams send under this name is removed.
+pub const HEADER: &str = "x-egress-denied";
+
+/// What the response-code details of every refusal begin with.
+pub const DETAILS_PREFIX: &str = "egress_denied{";
+
+/// Bytes of a request id, as far as they are repeated; the usual UUID has 36.
+const REQUEST_ID_CAP: usize = 128;
+
+/// The answer to one denied request.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The decision, and what was read.
+    pub judged: &'a Judged<'a>,
+    /// Says how much a caller is told; a default one, whose name is empty, where there is no policy.
+    pub settings: &'a Settings,
+    /// `x-request-id`, as it arrived.
+    pub request_id: Option<&'a [u8]>,
+    /// The rule that came nearest.
+    pub near: Option<Near<'a>>,
+}
+
+impl Answer<'_> {
+    /// Appends the response-code details: `egress_denied{NO_MATCH}`.
+    pub fn write_details(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(DETAILS_PREFIX.as_bytes());
+        out.extend_from_slice(self.reason().as_str().as_bytes());
+        out.push(b'}');
+    }
+
+    /// Appends the body of an HTTP response: one JSON object, or nothing where the policy says so.
+    pub fn write_body(&self, out: &mut Vec<u8>) {
+        let Answer { judged, settings, .. } = self;
+        if settings.detail == Detail::None {
+            return;
+        }
+        out.extend_from_slice(b"{\"error\":\"egress_denied\"");
+        string(out, "reason", self.reason().as_str());
+        let mut message = Vec::new();
+        self.write_message(&mut message);
+        // ASCII throughout: a sentence of this file and a canonical host.
+        json::key(out, "message");
+        json::bytes(out, &message, usize::MAX);
+        if !settings.name.is_empty() {
+            json::key(out, "policy");
+            match &settings.revision {
+                Some(revision) => json::text(out, &[&settings.name, "@", revision].concat()),
+                None => json::text(out, &settings.name),
+            }
+        }
+        if let Some(id) = self.request_id {
+            json::key(out, "request_id");
+            json::bytes(out, id, REQUEST_ID_CAP);
+        }
+        if let Some(docs) = &settings.docs_url {
+            string(out, "docs", docs);
+        }
+        if settings.detail == Detail::Full {
+            if let Some(rule) = judged.decision.rule {
+                string(out, "rule", rule);
+            }
+            if let Some(identity) = judged.identity {
+                json::key(out, "identity");
+                json::bytes(out, identity.id, usize::MAX);
+            }
+            if let Some(near) = self.near {
+                json::key(out, "near");
+                near.write(out);
+            }
+        }
+        out.push(b'}');
+    }
+
+    /// Appends the message of a gRPC response, where Envoy sends the body as `grpc-message`: one sentence that says
+    /// what was refused and what to do, or nothing where the policy says so.
+    pub fn write_grpc_message(&self, out: &mut Vec<u8>) {
+        if self.settings.detail != Detail::None {
+            self.write_message(out);
+        }
+    }
+
+    fn reason(&self) -> Reason {
+        self.judged.decision.reason
+    }
+
+    fn write_message(&self, out: &mut Vec<u8>) {
+        let (why, remedy) = explanation(self.reason());
+        let port = self.judged.port.unwrap_or_default();
+        // Writing into memory does not fail.
+        let _ = match self.judged.host {
+            Some(Host::Name(name)) => write!(out, "Egress to {name}:{port} was refused: {why}; {remedy}."),
+            Some(Host::Ip(address)) => {
+                write!(out, "Egress to {} was refused: {why}; {remedy}.", std::net::SocketAddr::new(address, port))
+            }
+            None => write!(out, "Egress was refused: {why}; {remedy}."),
+        };
+    }
+}
+
+/// Why a request was refused, and what its sender can do.
+fn explanation(reason: Reason) -> (&'static str, &'static str) {
+    const ASK: &str = "ask the owners of the egress policy for a rule";
+    match reason {
+        Reason::HostInvalid => (
+            "the request does not name one valid host",
+            "send one DNS name or IP address as its Host, with the port where the scheme's is not meant",
+        ),
+        Reason::IdentityInvalid => (
+            "the caller's certificate holds no valid SPIFFE ID",
+            "call with the workload's own certificate of the mesh",
+        ),
+        Reason::IdentityUntrusted => {
+            ("the caller's trust domain is not accepted here", "call with the workload's own certificate of this mesh")
+        }
+        Reason::RouteMismatch => (
+            "the gateway would send it to another host or port than it names",
+            "call the host by its own name and port",
+        ),
+        Reason::DenyRule => ("the egress policy forbids it", "use another destination"),
+        Reason::RequestAmbiguous => (
+            "servers may read its path or method in more than one way",
+            "send the path without dot segments, empty segments and needless escapes, and no header that overrides it",
+        ),
+        Reason::RuleExpired => {
+            ("the rule that admitted it has expired", "ask the owners of the egress policy to renew it")
+        }
+        Reason::IdentityMissing => ("the caller presented no identity", "call through the mesh, over mutual TLS"),
+        Reason::NoMatch => ("no rule admits it for this workload", ASK),
+        Reason::Residency => ("its destination lies in a region that this workload may not use", ASK),
+        // An admitted request is refused where the decision could not be carried out.
+        Reason::PolicyInvalid | Reason::RuleAllow => {
+            ("the gateway has no policy that it can apply", "ask the operators of the gateway to look at its log")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Decision, Failed};
+    use crate::request::{Presented, Source};
+
+    fn denied(reason: Reason) -> Judged<'static> {
+        Judged {
+            identity: Some(Presented { source: Source::PeerCertificate, id: b"spiffe://cluster.local/ns/a/sa/b" }),
+            host: Some(Host::Name("api.example.com")),
+            port: Some(443),
+            decision: Decision { rule: Some("no-internal"), ..Decision::refusal(reason) },
+            ..Judged::refused(reason)
+        }
+    }
+
+    fn settings(detail: Detail) -> Settings {
+        Settings {
+            name: "prod".to_owned(),
+            revision: Some("9f3c".to_owned()),
+            docs_url: Some("https://wiki.example/egress".to_owned()),
+            detail,
+            ..Settings::default()
+        }
+    }
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).expect("an answer is UTF-8")
+    }
+
+    fn body(judged: &Judged<'_>, settings: &Settings, request_id: Option<&[u8]>) -> String {
+        let near = Some(Near { rule: "payments-api", failed: Failed::Path });
+        written(|out| Answer { judged, settings, request_id, near }.write_body(out))
+    }
+
+    #[test]
+    fn the_reason_alone_names_no_rule_and_no_identity() {
+        assert_eq!(
+            body(&denied(Reason::NoMatch), &settings(Detail::Reason), Some(b"id-1")),
+            concat!(
+                r#"{"error":"egress_denied","reason":"NO_MATCH","#,
+                r#""message":"Egress to api.example.com:443 was refused: no rule admits it for this workload; "#,
+                r#"ask the owners of the egress policy for a rule.","#,
+                r#""policy":"prod@9f3c","request_id":"id-1","docs":"https://wiki.example/egress"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn full_detail_adds_rule_identity_and_what_came_nearest() {
+        let body = body(&denied(Reason::DenyRule), &settings(Detail::Full), None);
+        assert!(
+            body.ends_with(concat!(
+                r#""docs":"https://wiki.example/egress","rule":"no-internal","#,
+                r#""identity":"spiffe://cluster.local/ns/a/sa/b","near":{"rule":"payments-api","failed":"path"}}"#
+            )),
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn no_detail_is_no_body() {
+        let (judged, settings) = (denied(Reason::NoMatch), settings(Detail::None));
+        assert_eq!(body(&judged, &settings, Some(b"id-1")), "");
+        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None };
+        assert_eq!(written(|out| answer.write_grpc_message(out)), "");
+    }
+
+    #[test]
+    fn every_reason_has_details_and_one_sentence_with_or_without_a_policy() {
+        for reason in Reason::ALL {
+            for (judged, settings) in
+                [(denied(reason), settings(Detail::Full)), (Judged::refused(reason), Settings::default())]
+            {
+                let answer = Answer { judged: &judged, settings: &settings, request_id: Some(b"\xff"), near: None };
+                assert_eq!(written(|out| answer.write_details(out)), format!("egress_denied{{{}}}", reason.as_str()));
+                let message = written(|out| answer.write_grpc_message(out));
+                assert!(message.starts_with("Egress") && message.ends_with('.') && message.is_ascii(), "{message}");
+                let body = written(|out| answer.write_body(out));
+                let body: serde_json::Value = serde_json::from_str(&body).expect("a body is JSON");
+                assert_eq!(body["message"], message);
+                assert_eq!(body["request_id"], "\u{ff}");
+                assert_eq!(body.get("policy").is_some(), !settings.name.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_capped() {
+        let body = body(&denied(Reason::NoMatch), &settings(Detail::Reason), Some(&[b'x'; 9000]));
+        let body: serde_json::Value = serde_json::from_str(&body).expect("a body is JSON");
+        assert_eq!(body["request_id"].as_str().map(str::len), Some(REQUEST_ID_CAP));
+    }
+
+    #[test]
+    fn an_address_is_named_with_brackets() {
+        let ip = Judged { host: Some(Host::Ip("::1".parse().expect("an address"))), ..denied(Reason::NoMatch) };
+        assert!(body(&ip, &settings(Detail::Reason), None).contains("Egress to [::1]:443 was refused"));
+    }
+}

@@ -1,0 +1,302 @@
+//! The audit record: one compact JSON object about one request.
+
+use std::io::Write as _;
+
+use super::{Judged, Near, Outcome, json};
+use crate::policy::{AuditAllowed, AuditPath, Settings};
+use crate::request::{Arrival, Host, Presented, Source};
+
+/// Bytes of an authority that could not be made canonical, as far as they are recorded.
+const RAW_CAP: usize = 256;
+/// Bytes of a path, as far as they are recorded.
+const PATH_CAP: usize = 2048;
+/// Bytes of a method, as far as they are recorded; the longest registered one has 17.
+const METHOD_CAP: usize = 64;
+/// Bytes of an identity, as far as they are recorded: the longest valid SPIFFE ID.
+const IDENTITY_CAP: usize = 2048;
+
+/// What is recorded of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// The decision, and what was read.
+    pub judged: &'a Judged<'a>,
+    /// What arrived.
+    pub arrival: &'a Arrival<'a>,
+    /// Says how much is recorded; a default one, whose name is empty, where there is no policy.
+    pub settings: &'a Settings,
+    /// For a refused request: the rule that came nearest.
+    pub near: Option<Near<'a>>,
+}
+
+impl Record<'_> {
+    /// Appends the record. It begins `{"v":1,"d":"allow"`, `{"v":1,"d":"would-deny"` or `{"v":1,"d":"deny"`, byte for
+    /// byte: a filter behind this one lets pass what begins like the first two.
+    ///
+    /// Keys that do not apply are left out. An identity that is not valid or not trusted is recorded as it was
+    /// presented; `r` or `also` say so.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let Record { judged, settings, .. } = self;
+        let decision = &judged.decision;
+        out.extend_from_slice(b"{\"v\":1,\"d\":\"");
+        out.extend_from_slice(decision.outcome.as_str().as_bytes());
+        out.push(b'"');
+        if decision.outcome == Outcome::Allow && settings.audit_allowed == AuditAllowed::None {
+            out.push(b'}');
+            return;
+        }
+        string(out, "r", decision.reason.as_str());
+        if let Some(rule) = decision.rule {
+            string(out, "rule", rule);
+        }
+        if let Some(identity) = judged.identity.or(self.arrival.identity) {
+            self.identity(out, identity);
+        }
+        self.destination(out);
+        if !self.arrival.method.is_empty() {
+            json::key(out, "m");
+            json::bytes(out, self.arrival.method, METHOD_CAP);
+        }
+        self.path(out);
+        if let Some(near) = self.near {
+            json::key(out, "near");
+            near.write(out);
+        }
+        if !settings.name.is_empty() {
+            string(out, "p", &settings.name);
+        }
+        if let Some(revision) = &settings.revision {
+            string(out, "rev", revision);
+        }
+        self.also(out);
+        out.push(b'}');
+    }
+
+    fn identity(&self, out: &mut Vec<u8>, identity: Presented<'_>) {
+        if identity.id.is_empty() {
+            return;
+        }
+        json::key(out, "id");
+        json::bytes(out, identity.id, IDENTITY_CAP);
+        let source = match identity.source {
+            Source::PeerCertificate => "peer-certificate",
+            Source::PeerPrincipal => "peer-principal",
+        };
+        string(out, "src", source);
+    }
+
+    fn destination(&self, out: &mut Vec<u8>) {
+        let Some(host) = self.judged.host else {
+            json::key(out, "raw");
+            json::bytes(out, self.arrival.authority, RAW_CAP);
+            return;
+        };
+        json::key(out, "host");
+        write_host(out, host);
+        if let Some(port) = self.judged.port {
+            json::key(out, "port");
+            json::number(out, port);
+        }
+    }
+
+    fn path(&self, out: &mut Vec<u8>) {
+        match self.settings.audit_path {
+            AuditPath::Full => {
+                if let Some(path) = self.arrival.path {
+                    json::key(out, "path");
+                    json::bytes(out, path.split(|byte| *byte == b'?').next().unwrap_or_default(), PATH_CAP);
+                }
+            }
+            AuditPath::Pattern => {
+                if let Some(pattern) = self.judged.decision.pattern {
+                    string(out, "path", pattern);
+                }
+            }
+            AuditPath::None => {}
+        }
+    }
+
+    fn also(&self, out: &mut Vec<u8>) {
+        let mut reasons = self.judged.decision.also.iter();
+        let Some(first) = reasons.next() else { return };
+        json::key(out, "also");
+        out.push(b'[');
+        json::text(out, first.as_str());
+        for reason in reasons {
+            out.push(b',');
+            json::text(out, reason.as_str());
+        }
+        out.push(b']');
+    }
+}
+
+impl Near<'_> {
+    /// Appends `{"rule":ID,"failed":WHAT}`.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"rule\":");
+        json::text(out, self.rule);
+        string(out, "failed", self.failed.as_str());
+        out.push(b'}');
+    }
+}
+
+/// Appends `,"key":"value"`.
+pub(super) fn string(out: &mut Vec<u8>, key: &str, value: &str) {
+    json::key(out, key);
+    json::text(out, value);
+}
+
+fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
+    match host {
+        Host::Name(name) => json::text(out, name),
+        Host::Ip(address) => {
+            out.push(b'"');
+            // Writing into memory does not fail.
+            let _ = write!(out, "{address}");
+            out.push(b'"');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Also, Decision, Failed, Reason};
+
+    const PEER: Presented<'static> =
+        Presented { source: Source::PeerCertificate, id: b"spiffe://cluster.local/ns/payments/sa/checkout" };
+    const ARRIVAL: Arrival<'static> = Arrival {
+        identity: Some(PEER),
+        authority: b"API.Example.com",
+        method: b"POST",
+        path: Some(b"/v1/charges?card=4242"),
+        upgrade: crate::request::Upgrade::Absent,
+        overridden: false,
+        cluster: None,
+    };
+    const ALLOWED: Decision<'static> = Decision {
+        outcome: Outcome::Allow,
+        reason: Reason::RuleAllow,
+        rule: Some("payments-api"),
+        destination: None,
+        pattern: Some("/v1/*"),
+        also: Also([None; 4]),
+    };
+
+    fn judged(decision: Decision<'static>) -> Judged<'static> {
+        Judged {
+            identity: Some(PEER),
+            namespace: Some("payments"),
+            host: Some(Host::Name("api.example.com")),
+            port: Some(443),
+            decision,
+        }
+    }
+
+    fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
+        let mut settings =
+            Settings { name: "prod".to_owned(), revision: Some("9f3c".to_owned()), ..Settings::default() };
+        change(&mut settings);
+        settings
+    }
+
+    fn record(judged: &Judged<'_>, arrival: &Arrival<'_>, settings: &Settings, near: Option<Near<'_>>) -> String {
+        let mut out = Vec::new();
+        Record { judged, arrival, settings, near }.write(&mut out);
+        let json = String::from_utf8(out).expect("a record is UTF-8");
+        let _: serde_json::Value = serde_json::from_str(&json).expect("a record is JSON");
+        json
+    }
+
+    #[test]
+    fn an_admitted_request_is_recorded_in_the_order_of_the_keys() {
+        assert_eq!(
+            record(&judged(ALLOWED), &ARRIVAL, &settings(|_| ()), None),
+            concat!(
+                r#"{"v":1,"d":"allow","r":"RULE_ALLOW","rule":"payments-api","#,
+                r#""id":"spiffe://cluster.local/ns/payments/sa/checkout","src":"peer-certificate","#,
+                r#""host":"api.example.com","port":443,"m":"POST","path":"/v1/charges","p":"prod","rev":"9f3c"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_refused_request_says_what_came_nearest() {
+        let near = Near { rule: "payments-api", failed: Failed::Path };
+        let record = record(&judged(Decision::refusal(Reason::NoMatch)), &ARRIVAL, &settings(|_| ()), Some(near));
+        assert!(record.starts_with(r#"{"v":1,"d":"deny","r":"NO_MATCH","id":"#), "{record}");
+        assert!(record.contains(r#","near":{"rule":"payments-api","failed":"path"},"p":"#), "{record}");
+    }
+
+    #[test]
+    fn a_dry_run_says_what_else_would_have_refused_it() {
+        let decision = Decision {
+            outcome: Outcome::WouldDeny,
+            also: Also([Some(Reason::DenyRule), Some(Reason::NoMatch), None, None]),
+            ..Decision::refusal(Reason::RouteMismatch)
+        };
+        let record = record(&judged(decision), &ARRIVAL, &settings(|_| ()), None);
+        assert!(record.starts_with(r#"{"v":1,"d":"would-deny","r":"ROUTE_MISMATCH""#), "{record}");
+        assert!(record.ends_with(r#","also":["DENY_RULE","NO_MATCH"]}"#), "{record}");
+    }
+
+    #[test]
+    fn unrecorded_admissions_leave_only_the_decision() {
+        let quiet = settings(|settings| settings.audit_allowed = AuditAllowed::None);
+        assert_eq!(record(&judged(ALLOWED), &ARRIVAL, &quiet, None), r#"{"v":1,"d":"allow"}"#);
+        let would = Decision { outcome: Outcome::WouldDeny, ..Decision::refusal(Reason::NoMatch) };
+        assert!(record(&judged(would), &ARRIVAL, &quiet, None).contains("NO_MATCH"));
+    }
+
+    #[test]
+    fn the_path_is_recorded_as_the_policy_says() {
+        let path = |decision, mode| {
+            let settings = settings(|settings| settings.audit_path = mode);
+            let record = record(&judged(decision), &ARRIVAL, &settings, None);
+            let value: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+            value.get("path").and_then(|path| path.as_str()).map(str::to_owned)
+        };
+        assert_eq!(path(ALLOWED, AuditPath::Full).as_deref(), Some("/v1/charges"));
+        assert_eq!(path(ALLOWED, AuditPath::Pattern).as_deref(), Some("/v1/*"));
+        assert_eq!(path(Decision::refusal(Reason::NoMatch), AuditPath::Pattern), None);
+        assert_eq!(path(ALLOWED, AuditPath::None), None);
+    }
+
+    #[test]
+    fn what_a_caller_sent_is_escaped_and_capped() {
+        let host = [b"\xff\"\n".as_slice(), &[b'h'; 9000]].concat();
+        let path = [b'/'; 9000];
+        let method = [b'M'; 9000];
+        let id = [b'\x80'; 9000];
+        let arrival = Arrival {
+            identity: Some(Presented { source: Source::PeerPrincipal, id: &id }),
+            authority: &host,
+            method: &method,
+            path: Some(&path),
+            ..ARRIVAL
+        };
+        let record = record(&Judged::refused(Reason::HostInvalid), &arrival, &settings(|_| ()), None);
+        assert!(record.contains(r#""raw":"\u00ff\"\u000ahhh"#), "{record}");
+        assert!(record.contains(r#""src":"peer-principal""#), "{record}");
+        let value: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+        let length = |key: &str| value[key].as_str().map(|text| text.chars().count());
+        assert_eq!(
+            ["raw", "path", "m", "id"].map(length),
+            [Some(RAW_CAP), Some(PATH_CAP), Some(METHOD_CAP), Some(IDENTITY_CAP)]
+        );
+    }
+
+    #[test]
+    fn what_does_not_apply_is_left_out() {
+        let arrival = Arrival { identity: Some(Presented { id: b"", ..PEER }), ..Arrival::default() };
+        assert_eq!(
+            record(&Judged::refused(Reason::PolicyInvalid), &arrival, &Settings::default(), None),
+            r#"{"v":1,"d":"deny","r":"POLICY_INVALID","raw":""}"#
+        );
+    }
+
+    #[test]
+    fn addresses_are_recorded_without_brackets() {
+        let ip = Judged { host: Some(Host::Ip("2001:db8::1".parse().expect("an address"))), ..judged(ALLOWED) };
+        assert!(record(&ip, &ARRIVAL, &settings(|_| ()), None).contains(r#""host":"2001:db8::1","port":443"#));
+    }
+}

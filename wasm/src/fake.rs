@@ -1,0 +1,247 @@
+//! A host for tests: every call can be made to fail, and everything that was done is kept.
+#![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::host::{Action, Failure, Host, Level, MetricId, MetricKind, Response, Stream};
+use crate::pairs;
+use crate::vm::Vm;
+
+/// The double.
+#[derive(Debug, Default)]
+pub(crate) struct Fake {
+    /// Calls that fail, by their name in the ABI, and properties whose reading fails, by their path.
+    pub(crate) failing: BTreeSet<&'static str>,
+    /// Every call that was made, in order.
+    pub(crate) calls: Vec<&'static str>,
+    pub(crate) configuration: Vec<u8>,
+    pub(crate) properties: BTreeMap<String, Vec<u8>>,
+    /// Filter state that was set.
+    pub(crate) state: BTreeMap<String, Vec<u8>>,
+    /// Request headers in the form of the ABI.
+    pub(crate) headers: Vec<u8>,
+    pub(crate) removed: Vec<String>,
+    pub(crate) set: Vec<(String, String)>,
+    pub(crate) response_headers: BTreeSet<String>,
+    pub(crate) responses: Vec<Sent>,
+    pub(crate) closed: Vec<Stream>,
+    pub(crate) time: u64,
+    /// Names and values; a metric's id is its place.
+    pub(crate) metrics: Vec<(String, u64)>,
+    pub(crate) shared: BTreeMap<String, Vec<u8>>,
+    /// Contexts that are gone.
+    pub(crate) gone: HashSet<u32>,
+    pub(crate) log: Vec<(Level, String)>,
+}
+
+/// An answer that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) status: u32,
+    pub(crate) grpc_status: u32,
+    pub(crate) details: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Fake {
+    /// Puts request headers into the form of the ABI.
+    pub(crate) fn encode(&mut self, headers: &[(&str, &[u8])]) {
+        self.headers.clear();
+        let headers = headers.iter().map(|(name, value)| (name.as_bytes(), *value));
+        pairs::write(&mut self.headers, headers).expect("short enough");
+    }
+
+    pub(crate) fn metric(&self, name: &str) -> Option<u64> {
+        self.metrics.iter().find(|(this, _)| this == name).map(|(_, value)| *value)
+    }
+
+    pub(crate) fn record(&self) -> String {
+        text(self.state.get("tollgate").map_or(&b""[..], Vec::as_slice))
+    }
+
+    fn call(&mut self, call: &'static str) -> Result<(), Failure> {
+        self.calls.push(call);
+        if self.failing.contains(call) { Err(Failure { call, status: 10 }) } else { Ok(()) }
+    }
+
+    fn metric_mut(&mut self, metric: MetricId) -> &mut u64 {
+        &mut self.metrics[metric.0 as usize].1
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+impl Host for Fake {
+    fn configuration(&mut self, _: usize) -> Result<Vec<u8>, Failure> {
+        self.call("proxy_get_buffer_bytes")?;
+        Ok(self.configuration.clone())
+    }
+
+    fn property(&mut self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.call("proxy_get_property")?;
+        if self.failing.contains(path) {
+            return Err(Failure { call: "proxy_get_property", status: 3 });
+        }
+        Ok(self.properties.get(path).cloned())
+    }
+
+    fn set_property(&mut self, name: &str, value: &[u8]) -> Result<(), Failure> {
+        self.call("proxy_set_property")?;
+        self.state.insert(name.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn request_headers(&mut self) -> Result<Vec<u8>, Failure> {
+        self.call("proxy_get_header_map_pairs")?;
+        Ok(self.headers.clone())
+    }
+
+    fn remove_request_header(&mut self, name: &[u8]) -> Result<(), Failure> {
+        self.call("proxy_remove_header_map_value")?;
+        self.removed.push(text(name));
+        Ok(())
+    }
+
+    fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+        self.call("proxy_replace_header_map_value")?;
+        self.set.push((name.to_owned(), value.to_owned()));
+        Ok(())
+    }
+
+    fn has_response_header(&mut self, name: &str) -> Result<bool, Failure> {
+        self.call("proxy_get_header_map_value")?;
+        Ok(self.response_headers.contains(name))
+    }
+
+    fn remove_response_header(&mut self, name: &str) -> Result<(), Failure> {
+        self.call("proxy_remove_header_map_value")?;
+        self.response_headers.remove(name);
+        Ok(())
+    }
+
+    fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
+        self.call("proxy_send_local_response")?;
+        self.responses.push(Sent {
+            status: response.status,
+            grpc_status: response.grpc_status,
+            details: text(response.details),
+            headers: response.headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            body: text(response.body),
+        });
+        Ok(())
+    }
+
+    fn close(&mut self, stream: Stream) -> Result<(), Failure> {
+        self.call("proxy_close_stream")?;
+        self.closed.push(stream);
+        Ok(())
+    }
+
+    fn now(&mut self) -> Result<u64, Failure> {
+        self.call("proxy_get_current_time_nanoseconds")?;
+        Ok(self.time)
+    }
+
+    fn define_metric(&mut self, _: MetricKind, name: &str) -> Result<MetricId, Failure> {
+        self.call("proxy_define_metric")?;
+        let known = self.metrics.iter().position(|(this, _)| this == name);
+        let place = known.unwrap_or(self.metrics.len());
+        if known.is_none() {
+            self.metrics.push((name.to_owned(), 0));
+        }
+        Ok(MetricId(place as u32))
+    }
+
+    fn count(&mut self, metric: MetricId) -> Result<(), Failure> {
+        self.call("proxy_increment_metric")?;
+        *self.metric_mut(metric) += 1;
+        Ok(())
+    }
+
+    fn gauge(&mut self, metric: MetricId, value: u64) -> Result<(), Failure> {
+        self.call("proxy_record_metric")?;
+        *self.metric_mut(metric) = value;
+        Ok(())
+    }
+
+    fn shared(&mut self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.call("proxy_get_shared_data")?;
+        Ok(self.shared.get(key).cloned())
+    }
+
+    fn set_shared(&mut self, key: &str, value: &[u8]) -> Result<(), Failure> {
+        self.call("proxy_set_shared_data")?;
+        self.shared.insert(key.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn knows(&mut self, context: u32, _: u32) -> bool {
+        !self.gone.contains(&context)
+    }
+
+    fn log(&mut self, level: Level, line: &str) {
+        self.log.push((level, line.to_owned()));
+    }
+}
+
+/// A VM with one instance of the plugin, root context 1, and the host it runs in.
+pub(crate) struct Rig {
+    pub(crate) host: Fake,
+    pub(crate) vm: Vm,
+    streams: u32,
+}
+
+impl Rig {
+    /// Configures the plugin.
+    pub(crate) fn new(policy: &str) -> Rig {
+        let mut rig = Rig { host: Fake::default(), vm: Vm::default(), streams: 100 };
+        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.tollgate".to_vec());
+        rig.identity("spiffe://cluster.local/ns/payments/sa/checkout");
+        assert!(rig.configure(1, policy));
+        rig
+    }
+
+    /// Configures another instance, as an update does.
+    pub(crate) fn configure(&mut self, root: u32, policy: &str) -> bool {
+        self.host.configuration = policy.as_bytes().to_vec();
+        self.vm.created(root, 0);
+        self.vm.configure(&mut self.host, root, policy.len())
+    }
+
+    pub(crate) fn identity(&mut self, id: &str) {
+        self.host.properties.insert("connection\0uri_san_peer_certificate".to_owned(), id.as_bytes().to_vec());
+    }
+
+    /// Sends a request to root context 1.
+    pub(crate) fn request(&mut self, headers: &[(&str, &[u8])]) -> Action {
+        self.request_to(1, headers)
+    }
+
+    /// Sends a request to a root context. Forgets what was done for the one before.
+    pub(crate) fn request_to(&mut self, root: u32, headers: &[(&str, &[u8])]) -> Action {
+        self.host.encode(headers);
+        self.request_as_encoded(root)
+    }
+
+    /// Sends the request that `host.headers` holds.
+    pub(crate) fn request_as_encoded(&mut self, root: u32) -> Action {
+        self.host.calls.clear();
+        self.host.state.clear();
+        self.host.removed.clear();
+        self.host.set.clear();
+        self.host.responses.clear();
+        self.host.closed.clear();
+        self.streams += 1;
+        self.vm.created(self.streams, root);
+        self.vm.request_headers(&mut self.host, self.streams)
+    }
+
+    /// `decision REASON` of the request sent last, from its record.
+    pub(crate) fn decided(&self) -> String {
+        let record: serde_json::Value = serde_json::from_str(&self.host.record()).expect("a record is JSON");
+        format!("{} {}", record["d"].as_str().unwrap_or("?"), record["r"].as_str().unwrap_or("?"))
+    }
+}

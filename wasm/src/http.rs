@@ -1,0 +1,557 @@
+//! One request: read, decided, carried out.
+//!
+//! A host call that fails refuses the request, whatever the policy says of dry-runs, with the reason that names what
+//! could not be read: `HOST_INVALID` for the headers, `IDENTITY_INVALID`, `ROUTE_MISMATCH` for the cluster,
+//! `RULE_EXPIRED` for the clock; and with `POLICY_INVALID` where the decision could not be carried out.
+
+use tollgate::decision::{Answer, Decision, Judged, Near, Outcome, Reason, Record, Scratch, Timestamp, answer};
+use tollgate::policy::{AuditPath, Policy, Settings};
+use tollgate::request::{Arrival, Presented, Source};
+
+use crate::host::{Action, Failure, Host, Level, MetricId, Response, Stream};
+use crate::pairs::Pairs;
+use crate::root::{Service, Serving};
+
+/// The name of the record in filter state; Envoy knows it as `wasm.tollgate`.
+const RECORD: &str = "tollgate";
+
+const UNCOUNTED: &str = "a request is not counted";
+
+/// Memory that one request after another uses again.
+#[derive(Debug, Default)]
+pub(crate) struct Tools {
+    scratch: Scratch,
+    nearest: Scratch,
+    paper: Paper,
+}
+
+/// What is written about a request, and which failures the log has seen.
+#[derive(Debug, Default)]
+struct Paper {
+    record: Vec<u8>,
+    details: Vec<u8>,
+    body: Vec<u8>,
+    noted: Vec<&'static str>,
+}
+
+impl Paper {
+    /// Logs the first failure of each host call; never one per request.
+    fn note(&mut self, host: &mut impl Host, failure: Failure, consequence: &str) {
+        if !self.noted.contains(&failure.call) {
+            self.noted.push(failure.call);
+            host.log(Level::Error, &format!("{failure}: {consequence} (logged the first time only)"));
+        }
+    }
+}
+
+/// Decides a request and carries the decision out.
+pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut Tools) -> Action {
+    let Tools { scratch, nearest, paper } = tools;
+    let bytes = host.request_headers();
+    let headers = match &bytes {
+        Ok(bytes) => Pairs::parse(bytes).ok_or(Failure::MALFORMED_HEADERS),
+        Err(failure) => Err(*failure),
+    };
+    let mut arrival = Arrival::from_headers(headers.unwrap_or_default().iter());
+    let serving = match service {
+        Service::Decide(serving) => serving,
+        Service::Refuse(counter) => {
+            return refuse_unserved(host, counter, headers.unwrap_or_default(), &arrival, paper);
+        }
+    };
+    let policy = &serving.policy;
+
+    let beyond = headers.map_err(|failure| (Reason::HostInvalid, failure)).and_then(|_| Beyond::read(host, policy));
+    let mut judged = match &beyond {
+        Ok(beyond) => {
+            arrival.identity = beyond.identity.as_ref().map(|(source, id)| Presented { source: *source, id });
+            arrival.cluster = beyond.cluster.as_deref();
+            policy.decide(&arrival, beyond.now, scratch)
+        }
+        Err((reason, failure)) => {
+            paper.note(host, *failure, "a request is refused");
+            Judged::refused(*reason)
+        }
+    };
+    let headers = headers.unwrap_or_default();
+    if judged.decision.outcome != Outcome::Deny {
+        match let_through(host, serving, headers, &arrival, &judged, paper) {
+            Ok(()) => {
+                count(host, serving, &judged, paper);
+                return Action::Continue;
+            }
+            Err(failure) => {
+                paper.note(host, failure, "a request is refused");
+                judged.decision = Decision::refusal(Reason::PolicyInvalid);
+            }
+        }
+    }
+    let near = match (&beyond, judged.decision.reason) {
+        (Ok(beyond), Reason::NoMatch | Reason::RuleExpired | Reason::RequestAmbiguous) => {
+            policy.nearest(&arrival, beyond.now, nearest)
+        }
+        _ => None,
+    };
+    Refusal { settings: policy.settings(), headers, arrival: &arrival, judged: &judged, near }.send(host, paper);
+    count(host, serving, &judged, paper);
+    Action::Pause
+}
+
+/// Removes from a destination's response the header by which this filter names its reasons.
+pub(crate) fn on_response(host: &mut impl Host, tools: &mut Tools) -> Action {
+    let removed = host
+        .has_response_header(answer::HEADER)
+        .and_then(|has| if has && !is_refusal(host) { host.remove_response_header(answer::HEADER) } else { Ok(()) });
+    if let Err(failure) = removed {
+        tools.paper.note(host, failure, "a response may carry a foreign x-egress-denied");
+    }
+    Action::Continue
+}
+
+/// Whether the response is a refusal of this filter, or of another Tollgate in the chain.
+fn is_refusal(host: &mut impl Host) -> bool {
+    host.property("response\0code_details")
+        .is_ok_and(|details| details.is_some_and(|details| details.starts_with(answer::DETAILS_PREFIX.as_bytes())))
+}
+
+/// What a decision needs beyond the headers. Nothing is asked for that the policy does not look at: a host call that
+/// returns bytes costs more than a decision.
+struct Beyond {
+    identity: Option<(Source, Vec<u8>)>,
+    cluster: Option<Vec<u8>>,
+    now: Timestamp,
+}
+
+impl Beyond {
+    fn read(host: &mut impl Host, policy: &Policy) -> Result<Beyond, (Reason, Failure)> {
+        let mut identity = None;
+        for source in &policy.settings().sources {
+            let path = match source {
+                Source::PeerCertificate => "connection\0uri_san_peer_certificate",
+                Source::PeerPrincipal => "filter_state\0io.istio.peer_principal",
+            };
+            let id = host.property(path).map_err(|failure| (Reason::IdentityInvalid, failure))?;
+            if let Some(id) = id.filter(|id| !id.is_empty()) {
+                identity = Some((*source, id));
+                break;
+            }
+        }
+        let by_principal = matches!(identity, Some((Source::PeerPrincipal, _)));
+        let cluster = if by_principal || policy.reads_cluster() {
+            host.property("xds\0cluster_name").map_err(|failure| (Reason::RouteMismatch, failure))?
+        } else {
+            None
+        };
+        let now = if policy.reads_clock() {
+            Timestamp(host.now().map_err(|failure| (Reason::RuleExpired, failure))?)
+        } else {
+            Timestamp::default()
+        };
+        Ok(Beyond { identity, cluster, now })
+    }
+}
+
+/// Makes the request fit to leave. The record comes last: it is what a filter behind this one lets pass, so it never
+/// says that a request was admitted which this filter could not deal with.
+fn let_through(
+    host: &mut impl Host,
+    serving: &Serving,
+    headers: Pairs<'_>,
+    arrival: &Arrival<'_>,
+    judged: &Judged<'_>,
+    paper: &mut Paper,
+) -> Result<(), Failure> {
+    for (name, _) in headers.iter().filter(|(name, _)| serving.removal.takes(name)) {
+        host.remove_request_header(name)?;
+    }
+    let settings = serving.policy.settings();
+    if let Some(tripwire) = &settings.tripwire
+        && let Some(secret) = tripwire.values.first()
+    {
+        host.set_request_header(&tripwire.header, secret)?;
+    }
+    record(host, paper, &Record { judged, arrival, settings, near: None })
+}
+
+fn record(host: &mut impl Host, paper: &mut Paper, record: &Record<'_>) -> Result<(), Failure> {
+    paper.record.clear();
+    record.write(&mut paper.record);
+    host.set_property(RECORD, &paper.record)
+}
+
+fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, paper: &mut Paper) {
+    if let Err(failure) = serving.requests.count(host, judged) {
+        paper.note(host, failure, UNCOUNTED);
+    }
+}
+
+/// Refuses a request for want of a policy.
+fn refuse_unserved(
+    host: &mut impl Host,
+    counter: Option<MetricId>,
+    headers: Pairs<'_>,
+    arrival: &Arrival<'_>,
+    paper: &mut Paper,
+) -> Action {
+    // A path may hold credentials, and nobody has said that it may be recorded.
+    let settings = Settings { audit_path: AuditPath::None, ..Settings::default() };
+    let judged = Judged::refused(Reason::PolicyInvalid);
+    Refusal { settings: &settings, headers, arrival, judged: &judged, near: None }.send(host, paper);
+    if let Some(counter) = counter
+        && let Err(failure) = host.count(counter)
+    {
+        paper.note(host, failure, UNCOUNTED);
+    }
+    Action::Pause
+}
+
+/// A request that is refused.
+struct Refusal<'a> {
+    settings: &'a Settings,
+    headers: Pairs<'a>,
+    arrival: &'a Arrival<'a>,
+    judged: &'a Judged<'a>,
+    near: Option<Near<'a>>,
+}
+
+impl Refusal<'_> {
+    fn send(&self, host: &mut impl Host, paper: &mut Paper) {
+        let Refusal { settings, headers, arrival, judged, near } = *self;
+        if let Err(failure) = record(host, paper, &Record { judged, arrival, settings, near }) {
+            paper.note(host, failure, "a refusal is not recorded");
+        }
+        let answer = Answer { judged, settings, request_id: headers.first(b"x-request-id"), near };
+        paper.details.clear();
+        answer.write_details(&mut paper.details);
+        paper.body.clear();
+        let is_grpc = is_grpc(headers);
+        if is_grpc {
+            answer.write_grpc_message(&mut paper.body);
+        } else {
+            answer.write_body(&mut paper.body);
+        }
+        let headers = [(answer::HEADER, judged.decision.reason.as_str()), ("content-type", "application/json")];
+        // Envoy gives gRPC callers a content type of its own.
+        let has_type = !is_grpc && !paper.body.is_empty();
+        let response = Response {
+            status: answer::STATUS,
+            grpc_status: answer::GRPC_STATUS,
+            details: &paper.details,
+            headers: if has_type { &headers } else { headers.split_at(1).0 },
+            body: &paper.body,
+        };
+        if let Err(failure) = host.respond(&response) {
+            paper.note(host, failure, "a refused request is reset instead of answered");
+            if let Err(failure) = host.close(Stream::Request) {
+                paper.note(host, failure, "a refused request is neither answered nor reset, and goes nowhere");
+            }
+        }
+    }
+}
+
+/// Whether Envoy takes the caller for one that speaks gRPC.
+fn is_grpc(headers: Pairs<'_>) -> bool {
+    headers
+        .first(b"content-type")
+        .and_then(|value| value.strip_prefix(b"application/grpc"))
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Rig, Sent};
+
+    const POLICY: &str = r#"{"version": 1, "name": "prod", "revision": "9f3c",
+        "rules": [{"id": "pay", "from": [{"serviceAccount": "payments/checkout"}], "to": [{"hosts": ["api.example.com"], "paths": ["/v1/**"]}]}],
+        "tripwire": {"header": "x-guard", "values": ["0123456789abcdef-0", "0123456789abcdef-1"]}}"#;
+    const DRY_RUN: &str = r#"{"version": 1, "name": "prod", "mode": "dry-run"}"#;
+    /// Looks at everything there is: the cluster and the clock too.
+    const CURIOUS: &str = r#"{"version": 1, "name": "prod", "authority": {"verifyRoute": true},
+        "identity": {"sources": ["peer-certificate", "peer-principal"]},
+        "rules": [{"id": "pay", "from": [{"any": true}, {"anonymous": true}], "to": [{"hosts": ["api.example.com"]}], "expiresAt": "2100-01-01T00:00:00Z"}],
+        "tripwire": {"header": "x-guard", "values": ["0123456789abcdef-0"]}}"#;
+
+    const AUTHORITY: (&str, &[u8]) = (":authority", b"api.example.com");
+    const METHOD: (&str, &[u8]) = (":method", b"GET");
+    const PATH: (&str, &[u8]) = (":path", b"/v1/charges?card=4242");
+    const PLAIN: [(&str, &[u8]); 3] = [AUTHORITY, METHOD, PATH];
+
+    fn plain_and<'a>(more: &[(&'a str, &'a [u8])]) -> Vec<(&'a str, &'a [u8])> {
+        [&PLAIN, more].concat()
+    }
+
+    fn refusal(rig: &Rig) -> &Sent {
+        let [sent] = rig.host.responses.as_slice() else { panic!("{:?}", rig.host.responses) };
+        sent
+    }
+
+    #[test]
+    fn an_admitted_request_is_recorded_and_counted_and_goes_on() {
+        let mut rig = Rig::new(POLICY);
+        assert_eq!(rig.request(&PLAIN), Action::Continue);
+        assert_eq!(
+            rig.host.record(),
+            concat!(
+                r#"{"v":1,"d":"allow","r":"RULE_ALLOW","rule":"pay","#,
+                r#""id":"spiffe://cluster.local/ns/payments/sa/checkout","src":"peer-certificate","#,
+                r#""host":"api.example.com","port":443,"m":"GET","path":"/v1/charges","p":"prod","rev":"9f3c"}"#
+            )
+        );
+        assert!(rig.host.responses.is_empty());
+        assert_eq!(rig.host.metric("decision=.=allow;.;reason=.=RULE_ALLOW;.;tollgate_requests_total"), Some(1));
+    }
+
+    #[test]
+    fn a_request_costs_two_calls_that_return_bytes_and_what_it_changes() {
+        let mut rig = Rig::new(
+            r#"{"version": 1, "name": "prod", "rules": [{"id": "pay", "from": [{"any": true}], "to": [{"hosts": ["api.example.com"]}]}]}"#,
+        );
+        rig.request(&PLAIN);
+        let read = ["proxy_get_header_map_pairs", "proxy_get_property"];
+        assert_eq!(rig.host.calls, [&read[..], &["proxy_set_property", "proxy_increment_metric"]].concat());
+        rig.request(&[METHOD, PATH, (":authority", b"other.example.com")]);
+        let refused = ["proxy_set_property", "proxy_send_local_response", "proxy_increment_metric"];
+        assert_eq!(rig.host.calls, [&read[..], &refused].concat());
+    }
+
+    #[test]
+    fn a_refused_request_is_answered_recorded_and_counted() {
+        let mut rig = Rig::new(POLICY);
+        let headers = [METHOD, PATH, (":authority", &b"other.example.com"[..]), ("x-request-id", b"id-1")];
+        assert_eq!(rig.request(&headers), Action::Pause);
+        assert_eq!(rig.decided(), "deny NO_MATCH");
+        let sent = refusal(&rig);
+        assert_eq!((sent.status, sent.grpc_status, &*sent.details), (403, 7, "egress_denied{NO_MATCH}"));
+        let headers = [("x-egress-denied", "NO_MATCH"), ("content-type", "application/json")];
+        assert_eq!(sent.headers, headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let body: serde_json::Value = serde_json::from_str(&sent.body).expect("a body is JSON");
+        assert_eq!((&body["policy"], &body["request_id"]), (&"prod@9f3c".into(), &"id-1".into()));
+        assert!(rig.host.removed.is_empty() && rig.host.set.is_empty());
+        assert_eq!(rig.host.metric("decision=.=deny;.;reason=.=NO_MATCH;.;tollgate_requests_total"), Some(1));
+    }
+
+    #[test]
+    fn the_rule_that_came_nearest_is_recorded() {
+        let mut rig = Rig::new(POLICY);
+        rig.request(&[AUTHORITY, METHOD, (":path", b"/admin")]);
+        assert!(rig.host.record().contains(r#""near":{"rule":"pay","failed":"path"}"#), "{}", rig.host.record());
+    }
+
+    #[test]
+    fn a_grpc_caller_gets_the_sentence_alone() {
+        let mut rig = Rig::new(POLICY);
+        for (content_type, grpc) in [
+            ("application/grpc", true),
+            ("application/grpc+proto", true),
+            ("application/grpc-web", false),
+            ("text/html", false),
+        ] {
+            let headers =
+                [METHOD, PATH, (":authority", &b"other.example.com"[..]), ("content-type", content_type.as_bytes())];
+            rig.request(&headers);
+            assert_eq!(
+                refusal(&rig).body.starts_with("Egress to other.example.com:443 was refused"),
+                grpc,
+                "{content_type}"
+            );
+            assert_eq!(refusal(&rig).headers.len(), if grpc { 1 } else { 2 }, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn without_detail_there_is_no_body_and_no_type_of_one() {
+        let mut rig = Rig::new(r#"{"version": 1, "name": "prod", "response": {"detail": "none"}}"#);
+        rig.request(&PLAIN);
+        assert_eq!(refusal(&rig).body, "");
+        assert_eq!(refusal(&rig).headers, [("x-egress-denied".to_owned(), "NO_MATCH".to_owned())]);
+    }
+
+    #[test]
+    fn internal_headers_leave_neither_admitted_nor_in_a_dry_run() {
+        let internal = ["x-forwarded-client-cert", "x-forwarded-for", "x-envoy-retry-on", "x-envoy-original-path"];
+        let headers = internal.map(|name| (name, &b"1"[..]));
+        for policy in [POLICY, DRY_RUN] {
+            let mut rig = Rig::new(policy);
+            assert_eq!(rig.request(&plain_and(&headers)), Action::Continue);
+            assert_eq!(rig.host.removed, internal);
+        }
+    }
+
+    #[test]
+    fn the_tripwire_is_taken_from_the_caller_and_set_to_the_first_value() {
+        let mut rig = Rig::new(POLICY);
+        assert_eq!(rig.request(&plain_and(&[("x-guard", b"0123456789abcdef-1")])), Action::Continue);
+        assert_eq!(rig.host.removed, ["x-guard"]);
+        assert_eq!(rig.host.set, [("x-guard".to_owned(), "0123456789abcdef-0".to_owned())]);
+        let order: Vec<_> = rig.host.calls.iter().skip(2).copied().collect();
+        assert_eq!(
+            order,
+            [
+                "proxy_remove_header_map_value",
+                "proxy_replace_header_map_value",
+                "proxy_set_property",
+                "proxy_increment_metric"
+            ]
+        );
+    }
+
+    #[test]
+    fn any_bytes_in_headers_are_taken_as_they_are() {
+        let mut rig = Rig::new(POLICY);
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(rig.request(&plain_and(&[("x-any", &all), ("x-request-id", &all)])), Action::Continue);
+        rig.request(&[METHOD, (":authority", &all), (":path", &all), ("x-request-id", &all)]);
+        assert_eq!(rig.decided(), "deny HOST_INVALID");
+        let _: serde_json::Value = serde_json::from_str(&refusal(&rig).body).expect("a body is JSON");
+    }
+
+    #[test]
+    fn thousands_of_headers_are_read() {
+        let mut rig = Rig::new(POLICY);
+        let names: Vec<String> = (0..5000).map(|n| format!("x-envoy-{n}")).collect();
+        let many: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"1"[..])).collect();
+        assert_eq!(rig.request(&plain_and(&many)), Action::Continue);
+        assert_eq!(rig.host.removed.len(), 5000);
+        let big = vec![b'a'; 1 << 20];
+        assert_eq!(rig.request(&plain_and(&[("x-big", &big)])), Action::Continue);
+        assert_eq!(rig.request(&[METHOD, PATH, (":authority", &big)]), Action::Pause);
+        assert!(rig.host.record().len() < 4096, "what is recorded is capped");
+    }
+
+    #[test]
+    fn every_host_call_that_fails_refuses_the_request() {
+        let answered = [
+            ("proxy_get_header_map_pairs", "HOST_INVALID"),
+            ("proxy_get_property", "IDENTITY_INVALID"),
+            ("connection\0uri_san_peer_certificate", "IDENTITY_INVALID"),
+            ("filter_state\0io.istio.peer_principal", "IDENTITY_INVALID"),
+            ("xds\0cluster_name", "ROUTE_MISMATCH"),
+            ("proxy_get_current_time_nanoseconds", "RULE_EXPIRED"),
+            ("proxy_remove_header_map_value", "POLICY_INVALID"),
+            ("proxy_replace_header_map_value", "POLICY_INVALID"),
+            ("proxy_set_property", "POLICY_INVALID"),
+        ];
+        for mode in ["enforce", "dry-run"] {
+            let mut rig = Rig::new(&CURIOUS.replacen('{', &format!(r#"{{"mode": "{mode}", "#), 1));
+            // Both sources are looked at.
+            rig.identity("");
+            let headers = plain_and(&[("x-envoy-retry-on", b"5xx")]);
+            assert_eq!(rig.request(&headers), Action::Continue);
+            for (call, reason) in answered {
+                rig.host.failing.insert(call);
+                assert_eq!(rig.request(&headers), Action::Pause, "{call} {mode}");
+                assert_eq!(refusal(&rig).details, format!("egress_denied{{{reason}}}"), "{call} {mode}");
+                assert!(call == "proxy_set_property" || rig.decided() == format!("deny {reason}"), "{call} {mode}");
+                rig.host.failing.clear();
+            }
+            rig.host.failing.insert("proxy_increment_metric");
+            assert_eq!(rig.request(&headers), Action::Continue, "counting is no condition");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_cannot_be_sent_resets_the_request_and_never_lets_it_pass() {
+        let mut rig = Rig::new(r#"{"version": 1, "name": "prod"}"#);
+        rig.host.failing.insert("proxy_send_local_response");
+        assert_eq!(rig.request(&PLAIN), Action::Pause);
+        assert_eq!(rig.host.closed, [Stream::Request]);
+        rig.host.failing.insert("proxy_close_stream");
+        assert_eq!(rig.request(&PLAIN), Action::Pause);
+        rig.host.failing.extend(["proxy_set_property", "proxy_increment_metric"]);
+        assert_eq!(rig.request(&PLAIN), Action::Pause);
+    }
+
+    #[test]
+    fn headers_in_another_form_than_the_abis_refuse_the_request() {
+        let mut rig = Rig::new(DRY_RUN);
+        rig.host.encode(&PLAIN);
+        let whole = rig.host.headers.clone();
+        for end in 1..whole.len() {
+            rig.host.headers = whole[..end].to_vec();
+            assert_eq!(rig.request_as_encoded(1), Action::Pause, "{end}");
+            assert_eq!(rig.decided(), "deny HOST_INVALID");
+        }
+    }
+
+    #[test]
+    fn a_failing_call_is_logged_once() {
+        let mut rig = Rig::new(DRY_RUN);
+        let before = rig.host.log.len();
+        rig.host.failing.insert("proxy_get_property");
+        for _ in 0..100 {
+            rig.request(&PLAIN);
+        }
+        let lines: Vec<_> = rig.host.log[before..].iter().map(|(_, line)| line.as_str()).collect();
+        assert_eq!(lines, ["proxy_get_property returned status 10: a request is refused (logged the first time only)"]);
+    }
+
+    #[test]
+    fn the_first_source_that_has_an_identity_gives_it() {
+        let principal = "filter_state\0io.istio.peer_principal";
+        let mut rig = Rig::new(CURIOUS);
+        let mut source = |certificate: &[u8], by_principal: Option<&[u8]>| {
+            rig.host.properties.insert("connection\0uri_san_peer_certificate".to_owned(), certificate.to_vec());
+            rig.host.properties.remove(principal);
+            if let Some(id) = by_principal {
+                rig.host.properties.insert(principal.to_owned(), id.to_vec());
+            }
+            rig.request(&PLAIN);
+            let record: serde_json::Value = serde_json::from_str(&rig.host.record()).expect("JSON");
+            record["src"].as_str().map(str::to_owned)
+        };
+        let id = b"spiffe://cluster.local/ns/a/sa/b".as_slice();
+        assert_eq!(source(id, Some(id)).as_deref(), Some("peer-certificate"));
+        assert_eq!(source(b"", Some(id)).as_deref(), Some("peer-principal"));
+        assert_eq!(source(b"", Some(b"")), None);
+        assert_eq!(source(b"", None), None);
+    }
+
+    #[test]
+    fn the_cluster_is_read_for_identities_from_a_principal() {
+        let policy = POLICY.replacen('{', r#"{"identity": {"sources": ["peer-principal"]}, "#, 1);
+        let mut rig = Rig::new(&policy);
+        let id = b"spiffe://cluster.local/ns/payments/sa/checkout".to_vec();
+        rig.host.properties.insert("filter_state\0io.istio.peer_principal".to_owned(), id);
+        for (cluster, decided) in [
+            ("inbound-vip|443||api.example.com", "allow RULE_ALLOW"),
+            ("inbound-vip|443||evil.example.com", "deny ROUTE_MISMATCH"),
+        ] {
+            rig.host.properties.insert("xds\0cluster_name".to_owned(), cluster.as_bytes().to_vec());
+            rig.request(&PLAIN);
+            assert_eq!(rig.decided(), decided);
+        }
+    }
+
+    #[test]
+    fn what_a_destination_says_of_denials_is_removed() {
+        let mut rig = Rig::new(POLICY);
+        let kept = |rig: &mut Rig, details: Option<&[u8]>| {
+            rig.host.response_headers.insert(answer::HEADER.to_owned());
+            rig.host.properties.remove("response\0code_details");
+            if let Some(details) = details {
+                rig.host.properties.insert("response\0code_details".to_owned(), details.to_vec());
+            }
+            assert_eq!(rig.vm.response_headers(&mut rig.host), Action::Continue);
+            rig.host.response_headers.contains(answer::HEADER)
+        };
+        assert!(!kept(&mut rig, Some(b"via_upstream")));
+        assert!(!kept(&mut rig, None));
+        assert!(!kept(&mut rig, Some(b"")));
+        assert!(kept(&mut rig, Some(b"egress_denied{NO_MATCH}")));
+        rig.host.failing.insert("proxy_get_property");
+        assert!(!kept(&mut rig, Some(b"egress_denied{NO_MATCH}")));
+        rig.host.failing.insert("proxy_remove_header_map_value");
+        assert!(kept(&mut rig, Some(b"via_upstream")), "it could not be removed");
+        rig.host.failing.insert("proxy_get_header_map_value");
+        assert!(kept(&mut rig, Some(b"via_upstream")), "it could not be looked for");
+    }
+
+    #[test]
+    fn a_response_without_that_header_costs_one_call() {
+        let mut rig = Rig::new(POLICY);
+        rig.host.calls.clear();
+        rig.vm.response_headers(&mut rig.host);
+        assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
+    }
+}

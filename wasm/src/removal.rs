@@ -1,0 +1,77 @@
+//! Which request headers no upstream gets.
+
+use tollgate::policy::{HeaderName, Settings};
+
+/// Header names to remove, arranged for being asked about every header of every request.
+#[derive(Debug, Default)]
+pub(crate) struct Removal {
+    exact: Vec<Box<[u8]>>,
+    prefixes: Vec<Box<[u8]>>,
+    /// Bit n: some exact name has n bytes; the last bit stands for all longer ones.
+    lengths: u64,
+}
+
+impl Removal {
+    /// What the settings name, and the tripwire: whoever sends that header pretends to be this filter.
+    pub(crate) fn new(settings: &Settings) -> Removal {
+        let mut removal = Removal::default();
+        for name in &settings.remove {
+            match name {
+                HeaderName::Exact(name) => removal.add(name),
+                HeaderName::Prefix(prefix) => removal.prefixes.push(prefix.as_bytes().into()),
+            }
+        }
+        if let Some(tripwire) = &settings.tripwire {
+            removal.add(&tripwire.header);
+        }
+        removal
+    }
+
+    fn add(&mut self, name: &str) {
+        self.exact.push(name.as_bytes().into());
+        self.lengths |= length_bit(name.len());
+    }
+
+    /// Whether a header of this name, in lower case as Envoy keeps names, is removed.
+    pub(crate) fn takes(&self, name: &[u8]) -> bool {
+        (self.lengths & length_bit(name.len()) != 0 && self.exact.iter().any(|exact| **exact == *name))
+            || self.prefixes.iter().any(|prefix| begins_with(name, prefix))
+    }
+}
+
+/// `name.starts_with(prefix)`, which calls `memcmp` in wasm: most names differ within a few bytes.
+fn begins_with(name: &[u8], prefix: &[u8]) -> bool {
+    name.len() >= prefix.len() && prefix.iter().zip(name).all(|(a, b)| a == b)
+}
+
+fn length_bit(length: usize) -> u64 {
+    1_u64.wrapping_shl(u32::try_from(length).map_or(63, |length| length.min(63)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate::policy::Tripwire;
+
+    #[test]
+    fn names_are_compared_whole_and_prefixes_at_the_front() {
+        let long = "x-".repeat(50);
+        let settings = Settings {
+            remove: vec![
+                HeaderName::Exact("x-forwarded-for".to_owned()),
+                HeaderName::Exact(long.clone()),
+                HeaderName::Prefix("x-envoy-".to_owned()),
+            ],
+            tripwire: Some(Tripwire { header: "x-guard".to_owned(), values: vec!["secret".to_owned()] }),
+            ..Settings::default()
+        };
+        let removal = Removal::new(&settings);
+        for taken in ["x-forwarded-for", &long, "x-envoy-", "x-envoy-retry-on", "x-guard"] {
+            assert!(removal.takes(taken.as_bytes()), "{taken}");
+        }
+        for kept in ["x-forwarded-fo", "x-forwarded-fox", "x-forwarded-foo", "x-envoy", "a-x-envoy-b", "x-guards", ""] {
+            assert!(!removal.takes(kept.as_bytes()), "{kept}");
+        }
+        assert!(!Removal::default().takes(b"x-envoy-retry-on"));
+    }
+}

@@ -1,0 +1,503 @@
+//! Configurations: what each instance of the plugin serves, and what becomes of a bad policy.
+//!
+//! Envoy tries a configuration in a VM of its own on the main thread, the canary, and hands it to the VMs that serve
+//! only if the canary accepts it. A serving VM that refused would be given up with all its streams, so the refusal
+//! has to come from the canary, which is new and remembers nothing. The mark that a plugin has had a good policy
+//! therefore lies in shared data:
+//!
+//! | bad policy, in a VM | marked | not marked |
+//! |---|---|---|
+//! | that has the plugin's last good one | accept, serve that | accept, serve that |
+//! | that has none (the canary, or one rebuilt after a crash) | refuse: Envoy keeps what it has | accept, answer `POLICY_INVALID` |
+//!
+//! The first row is needed since Envoy remembers a canary's verdict, and often the instance too: a first bad policy,
+//! which was accepted, is not tried again when it comes back after a good one. So an instance without a policy of its
+//! own looks for the last good one at every request. It must bear the same policy name: two plugins of one Envoy that
+//! bear the same plugin name by mistake do not serve each other's policies.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use tollgate::policy::{Policy, Rejection};
+use xxhash_rust::xxh64::Xxh64;
+
+use crate::host::{Failure, Host, Level, MetricId};
+use crate::metrics::{self, Requests};
+use crate::removal::Removal;
+
+/// The name of plugins that would filter TCP.
+const TCP: &str = "tollgate-tcp";
+
+/// How many findings of a rejected policy are logged; `tollgate check` shows all.
+const FINDINGS: usize = 10;
+
+/// A policy, and what was computed from it.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) policy: Policy,
+    pub(crate) removal: Removal,
+    pub(crate) requests: Requests,
+}
+
+/// One instance of the plugin: a root context, as the ABI calls it. Every update makes a new one.
+#[derive(Debug)]
+struct Root {
+    id: u32,
+    /// [`Plugin::key`].
+    plugin: String,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Good(Rc<Serving>),
+    Bad {
+        /// The policy's name, if it could be read.
+        name: Option<String>,
+        /// Counts the requests refused for want of a policy.
+        refused: Option<MetricId>,
+    },
+}
+
+/// What an instance does with a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Service<'a> {
+    /// It decides.
+    Decide(&'a Serving),
+    /// It refuses for want of a policy, and counts that.
+    Refuse(Option<MetricId>),
+}
+
+/// The instances in this VM, the newest last.
+#[derive(Debug, Default)]
+pub(crate) struct Roots {
+    roots: Vec<Root>,
+    /// The policy that each plugin loaded last.
+    last_good: Vec<(String, Rc<Serving>)>,
+}
+
+impl Roots {
+    /// What an instance does with a request; one that is not configured refuses it.
+    pub(crate) fn service(&self, id: u32) -> Service<'_> {
+        let Some(root) = self.roots.iter().find(|root| root.id == id) else { return Service::Refuse(None) };
+        match &root.state {
+            State::Good(serving) => Service::Decide(serving),
+            State::Bad { name, refused } => {
+                self.last_good(&root.plugin, name.as_deref()).map_or(Service::Refuse(*refused), Service::Decide)
+            }
+        }
+    }
+
+    /// Configures an instance and says whether Envoy may use it.
+    pub(crate) fn configure(&mut self, host: &mut impl Host, id: u32, size: usize) -> bool {
+        self.roots.retain(|root| root.id != id);
+        let began = host.now();
+        let plugin = match Plugin::read(host) {
+            Ok(plugin) => plugin,
+            Err(failure) => {
+                let complaint = format!("the plugin's name: {failure}");
+                return self.reject(host, id, Plugin::default(), None, &[complaint]);
+            }
+        };
+        if plugin.is_tcp() {
+            host.log(
+                Level::Error,
+                "a plugin named `tollgate-tcp` would filter TCP, which this module cannot: not loaded",
+            );
+            return false;
+        }
+        self.forget(host, id, &plugin.key());
+        let text = match configuration(host, size) {
+            Ok(text) => text,
+            Err(complaint) => return self.reject(host, id, plugin, None, &[complaint]),
+        };
+        match Policy::load(&text) {
+            Ok(policy) => {
+                let fingerprint = fingerprint(&text);
+                drop(text);
+                let serving = self.accept(host, id, plugin, policy, fingerprint);
+                serving.log_loaded(host, began);
+                true
+            }
+            Err(rejection) => {
+                let name = serde_json::from_slice(&text).ok().map(|Named { name }| name);
+                self.reject(host, id, plugin, name, &complaints(&rejection))
+            }
+        }
+    }
+
+    /// Drops what instances held that are gone, but for what the plugin that is being configured may need.
+    ///
+    /// Nobody tells of their end: a callback for it would be called at the end of every request too. Looking before a
+    /// policy is read makes its room out of that of the last but one.
+    fn forget(&mut self, host: &mut impl Host, current: u32, plugin: &str) {
+        self.roots.retain(|root| host.knows(root.id, current));
+        let roots = &self.roots;
+        self.last_good.retain(|(of, _)| of == plugin || roots.iter().any(|root| root.plugin == *of));
+    }
+
+    fn accept(
+        &mut self,
+        host: &mut impl Host,
+        id: u32,
+        plugin: Plugin,
+        policy: Policy,
+        fingerprint: u64,
+    ) -> Rc<Serving> {
+        let removal = Removal::new(policy.settings());
+        let (requests, uncounted) = Requests::define(host, &policy);
+        let rules = u64::try_from(policy.rule_count()).unwrap_or(u64::MAX);
+        let told = [
+            uncounted.map_or(Ok(()), Err),
+            metrics::gauge(host, "tollgate_policy_rules", rules),
+            metrics::gauge(host, "tollgate_policy_fingerprint", fingerprint),
+            metrics::gauge(host, "tollgate_policy_valid", 1),
+            metrics::count(host, "result=.=loaded;.;tollgate_policy_loads_total"),
+        ];
+        warn_uncounted(host, told);
+        // Without the mark the canary accepts a later bad policy, whose instances then find the last good one here.
+        if let Err(failure) = host.set_shared(&plugin.mark(), b"1") {
+            host.log(Level::Warn, &format!("cannot mark that a good policy is loaded: {failure}"));
+        }
+        let serving = Rc::new(Serving { policy, removal, requests });
+        let plugin = plugin.key();
+        self.last_good.retain(|(of, _)| *of != plugin);
+        self.last_good.push((plugin.clone(), Rc::clone(&serving)));
+        self.roots.push(Root { id, plugin, state: State::Good(Rc::clone(&serving)) });
+        serving
+    }
+
+    /// See the table at the top.
+    fn reject(
+        &mut self,
+        host: &mut impl Host,
+        id: u32,
+        plugin: Plugin,
+        name: Option<String>,
+        complaints: &[String],
+    ) -> bool {
+        let key = plugin.key();
+        let keeps = self.last_good(&key, name.as_deref()).is_some();
+        let refuses = !keeps && matches!(host.shared(&plugin.mark()), Ok(Some(_)));
+        let consequence = if keeps || refuses {
+            "the last good one keeps serving"
+        } else {
+            "every request is refused with POLICY_INVALID until there is a good one"
+        };
+        for complaint in complaints {
+            host.log(Level::Error, &format!("policy rejected, {consequence}: {complaint}"));
+        }
+        let counter = Requests::without_policy(host);
+        let mut told =
+            vec![counter.map(|_| ()), metrics::count(host, "result=.=rejected;.;tollgate_policy_loads_total")];
+        if !keeps && !refuses {
+            told.push(metrics::gauge(host, "tollgate_policy_valid", 0));
+        }
+        warn_uncounted(host, told);
+        self.roots.push(Root { id, plugin: key, state: State::Bad { name, refused: counter.ok() } });
+        !refuses
+    }
+
+    fn last_good(&self, plugin: &str, name: Option<&str>) -> Option<&Serving> {
+        let (_, serving) = self.last_good.iter().find(|(of, _)| of == plugin)?;
+        (Some(serving.policy.settings().name.as_str()) == name).then_some(serving)
+    }
+}
+
+/// What is read of a policy that is rejected.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+fn complaints(rejection: &Rejection) -> Vec<String> {
+    let mut complaints: Vec<String> = rejection.findings.iter().take(FINDINGS).map(ToString::to_string).collect();
+    let more = rejection.findings.len().saturating_sub(complaints.len());
+    if more > 0 {
+        complaints.push(format!("and {more} more; `tollgate check` shows them all"));
+    }
+    complaints
+}
+
+impl Serving {
+    fn log_loaded(&self, host: &mut impl Host, began: Result<u64, Failure>) {
+        let settings = self.policy.settings();
+        let revision = settings.revision.as_deref().unwrap_or("none");
+        let rules = self.policy.rule_count();
+        let milliseconds = host.now().unwrap_or_default().saturating_sub(began.unwrap_or_default()) / 1_000_000;
+        host.log(
+            Level::Info,
+            &format!("policy loaded: {}, revision {revision}, {rules} rules, {milliseconds} ms", settings.name),
+        );
+    }
+}
+
+/// How Envoy's configuration names the plugin.
+#[derive(Debug, Default)]
+struct Plugin {
+    name: String,
+    root_id: String,
+}
+
+impl Plugin {
+    fn read(host: &mut impl Host) -> Result<Plugin, Failure> {
+        let mut property = |path| {
+            let value = host.property(path)?.unwrap_or_default();
+            Ok(String::from_utf8_lossy(&value).into_owned())
+        };
+        Ok(Plugin { name: property("plugin_name")?, root_id: property("plugin_root_id")? })
+    }
+
+    /// Whether it is named `tollgate-tcp`: by its root id (Istio's `pluginName`), or by its name, which Istio makes
+    /// `NAMESPACE.NAME` or `NAMESPACE.NAME~ORIGIN`.
+    fn is_tcp(&self) -> bool {
+        let name = self.name.split('~').next().unwrap_or_default();
+        self.root_id == TCP || name == TCP || name.rsplit('.').next() == Some(TCP)
+    }
+
+    fn key(&self) -> String {
+        [&self.name, "/", &self.root_id].concat()
+    }
+
+    /// The key in shared data, which all plugins of the process may use, of the mark that this plugin has had a good
+    /// policy.
+    fn mark(&self) -> String {
+        ["tollgate/1/@loaded/", &self.key()].concat()
+    }
+}
+
+fn configuration(host: &mut impl Host, size: usize) -> Result<Vec<u8>, String> {
+    if size == 0 {
+        return Ok(Vec::new());
+    }
+    let text = host.configuration(size).map_err(|failure| format!("the configuration: {failure}"))?;
+    if text.len() == size { Ok(text) } else { Err(format!("the configuration: {} of {size} bytes", text.len())) }
+}
+
+/// The first 48 bits of the text's XXH64: a number that a metric can hold exactly.
+fn fingerprint(text: &[u8]) -> u64 {
+    let mut hash = Xxh64::new(0);
+    // In pieces: V8 optimises a function for its next call, never in the middle of a long one.
+    text.chunks(1 << 14).for_each(|piece| hash.update(piece));
+    hash.digest() >> 16
+}
+
+fn warn_uncounted(host: &mut impl Host, told: impl IntoIterator<Item = Result<(), Failure>>) {
+    if let Some(failure) = told.into_iter().find_map(Result::err) {
+        host.log(Level::Warn, &format!("some metrics are not counted: {failure}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Rig;
+    use crate::host::Action;
+
+    const GOOD: &str = r#"{"version": 1, "name": "prod", "revision": "r1", "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}]}"#;
+    const BAD: &str = r#"{"version": 1, "name": "prod", "rule": []}"#;
+    const REQUEST: [(&str, &[u8]); 3] = [(":authority", b"a.com"), (":method", b"GET"), (":path", b"/secret")];
+
+    fn decided(rig: &mut Rig, root: u32) -> String {
+        let action = rig.request_to(root, &REQUEST);
+        let decided = rig.decided();
+        assert_eq!(action == Action::Continue, decided == "allow RULE_ALLOW", "{decided}");
+        decided
+    }
+
+    /// Another VM of the same process.
+    fn another_vm(rig: &mut Rig) {
+        rig.vm = crate::vm::Vm::default();
+    }
+
+    #[test]
+    fn a_good_policy_is_told_of() {
+        let mut rig = Rig::new(GOOD);
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+        assert_eq!(rig.host.metric("tollgate_policy_rules"), Some(1));
+        let fingerprint = rig.host.metric("tollgate_policy_fingerprint").expect("set");
+        assert!(fingerprint > 0 && fingerprint < 1 << 48);
+        assert_eq!(rig.host.metric("result=.=loaded;.;tollgate_policy_loads_total"), Some(1));
+        assert_eq!(rig.host.log, [(Level::Info, "policy loaded: prod, revision r1, 1 rules, 0 ms".to_owned())]);
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_bytes() {
+        // XXH64 of nothing with seed 0, by its specification: EF46DB3751D8E999.
+        assert_eq!(fingerprint(b""), 0xEF46_DB37_51D8);
+        let long = vec![b'x'; 1 << 16];
+        assert_eq!(fingerprint(&long), xxhash_rust::xxh64::xxh64(&long, 0) >> 16);
+    }
+
+    #[test]
+    fn a_first_bad_policy_is_accepted_and_refuses_everything() {
+        let mut rig = Rig::new(BAD);
+        assert_eq!(decided(&mut rig, 1), "deny POLICY_INVALID");
+        assert_eq!(rig.host.responses[0].details, "egress_denied{POLICY_INVALID}");
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(0));
+        assert_eq!(rig.host.metric("result=.=rejected;.;tollgate_policy_loads_total"), Some(1));
+        assert_eq!(rig.host.metric("decision=.=deny;.;reason=.=POLICY_INVALID;.;tollgate_requests_total"), Some(1));
+        assert!(!rig.host.record().contains("secret"), "nobody said that paths may be recorded");
+        let (level, line) = &rig.host.log[0];
+        assert_eq!(*level, Level::Error);
+        assert!(
+            line.starts_with(
+                "policy rejected, every request is refused with POLICY_INVALID until there is a good one: rule"
+            ),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn a_later_good_policy_mends_it() {
+        let mut rig = Rig::new(BAD);
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+    }
+
+    #[test]
+    fn the_canary_refuses_a_bad_policy_after_a_good_one() {
+        let mut rig = Rig::new(GOOD);
+        another_vm(&mut rig);
+        assert!(!rig.configure(1, BAD));
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+        assert_eq!(rig.host.metric("result=.=rejected;.;tollgate_policy_loads_total"), Some(1));
+        assert!(
+            rig.host.log[1].1.starts_with("policy rejected, the last good one keeps serving: "),
+            "{:?}",
+            rig.host.log
+        );
+        assert_eq!(decided(&mut rig, 1), "deny POLICY_INVALID", "should Envoy use it all the same");
+    }
+
+    #[test]
+    fn each_plugin_is_marked_for_itself() {
+        let mut rig = Rig::new(GOOD);
+        another_vm(&mut rig);
+        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.other".to_vec());
+        assert!(rig.configure(1, BAD));
+    }
+
+    #[test]
+    fn a_serving_vm_never_refuses_and_keeps_the_last_good_policy() {
+        let mut rig = Rig::new(GOOD);
+        assert!(rig.configure(2, BAD));
+        assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
+        assert_eq!(rig.host.metric("tollgate_policy_valid"), Some(1));
+    }
+
+    #[test]
+    fn a_first_bad_policy_that_comes_back_does_not_displace_the_good_one() {
+        let mut rig = Rig::new(BAD);
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW", "Envoy uses the first instance again without a word");
+        rig.host.gone.insert(2);
+        assert!(rig.configure(3, BAD));
+        assert_eq!(decided(&mut rig, 3), "allow RULE_ALLOW");
+    }
+
+    #[test]
+    fn a_bad_policy_is_not_served_by_one_of_another_name() {
+        let mut rig = Rig::new(GOOD);
+        for (root, bad) in [(2, BAD.replace("prod", "other")), (3, "{".to_owned()), (4, String::new())] {
+            another_vm(&mut rig);
+            rig.host.shared.clear();
+            assert!(rig.configure(1, GOOD));
+            rig.host.shared.clear();
+            assert!(rig.configure(root, &bad));
+            assert_eq!(decided(&mut rig, root), "deny POLICY_INVALID", "{bad}");
+            assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
+        }
+    }
+
+    #[test]
+    fn instances_that_are_gone_are_forgotten() {
+        let mut roots = Roots::default();
+        let mut host = crate::fake::Fake { configuration: GOOD.as_bytes().to_vec(), ..Default::default() };
+        for root in 1..20 {
+            assert!(roots.configure(&mut host, root, GOOD.len()));
+            assert!(roots.roots.len() <= 2 && roots.last_good.len() == 1);
+            host.gone.insert(root);
+        }
+        host.properties.insert("plugin_name".to_owned(), b"another".to_vec());
+        assert!(roots.configure(&mut host, 20, GOOD.len()));
+        assert_eq!((roots.roots.len(), roots.last_good.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_unknown_or_unconfigured_instance_refuses_everything() {
+        let mut rig = Rig::new(GOOD);
+        assert_eq!(decided(&mut rig, 7), "deny POLICY_INVALID");
+        rig.vm.created(8, 0);
+        assert_eq!(decided(&mut rig, 8), "deny POLICY_INVALID");
+        // A stream that was not the last to be created.
+        rig.vm.created(50, 1);
+        rig.vm.created(51, 1);
+        assert_eq!(rig.vm.request_headers(&mut rig.host, 50), Action::Pause);
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_a_bad_one() {
+        for call in ["proxy_get_buffer_bytes", "plugin_name", "plugin_root_id"] {
+            let mut rig = Rig::new(BAD);
+            rig.host.failing.insert(call);
+            assert!(rig.configure(2, GOOD), "{call}");
+            assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID", "{call}");
+        }
+        let mut rig = Rig::new(BAD);
+        rig.host.configuration = GOOD.as_bytes().to_vec();
+        assert!(rig.vm.configure(&mut rig.host, 2, GOOD.len() + 1));
+        assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID", "cut");
+    }
+
+    #[test]
+    fn clock_metrics_and_shared_data_may_fail_at_configuration() {
+        let mut rig = Rig::new(BAD);
+        rig.host.failing.extend([
+            "proxy_get_current_time_nanoseconds",
+            "proxy_define_metric",
+            "proxy_increment_metric",
+            "proxy_record_metric",
+            "proxy_get_shared_data",
+            "proxy_set_shared_data",
+        ]);
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
+        assert!(rig.configure(3, &BAD.replace("prod", "other")));
+        assert_eq!(decided(&mut rig, 3), "deny POLICY_INVALID");
+    }
+
+    #[test]
+    fn the_first_findings_are_logged_and_the_rest_counted() {
+        let rules: Vec<String> = (0..30)
+            .map(|n| format!(r#"{{"id": "r{n}", "from": [{{"any": true}}], "to": [{{"hosts": ["-"]}}]}}"#))
+            .collect();
+        let rig = Rig::new(&format!(r#"{{"version": 1, "name": "prod", "rules": [{}]}}"#, rules.join(",")));
+        assert_eq!(rig.host.log.len(), FINDINGS + 1);
+        assert!(rig.host.log[3].1.contains("rules[3].to[0].hosts[0]: "), "{:?}", rig.host.log[3]);
+        assert!(rig.host.log[FINDINGS].1.ends_with("and 20 more; `tollgate check` shows them all"));
+    }
+
+    #[test]
+    fn a_plugin_named_for_tcp_is_not_loaded() {
+        for (name, root_id) in [
+            ("tollgate-tcp", ""),
+            ("mesh.tollgate-tcp", ""),
+            ("mesh.tollgate-tcp~istio-translated-wasmplugin", ""),
+            ("mesh.x", "tollgate-tcp"),
+        ] {
+            let mut rig = Rig::new(GOOD);
+            rig.host.properties.insert("plugin_name".to_owned(), name.as_bytes().to_vec());
+            rig.host.properties.insert("plugin_root_id".to_owned(), root_id.as_bytes().to_vec());
+            assert!(!rig.configure(2, GOOD), "{name}");
+            assert!(rig.host.log[1].1.contains("tollgate-tcp"), "{:?}", rig.host.log);
+            assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
+        }
+        let mut rig = Rig::new(GOOD);
+        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.not-tollgate-tcp".to_vec());
+        assert!(rig.configure(2, GOOD));
+    }
+}

@@ -1,0 +1,79 @@
+//! What lives as long as a VM, and the callbacks of the ABI on it.
+
+use crate::host::{Action, Host, Level, Stream};
+use crate::http::{self, Tools};
+use crate::root::{Roots, Service};
+
+/// The state of one VM, which one thread runs.
+#[derive(Debug, Default)]
+pub(crate) struct Vm {
+    roots: Roots,
+    /// The stream that was created last, and its root context.
+    created: Option<(u32, u32)>,
+    tools: Tools,
+}
+
+impl Vm {
+    /// A context was created; `parent` is 0 for root contexts, which mean nothing before they are configured.
+    ///
+    /// Envoy creates a stream's context right before it shows the stream's request headers, so the last one is all
+    /// there is to remember: nothing has to be cleaned up at the end of a request.
+    pub(crate) fn created(&mut self, context: u32, parent: u32) {
+        self.created = Some((context, parent));
+    }
+
+    /// A root context is configured, with `size` bytes. Says whether Envoy may use it.
+    pub(crate) fn configure(&mut self, host: &mut impl Host, context: u32, size: usize) -> bool {
+        self.roots.configure(host, context, size)
+    }
+
+    /// A request's headers have arrived.
+    pub(crate) fn request_headers(&mut self, host: &mut impl Host, context: u32) -> Action {
+        let service = match self.created {
+            Some((created, root)) if created == context => self.roots.service(root),
+            _ => Service::Refuse(None),
+        };
+        http::on_request(host, service, &mut self.tools)
+    }
+
+    /// A response's headers have arrived, the destination's or the proxy's own.
+    pub(crate) fn response_headers(&mut self, host: &mut impl Host) -> Action {
+        http::on_response(host, &mut self.tools)
+    }
+}
+
+/// A request's headers have arrived while the VM cannot be had, which no path of Envoy leads to.
+pub(crate) fn request_headers_without_vm(host: &mut impl Host) -> Action {
+    http::on_request(host, Service::Refuse(None), &mut Tools::default())
+}
+
+/// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let everything
+/// through.
+pub(crate) fn new_connection(host: &mut impl Host) -> Action {
+    host.log(Level::Error, "an HTTP filter stands in a chain of network filters; connection closed");
+    // Paused, it goes nowhere either.
+    let _ = host.close(Stream::Downstream);
+    Action::Pause
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn a_connection_is_closed_since_this_is_no_network_filter() {
+        let mut host = Fake::default();
+        assert_eq!(new_connection(&mut host), Action::Pause);
+        assert_eq!(host.closed, [Stream::Downstream]);
+        host.failing.insert("proxy_close_stream");
+        assert_eq!(new_connection(&mut host), Action::Pause);
+    }
+
+    #[test]
+    fn a_request_is_refused_while_the_vm_cannot_be_had() {
+        let mut host = Fake::default();
+        assert_eq!(request_headers_without_vm(&mut host), Action::Pause);
+        assert_eq!(host.responses.len(), 1);
+    }
+}
