@@ -1,7 +1,7 @@
 //! The decision against a naive evaluator of the same language, and against what holds of every policy, over random
 //! policies and requests.
 //!
-//! `TOLLGATE_ORACLE_POLICIES` sets how many policies there are, `TOLLGATE_ORACLE_SEED` where they begin.
+//! `TOLLGATE_ORACLE_TIMES` sets how many times as many policies there are, `TOLLGATE_ORACLE_SEED` where they begin.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -32,11 +32,11 @@ use tollgate::request::Arrival;
 
 const REQUESTS: usize = 30;
 
-/// Calls `check` with each policy and what makes its requests.
-fn for_each_policy(check: impl Fn(&Value, &mut Rng)) {
+/// Calls `check` with so many policies and what makes their requests.
+fn for_each_policy(policies: u64, check: impl Fn(&Value, &mut Rng)) {
     let setting = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let first = setting("TOLLGATE_ORACLE_SEED", 1);
-    for seed in first..first + setting("TOLLGATE_ORACLE_POLICIES", 2_000) {
+    for seed in first..first + policies * setting("TOLLGATE_ORACLE_TIMES", 1) {
         let mut rng = Rng::with_seed(seed);
         check(&policies::policy(&mut rng), &mut rng);
     }
@@ -104,7 +104,7 @@ fn the_naive_scan_agrees_with_the_tables() {
 #[test]
 fn every_decision_is_that_of_a_naive_scan() {
     let seen = RefCell::new(BTreeMap::new());
-    for_each_policy(|policy, rng| {
+    for_each_policy(2_000, |policy, rng| {
         let compiled = valid(policy);
         for _ in 0..REQUESTS {
             let request = requests::request(rng);
@@ -155,7 +155,7 @@ fn list<'p>(policy: &'p mut Value, key: &str) -> &'p mut Vec<Value> {
 
 #[test]
 fn the_order_of_rules_never_changes_allow_or_deny() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut shuffled = policy.clone();
         if let Some(rules) = shuffled.get_mut("rules") {
             let rules = rules.as_array_mut().unwrap();
@@ -173,7 +173,7 @@ fn the_order_of_rules_never_changes_allow_or_deny() {
 
 #[test]
 fn a_further_rule_never_removes_access() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut more = policy.clone();
         let (rule, _) = policies::further(policy, rng);
         let rules = list(&mut more, "rules");
@@ -184,7 +184,7 @@ fn a_further_rule_never_removes_access() {
 
 #[test]
 fn a_further_deny_entry_never_adds_access() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut more = policy.clone();
         let (_, entry) = policies::further(policy, rng);
         let entries = list(&mut more, "deny");
@@ -195,7 +195,7 @@ fn a_further_deny_entry_never_adds_access() {
 
 #[test]
 fn duplicates_change_nothing_but_the_record() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut more = policy.clone();
         for key in ["deny", "rules", "residency"] {
             if let Some(mut entry) =
@@ -214,7 +214,7 @@ fn duplicates_change_nothing_but_the_record() {
 /// `upgrades` is another matter: in `deny` it is about upgrade requests only.)
 #[test]
 fn a_deny_entry_refuses_whatever_a_rule_of_the_same_words_admits() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut denying = policy.clone();
         let targets = policy.get("rules").into_iter().flat_map(|rules| rules.as_array().unwrap());
         let targets: Vec<Value> = targets.flat_map(|rule| rule["to"].as_array().unwrap().clone()).collect();
