@@ -153,6 +153,7 @@ impl Question<'_> {
             match self.path {
                 Some(path) if path.is_comparable(guard.encoded_slash) => {
                     candidate.matching_pattern(path.wide).is_some()
+                        || path.is_widened() && candidate.matches_as_written(path.narrow)
                 }
                 Some(_) => return Some(Closed::ByAmbiguity),
                 None => false,
@@ -182,6 +183,12 @@ impl Question<'_> {
 }
 
 impl QuestionPath<'_> {
+    /// Whether the wide reading decoded or cut anything; else it only ignores case.
+    #[inline]
+    fn is_widened(&self) -> bool {
+        self.wide.len() != self.narrow.len()
+    }
+
     #[inline]
     fn is_comparable(&self, encoded_slash: bool) -> bool {
         match self.form {

@@ -117,6 +117,7 @@ impl Pattern<'_> {
 pub(super) struct Patterns {
     wide: bool,
     text: Vec<u8>,
+    /// By pattern one; for the wide reading two, the second narrow.
     globs: Vec<Glob>,
 }
 
@@ -138,12 +139,13 @@ impl Patterns {
     /// Adds a checked pattern. None if there is no room (4 GiB).
     pub(super) fn push(&mut self, pattern: &str, kind: PathKind) -> Option<()> {
         let (text, kind) = if self.wide { widened(pattern, kind) } else { (Cow::Borrowed(pattern), kind) };
-        let glob = if kind == PathKind::Glob {
+        let glob = u32::try_from(self.globs.len()).ok()?;
+        if kind == PathKind::Glob {
             self.globs.push(Glob::compile(&text, self.wide)?);
-            u32::try_from(self.globs.len().saturating_sub(1)).ok()?
-        } else {
-            0
-        };
+            if self.wide {
+                self.globs.push(Glob::compile(&text, false)?);
+            }
+        }
         let length = u32::try_from(text.len()).ok().filter(|length| *length < 1 << 28)?;
         self.text.extend_from_slice(&(length << 3 | kind as u32).to_le_bytes());
         self.text.extend_from_slice(&glob.to_le_bytes());
@@ -175,6 +177,14 @@ impl Patterns {
             PathKind::Star | PathKind::StarPrefix => segments_match(pattern, path, self.wide),
             PathKind::Glob => self.globs.get(pattern.glob as usize).is_some_and(|glob| glob.matches(path)),
         }
+    }
+
+    /// Whether a path matches narrowly though it need not match widely: what a `*` takes of a segment may be decoded,
+    /// or cut away with all that the pattern wants behind it (`/a*b` of `/a;b`). Other classes compare whole segments,
+    /// which are the same widely if they are narrowly.
+    pub(super) fn matches_as_written(&self, pattern: &Pattern<'_>, path: &[u8]) -> bool {
+        let narrow = (pattern.glob as usize).checked_add(1).filter(|_| self.wide && pattern.kind == PathKind::Glob);
+        narrow.and_then(|narrow| self.globs.get(narrow)).is_some_and(|glob| glob.matches(path))
     }
 
     pub(super) fn is_empty(&self) -> bool {

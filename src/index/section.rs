@@ -8,7 +8,7 @@ use super::cells::{Cells, Content};
 use super::guard::{Guard, Guards};
 use super::lists::Span;
 use super::marks::Marks;
-use super::paths::{PathHashes, Patterns};
+use super::paths::{PathHashes, Pattern, Patterns};
 use super::plan::{Members, SET};
 use super::tables::{Table, Tables};
 
@@ -90,7 +90,20 @@ impl<'s> Candidate<'s> {
         match self.fit {
             Fit::Hit(address) => Some(address),
             Fit::Miss => None,
-            Fit::Unknown => self.section.matching_pattern(self.target, path),
+            Fit::Unknown => {
+                self.section.first_pattern(self.target, |patterns, pattern| patterns.matches(pattern, path))
+            }
+        }
+    }
+
+    /// Whether a pattern of a wide section matches the path as it stands, though perhaps not in the wide reading.
+    pub(crate) fn matches_as_written(&self, path: &[u8]) -> bool {
+        match self.fit {
+            Fit::Hit(_) | Fit::Miss => false,
+            Fit::Unknown => self
+                .section
+                .first_pattern(self.target, |patterns, pattern| patterns.matches_as_written(pattern, path))
+                .is_some(),
         }
     }
 
@@ -223,12 +236,13 @@ impl Section {
         }
     }
 
+    /// The address of a target's first pattern of which that holds.
     #[inline]
-    fn matching_pattern(&self, target: &Target, path: &[u8]) -> Option<u32> {
+    fn first_pattern(&self, target: &Target, holds: impl Fn(&Patterns, &Pattern<'_>) -> bool) -> Option<u32> {
         let mut address = target.paths;
         for _ in 0..target.path_count {
             let (pattern, next) = self.patterns.read(address)?;
-            if self.patterns.matches(&pattern, path) {
+            if holds(&self.patterns, &pattern) {
                 return Some(address);
             }
             address = next;

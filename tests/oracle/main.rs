@@ -1,7 +1,7 @@
 //! The decision against a naive evaluator of the same language, and against what holds of every policy, over random
 //! policies and requests.
 //!
-//! `TOLLGATE_ORACLE_POLICIES` sets how many policies there are, `TOLLGATE_ORACLE_SEED` where they begin.
+//! `TOLLGATE_ORACLE_TIMES` sets how many times as many policies there are, `TOLLGATE_ORACLE_SEED` where they begin.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -12,29 +12,33 @@
 )]
 #![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
-mod generate;
 mod naive;
+mod policies;
+mod requests;
 mod shrink;
 #[path = "../support/vectors.rs"]
 mod vectors;
+mod words;
 
 use fastrand::Rng;
-use generate::Request;
 use naive::Verdict;
+use requests::Request;
 use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
 use tollgate::policy::{Policy, Rejection};
 use tollgate::request::Arrival;
 
 const REQUESTS: usize = 30;
 
-/// Calls `check` with each policy and what makes its requests.
-fn for_each_policy(check: impl Fn(&Value, &mut Rng)) {
+/// Calls `check` with so many policies and what makes their requests.
+fn for_each_policy(policies: u64, check: impl Fn(&Value, &mut Rng)) {
     let setting = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
     let first = setting("TOLLGATE_ORACLE_SEED", 1);
-    for seed in first..first + setting("TOLLGATE_ORACLE_POLICIES", 2_000) {
+    for seed in first..first + policies * setting("TOLLGATE_ORACLE_TIMES", 1) {
         let mut rng = Rng::with_seed(seed);
-        check(&generate::policy(&mut rng), &mut rng);
+        check(&policies::policy(&mut rng), &mut rng);
     }
 }
 
@@ -51,12 +55,19 @@ fn valid(policy: &Value) -> Policy {
 
 fn decide(policy: &Policy, request: &Request) -> Verdict {
     let mut scratch = Scratch::default();
-    let decision = policy.decide(&request.arrival(), Timestamp(request.now), &mut scratch).decision;
+    let arrival = request.arrival();
+    let judged = policy.decide(&arrival, Timestamp(request.now), &mut scratch);
+    let (decision, port) = (judged.decision, judged.port);
+    if let Some(pattern) = decision.pattern {
+        assert!(naive::admits_path(pattern, &arrival), "{pattern} does not admit\n{request}");
+    }
     Verdict {
         outcome: decision.outcome.as_str(),
         reason: decision.reason.as_str(),
         rule: decision.rule.map(str::to_owned),
         also: decision.also.iter().map(Reason::as_str).collect(),
+        destination: decision.destination.filter(|_| decision.outcome == Outcome::Allow).map(str::to_owned),
+        port,
     }
 }
 
@@ -92,16 +103,23 @@ fn the_naive_scan_agrees_with_the_tables() {
 
 #[test]
 fn every_decision_is_that_of_a_naive_scan() {
-    for_each_policy(|policy, rng| {
+    let seen = RefCell::new(BTreeMap::new());
+    for_each_policy(2_000, |policy, rng| {
         let compiled = valid(policy);
         for _ in 0..REQUESTS {
-            let request = generate::request(rng);
+            let request = requests::request(rng);
             let expected = naive::decide(policy, &request.arrival(), request.now);
             if decide(&compiled, &request) != expected {
                 explain(policy, &request);
             }
+            *seen.borrow_mut().entry((expected.outcome, expected.reason)).or_insert(0) += 1;
         }
     });
+    println!("{:#?}", seen.borrow());
+    let all = Reason::ALL.into_iter().filter(|reason| *reason != Reason::PolicyInvalid);
+    for reason in all.map(Reason::as_str) {
+        assert!(seen.borrow().keys().any(|(_, seen)| *seen == reason), "no request was decided by {reason}");
+    }
 }
 
 fn explain(policy: &Value, request: &Request) -> ! {
@@ -120,7 +138,7 @@ fn explain(policy: &Value, request: &Request) -> ! {
 fn compare(before: &Value, after: &Value, rng: &mut Rng, holds: impl Fn(&Verdict, &Verdict) -> bool) {
     let (first, second) = (valid(before), valid(after));
     for _ in 0..REQUESTS / 3 {
-        let request = generate::request(rng);
+        let request = requests::request(rng);
         let verdicts = (decide(&first, &request), decide(&second, &request));
         assert!(holds(&verdicts.0, &verdicts.1), "{verdicts:?}\n{request}\n{before:#}\n{after:#}");
     }
@@ -137,7 +155,7 @@ fn list<'p>(policy: &'p mut Value, key: &str) -> &'p mut Vec<Value> {
 
 #[test]
 fn the_order_of_rules_never_changes_allow_or_deny() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut shuffled = policy.clone();
         if let Some(rules) = shuffled.get_mut("rules") {
             let rules = rules.as_array_mut().unwrap();
@@ -155,9 +173,9 @@ fn the_order_of_rules_never_changes_allow_or_deny() {
 
 #[test]
 fn a_further_rule_never_removes_access() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut more = policy.clone();
-        let (rule, _) = generate::further(policy, rng);
+        let (rule, _) = policies::further(policy, rng);
         let rules = list(&mut more, "rules");
         rules.insert(rng.usize(0..=rules.len()), rule);
         compare(policy, &more, rng, |before, after| !let_through(before) || let_through(after));
@@ -166,9 +184,9 @@ fn a_further_rule_never_removes_access() {
 
 #[test]
 fn a_further_deny_entry_never_adds_access() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut more = policy.clone();
-        let (_, entry) = generate::further(policy, rng);
+        let (_, entry) = policies::further(policy, rng);
         let entries = list(&mut more, "deny");
         entries.insert(rng.usize(0..=entries.len()), entry);
         compare(policy, &more, rng, |before, after| let_through(before) || !let_through(after));
@@ -177,7 +195,7 @@ fn a_further_deny_entry_never_adds_access() {
 
 #[test]
 fn duplicates_change_nothing_but_the_record() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut more = policy.clone();
         for key in ["deny", "rules", "residency"] {
             if let Some(mut entry) =
@@ -196,7 +214,7 @@ fn duplicates_change_nothing_but_the_record() {
 /// `upgrades` is another matter: in `deny` it is about upgrade requests only.)
 #[test]
 fn a_deny_entry_refuses_whatever_a_rule_of_the_same_words_admits() {
-    for_each_policy(|policy, rng| {
+    for_each_policy(500, |policy, rng| {
         let mut denying = policy.clone();
         let targets = policy.get("rules").into_iter().flat_map(|rules| rules.as_array().unwrap());
         let targets: Vec<Value> = targets.flat_map(|rule| rule["to"].as_array().unwrap().clone()).collect();

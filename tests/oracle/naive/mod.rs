@@ -30,6 +30,9 @@ pub struct Verdict {
     pub reason: &'static str,
     pub rule: Option<String>,
     pub also: Vec<&'static str>,
+    /// The named destination that admitted, where one did.
+    pub destination: Option<String>,
+    pub port: Option<u16>,
 }
 
 /// A request with a canonical host.
@@ -56,32 +59,39 @@ type Reason = (&'static str, Option<String>);
 pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     let dry_run = policy.get("mode").is_some_and(|mode| mode == "dry-run");
     let mut suspended = Vec::new();
-    let deny = |(reason, rule): Reason| Verdict { outcome: "deny", reason, rule, also: Vec::new() };
+    let deny = |(reason, rule): Reason, port: Option<u16>| Verdict {
+        outcome: "deny",
+        reason,
+        rule,
+        also: Vec::new(),
+        destination: None,
+        port,
+    };
 
     // 1. Host, identity, route.
     let Some((place, named)) = request::authority(arrival.authority) else {
-        return deny(("HOST_INVALID", None));
+        return deny(("HOST_INVALID", None), None);
     };
     if arrival.method == b"CONNECT" && named.is_none() {
-        return deny(("HOST_INVALID", None));
+        return deny(("HOST_INVALID", None), None);
     }
+    let default = policy["authority"]["defaultPort"].as_u64().map_or(443, |port| port.try_into().unwrap());
+    let port = named.unwrap_or(default);
     let who = match identity(policy, arrival) {
         Ok(who) => who,
         Err(reason) if dry_run => {
             suspended.push((reason, None));
             None
         }
-        Err(reason) => return deny((reason, None)),
+        Err(reason) => return deny((reason, None), Some(port)),
     };
-    let port = named
-        .unwrap_or_else(|| policy["authority"]["defaultPort"].as_u64().map_or(443, |port| port.try_into().unwrap()));
     let port = match routed_port(policy, arrival, &place, named) {
         Ok(routed) => routed.unwrap_or(port),
         Err(()) if dry_run => {
             suspended.push(("ROUTE_MISMATCH", None));
             port
         }
-        Err(()) => return deny(("ROUTE_MISMATCH", None)),
+        Err(()) => return deny(("ROUTE_MISMATCH", None), Some(port)),
     };
     let path = arrival.path.map(request::path);
     let (method, upgrade, overridden) = (arrival.method, arrival.upgrade, arrival.overridden);
@@ -95,7 +105,7 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
         };
         let reason = (reason, Some(id(entry)));
         if entry.get("mode").is_none_or(|mode| mode == "enforce") {
-            return deny(reason);
+            return deny(reason, Some(port));
         }
         if !seen_in_dry_run {
             suspended.push(reason);
@@ -108,7 +118,7 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     let admitted = admit(policy, &request, now);
     if let Err(reason) = &admitted {
         if !(dry_run || onboarding) {
-            return deny(reason.clone());
+            return deny(reason.clone(), Some(port));
         }
         suspended.push(reason.clone());
     }
@@ -118,11 +128,17 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
             also.push(reason);
         }
     }
-    match (suspended.first(), admitted) {
-        (Some((reason, rule)), _) => Verdict { outcome: "would-deny", reason, rule: rule.clone(), also },
-        (None, Ok(rule)) => Verdict { outcome: "allow", reason: "RULE_ALLOW", rule: Some(rule), also },
+    let (outcome, (reason, rule), destination) = match (suspended.into_iter().next(), admitted) {
+        (Some(reason), _) => ("would-deny", reason, None),
+        (None, Ok((rule, destination))) => ("allow", ("RULE_ALLOW", Some(rule)), destination),
         (None, Err(_)) => panic!("an enforced reason has returned"),
-    }
+    };
+    Verdict { outcome, reason, rule, also, destination, port: Some(port) }
+}
+
+/// Whether an allow rule's pattern matches the path of a request.
+pub fn admits_path(pattern: &str, arrival: &Arrival<'_>) -> bool {
+    arrival.path.map(request::path).is_some_and(|path| !path.ambiguous && paths::narrow(pattern, &path))
 }
 
 fn entries<'p>(policy: &'p Value, key: &str) -> &'p [Value] {
@@ -251,11 +267,12 @@ struct Admission<'p> {
     /// Less is more specific: the host, then whether it is without paths.
     precedence: (Reverse<Rank>, bool),
     rule: String,
+    destination: Option<&'p str>,
     region: Option<&'p str>,
 }
 
-/// The id of the rule that admits the request, or why none does.
-fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reason> {
+/// The id of the rule that admits the request and the destination through which it does, or why none does.
+fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<(String, Option<String>), Reason> {
     let mut admitting = Vec::new();
     let mut expired_only = Vec::new();
     let mut form_only = false;
@@ -268,6 +285,7 @@ fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reas
             let found = |rank| Admission {
                 precedence: (Reverse(rank), target.get("paths").is_none()),
                 rule: id(rule),
+                destination: target.get("destination").map(|name| name.as_str().unwrap()),
                 region: target::region(policy, target),
             };
             match (target::target(policy, target, request, Side::Rules), expired) {
@@ -279,11 +297,13 @@ fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reas
         }
     }
     // Of equals the first, which is the first in the file.
-    let most_specific =
-        |found: &[Admission<'_>]| found.iter().min_by_key(|found| found.precedence).map(|found| found.rule.clone());
-    let Some(rule) = most_specific(&admitting) else {
+    let most_specific = |found: &[Admission<'_>]| {
+        let first = found.iter().min_by_key(|found| found.precedence);
+        first.map(|found| (found.rule.clone(), found.destination.map(str::to_owned)))
+    };
+    let Some(admission) = most_specific(&admitting) else {
         return Err(match (most_specific(&expired_only), &request.who) {
-            (Some(rule), _) => ("RULE_EXPIRED", Some(rule)),
+            (Some((rule, _)), _) => ("RULE_EXPIRED", Some(rule)),
             (None, _) if form_only => ("REQUEST_AMBIGUOUS", None),
             (None, None) => ("IDENTITY_MISSING", None),
             (None, Some(_)) => ("NO_MATCH", None),
@@ -292,7 +312,7 @@ fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<String, Reas
     let regions: Vec<&str> = admitting.iter().filter_map(|found| found.region).collect();
     match residency(policy, request, &regions) {
         Some(entry) => Err(("RESIDENCY", Some(entry))),
-        None => Ok(rule),
+        None => Ok(admission),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Path patterns by `globset`, in the narrow and in the wide reading.
 
 use super::request::{Path, Token, tokens};
-use globset::GlobBuilder;
+use globset::{GlobBuilder, GlobMatcher};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// Whether an allow rule's pattern matches a canonical path.
 pub fn narrow(pattern: &str, path: &Path) -> bool {
@@ -27,7 +29,12 @@ pub fn wide(pattern: &str, path: &Path) -> bool {
 }
 
 fn glob(pattern: &str, text: &str) -> bool {
-    GlobBuilder::new(pattern).literal_separator(true).build().unwrap().compile_matcher().is_match(text)
+    thread_local! {
+        /// Compiling is what takes the time.
+        static COMPILED: RefCell<HashMap<String, GlobMatcher>> = RefCell::default();
+    }
+    let compile = || GlobBuilder::new(pattern).literal_separator(true).build().unwrap().compile_matcher();
+    COMPILED.with_borrow_mut(|known| known.entry(pattern.to_owned()).or_insert_with(compile).is_match(text))
 }
 
 /// The patterns that a pattern with `{a,b}` stands for.
