@@ -99,7 +99,7 @@ impl std::error::Error for Rejection {}
 
 /// A step from a value to one inside it.
 #[derive(Clone, Debug)]
-enum Step<'a> {
+pub(crate) enum Step<'a> {
     Key(Cow<'a, str>),
     Item(usize),
 }
@@ -256,7 +256,8 @@ impl<'de> Findings<'de> {
 }
 
 impl Step<'_> {
-    fn write(&self, pointer: &mut String) {
+    /// Adds the step to a pointer.
+    pub(crate) fn write(&self, pointer: &mut String) {
         // writing to a string cannot fail
         let _ = match self {
             Step::Item(index) => write!(pointer, "[{index}]"),

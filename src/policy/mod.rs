@@ -22,6 +22,8 @@ pub use finding::{Finding, Rejection, Severity};
 pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, Settings, Tripwire};
 
 pub(crate) use exempt::{Exemption, GroupSet};
+#[cfg(feature = "cli")]
+pub(crate) use finding::{Step, code};
 pub(crate) use residency::{Regions, Residency};
 
 use crate::index::{Hosts, Identities, NONE, Names, Section};

@@ -5,8 +5,6 @@ use super::finding::{Findings, code};
 use super::settings::HeaderName;
 use crate::request::{Identity, is_method};
 use crate::timestamp::Timestamp;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// An id, or the name of a policy: `[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?`.
 #[derive(Debug)]
@@ -87,12 +85,10 @@ impl<'de> Shape<'de> for Expiry {
     const EXPECTED: &'static str = "a date and time";
 
     fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
-        match OffsetDateTime::parse(&text, &Rfc3339) {
+        match Timestamp::parse(&text) {
             // what lies before 1970 has expired, what lies beyond 2554 never does
-            Ok(moment) => {
-                Some(Expiry(Timestamp(u64::try_from(moment.unix_timestamp_nanos().max(0)).unwrap_or(u64::MAX))))
-            }
-            Err(_) => findings.error(
+            Some(moment) => Some(Expiry(moment)),
+            None => findings.error(
                 code::VALUE,
                 format!("`{}` is no date and time", &*text),
                 "write it as `2027-01-31T00:00:00Z`".to_owned(),

@@ -1,0 +1,61 @@
+# Every task of the project; `make` alone lists them.
+# On a fresh machine rustup, python3 and make suffice; with npm the module is optimised too.
+
+TARGET   := $(or $(CARGO_TARGET_DIR),target)
+MODULE   := target/tollgate.wasm
+BUILT    := $(TARGET)/wasm32-wasip1/release/tollgate_filter.wasm
+# The version is pinned: another wasm-opt makes another module.
+BINARYEN := 132.0.0
+WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
+LOCAL    := cargo run --quiet --package tollgate-local --
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build wasm demo up status down test lint bench fuzz clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt
+	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+	@$(LOCAL) fetch >/dev/null
+	@if [ ! -x $(WASM_OPT) ]; then \
+	  if command -v npm >/dev/null; then echo "fetching wasm-opt (binaryen $(BINARYEN), once)"; npm install --silent --no-audit --no-fund --prefix .tools/binaryen-$(BINARYEN) binaryen@$(BINARYEN); \
+	  else echo "npm is missing: the module stays as the compiler made it (larger, a little slower)"; fi; fi
+
+build: ## Build the `tollgate` command (release)
+	cargo build --release
+
+wasm: setup ## Build the filter: target/tollgate.wasm
+	cargo build --quiet --package tollgate-filter --lib --release --target wasm32-wasip1
+	@mkdir -p target
+	@if [ -x $(WASM_OPT) ]; then $(WASM_OPT) -O3 $(BUILT) -o $(MODULE); else cp $(BUILT) $(MODULE); fi
+	@echo "$(MODULE): $$(($$(wc -c < $(MODULE)) / 1024)) KiB"
+
+demo: wasm ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
+	@TOLLGATE_WASM=$(MODULE) $(LOCAL) demo
+
+up: wasm ## Keep that gateway running and print how to ask it for things (TOLLGATE_PORT, TOLLGATE_POLICY)
+	@TOLLGATE_WASM=$(MODULE) $(LOCAL) up
+
+status: ## Tell how to reach it and what it made of the policy file
+	@$(LOCAL) status
+
+down: ## Stop it
+	@$(LOCAL) down
+
+test: wasm ## Run every test, those in real Envoys included
+	TOLLGATE_WASM=$(MODULE) cargo test --workspace --no-fail-fast
+
+lint: ## Check format and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+bench: wasm ## Measure the core and the filter in Envoy, and write docs/performance.md
+	TOLLGATE_WASM=$(MODULE) cargo bench
+
+fuzz: ## Run every fuzz target for a minute
+	cargo test --manifest-path fuzz/Cargo.toml
+
+clean: down ## Stop the gateway and remove everything that was built or fetched
+	cargo clean
+	rm -rf .tools

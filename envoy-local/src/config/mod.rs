@@ -1,0 +1,35 @@
+//! Envoy configuration, composed of small JSON values.
+//!
+//! Each function returns one element of Envoy's API, so that a test or a benchmark can put together a chain of its
+//! own from the same parts that the demo uses.
+
+pub mod access_log;
+pub mod cluster;
+pub mod ecds;
+pub mod filter;
+pub mod listener;
+pub mod stats;
+pub mod tls;
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+/// A bootstrap: admin on loopback, these listeners and clusters, labels in statistics as Istio extracts them.
+pub fn bootstrap(admin: SocketAddr, listeners: &[Value], clusters: &[Value]) -> Value {
+    json!({
+        "node": {"id": "tollgate-local", "cluster": "tollgate-local"},
+        "admin": {"address": address(admin)},
+        "stats_config": {"stats_tags": stats::tags()},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+    })
+}
+
+fn address(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
+}
+
+/// The type of an element of Envoy's API, as its JSON names it.
+pub fn type_url(message: &str) -> String {
+    format!("type.googleapis.com/{message}")
+}

@@ -1,0 +1,138 @@
+//! Who asks for what, and what must come of it: `scenarios.yaml`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::paths;
+
+/// The file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// The workloads, by name.
+    pub workloads: BTreeMap<String, Member>,
+    /// What they do, in order.
+    pub scenarios: Vec<Scenario>,
+}
+
+/// A workload.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Its SPIFFE ID; without one it has no certificate.
+    pub spiffe: Option<String>,
+    /// Whether another trust domain's authority signed its certificate.
+    #[serde(default)]
+    pub foreign: bool,
+}
+
+/// One request of one workload.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it is about, for people.
+    pub story: String,
+    /// The workload's name.
+    #[serde(rename = "as")]
+    pub workload: String,
+    /// What it sends.
+    pub request: Request,
+    /// What must come of it.
+    pub expect: Expected,
+}
+
+/// A request in HTTP/1.1.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// GET if absent.
+    #[serde(default = "get")]
+    pub method: String,
+    /// What the Host header says.
+    pub authority: String,
+    /// `/` if absent; not sent with CONNECT.
+    #[serde(default = "slash")]
+    pub path: String,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// What must come of a request.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The record's `d`.
+    pub decision: String,
+    /// The record's `r`.
+    pub reason: String,
+    /// The record's `rule`.
+    pub rule: Option<String>,
+    /// What the caller sees.
+    pub status: u16,
+    /// Headers that the external server must not see; a `*` at the end stands for anything.
+    #[serde(default)]
+    pub withheld: Vec<String>,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn slash() -> String {
+    "/".to_owned()
+}
+
+impl Script {
+    /// The scenarios of the repository.
+    pub fn shipped() -> Result<Script> {
+        let file = directory().join("scenarios.yaml");
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        serde_saphyr::from_str(&text).with_context(|| format!("{}", file.display()))
+    }
+
+    /// The policy that they are written for.
+    pub fn policy_file() -> PathBuf {
+        directory().join("policy.yaml")
+    }
+}
+
+fn directory() -> PathBuf {
+    paths::root().join("envoy-local")
+}
+
+impl Request {
+    /// The bytes, with an id by which to find the record.
+    pub fn bytes(&self, id: &str) -> Vec<u8> {
+        let Request { method, authority, path, headers } = self;
+        let target = if method == "CONNECT" { authority } else { path };
+        let mut text = format!("{method} {target} HTTP/1.1\r\nhost: {authority}\r\nx-request-id: {id}\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        text.into_bytes()
+    }
+
+    /// `METHOD authority/path`, for people.
+    pub fn summary(&self) -> String {
+        let path = if self.method == "CONNECT" { "" } else { &self.path };
+        let upgrade = self.headers.get("upgrade").map(|to| format!(" (upgrade: {to})")).unwrap_or_default();
+        format!("{} {}{path}{upgrade}", self.method, self.authority)
+    }
+
+    /// The same as a command for the workload whose listener is at this address.
+    pub fn curl(&self, listener: std::net::SocketAddr) -> String {
+        let mut command = format!("curl -i --path-as-is --connect-to ::{listener}");
+        if self.method != "GET" {
+            command.push_str(&format!(" -X {}", self.method));
+        }
+        for (name, value) in &self.headers {
+            command.push_str(&format!(" -H '{name}: {value}'"));
+        }
+        format!("{command} 'http://{}{}'", self.authority, self.path)
+    }
+}

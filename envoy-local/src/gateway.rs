@@ -1,0 +1,135 @@
+//! The egress gateway: mTLS in, filters, TLS to the origin.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use crate::audit::Audit;
+use crate::config::listener::{self, HttpListener, Paths, Side};
+use crate::config::tls::{self, ClientCertificate};
+use crate::config::{self, access_log, cluster, filter};
+use crate::envoy::{Admin, Envoy, Launch};
+use crate::lab::Lab;
+use crate::pki::ORIGIN_NAME;
+
+/// The gateway's listener, and the `stat_prefix` of its chain.
+pub const LISTENER: &str = "egress";
+/// The cluster that everything leads to.
+const ORIGIN: &str = "origin";
+/// A request with this header is routed to the cluster that the header names, if the gateway has it.
+pub const CLUSTER_HEADER: &str = "x-lab-cluster";
+
+/// What a gateway is made of.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig<'a> {
+    /// What its files are called.
+    pub name: &'a str,
+    /// The port of its listener; 0 takes a free one.
+    pub port: u16,
+    /// The port of its admin interface; 0 takes a free one.
+    pub admin_port: u16,
+    /// Worker threads.
+    pub concurrency: u32,
+    /// Whether callers need a certificate.
+    pub client_certificate: ClientCertificate,
+    /// What happens to paths before the filters.
+    pub paths: Paths,
+    /// HTTP filters in order, without the router.
+    pub filters: Vec<Value>,
+    /// More names for the cluster of the origin, for [`CLUSTER_HEADER`].
+    pub clusters: Vec<String>,
+    /// Whether Envoy itself follows redirects of the origin.
+    pub follow_redirects: bool,
+}
+
+impl Default for GatewayConfig<'_> {
+    fn default() -> Self {
+        GatewayConfig {
+            name: "gateway",
+            port: 0,
+            admin_port: 0,
+            concurrency: 1,
+            client_certificate: ClientCertificate::default(),
+            paths: Paths::default(),
+            filters: Vec::new(),
+            clusters: Vec::new(),
+            follow_redirects: false,
+        }
+    }
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    envoy: Envoy,
+    address: SocketAddr,
+    audit: Audit,
+}
+
+impl Gateway {
+    /// Starts one in front of the lab's origin.
+    pub fn start(lab: &Lab, binary: &Path, config: &GatewayConfig<'_>) -> Result<Gateway> {
+        let dir = lab.dir();
+        let audit = Audit::new(dir.join(format!("{}.audit.jsonl", config.name)));
+        let launch = Launch { binary, name: config.name, dir, concurrency: config.concurrency };
+        let envoy = launch.start(&bootstrap(lab, config, &audit))?;
+        let address = envoy.admin().listener(LISTENER)?;
+        Ok(Gateway { envoy, address, audit })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its admin interface.
+    pub fn admin(&self) -> Admin {
+        self.envoy.admin()
+    }
+
+    /// Its audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// The process itself.
+    pub fn envoy(&mut self) -> &mut Envoy {
+        &mut self.envoy
+    }
+
+    /// Envoy's log so far.
+    pub fn log(&self) -> String {
+        self.envoy.log()
+    }
+}
+
+fn bootstrap(lab: &Lab, config: &GatewayConfig<'_>, audit: &Audit) -> Value {
+    let files = lab.files();
+    let mut routes = listener::cluster_from_header(CLUSTER_HEADER);
+    routes.extend(listener::everything_to(ORIGIN));
+    if config.follow_redirects {
+        routes = listener::following_redirects(routes);
+    }
+    let mut filters = config.filters.clone();
+    filters.push(filter::router());
+    let listener = HttpListener {
+        name: LISTENER,
+        address: loopback(config.port),
+        tls: Some(tls::downstream(&files.gateway, &files.workload_bundle, config.client_certificate)),
+        filters,
+        routes,
+        access_logs: vec![access_log::file(audit.file())],
+        side: Side::Gateway(config.paths),
+    };
+    let origin_tls = tls::upstream(ORIGIN_NAME, &files.origin_bundle, None);
+    let names = config.clusters.iter().map(String::as_str).chain([ORIGIN]);
+    let clusters: Vec<_> = names.map(|name| cluster::fixed(name, lab.origin().address(), &origin_tls)).collect();
+    config::bootstrap(loopback(config.admin_port), &[listener.build()], &clusters)
+}
+
+/// This port on loopback.
+pub(crate) fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}

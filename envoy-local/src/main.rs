@@ -1,0 +1,87 @@
+//! `tollgate-local`: the demo, and the same gateway to play with.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use tollgate_local::background::{self, Settings};
+use tollgate_local::envoy::binary;
+use tollgate_local::{demo, module, paths};
+
+/// A local egress gateway: real Envoys, a throw-away PKI and an "external" server on loopback.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// The release of Envoy to run.
+    #[arg(long, env = "TOLLGATE_ENVOY", default_value = binary::newest(), global = true)]
+    envoy: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fetch Envoy (every pinned release) and nothing else.
+    Fetch,
+    /// Play the scenarios and print what came of them.
+    Demo,
+    /// Keep the gateway running in the background, and print how to ask it for things.
+    Up(Up),
+    /// Tell how to reach the gateway that runs, and what it made of the policy file.
+    Status,
+    /// Stop it.
+    Down,
+    /// What `up` runs in the background.
+    #[command(hide = true)]
+    Serve(Up),
+}
+
+#[derive(Args)]
+struct Up {
+    /// The policy file to serve; edits take effect when it is saved.
+    #[arg(long, env = "TOLLGATE_POLICY", default_value_os_t = demo::Script::policy_file())]
+    policy: PathBuf,
+    /// The first port: the gateway; the next is its admin interface, then one for each workload.
+    #[arg(long, env = "TOLLGATE_PORT", default_value_t = 18_400)]
+    port: u16,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<bool> {
+    let tools = paths::tools();
+    let install = || binary::install(&tools, &cli.envoy);
+    let settings = |up: Up| -> Result<Settings> {
+        let policy = std::path::absolute(up.policy)?;
+        Ok(Settings { envoy: cli.envoy.clone(), policy, port: up.port })
+    };
+    match cli.command {
+        Command::Fetch => {
+            for version in binary::PINNED {
+                writeln!(std::io::stdout(), "{}", binary::install(&tools, version)?.display())?;
+            }
+            Ok(true)
+        }
+        Command::Demo => demo::run(&install()?, &module::find_or_build()?, &paths::local().join("demo")),
+        Command::Up(up) => {
+            let settings = settings(up)?;
+            // Whatever takes long or can fail is done here, where one can see it.
+            install()?;
+            background::up(&settings, &module::find_or_build()?)
+        }
+        Command::Serve(up) => background::serve(&settings(up)?, &install()?, &module::find_or_build()?),
+        Command::Status => background::status(),
+        Command::Down => background::down(),
+    }
+}

@@ -1,0 +1,34 @@
+//! `tollgate check`: is this a policy?
+
+use super::Trouble;
+use super::exit::Exit;
+use super::report::{self, Format, Report};
+use super::source::{self, Failure};
+use std::path::PathBuf;
+
+/// Parse and cross-check a policy
+///
+/// Several files or folders are one policy. Everything that is wrong is reported in one run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// YAML or JSON files, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    match source::load(&arguments.files) {
+        Ok(loaded) => {
+            report::write(arguments.format, &Report::of_policy(&loaded))?;
+            Ok(if loaded.warnings.is_empty() { Exit::Fine } else { Exit::Findings })
+        }
+        Err(Failure::Rejected(rejected)) => {
+            report::write(arguments.format, &Report::of_rejection(&rejected))?;
+            Ok(Exit::Invalid)
+        }
+        Err(Failure::Unreadable(unreadable)) => Err(Trouble::Unreadable(unreadable)),
+    }
+}

@@ -1,0 +1,72 @@
+//! A line of output.
+
+use super::Format;
+use crate::decision::{Also, Decision};
+use crate::request::Arrival;
+use serde::{Serialize, Serializer};
+use std::io::{self, Write};
+
+/// What is said of a decision.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer<'d> {
+    decision: &'static str,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'d str>,
+    #[serde(skip_serializing_if = "is_empty", serialize_with = "reasons")]
+    also: Also,
+}
+
+#[derive(Debug, Serialize)]
+struct Refusal<'m> {
+    error: &'m str,
+}
+
+impl<'d> Answer<'d> {
+    pub(super) fn of(decision: &Decision<'d>) -> Self {
+        Answer {
+            decision: decision.outcome.as_str(),
+            reason: decision.reason.as_str(),
+            rule: decision.rule,
+            also: decision.also,
+        }
+    }
+
+    pub(super) fn write(&self, arrival: &Arrival<'_>, format: Format, out: &mut impl Write) -> io::Result<()> {
+        match format {
+            Format::Json => serde_json::to_writer(&mut *out, self)?,
+            Format::Human => {
+                let identity = arrival.identity.map_or(b"-".as_slice(), |presented| presented.id);
+                write!(
+                    out,
+                    "{:<10} {:<18} {:<24} {} {} {}{}",
+                    self.decision,
+                    self.reason,
+                    self.rule.unwrap_or("-"),
+                    identity.escape_ascii(),
+                    arrival.method.escape_ascii(),
+                    arrival.authority.escape_ascii(),
+                    arrival.path.unwrap_or_default().escape_ascii(),
+                )?;
+            }
+        }
+        out.write_all(b"\n")
+    }
+}
+
+/// Says in a decision's place that there is none.
+pub(super) fn write_error(message: &str, format: Format, out: &mut impl Write) -> io::Result<()> {
+    match format {
+        Format::Json => serde_json::to_writer(&mut *out, &Refusal { error: message })?,
+        Format::Human => write!(out, "{:<10} {}", "error", message.escape_debug())?,
+    }
+    out.write_all(b"\n")
+}
+
+fn is_empty(also: &Also) -> bool {
+    also.iter().next().is_none()
+}
+
+fn reasons<S: Serializer>(also: &Also, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(also.iter().map(|reason| reason.as_str()))
+}

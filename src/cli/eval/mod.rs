@@ -1,0 +1,138 @@
+//! `tollgate eval`: a decision for every request of a file.
+
+mod answer;
+mod lines;
+mod request;
+
+use self::answer::Answer;
+use self::lines::{Line, Lines};
+use self::request::{Buffers, Mistake, Request};
+use super::Trouble;
+use super::exit::Exit;
+use super::report::{self, Report};
+use super::source::{self, Failure, Unreadable};
+use crate::decision::{Scratch, Timestamp};
+use crate::policy::Policy;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Bytes read and written at once.
+const CHUNK: usize = 1 << 18;
+/// Lines that are complained about one by one.
+const COMPLAINTS: u64 = 10;
+
+/// Decide requests, one a line
+///
+/// Each line of the input is a JSON object: `authority`, and where they matter `identity` (a SPIFFE ID), `source`
+/// (peer-certificate or peer-principal), `method` (GET), `path`, `headers` ({name: value or list of values}),
+/// `cluster` and `now` (RFC 3339 or seconds since 1970; the time of the start). `authority_b64`, `path_b64` and
+/// `identity_b64` hold bytes that JSON cannot. Each line of the output is the decision on the same line of the input,
+/// or {"error": …} for a line that is no request; the exit code is 64 if there was any. Blank lines are skipped.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// YAML or JSON files, or folders of them: one policy
+    #[arg(required = true, value_name = "POLICY")]
+    policy: Vec<PathBuf>,
+    /// Requests as JSON lines; `-` for stdin
+    #[arg(long, value_name = "FILE")]
+    requests: PathBuf,
+    /// How to write decisions
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A JSON object a line
+    #[default]
+    Json,
+    /// Columns: decision, reason, rule, request
+    Human,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let policy = match source::load(&arguments.policy) {
+        Ok(loaded) => loaded.policy,
+        Err(Failure::Rejected(rejected)) => {
+            report::write(report::Format::Human, &Report::of_rejection(&rejected))?;
+            return Ok(Exit::Invalid);
+        }
+        Err(Failure::Unreadable(unreadable)) => return Err(Trouble::Unreadable(unreadable)),
+    };
+    let name = arguments.requests.to_string_lossy().into_owned();
+    let unreadable = |error| Trouble::Unreadable(Unreadable { path: name.clone(), error });
+    let input: Box<dyn Read> = match name.as_str() {
+        "-" => Box::new(io::stdin().lock()),
+        _ => Box::new(File::open(&arguments.requests).map_err(unreadable)?),
+    };
+    let mut lines = Lines::new(input);
+    let mut evaluation = Evaluation {
+        policy: &policy,
+        format: arguments.format,
+        start: now(),
+        out: BufWriter::with_capacity(CHUNK, io::stdout().lock()),
+        buffers: Buffers::default(),
+        scratch: Scratch::default(),
+    };
+    let mut bad = 0_u64;
+    loop {
+        // whoever waits for an answer before asking on gets it
+        if lines.would_block() {
+            evaluation.out.flush()?;
+        }
+        let Some((number, line)) = lines.next().map_err(unreadable)? else { break };
+        if let Err(mistake) = evaluation.line(line)? {
+            bad = bad.saturating_add(1);
+            if bad <= COMPLAINTS {
+                report::error(&format!("{name}:{number}:{}: {}", mistake.column, mistake.message));
+            }
+        }
+    }
+    evaluation.out.flush()?;
+    if bad > COMPLAINTS {
+        report::error(&format!("{bad} lines are no requests"));
+    }
+    Ok(if bad > 0 { Exit::Usage } else { Exit::Fine })
+}
+
+/// What stays the same from request to request, and the memory they share.
+struct Evaluation<'p, W: Write> {
+    policy: &'p Policy,
+    format: Format,
+    start: Timestamp,
+    out: W,
+    buffers: Buffers,
+    scratch: Scratch,
+}
+
+impl<W: Write> Evaluation<'_, W> {
+    /// Answers one line.
+    fn line(&mut self, line: Line<'_>) -> io::Result<Result<(), Mistake>> {
+        let read = match line {
+            Line::Whole(line) => Request::read(line),
+            Line::TooLong => Err(Mistake::anywhere("the line is longer than 16 MiB")),
+        };
+        match read.and_then(|request| self.decide(&request)) {
+            Ok(written) => written.map(Ok),
+            Err(mistake) => {
+                answer::write_error(&mistake.message, self.format, &mut self.out)?;
+                Ok(Err(mistake))
+            }
+        }
+    }
+
+    fn decide(&mut self, request: &Request<'_>) -> Result<io::Result<()>, Mistake> {
+        let arrival = request.arrival(&mut self.buffers)?;
+        let now = request.now().unwrap_or(self.start);
+        let judged = self.policy.decide(&arrival, now, &mut self.scratch);
+        Ok(Answer::of(&judged.decision).write(&arrival, self.format, &mut self.out))
+    }
+}
+
+/// The clock, read once: every request of a run that names no time is decided at the same.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,83 @@
+//! The `tollgate` command: the only part of the crate that reads files, clocks and the environment.
+
+mod check;
+mod eval;
+mod exit;
+mod report;
+pub mod source;
+
+use clap::{Parser, Subcommand};
+use exit::Exit;
+use std::io;
+use std::process::ExitCode;
+
+/// Decides the outbound requests of a mesh: who may reach what.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tollgate",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 fine, 1 warnings, 3 invalid policy, 64 usage or unreadable input, 70 internal error."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Arguments),
+    Eval(eval::Arguments),
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+enum Trouble {
+    /// A file that the command line names cannot be read.
+    Unreadable(source::Unreadable),
+    /// What the command says cannot be written.
+    Output(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Trouble::Output(error)
+    }
+}
+
+/// Runs the command with the arguments of this process.
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        eprintln!("tollgate: internal error{place}; please report it");
+        std::process::exit(i32::from(Exit::Internal.code()));
+    }));
+    match Arguments::try_parse() {
+        Ok(arguments) => run(&arguments.command).into(),
+        Err(error) => {
+            // nothing is left to do where even the help cannot be written
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage } else { Exit::Fine }.into()
+        }
+    }
+}
+
+fn run(command: &Command) -> Exit {
+    let done = match command {
+        Command::Check(arguments) => check::run(arguments),
+        Command::Eval(arguments) => eval::run(arguments),
+    };
+    match done {
+        Ok(exit) => exit,
+        // whoever reads the output has enough
+        Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
+        Err(Trouble::Output(error)) => {
+            report::error(&format!("cannot write: {error}"));
+            Exit::Internal
+        }
+        Err(Trouble::Unreadable(unreadable)) => {
+            report::error(&unreadable.to_string());
+            Exit::Usage
+        }
+    }
+}

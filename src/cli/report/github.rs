@@ -1,0 +1,26 @@
+//! Findings as workflow commands of GitHub Actions, which shows them at their lines in a pull request.
+
+use super::{Report, severity};
+use std::io::{self, Write};
+
+pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
+    for located in report.findings {
+        let finding = &located.finding;
+        write!(out, "::{} title={}", severity(finding.severity), finding.code)?;
+        if let Some((file, at)) = located.position(report.files) {
+            write!(out, ",file={},line={},col={}", property(file.path()), at.line, at.column)?;
+        }
+        writeln!(out, "::{}", data(&finding.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The message of a workflow command.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A value before the message, where two characters more have a meaning.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

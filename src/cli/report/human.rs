@@ -1,0 +1,106 @@
+//! Findings as people read them, with the line they speak of.
+
+use super::Report;
+use crate::cli::source::{File, Located, Place, Position};
+use crate::policy::Severity;
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use std::io::{self, Write};
+use std::ops::Range;
+
+/// Bytes of a line on either side of a place that are worth handing to the renderer, which shows fewer. A policy of
+/// megabytes may be one line.
+const AROUND: usize = 400;
+
+/// Writes findings to stderr and the summary of a valid policy to stdout.
+pub(super) fn write(report: &Report<'_>) -> io::Result<()> {
+    let mut err = io::BufWriter::new(anstream::stderr().lock());
+    for located in report.findings {
+        writeln!(err, "{}\n", render(located, report.files))?;
+    }
+    let count = |severity| report.findings.iter().filter(|located| located.finding.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    match report.policy {
+        None => writeln!(err, "{}", title(Level::ERROR, &format!("no valid policy: {}", counted(errors, "error")))),
+        Some(policy) => {
+            let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
+            let (name, entries) = (&policy.settings().name, counted(policy.rule_count(), "entry"));
+            writeln!(anstream::stdout(), "policy {name}: {entries}{warned}, ok")
+        }
+    }?;
+    err.flush()
+}
+
+/// Says on stderr why the command cannot do its work.
+pub(in crate::cli) fn error(message: &str) {
+    anstream::eprintln!("{}", title(Level::ERROR, message));
+}
+
+fn title(level: Level<'_>, message: &str) -> String {
+    Renderer::styled().render(&[Group::with_title(level.primary_title(message))])
+}
+
+fn render(located: &Located, files: &[File]) -> String {
+    let finding = &located.finding;
+    let level = match finding.severity {
+        Severity::Warning => Level::WARNING,
+        Severity::Error => Level::ERROR,
+    };
+    let mut group = Group::with_title(level.primary_title(&finding.message).id(finding.code));
+    match located.place.and_then(|place| Excerpt::of(place, files)) {
+        Some(excerpt) => {
+            group = excerpt.add_to(group, AnnotationKind::Primary, None);
+            if let Some(other) = located.other.and_then(|place| Excerpt::of(place, files)) {
+                group = other.add_to(group, AnnotationKind::Context, Some("first here"));
+            }
+        }
+        None => group = files.first().into_iter().fold(group, |group, file| group.element(Origin::path(file.path()))),
+    }
+    if let Some(fix) = &finding.fix {
+        group = group.element(Level::HELP.message(normalize_untrusted_str(fix)));
+    }
+    Renderer::styled().render(&[group])
+}
+
+/// A line, or what of it is near enough to the place to be shown.
+struct Excerpt<'f> {
+    file: &'f File,
+    at: Position,
+    text: &'f str,
+    span: Range<usize>,
+    whole: bool,
+}
+
+impl<'f> Excerpt<'f> {
+    fn of(place: Place, files: &'f [File]) -> Option<Self> {
+        let file = files.get(place.file)?;
+        let at = file.position(place.start);
+        let (start, line) = file.line(at.line);
+        // a place that goes on beyond its line is shown by its beginning
+        let from = place.start.saturating_sub(start).min(line.len());
+        let to = place.end.saturating_sub(start).clamp(from, line.len());
+        let first = line.floor_char_boundary(from.saturating_sub(AROUND));
+        let last = line.ceil_char_boundary(to.min(from.saturating_add(AROUND)).saturating_add(AROUND));
+        let text = line.get(first..last)?;
+        let span = from.saturating_sub(first)..to.saturating_sub(first).min(text.len());
+        Some(Excerpt { file, at, text, span, whole: first == 0 })
+    }
+
+    fn add_to(self, group: Group<'f>, kind: AnnotationKind, label: Option<&'f str>) -> Group<'f> {
+        let annotation: Annotation<'f> = kind.span(self.span).label(label);
+        let snippet = Snippet::source(self.text).line_start(self.at.line).annotation(annotation);
+        if self.whole {
+            return group.element(snippet.path(self.file.path()));
+        }
+        // the renderer would count columns from where the excerpt begins
+        group.element(Origin::path(self.file.path()).line(self.at.line).char_column(self.at.column)).element(snippet)
+    }
+}
+
+/// `1 error`, `2 entries`.
+fn counted(count: usize, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {noun}s"),
+    }
+}

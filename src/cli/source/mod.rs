@@ -1,0 +1,150 @@
+//! Policies as people write them: YAML and JSON, in one file or several, with the place of everything that is wrong.
+//!
+//! [`load`] reads the files, makes one JSON text of them and hands that to [`Policy::load`], the only checker of the
+//! language. Whatever the checker finds is then shown where it stands in the files.
+
+mod file;
+mod finding;
+mod json;
+mod merge;
+mod pointer;
+mod scalar;
+mod tree;
+mod yaml;
+
+pub use file::{File, Position};
+pub use finding::{Located, Place};
+
+use crate::policy::{Finding, Policy};
+use std::path::Path;
+use std::{fmt, io};
+
+/// A policy and the text that it was compiled from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The compiled policy.
+    pub policy: Policy,
+    /// The same policy as one JSON text, as the filter takes it.
+    pub json: String,
+    /// What is probably not as meant, though it works.
+    pub warnings: Vec<Located>,
+    /// The files, for showing where the warnings stand.
+    pub files: Vec<File>,
+}
+
+/// Why files gave no policy.
+#[derive(Debug)]
+pub enum Failure {
+    /// A file or folder could not be read.
+    Unreadable(Unreadable),
+    /// What the files say is rejected.
+    Rejected(Rejected),
+}
+
+/// A file or folder that could not be read.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// As the caller named it, or as it was found in a folder.
+    pub path: String,
+    /// Why.
+    pub error: io::Error,
+}
+
+/// Everything that is wrong with a policy, and the files in which it stands.
+#[derive(Debug)]
+pub struct Rejected {
+    /// At least one finding.
+    pub findings: Vec<Located>,
+    /// The files that the findings speak of.
+    pub files: Vec<File>,
+}
+
+/// Reads files and folders as one policy.
+///
+/// A folder stands for every `*.yaml`, `*.yml` and `*.json` below it, names that begin with a dot excepted. Keys other
+/// than the lists `deny`, `rules`, `residency`, `quotas` and the maps `destinations`, `workloads` stand in one file
+/// only; lists are joined in byte order of the files' paths, maps merged.
+///
+/// # Errors
+/// A path that cannot be read, or everything that is wrong with the policy, each with its place.
+pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
+    let files = file::read(paths).map_err(Failure::Unreadable)?;
+    let json = match translate(&files) {
+        Ok(json) => json,
+        Err(findings) => return Err(Failure::Rejected(Rejected { findings, files })),
+    };
+    match Policy::load(json.as_bytes()) {
+        Ok(policy) => Ok(Loaded { policy, json, warnings: Vec::new(), files }),
+        Err(rejection) => {
+            let findings = locate(rejection.findings, &files);
+            Err(Failure::Rejected(Rejected { findings, files }))
+        }
+    }
+}
+
+/// Makes one JSON text of the files: the very bytes of a single JSON file, the translation of anything else.
+fn translate(files: &[File]) -> Result<String, Vec<Located>> {
+    match files {
+        [file] if file.is_json() => Ok(file.text().map_err(|finding| vec![*finding])?.to_owned()),
+        _ => json::write(&merged(files)?),
+    }
+}
+
+/// The tree of all files together.
+fn merged(files: &[File]) -> Result<tree::Node<'_>, Vec<Located>> {
+    let mut roots = Vec::with_capacity(files.len());
+    let mut findings = Vec::new();
+    for file in files {
+        match yaml::parse(file) {
+            Ok(root) => roots.push(root),
+            Err(finding) => findings.push(*finding),
+        }
+    }
+    if findings.is_empty() { merge::merge(roots) } else { Err(findings) }
+}
+
+/// Finds the places that the checker's pointers speak of, and puts the findings in their order.
+fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
+    let root = merged(files).ok();
+    let place = |finding: Finding| match (finding.offset, files, &root) {
+        (Some(offset), [file], _) => Located::at(finding, file.place(offset)),
+        (None, _, Some(root)) => pointer::resolve(finding, root),
+        _ => Located::nowhere(finding),
+    };
+    let mut located: Vec<_> = findings.into_iter().map(place).collect();
+    located.sort_by_key(|located| located.place.map(|place| (place.file, place.start)));
+    located
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read `{}`: {}", self.path, self.error)
+    }
+}
+
+impl fmt::Display for Rejected {
+    /// One line a finding: `file:line:column: message; fix`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, located) in self.findings.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            if let Some((file, at)) = located.position(&self.files) {
+                write!(f, "{}:{}:{}: ", file.path(), at.line, at.column)?;
+            }
+            write!(f, "{}", located.finding)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Unreadable(unreadable) => unreadable.fmt(f),
+            Failure::Rejected(rejected) => rejected.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,157 @@
+//! The command as people run it: `tests/cli/` holds commands with their output and exit codes, here is what takes more
+//! than a command line. After a change on purpose, `TRYCMD=overwrite cargo test --test cli` writes the outputs anew.
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+const TOLLGATE: &str = env!("CARGO_BIN_EXE_tollgate");
+const POLICY: &str = "version: 1\nname: p\n";
+const REQUEST: &str = "{\"authority\":\"api.example.com\"}\n";
+
+fn tollgate(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(TOLLGATE).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+#[test]
+fn commands_print_what_their_transcripts_say() {
+    trycmd::TestCases::new().register_bin("tollgate", Path::new(TOLLGATE)).case("tests/cli/*.trycmd");
+}
+
+#[test]
+fn a_folder_stands_for_every_policy_file_below_it_but_hidden_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("policy/teams/a")).unwrap();
+    fs::create_dir_all(folder.path().join("policy/.old")).unwrap();
+    for (path, text) in [
+        ("base.yaml", POLICY),
+        ("teams/a/rules.yml", "rules: []\n"),
+        ("teams/deny.json", "{\"deny\": []}"),
+        (".old/base.yaml", POLICY),
+        ("teams/.rules.yaml", POLICY),
+        ("README.md", "no policy"),
+    ] {
+        fs::write(folder.path().join("policy").join(path), text).unwrap();
+    }
+    let output = tollgate(folder.path(), &["check", "--format", "json", "policy"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let files = ["policy/base.yaml", "policy/teams/a/rules.yml", "policy/teams/deny.json"];
+    assert_eq!(report["files"], serde_json::json!(files));
+}
+
+#[test]
+fn a_file_named_twice_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.yaml"), POLICY).unwrap();
+    let output = tollgate(folder.path(), &["check", "p.yaml", "./p.yaml", "."]);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_back_to_its_own_folder_is_refused_and_not_followed_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.yaml"), POLICY).unwrap();
+    std::os::unix::fs::symlink(".", folder.path().join("again")).unwrap();
+    let output = tollgate(folder.path(), &["check", "."]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("leads back"), "{}", stderr(&output));
+}
+
+#[test]
+fn aliases_that_multiply_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..12 {
+        let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+    }
+    fs::write(folder.path().join("p.yaml"), bomb).unwrap();
+    let output = tollgate(folder.path(), &["check", "p.yaml"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("aliases add more than 16 MiB"), "{}", stderr(&output));
+}
+
+#[test]
+fn deep_nesting_is_refused_however_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let depth = 200_000;
+    let block: String = (0..2_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let mut aliases = String::from("a0: &a0 [x]\n");
+    for level in 1..200 {
+        aliases.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
+    }
+    for (name, text) in [
+        ("list.yaml", "[".repeat(depth)),
+        ("map.yaml", "{a: ".repeat(depth)),
+        ("block.yaml", block),
+        ("dashes.yaml", "- ".repeat(depth)),
+        ("aliases.yaml", aliases),
+        ("list.json", "[".repeat(depth)),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+        let output = tollgate(folder.path(), &["check", name]);
+        assert_eq!(output.status.code(), Some(3), "{name}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn every_question_is_answered_before_the_next_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.yaml"), POLICY).unwrap();
+    let mut child = Command::new(TOLLGATE)
+        .args(["eval", "p.yaml", "--requests", "-"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut questions = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..3 {
+        questions.write_all(REQUEST.as_bytes()).unwrap();
+        questions.flush().unwrap();
+        assert!(answers.next().unwrap().unwrap().starts_with("{\"decision\":"));
+    }
+    drop(questions);
+    assert!(answers.next().is_none());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_reader_that_has_enough_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.yaml"), POLICY).unwrap();
+    fs::write(folder.path().join("r.jsonl"), REQUEST.repeat(100_000)).unwrap();
+    let mut child = Command::new(TOLLGATE)
+        .args(["eval", "p.yaml", "--requests", "r.jsonl"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.yaml"), POLICY).unwrap();
+    let full = fs::File::create("/dev/full").unwrap();
+    let output =
+        Command::new(TOLLGATE).args(["check", "p.yaml"]).current_dir(folder.path()).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(70));
+    assert!(stderr(&output).starts_with("error: cannot write: "), "{}", stderr(&output));
+}

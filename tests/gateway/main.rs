@@ -1,0 +1,15 @@
+//! The filter in real Envoys, over mTLS: what it lets through is what an external server receives.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test may panic"
+)]
+
+mod bypasses;
+mod cases;
+mod death;
+mod demo;
+mod support;
+mod updates;

@@ -1,0 +1,113 @@
+//! HTTP/2 from frames up: pseudo-headers and values that no client library would send.
+
+use std::io::{self, Read, Write};
+
+/// A request without a body, its fields in this order.
+pub(crate) struct Request<'a> {
+    /// Pseudo-headers and headers as bytes.
+    pub(crate) fields: &'a [(&'a [u8], &'a [u8])],
+    /// A DATA frame to send behind them; nothing ends the stream at once.
+    pub(crate) data: Option<&'a [u8]>,
+    /// Trailers.
+    pub(crate) trailers: &'a [(&'a [u8], &'a [u8])],
+}
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const DATA: u8 = 0x0;
+const HEADERS: u8 = 0x1;
+const RST_STREAM: u8 = 0x3;
+const SETTINGS: u8 = 0x4;
+const GOAWAY: u8 = 0x7;
+const CONTINUATION: u8 = 0x9;
+const END_STREAM: u8 = 0x1;
+const ACK: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
+const STREAM: u32 = 1;
+/// RFC 9113 §4.2: what every peer takes.
+const MAX_FRAME: usize = 16_384;
+
+impl Request<'_> {
+    /// Sends it and waits until its stream ends, whichever way. What came of it, the audit log and the origin tell.
+    pub(crate) fn exchange(&self, stream: &mut (impl Read + Write)) -> io::Result<()> {
+        let ends = self.data.is_none() && self.trailers.is_empty();
+        let mut bytes = PREFACE.to_vec();
+        frame(&mut bytes, SETTINGS, 0, 0, &[]);
+        headers(&mut bytes, self.fields, ends);
+        if let Some(data) = self.data {
+            frame(&mut bytes, DATA, if self.trailers.is_empty() { END_STREAM } else { 0 }, STREAM, data);
+        }
+        if !self.trailers.is_empty() {
+            headers(&mut bytes, self.trailers, true);
+        }
+        stream.write_all(&bytes)?;
+        stream.flush()?;
+        loop {
+            let (kind, flags, id, _) = read_frame(stream)?;
+            match kind {
+                SETTINGS if flags & ACK == 0 => {
+                    let mut ack = Vec::new();
+                    frame(&mut ack, SETTINGS, ACK, 0, &[]);
+                    stream.write_all(&ack)?;
+                    stream.flush()?;
+                }
+                HEADERS | DATA if id == STREAM && flags & END_STREAM != 0 => return Ok(()),
+                RST_STREAM if id == STREAM => return Ok(()),
+                GOAWAY => return Ok(()),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn headers(bytes: &mut Vec<u8>, fields: &[(&[u8], &[u8])], ends: bool) {
+    let mut block = Vec::new();
+    for (name, value) in fields {
+        // RFC 7541 §6.2.2: literal, not indexed, new name; no Huffman code.
+        block.push(0);
+        string(&mut block, name);
+        string(&mut block, value);
+    }
+    let mut kind = HEADERS;
+    let chunks: Vec<_> = block.chunks(MAX_FRAME).collect();
+    for (index, chunk) in chunks.iter().enumerate() {
+        let mut flags = if index + 1 == chunks.len() { END_HEADERS } else { 0 };
+        if kind == HEADERS && ends {
+            flags |= END_STREAM;
+        }
+        frame(bytes, kind, flags, STREAM, chunk);
+        kind = CONTINUATION;
+    }
+}
+
+/// RFC 7541 §5.1 and §5.2: the length in a prefix of 7 bits, then the octets.
+fn string(block: &mut Vec<u8>, octets: &[u8]) {
+    let mut length = octets.len();
+    if length < 127 {
+        block.push(length as u8);
+    } else {
+        block.push(127);
+        length -= 127;
+        while length >= 128 {
+            block.push((length % 128) as u8 | 128);
+            length /= 128;
+        }
+        block.push(length as u8);
+    }
+    block.extend_from_slice(octets);
+}
+
+fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, id: u32, payload: &[u8]) {
+    bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+    bytes.extend_from_slice(&[kind, flags]);
+    bytes.extend_from_slice(&id.to_be_bytes());
+    bytes.extend_from_slice(payload);
+}
+
+fn read_frame(stream: &mut impl Read) -> io::Result<(u8, u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head)?;
+    let [a, b, c, kind, flags, d, e, f, g] = head;
+    let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+    stream.read_exact(&mut payload)?;
+    Ok((kind, flags, u32::from_be_bytes([d, e, f, g]), payload))
+}

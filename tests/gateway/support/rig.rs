@@ -1,0 +1,180 @@
+//! One gateway with the filter, and callers that hold their keys themselves.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tollgate_local::audit::Line;
+use tollgate_local::config::filter;
+use tollgate_local::config::listener::Paths;
+use tollgate_local::gateway::{Gateway, GatewayConfig};
+use tollgate_local::lab::{Connection, Lab};
+use tollgate_local::origin::Received;
+use tollgate_local::pki::{Credentials, Signer};
+use tollgate_local::plugin::Plugin;
+use tollgate_local::wire::{self, Response};
+
+/// A caller with this header is taken to come through a waypoint's tunnel with this principal.
+pub(crate) const PRINCIPAL_HEADER: &str = "x-lab-principal";
+
+pub(crate) struct Rig {
+    // Envoy goes before what it stands on.
+    pub(crate) gateway: Gateway,
+    pub(crate) plugin: Plugin,
+    pub(crate) lab: Lab,
+    callers: HashMap<String, Credentials>,
+    revisions: AtomicU32,
+}
+
+/// What was seen of one exchange.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// What the caller got; nothing if Envoy hung up.
+    pub(crate) response: Option<Response>,
+    /// The line of the audit log; nothing if Envoy refused to read the request at all.
+    pub(crate) line: Option<Line>,
+    /// What reached the origin.
+    pub(crate) received: Vec<Received>,
+}
+
+/// A gateway that shows the filter the very bytes.
+pub(crate) fn verbatim() -> GatewayConfig<'static> {
+    GatewayConfig { paths: Paths::Verbatim, ..GatewayConfig::default() }
+}
+
+impl Rig {
+    /// Starts a gateway with this policy, whatever it is.
+    pub(crate) fn start(envoy: &Path, module: &Path, policy: &str, config: GatewayConfig<'_>) -> Rig {
+        let lab = Lab::temporary().unwrap();
+        let plugin = Plugin::new(lab.dir(), module).unwrap();
+        plugin.publish(policy).unwrap();
+        let mut filters = vec![filter::principal_from_header(PRINCIPAL_HEADER)];
+        filters.extend(plugin.guarded());
+        let gateway = Gateway::start(&lab, envoy, &GatewayConfig { filters, ..config }).unwrap();
+        Rig { gateway, plugin, lab, callers: HashMap::new(), revisions: AtomicU32::new(0) }
+    }
+
+    /// Sends a good policy, and returns once the gateway decides by it. Its revision becomes a number of its own.
+    pub(crate) fn serve(&self, policy: &Value) -> String {
+        let revision = format!("test-{}", self.revisions.fetch_add(1, Ordering::Relaxed));
+        let mut policy = policy.clone();
+        policy["revision"] = json!(revision);
+        self.plugin.publish(&policy.to_string()).unwrap();
+        self.await_revision(&revision);
+        revision
+    }
+
+    /// Waits until a request is decided by this revision.
+    pub(crate) fn await_revision(&self, revision: &str) {
+        let started = Instant::now();
+        // No setting of a policy suspends or hides this denial.
+        let probe = b"GET / HTTP/1.1\r\nhost: probe:0\r\nconnection: close\r\n\r\n";
+        while self.send(None, probe).line.and_then(|line| Some(line.recorded("rev")? == revision)) != Some(true) {
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "revision {revision} is not served; the end of Envoy's log:\n{}",
+                tail(&self.gateway.log())
+            );
+        }
+        self.lab.origin().take();
+    }
+
+    /// The credentials of a workload, made when first asked for. Panics if no certificate can hold the identity.
+    pub(crate) fn caller(&mut self, identity: &str) -> &Credentials {
+        let pki = self.lab.pki();
+        self.callers.entry(identity.to_owned()).or_insert_with(|| pki.workload(Signer::Mesh, &[identity]).unwrap())
+    }
+
+    /// A connection, for more than one exchange.
+    pub(crate) fn connect(&self, caller: Option<&str>) -> Connection {
+        self.lab.connect(&self.gateway, caller.map(|id| &self.callers[id]), b"http/1.1").unwrap()
+    }
+
+    /// Sends these bytes on a connection of their own as a caller made by [`Rig::caller`], or anonymously.
+    pub(crate) fn send(&self, caller: Option<&str>, request: &[u8]) -> Seen {
+        self.exchange(caller, b"http/1.1", |stream| wire::exchange(stream, request))
+    }
+
+    /// The same in HTTP/2, from frames up.
+    pub(crate) fn send_http2(&self, caller: Option<&str>, request: &super::http2::Request<'_>) -> Seen {
+        self.exchange(caller, b"h2", |stream| request.exchange(stream).map(|()| Response::default()))
+    }
+
+    /// Opens a tunnel and sends bytes through it.
+    pub(crate) fn tunnel(&self, caller: Option<&str>, request: &[u8], through: &[u8]) -> Seen {
+        self.exchange(caller, b"http/1.1", |stream| {
+            let response = wire::exchange(stream, request)?;
+            if matches!(response.status, 101 | 200) {
+                stream.write_all(through)?;
+                stream.read_exact(&mut vec![0; through.len()])?;
+            }
+            Ok(response)
+        })
+    }
+
+    fn exchange(
+        &self,
+        caller: Option<&str>,
+        alpn: &[u8],
+        talk: impl FnOnce(&mut Connection) -> io::Result<Response>,
+    ) -> Seen {
+        self.lab.origin().take();
+        let credentials = caller.map(|id| &self.callers[id]);
+        let mut stream = self.lab.connect(&self.gateway, credentials, alpn).unwrap();
+        let port = stream.sock.local_addr().unwrap().port();
+        let response = talk(&mut stream).ok();
+        // Tunnels are recorded when they end.
+        drop(stream);
+        let received = self.lab.origin().take();
+        Seen { response, line: self.line(port), received }
+    }
+
+    /// The line of the log about the connection from this port. Envoy's only worker writes them in order, so there is
+    /// none once the line of a later request is there.
+    fn line(&self, port: u16) -> Option<Line> {
+        let audit = self.gateway.audit();
+        let patience = Instant::now();
+        while patience.elapsed() < Duration::from_millis(50) {
+            if let Some(line) = audit.find(|line| line.is_from_port(port)) {
+                return Some(line);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let mut later = self.lab.connect(&self.gateway, None, b"http/1.1").unwrap();
+        let marker = later.sock.local_addr().unwrap().port();
+        wire::exchange(&mut later, b"GET / HTTP/1.1\r\nhost: probe:0\r\nconnection: close\r\n\r\n").unwrap();
+        audit.wait_for(|line| line.is_from_port(marker)).unwrap();
+        audit.find(|line| line.is_from_port(port))
+    }
+}
+
+impl Seen {
+    /// The status that the caller saw; 0 if Envoy hung up.
+    pub(crate) fn status(&self) -> u16 {
+        self.response.as_ref().map_or(0, |response| response.status)
+    }
+
+    /// The record's field, or `-`.
+    pub(crate) fn recorded(&self, key: &str) -> &str {
+        self.line.as_ref().and_then(|line| line.recorded(key)).unwrap_or("-")
+    }
+
+    /// Whether the filter judged the request.
+    pub(crate) fn was_judged(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.record.is_some())
+    }
+
+    /// Whether anything of it reached the origin.
+    pub(crate) fn got_through(&self) -> bool {
+        !self.received.is_empty()
+    }
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
