@@ -5,11 +5,14 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tollgate::decision::{Outcome, Scratch, Timestamp};
+use tollgate::decision::{Buffers, Lookups, Outcome, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::request::{Arrival, Authority, Identity, Path, Presented, Source};
+use tollgate::request::{Arrival, Presented, Source};
 
 use crate::shapes::Request;
+
+/// No rule of the benchmarks expires.
+const NOW: Timestamp = Timestamp(0);
 
 /// A request as bytes, ready to be decided again and again.
 #[derive(Clone, Debug)]
@@ -44,37 +47,63 @@ impl Prepared {
     }
 }
 
-/// Nanoseconds a decision from raw bytes, over `rounds` passes through the requests.
-///
-/// # Panics
-/// If the policy decides otherwise than the requests expect: such a measurement means nothing.
-pub fn decide(policy: &Policy, requests: &[Prepared], rounds: usize, scratch: &mut Scratch) -> f64 {
-    let mut allowed = 0;
-    let started = cpu_time();
-    for _ in 0..rounds {
-        for request in requests {
-            let judged = policy.decide(black_box(&request.arrival()), Timestamp::default(), scratch);
-            allowed += usize::from(black_box(judged).decision.outcome == Outcome::Allow);
-        }
-    }
-    let elapsed = cpu_time() - started;
-    assert_eq!(allowed, rounds * requests.iter().filter(|request| request.allowed).count(), "a wrong decision");
-    elapsed.as_secs_f64() * 1e9 / (rounds * requests.len()) as f64
+/// Passes through the requests, `rounds` of them.
+#[derive(Debug)]
+pub struct Passes<'a> {
+    /// Who decides.
+    pub policy: &'a Policy,
+    /// What is decided.
+    pub requests: &'a [Prepared],
+    /// How often each.
+    pub rounds: usize,
 }
 
-/// Nanoseconds for the canonical values of one request alone: identity, authority and path.
-pub fn canonicalise(requests: &[Prepared], rounds: usize) -> f64 {
-    let (mut authority, mut path) = (Vec::new(), Vec::new());
-    let started = cpu_time();
-    for _ in 0..rounds {
-        for request in requests {
-            let arrival = black_box(request.arrival());
-            black_box(Authority::parse(arrival.authority, &mut authority));
-            black_box(arrival.identity.and_then(|presented| Identity::parse(presented.id)));
-            black_box(arrival.path.map(|bytes| Path::parse(bytes, &mut path)));
-        }
+impl Passes<'_> {
+    /// Nanoseconds a decision from raw bytes.
+    pub fn decide(&self) -> f64 {
+        let mut scratch = Scratch::default();
+        self.time(self.requests, |request| {
+            let judged = self.policy.decide(black_box(&request.arrival()), NOW, &mut scratch);
+            black_box(judged).decision.outcome == Outcome::Allow
+        })
     }
-    (cpu_time() - started).as_secs_f64() * 1e9 / (rounds * requests.len()) as f64
+
+    /// Nanoseconds to make one request canonical: identity, authority, method and path.
+    pub fn read(&self) -> f64 {
+        let mut buffers = Buffers::default();
+        self.time(self.requests, |request| {
+            black_box(self.policy.read(black_box(&request.arrival()), &mut buffers)).is_ok() && request.allowed
+        })
+    }
+
+    /// Nanoseconds a decision from canonical values.
+    pub fn judge(&self) -> f64 {
+        let mut buffers: Vec<Buffers> = self.requests.iter().map(|_| Buffers::default()).collect();
+        let both = self.requests.iter().zip(&mut buffers);
+        let read = both.filter_map(|(request, buffers)| self.policy.read(&request.arrival(), buffers).ok());
+        let canonical: Vec<_> = read.collect();
+        let mut lookups = Lookups::default();
+        self.time(&canonical, |canonical| {
+            let judged = self.policy.judge(black_box(canonical), NOW, &mut lookups);
+            black_box(judged).decision.outcome == Outcome::Allow
+        })
+    }
+
+    /// # Panics
+    /// If what is allowed differs from what the requests expect: such a measurement means nothing.
+    fn time<T>(&self, items: &[T], mut allows: impl FnMut(&T) -> bool) -> f64 {
+        let mut allowed = 0;
+        let started = cpu_time();
+        for _ in 0..self.rounds {
+            for item in items {
+                allowed += usize::from(allows(item));
+            }
+        }
+        let elapsed = cpu_time() - started;
+        let expected = self.requests.iter().filter(|request| request.allowed).count();
+        assert_eq!(allowed, self.rounds * expected, "a wrong decision");
+        elapsed.as_secs_f64() * 1e9 / (self.rounds * items.len()) as f64
+    }
 }
 
 /// What this thread has run so far.
