@@ -13,6 +13,11 @@ pub use crate::timestamp::Timestamp;
 pub use answer::Answer;
 pub use record::Record;
 pub use scratch::Scratch;
+#[doc(hidden)]
+pub use {
+    order::Canonical,
+    scratch::{Buffers, Lookups},
+};
 
 /// What happens to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

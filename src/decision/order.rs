@@ -1,27 +1,33 @@
 //! The order of the decision: what is canonical, who is denied, who is admitted, where to.
 
 use super::question::{Closed, Method, Question, QuestionPath};
-use super::scratch::{Scratch, SectionMarks};
+use super::scratch::{Buffers, Lookups, Scratch, SectionMarks};
 use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse};
 use super::{Also, Decision, Failed, Judged, Near, Outcome, Reason};
 use crate::index::{NONE, Ranked, Section};
 use crate::policy::{Mode, Policy, Regions};
-use crate::request::{Arrival, Authority, Form, Host, Identity, Path, Presented, Route, Source, widen};
+use crate::request::{Arrival, Authority, Form, Host, Identity, Path, Presented, Route, Source, Upgrade, widen};
 use crate::timestamp::Timestamp;
 
 impl Policy {
     /// Decides one request. Linear in the size of the request; allocates nothing in the common case.
     pub fn decide<'s>(&'s self, arrival: &Arrival<'s>, now: Timestamp, scratch: &'s mut Scratch) -> Judged<'s> {
-        let Scratch { authority, path, wide_path, groups, hosts, marks } = scratch;
-        let mut canonical = match self.canonical(arrival, authority) {
-            Ok(canonical) => canonical,
-            Err(refused) => return refused,
-        };
-        let mut course = Course { suspended: std::mem::take(&mut canonical.suspended), judged: canonical.judged };
+        let Scratch { buffers, lookups } = scratch;
+        match self.read(arrival, buffers) {
+            Ok(canonical) => self.judge(&canonical, now, lookups),
+            Err(refused) => refused,
+        }
+    }
+
+    /// The second half of [`Policy::decide`]: steps 2 to 4 on canonical values. Public for benchmarks only.
+    #[doc(hidden)]
+    pub fn judge<'s>(&'s self, canonical: &Canonical<'s>, now: Timestamp, lookups: &mut Lookups) -> Judged<'s> {
+        let Lookups { groups, hosts, marks } = lookups;
+        let mut course = Course { suspended: canonical.suspended, judged: canonical.judged };
 
         self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
         self.hosts.resolve(canonical.host, hosts);
-        let question = self.question(arrival, canonical.port, now, path, wide_path);
+        let question = canonical.question(now);
         let asked = Asked { groups, narrow: hosts.narrow(), wide: hosts.wide(), question: &question };
 
         if let Some(refusal) = self.refuse(&self.deny, &asked, marks) {
@@ -65,11 +71,11 @@ impl Policy {
 
     /// The rule of this identity that came nearest to admitting a refused request.
     pub fn nearest<'s>(&'s self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Near<'s>> {
-        let Scratch { authority, path, wide_path, groups, hosts, marks } = scratch;
-        let canonical = self.canonical(arrival, authority).ok()?;
+        let Scratch { buffers, lookups: Lookups { groups, hosts, marks } } = scratch;
+        let canonical = self.read(arrival, buffers).ok()?;
         self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
         self.hosts.resolve(canonical.host, hosts);
-        let question = self.question(arrival, canonical.port, now, path, wide_path);
+        let question = canonical.question(now);
         let mut explain = Explain::new(&question);
         self.rules.search(groups, hosts.narrow(), question.narrow_path(), &mut marks.rules, &mut explain);
         let (rule, failed) =
@@ -81,12 +87,15 @@ impl Policy {
         self.settings.trust_domains.first().map_or("", |domain| domain)
     }
 
-    /// Step 1: host, identity and route, or what is answered without them.
+    /// The first half of [`Policy::decide`]: canonical values, or what is answered without them (step 1). Public for
+    /// benchmarks only.
+    #[doc(hidden)]
     #[cfg_attr(
         target_pointer_width = "64",
         expect(clippy::result_large_err, reason = "both are values of one decision, moved once")
     )]
-    fn canonical<'s>(&'s self, arrival: &Arrival<'s>, buffer: &'s mut Vec<u8>) -> Result<Canonical<'s>, Judged<'s>> {
+    pub fn read<'s>(&'s self, arrival: &Arrival<'s>, buffers: &'s mut Buffers) -> Result<Canonical<'s>, Judged<'s>> {
+        let Buffers { authority: buffer, path, wide_path } = buffers;
         let dry_run = self.settings.mode == Mode::DryRun;
         let presented = self.presented(arrival);
         let mut course = Course::new();
@@ -134,7 +143,17 @@ impl Policy {
         }
         course.judged.port = Some(port);
         let Course { suspended, judged } = course;
-        Ok(Canonical { identity, host: authority.host, port, suspended, judged })
+        Ok(Canonical {
+            identity,
+            host: authority.host,
+            port,
+            method: Method::new(arrival.method),
+            upgrade: arrival.upgrade,
+            overridden: arrival.overridden,
+            path: arrival.path.map(|bytes| self.path(bytes, path, wide_path)),
+            suspended,
+            judged,
+        })
     }
 
     /// The identity, if it comes from a source that the policy reads; an empty one counts as none.
@@ -146,31 +165,15 @@ impl Policy {
         self.settings.trust_domains.iter().any(|trusted| trusted == identity.trust_domain())
     }
 
-    fn question<'q>(
-        &self,
-        arrival: &Arrival<'q>,
-        port: u16,
-        now: Timestamp,
-        buffer: &'q mut Vec<u8>,
-        wide: &'q mut Vec<u8>,
-    ) -> Question<'q> {
-        let path = arrival.path.map(|path| {
-            let Path { form, text } = Path::parse(path, buffer);
-            wide.clear();
-            let asks_widely = self.deny.has_paths() || self.deny_dry_run.has_paths();
-            if asks_widely && form != Form::Ambiguous {
-                widen(text, wide);
-            }
-            QuestionPath { form, narrow: text, wide }
-        });
-        Question {
-            port,
-            method: Method::new(arrival.method),
-            upgrade: arrival.upgrade,
-            overridden: arrival.overridden,
-            path,
-            now,
+    /// The path, and its wide reading if anything asks for that.
+    fn path<'s>(&self, bytes: &'s [u8], buffer: &'s mut Vec<u8>, wide: &'s mut Vec<u8>) -> QuestionPath<'s> {
+        let Path { form, text } = Path::parse(bytes, buffer);
+        wide.clear();
+        let asks_widely = self.deny.has_paths() || self.deny_dry_run.has_paths();
+        if asks_widely && form != Form::Ambiguous {
+            widen(text, wide);
         }
+        QuestionPath { form, narrow: text, wide }
     }
 
     /// Step 2: the first entry of a deny section that matches.
@@ -239,12 +242,25 @@ impl Policy {
 }
 
 /// What step 1 yields.
-struct Canonical<'s> {
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Canonical<'s> {
     identity: Option<Identity<'s>>,
     host: Host<'s>,
     port: u16,
+    method: Method<'s>,
+    upgrade: Upgrade<'s>,
+    overridden: bool,
+    path: Option<QuestionPath<'s>>,
     suspended: Suspended<'s>,
     judged: Judged<'s>,
+}
+
+impl<'s> Canonical<'s> {
+    fn question(&self, now: Timestamp) -> Question<'s> {
+        let Canonical { port, method, upgrade, overridden, path, .. } = *self;
+        Question { port, method, upgrade, overridden, path, now }
+    }
 }
 
 /// A request on its way through the steps.
@@ -274,7 +290,7 @@ impl Refusal {
 }
 
 /// What dry-run suspended: the first is named, the others follow.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Suspended<'s> {
     first: Option<(Reason, Option<&'s str>)>,
     also: Also,

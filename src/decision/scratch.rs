@@ -5,9 +5,23 @@ use crate::index::{Marks, Resolved};
 /// Buffers for canonical values and look-ups. One a thread; it may be used with one policy after another.
 #[derive(Debug, Default)]
 pub struct Scratch {
+    pub(super) buffers: Buffers,
+    pub(super) lookups: Lookups,
+}
+
+/// For canonical values that differ from what arrived.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Buffers {
     pub(super) authority: Vec<u8>,
     pub(super) path: Vec<u8>,
     pub(super) wide_path: Vec<u8>,
+}
+
+/// For what the index finds.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Lookups {
     pub(super) groups: Vec<u32>,
     pub(super) hosts: Resolved,
     pub(super) marks: SectionMarks,
