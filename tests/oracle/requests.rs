@@ -63,6 +63,21 @@ impl fmt::Display for Request {
     }
 }
 
+/// An anonymous `GET` of a path near the pattern.
+pub fn path_request(rng: &mut Rng, pattern: &str) -> Request {
+    let path = if one_in(rng, 3) { path(rng) } else { filled(rng, pattern) };
+    Request {
+        identity: None,
+        authority: "a.test".to_owned(),
+        method: "GET".to_owned(),
+        path: Some(path),
+        upgrade: None,
+        overridden: false,
+        cluster: None,
+        now: 0,
+    }
+}
+
 pub fn request(rng: &mut Rng) -> Request {
     let method = match rng.u8(0..20) {
         0..=8 => "GET",
@@ -123,8 +138,14 @@ fn path(rng: &mut Rng) -> String {
     let mut path = match rng.u8(0..20) {
         0 => return pick(rng, "* / ? /v1?x=/../ v1/a %2Fv1").to_owned(),
         1 => return String::new(),
-        2 => filled(rng, ENCODED),
-        3..=11 => filled(rng, PATTERNS),
+        2 => {
+            let pattern = pick(rng, ENCODED);
+            filled(rng, pattern)
+        }
+        3..=11 => {
+            let pattern = pick(rng, PATTERNS);
+            filled(rng, pattern)
+        }
         12 => format!("/r{}/{}", rng.u8(0..14), pick(rng, SEGMENTS)),
         13 => format!("/{}/r{}", pick(rng, SEGMENTS), rng.u8(0..14)),
         _ => (0..rng.usize(0..4)).map(|_| format!("/{}", pick(rng, SEGMENTS))).collect(),
@@ -141,8 +162,7 @@ fn path(rng: &mut Rng) -> String {
 }
 
 /// A pattern with something in place of its wildcards.
-fn filled(rng: &mut Rng, patterns: &str) -> String {
-    let pattern = pick(rng, patterns);
+fn filled(rng: &mut Rng, pattern: &str) -> String {
     pattern.split('/').map(|segment| fill(rng, segment)).collect::<Vec<_>>().join("/")
 }
 
