@@ -3,14 +3,14 @@
 
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 MODULE   := target/tollgate.wasm
-BUILT    := $(TARGET)/wasm32-wasip1/release/tollgate_filter.wasm
+BUILT    := $(TARGET)/wasm32-wasip1/filter/tollgate_filter.wasm
 # The version is pinned: another wasm-opt makes another module.
 BINARYEN := 132.0.0
 WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
 LOCAL    := cargo run --quiet --package tollgate-local --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm demo up status down test lint bench fuzz clean
+.PHONY: help setup build wasm demo up status down test matrix lint bench fuzz clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ build: ## Build the `tollgate` command (release)
 	cargo build --release
 
 wasm: setup ## Build the filter: target/tollgate.wasm
-	cargo build --quiet --package tollgate-filter --lib --release --target wasm32-wasip1
+	cargo build --quiet --package tollgate-filter --lib --profile filter --target wasm32-wasip1
 	@mkdir -p target
 	@if [ -x $(WASM_OPT) ]; then $(WASM_OPT) -O3 $(BUILT) -o $(MODULE); else cp $(BUILT) $(MODULE); fi
 	@echo "$(MODULE): $$(($$(wc -c < $(MODULE)) / 1024)) KiB"
@@ -46,6 +46,9 @@ down: ## Stop it
 test: wasm ## Run every test, those in real Envoys included
 	TOLLGATE_WASM=$(MODULE) cargo test --workspace --no-fail-fast
 
+matrix: wasm ## Run the tests in every release of Envoy that the filter is known to load in
+	TOLLGATE_WASM=$(MODULE) TOLLGATE_ENVOYS="1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" cargo test --test gateway
+
 lint: ## Check format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
@@ -53,8 +56,8 @@ lint: ## Check format and lints
 bench: wasm ## Measure the core and the filter in Envoy, and write docs/performance.md
 	TOLLGATE_WASM=$(MODULE) cargo bench
 
-fuzz: ## Run every fuzz target for a minute
-	cargo test --manifest-path fuzz/Cargo.toml
+fuzz: ## Run every fuzz target for a moment
+	cargo test --manifest-path fuzz/Cargo.toml --release --no-default-features
 
 clean: down ## Stop the gateway and remove everything that was built or fetched
 	cargo clean

@@ -43,7 +43,7 @@ struct Up {
     /// The policy file to serve; edits take effect when it is saved.
     #[arg(long, env = "TOLLGATE_POLICY", default_value_os_t = demo::Script::policy_file())]
     policy: PathBuf,
-    /// The first port: the gateway; the next is its admin interface, then one for each workload.
+    /// The first port: the gateway; the next is its admin interface, then one for each workload. 0 takes free ones.
     #[arg(long, env = "TOLLGATE_PORT", default_value_t = 18_400)]
     port: u16,
 }

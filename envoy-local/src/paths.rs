@@ -13,7 +13,10 @@ pub fn tools() -> PathBuf {
     root().join(".tools")
 }
 
-/// What the demo and the background gateway leave behind.
+/// Names another directory than [`local`]'s own.
+pub const LOCAL: &str = "TOLLGATE_LOCAL_DIR";
+
+/// What the demo and the gateway in the background leave behind; one directory holds one of each.
 pub fn local() -> PathBuf {
-    root().join("target/local")
+    root().join(std::env::var_os(LOCAL).unwrap_or_else(|| "target/local".into()))
 }

@@ -2,19 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
+use tollgate::cli::source;
 
-/// The policy in this YAML file, as the JSON text that the filter is configured with.
+/// The policy in this file or folder, as the JSON text that the filter is configured with.
 ///
 /// # Errors
-/// The file cannot be read or is no YAML. Whether it is a policy is the filter's to say.
-pub fn read(file: &Path) -> Result<String> {
-    let yaml = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    to_json(&yaml).with_context(|| format!("{} is no YAML", file.display()))
-}
-
-/// YAML as JSON text.
-pub fn to_json(yaml: &str) -> Result<String> {
-    let policy: serde_json::Value = serde_saphyr::from_str(yaml).map_err(|error| anyhow!("{error}"))?;
-    Ok(policy.to_string())
+/// It cannot be read, or is no policy: everything that is wrong with it, a line each, with its place.
+pub fn read(path: &Path) -> Result<String> {
+    source::load(&[path]).map(|loaded| loaded.json).map_err(|failure| anyhow!("{failure}"))
 }

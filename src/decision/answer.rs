@@ -50,36 +50,36 @@ impl Answer<'_> {
             return;
         }
         out.extend_from_slice(b"{\"error\":\"egress_denied\"");
-        string(out, "reason", self.reason().as_str());
+        string(out, ",\"reason\":", self.reason().as_str());
         let mut message = Vec::new();
         self.write_message(&mut message);
         // ASCII throughout: a sentence of this file and a canonical host.
-        json::key(out, "message");
+        out.extend_from_slice(b",\"message\":");
         json::bytes(out, &message, usize::MAX);
         if !settings.name.is_empty() {
-            json::key(out, "policy");
+            out.extend_from_slice(b",\"policy\":");
             match &settings.revision {
                 Some(revision) => json::text(out, &[&settings.name, "@", revision].concat()),
                 None => json::text(out, &settings.name),
             }
         }
         if let Some(id) = self.request_id {
-            json::key(out, "request_id");
+            out.extend_from_slice(b",\"request_id\":");
             json::bytes(out, id, REQUEST_ID_CAP);
         }
         if let Some(docs) = &settings.docs_url {
-            string(out, "docs", docs);
+            string(out, ",\"docs\":", docs);
         }
         if settings.detail == Detail::Full {
             if let Some(rule) = judged.decision.rule {
-                string(out, "rule", rule);
+                string(out, ",\"rule\":", rule);
             }
             if let Some(identity) = judged.identity {
-                json::key(out, "identity");
+                out.extend_from_slice(b",\"identity\":");
                 json::bytes(out, identity.id, usize::MAX);
             }
             if let Some(near) = self.near {
-                json::key(out, "near");
+                out.extend_from_slice(b",\"near\":");
                 near.write(out);
             }
         }

@@ -13,13 +13,6 @@ pub(super) fn bytes(out: &mut Vec<u8>, value: &[u8], cap: usize) {
     quoted(out, value.get(..cap).unwrap_or(value), false);
 }
 
-/// Appends `,"key":`; `key` is written as it is.
-pub(super) fn key(out: &mut Vec<u8>, key: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
 /// Appends a number.
 pub(super) fn number(out: &mut Vec<u8>, value: u16) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
@@ -27,15 +20,11 @@ pub(super) fn number(out: &mut Vec<u8>, value: u16) {
 
 fn quoted(out: &mut Vec<u8>, value: &[u8], utf8: bool) {
     out.push(b'"');
-    let (words, rest) = value.as_chunks::<8>();
-    for word in words {
-        if is_plain(*word) {
-            out.extend_from_slice(word);
-        } else {
-            word.iter().for_each(|byte| escaped(out, *byte, utf8));
-        }
+    if all_plain(value) {
+        out.extend_from_slice(value);
+    } else {
+        value.iter().for_each(|byte| escaped(out, *byte, utf8));
     }
-    rest.iter().for_each(|byte| escaped(out, *byte, utf8));
     out.push(b'"');
 }
 
@@ -53,11 +42,19 @@ fn escaped(out: &mut Vec<u8>, byte: u8, utf8: bool) {
     }
 }
 
-/// Whether no byte of eight needs an escape: all are from 0x20 to 0x7E, none is `"` or `\`. May say no without need.
-fn is_plain(word: [u8; 8]) -> bool {
+/// Whether no byte needs an escape, which holds for nearly all that is written.
+fn all_plain(value: &[u8]) -> bool {
+    match value.last_chunk::<8>() {
+        // The last word overlaps the one before.
+        Some(last) => value.as_chunks::<8>().0.iter().chain([last]).all(|word| is_plain(u64::from_le_bytes(*word))),
+        None => value.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'"' && *byte != b'\\'),
+    }
+}
+
+/// Whether all of eight bytes are from 0x20 to 0x7E and none is `"` or `\`. May say no without need.
+fn is_plain(word: u64) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
-    let word = u64::from_le_bytes(word);
     // A byte of `x` is zero: borrowing from it sets its top bit, which was not set before.
     let has_zero = |x: u64| x.wrapping_sub(ONES) & !x & TOPS;
     let has_byte = |byte: u8| has_zero(word ^ u64::from_le_bytes([byte; 8]));
@@ -78,8 +75,8 @@ mod tests {
     #[test]
     fn every_byte_at_every_place_can_be_had_back() {
         for byte in 0..=255_u8 {
-            for place in 0..20 {
-                let mut sent = vec![b'a'; 20];
+            for (length, place) in (0..7).map(|place| (7, place)).chain((0..20).map(|place| (20, place))) {
+                let mut sent = vec![b'a'; length];
                 sent[place] = byte;
                 let json = written(|out| bytes(out, &sent, 100));
                 assert!(json.is_ascii() && !json.bytes().any(|byte| byte < b' ' || byte == 0x7F), "{json}");

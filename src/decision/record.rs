@@ -37,35 +37,33 @@ impl Record<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         let Record { judged, settings, .. } = self;
         let decision = &judged.decision;
-        out.extend_from_slice(b"{\"v\":1,\"d\":\"");
-        out.extend_from_slice(decision.outcome.as_str().as_bytes());
-        out.push(b'"');
+        string(out, "{\"v\":1,\"d\":", decision.outcome.as_str());
         if decision.outcome == Outcome::Allow && settings.audit_allowed == AuditAllowed::None {
             out.push(b'}');
             return;
         }
-        string(out, "r", decision.reason.as_str());
+        string(out, ",\"r\":", decision.reason.as_str());
         if let Some(rule) = decision.rule {
-            string(out, "rule", rule);
+            string(out, ",\"rule\":", rule);
         }
         if let Some(identity) = judged.identity.or(self.arrival.identity) {
             self.identity(out, identity);
         }
         self.destination(out);
         if !self.arrival.method.is_empty() {
-            json::key(out, "m");
+            out.extend_from_slice(b",\"m\":");
             json::bytes(out, self.arrival.method, METHOD_CAP);
         }
         self.path(out);
         if let Some(near) = self.near {
-            json::key(out, "near");
+            out.extend_from_slice(b",\"near\":");
             near.write(out);
         }
         if !settings.name.is_empty() {
-            string(out, "p", &settings.name);
+            string(out, ",\"p\":", &settings.name);
         }
         if let Some(revision) = &settings.revision {
-            string(out, "rev", revision);
+            string(out, ",\"rev\":", revision);
         }
         self.also(out);
         out.push(b'}');
@@ -75,25 +73,25 @@ impl Record<'_> {
         if identity.id.is_empty() {
             return;
         }
-        json::key(out, "id");
+        out.extend_from_slice(b",\"id\":");
         json::bytes(out, identity.id, IDENTITY_CAP);
         let source = match identity.source {
             Source::PeerCertificate => "peer-certificate",
             Source::PeerPrincipal => "peer-principal",
         };
-        string(out, "src", source);
+        string(out, ",\"src\":", source);
     }
 
     fn destination(&self, out: &mut Vec<u8>) {
         let Some(host) = self.judged.host else {
-            json::key(out, "raw");
+            out.extend_from_slice(b",\"raw\":");
             json::bytes(out, self.arrival.authority, RAW_CAP);
             return;
         };
-        json::key(out, "host");
+        out.extend_from_slice(b",\"host\":");
         write_host(out, host);
         if let Some(port) = self.judged.port {
-            json::key(out, "port");
+            out.extend_from_slice(b",\"port\":");
             json::number(out, port);
         }
     }
@@ -102,13 +100,13 @@ impl Record<'_> {
         match self.settings.audit_path {
             AuditPath::Full => {
                 if let Some(path) = self.arrival.path {
-                    json::key(out, "path");
+                    out.extend_from_slice(b",\"path\":");
                     json::bytes(out, path.split(|byte| *byte == b'?').next().unwrap_or_default(), PATH_CAP);
                 }
             }
             AuditPath::Pattern => {
                 if let Some(pattern) = self.judged.decision.pattern {
-                    string(out, "path", pattern);
+                    string(out, ",\"path\":", pattern);
                 }
             }
             AuditPath::None => {}
@@ -118,7 +116,7 @@ impl Record<'_> {
     fn also(&self, out: &mut Vec<u8>) {
         let mut reasons = self.judged.decision.also.iter();
         let Some(first) = reasons.next() else { return };
-        json::key(out, "also");
+        out.extend_from_slice(b",\"also\":");
         out.push(b'[');
         json::text(out, first.as_str());
         for reason in reasons {
@@ -134,14 +132,14 @@ impl Near<'_> {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"rule\":");
         json::text(out, self.rule);
-        string(out, "failed", self.failed.as_str());
+        string(out, ",\"failed\":", self.failed.as_str());
         out.push(b'}');
     }
 }
 
-/// Appends `,"key":"value"`.
+/// Appends what leads up to a value, as it is given (`,"key":`), and the value.
 pub(super) fn string(out: &mut Vec<u8>, key: &str, value: &str) {
-    json::key(out, key);
+    out.extend_from_slice(key.as_bytes());
     json::text(out, value);
 }
 

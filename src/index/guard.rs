@@ -85,18 +85,12 @@ impl GuardsDraft {
         if let Some(number) = self.ports.get(ports) {
             return Some(*number);
         }
-        let mut ports = ports.to_vec();
-        ports.sort_unstable();
-        ports.dedup();
         intern(&mut self.ports, &mut self.guards.ports, ports.into())
     }
 
     /// The number of a set of methods.
     pub(crate) fn methods<'m>(&mut self, methods: impl Iterator<Item = &'m str>) -> Option<u32> {
-        let mut methods: Vec<Box<str>> = methods.map(Box::from).collect();
-        methods.sort_unstable();
-        methods.dedup();
-        intern(&mut self.methods, &mut self.guards.methods, methods.into())
+        intern(&mut self.methods, &mut self.guards.methods, methods.map(Box::from).collect())
     }
 
     /// The number of a guard.

@@ -37,8 +37,7 @@ pub(crate) struct Lists {
 impl Lists {
     /// A list of these names. None if there is no room.
     pub(crate) fn add(&mut self, names: &mut Vec<u32>) -> Option<List> {
-        names.sort_unstable();
-        names.dedup();
+        sort(names);
         match names.as_slice() {
             [one] => Some(List::One(*one)),
             names => {
@@ -57,8 +56,7 @@ impl Lists {
 
     /// The names of a list that was reserved.
     pub(crate) fn define(&mut self, list: List, names: &mut Vec<u32>) -> Option<()> {
-        names.sort_unstable();
-        names.dedup();
+        sort(names);
         let span = self.store(names)?;
         let List::Several(number) = list else { return None };
         *self.spans.get_mut(number as usize)? = span;
@@ -78,4 +76,11 @@ impl Lists {
     fn last(&self) -> Option<List> {
         u32::try_from(self.spans.len()).ok()?.checked_sub(1).map(List::Several)
     }
+}
+
+/// Sorts, and removes doubles. Not generic and never inlined: a sort is 4 KB of the module.
+#[inline(never)]
+pub(crate) fn sort(numbers: &mut Vec<u32>) {
+    numbers.sort_unstable();
+    numbers.dedup();
 }

@@ -22,7 +22,7 @@ pub(crate) use draft::Draft;
 pub(crate) use guard::{Guard, GuardsDraft, NONE};
 pub(crate) use hosts::{Hosts, Resolved};
 pub(crate) use identities::Identities;
-pub(crate) use lists::List;
+pub(crate) use lists::{List, sort};
 pub(crate) use marks::Marks;
 pub(crate) use names::Names;
 pub(crate) use network::{Network, mask_v4, mask_v6};

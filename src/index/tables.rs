@@ -10,6 +10,7 @@ use super::lists::Span;
 use super::names::next;
 use super::paths::{PathHashes, Patterns, Shape, shape_tag};
 use super::section::Target;
+use rustc_hash::FxHashMap;
 
 /// Cells with more targets or more patterns than this get a table.
 pub(super) const SMALL: usize = 8;
@@ -154,8 +155,8 @@ impl Tables {
     fn table(&mut self, content: &Content, source: &Source<'_>) -> Option<Table> {
         let first_shape = self.shapes.len();
         let (mut others, mut pathless, mut samples) = (Vec::new(), Vec::new(), Vec::new());
-        // (slot of the entry, target): the lists of the entries, once all are known
-        let mut pairs: Vec<(usize, u32)> = Vec::new();
+        // by slot of the entry: its targets, in file order
+        let mut by_slot: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
         for &number in source.of_cell(content) {
             let target = source.target(number)?;
             if !target.has_paths() {
@@ -170,7 +171,7 @@ impl Tables {
                     Some((shape, literals)) => {
                         let shape = self.shape(first_shape, shape)?;
                         let slot = self.entry(shape_tag(literals, shape), shape, address, source.patterns)?;
-                        pairs.push((slot, number));
+                        by_slot.entry(slot).or_default().push(number);
                     }
                     None if others.last() != Some(&number) => others.push(number),
                     None => {}
@@ -178,7 +179,7 @@ impl Tables {
                 address = next;
             }
         }
-        self.fill(pairs, source)?;
+        self.fill(by_slot, source)?;
         source.dedupe.keep_first(&mut pathless);
         source.dedupe.keep_first(&mut samples);
         Some(Table {
@@ -223,14 +224,12 @@ impl Tables {
         }
     }
 
-    /// Gives every entry the list of its targets, in file order.
-    fn fill(&mut self, mut pairs: Vec<(usize, u32)>, source: &Source<'_>) -> Option<()> {
-        pairs.sort_unstable();
-        for group in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let mut targets: Vec<u32> = group.iter().map(|(_, target)| *target).collect();
+    /// Gives every entry the list of its targets: those of its slot.
+    fn fill(&mut self, by_slot: FxHashMap<usize, Vec<u32>>, source: &Source<'_>) -> Option<()> {
+        for (slot, mut targets) in by_slot {
             source.dedupe.keep_first(&mut targets);
             let span = self.store(&targets)?;
-            self.entries.get_mut(group.first()?.0)?.targets = span;
+            self.entries.get_mut(slot)?.targets = span;
         }
         Some(())
     }

@@ -298,7 +298,7 @@ impl Compiler {
         );
         let (Some(rules), Some(deny), Some(deny_dry_run), Some(except)) = sections else {
             full(&mut findings);
-            return Err(findings.into_rejection());
+            return Err(findings.into_rejection(settings.name));
         };
         self.rules.shrink_to_fit();
         self.deny.shrink_to_fit();

@@ -3,12 +3,17 @@
 //! serde's derived readers end at their first error; people want all of them. A [`Shape`] therefore never fails for
 //! what a value says: it records a finding where the value stands and yields nothing. Only text that is no JSON ends
 //! the reading.
+//!
+//! Everything a reader meets goes through one visitor and [`Slot`], dynamically: a visitor for every type would make
+//! a copy of serde_json for every type, and the filter three times as large.
 
 use super::finding::Findings;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
+
+/// The text is no JSON. What exactly is wrong, the reader of the text knows.
+pub(super) struct Stop;
 
 /// A value of the policy document.
 pub(super) trait Shape<'de>: Sized {
@@ -16,27 +21,81 @@ pub(super) trait Shape<'de>: Sized {
     const EXPECTED: &'static str;
 
     /// From a string.
+    #[inline]
     fn text(_: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
-        findings.wrong_type(Self::EXPECTED, "a string")
+        findings.wrong_type(Self::EXPECTED, "a string");
+        None
     }
     /// From a whole number that is not negative.
+    #[inline]
     fn number(_: u64, findings: &mut Findings<'de>) -> Option<Self> {
-        findings.wrong_type(Self::EXPECTED, "a number")
+        findings.wrong_type(Self::EXPECTED, "a number");
+        None
     }
     /// From `true` or `false`.
+    #[inline]
     fn boolean(_: bool, findings: &mut Findings<'de>) -> Option<Self> {
-        findings.wrong_type(Self::EXPECTED, "a boolean")
+        findings.wrong_type(Self::EXPECTED, "a boolean");
+        None
     }
-    /// From a list. Must consume it.
-    fn list<A: SeqAccess<'de>>(mut list: A, findings: &mut Findings<'de>) -> Result<Option<Self>, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(findings.wrong_type(Self::EXPECTED, "a list"))
+    /// From a list. What of it is not read is skipped.
+    #[inline]
+    fn list(_: &mut dyn Items<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
+        findings.wrong_type(Self::EXPECTED, "a list");
+        Ok(None)
     }
-    /// From a map. Must consume it.
-    fn map<A: MapAccess<'de>>(mut map: A, findings: &mut Findings<'de>) -> Result<Option<Self>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(findings.wrong_type(Self::EXPECTED, "a map"))
+    /// From a map. What of it is not read is skipped.
+    #[inline]
+    fn map(_: &mut dyn Entries<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
+        findings.wrong_type(Self::EXPECTED, "a map");
+        Ok(None)
     }
+}
+
+/// A value as it is met.
+pub(super) enum Value<'r, 'de> {
+    Text(Text<'de>),
+    Number(u64),
+    Boolean(bool),
+    List(&'r mut dyn Items<'de>),
+    Map(&'r mut dyn Entries<'de>),
+    Null,
+    /// Something that belongs nowhere in a policy.
+    Foreign(&'static str),
+}
+
+impl Value<'_, '_> {
+    /// Records that another type is expected.
+    pub(super) fn refuse(&self, expected: &'static str, findings: &mut Findings<'_>) {
+        let found = match self {
+            Value::Text(_) => "a string",
+            Value::Number(_) => "a number",
+            Value::Boolean(_) => "a boolean",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+            Value::Null => return findings.null(expected),
+            Value::Foreign(found) => found,
+        };
+        findings.wrong_type(expected, found);
+    }
+}
+
+/// Where a value goes.
+pub(super) trait Slot<'de> {
+    fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop>;
+}
+
+/// The elements of a list.
+pub(super) trait Items<'de> {
+    /// Reads the next one; false at the end.
+    fn next(&mut self, slot: &mut dyn Slot<'de>, findings: &mut Findings<'de>) -> Result<bool, Stop>;
+}
+
+/// The entries of a map. Every key must be followed by its value, read or skipped.
+pub(super) trait Entries<'de> {
+    fn key(&mut self) -> Result<Option<Text<'de>>, Stop>;
+    fn value(&mut self, slot: &mut dyn Slot<'de>, findings: &mut Findings<'de>) -> Result<(), Stop>;
+    fn skip(&mut self) -> Result<(), Stop>;
 }
 
 /// The value of a key: not there, there and wrong (a finding says why), or good.
@@ -67,158 +126,210 @@ impl<T> Field<T> {
         }
     }
 
-    /// Takes a value that [`read`] brought.
+    /// Takes what [`value`] brought.
     pub(super) fn set(&mut self, value: Option<T>) {
         *self = value.map_or(Field::Bad, Field::Good);
     }
 }
 
-/// Reads the next value of a map as a `T`.
-pub(super) fn value<'de, T: Shape<'de>, A: MapAccess<'de>>(
-    map: &mut A,
-    findings: &mut Findings<'de>,
-) -> Result<Option<T>, A::Error> {
-    map.next_value_seed(Read(findings, PhantomData))
-}
+/// Takes a `T`, if one comes.
+struct Out<T>(Option<T>);
 
-/// Reads a list and hands its good elements on, one by one; says whether there were any elements at all.
-pub(super) fn each<'de, T: Shape<'de>, A: SeqAccess<'de>>(
-    mut list: A,
-    findings: &mut Findings<'de>,
-    mut take: impl FnMut(T, &mut Findings<'de>),
-) -> Result<bool, A::Error> {
-    let mut any = false;
-    for index in 0.. {
-        findings.enter_item(index);
-        let element = list.next_element_seed(Read(findings, PhantomData))?;
-        match element {
-            Some(element) => {
-                any = true;
-                if let Some(element) = element {
-                    take(element, findings);
-                }
-                findings.leave();
+impl<'de, T: Shape<'de>> Slot<'de> for Out<T> {
+    fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
+        self.0 = match value {
+            Value::Text(text) => T::text(text, findings),
+            Value::Number(number) => T::number(number, findings),
+            Value::Boolean(boolean) => T::boolean(boolean, findings),
+            Value::List(items) => T::list(items, findings)?,
+            Value::Map(entries) => T::map(entries, findings)?,
+            Value::Null | Value::Foreign(_) => {
+                value.refuse(T::EXPECTED, findings);
+                None
             }
-            None => {
-                findings.leave();
-                break;
-            }
-        }
-    }
-    Ok(any)
-}
-
-/// Reads a `T` and records what is wrong with it.
-pub(super) struct Read<'f, 'de, T>(pub(super) &'f mut Findings<'de>, pub(super) PhantomData<T>);
-
-impl<'de, T: Shape<'de>> DeserializeSeed<'de> for Read<'_, 'de, T> {
-    type Value = Option<T>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, T: Shape<'de>> Visitor<'de> for Read<'_, 'de, T> {
-    type Value = Option<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(T::EXPECTED)
-    }
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Option<T>, E> {
-        Ok(T::text(Text(Cow::Borrowed(text)), self.0))
-    }
-    fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
-        Ok(T::text(Text(Cow::Owned(text.to_owned())), self.0))
-    }
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Option<T>, E> {
-        Ok(T::number(number, self.0))
-    }
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Option<T>, E> {
-        Ok(self.0.wrong_type(T::EXPECTED, "a negative number"))
-    }
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Option<T>, E> {
-        Ok(self.0.wrong_type(T::EXPECTED, "a number with a fraction or an exponent"))
-    }
-    fn visit_bool<E: Error>(self, boolean: bool) -> Result<Option<T>, E> {
-        Ok(T::boolean(boolean, self.0))
-    }
-    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
-        self.0.null(T::EXPECTED);
-        Ok(None)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Option<T>, A::Error> {
-        T::list(list, self.0)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-        T::map(map, self.0)
-    }
-}
-
-/// A list or map that is not kept but worked on as it is read.
-pub(super) trait Stream<'de>: Sized {
-    /// What belongs here, as a noun with its article.
-    const EXPECTED: &'static str;
-
-    fn findings(&mut self) -> &mut Findings<'de>;
-
-    /// From a list. Must consume it.
-    fn list<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        self.wrong("a list")
-    }
-    /// From a map. Must consume it.
-    fn map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.wrong("a map")
-    }
-    /// From anything else.
-    fn wrong<E>(&mut self, found: &str) -> Result<(), E> {
-        self.findings().wrong_type::<()>(Self::EXPECTED, found);
+        };
         Ok(())
     }
 }
 
-/// Reads a [`Stream`].
-pub(super) struct Flow<S>(pub(super) S);
+/// Reads the next value of a map as a `T`.
+pub(super) fn value<'de, T: Shape<'de>>(
+    entries: &mut dyn Entries<'de>,
+    findings: &mut Findings<'de>,
+) -> Result<Option<T>, Stop> {
+    let mut out = Out(None);
+    entries.value(&mut out, findings)?;
+    Ok(out.0)
+}
 
-impl<'de, S: Stream<'de>> DeserializeSeed<'de> for Flow<S> {
+/// Reads a list and hands its good elements on, one by one; says whether there were any elements at all.
+pub(super) fn each<'de, T: Shape<'de>>(
+    items: &mut dyn Items<'de>,
+    findings: &mut Findings<'de>,
+    mut take: impl FnMut(T, &mut Findings<'de>),
+) -> Result<bool, Stop> {
+    for index in 0.. {
+        let mut out = Out(None);
+        findings.enter_item(index);
+        let more = items.next(&mut out, findings)?;
+        if let Some(element) = out.0 {
+            take(element, findings);
+        }
+        findings.leave();
+        if !more {
+            return Ok(index > 0);
+        }
+    }
+    Ok(true)
+}
+
+/// Reads one value into a slot.
+pub(super) struct Read<'r, 'de> {
+    pub(super) slot: &'r mut dyn Slot<'de>,
+    pub(super) findings: &'r mut Findings<'de>,
+}
+
+impl<'de> DeserializeSeed<'de> for Read<'_, 'de> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, S: Stream<'de>> Visitor<'de> for Flow<S> {
+impl<'de> Read<'_, 'de> {
+    /// A value that has no parts to read.
+    fn plain<E: Error>(self, value: Value<'_, 'de>) -> Result<(), E> {
+        self.slot.take(value, self.findings).map_err(|Stop| E::custom("stopped"))
+    }
+}
+
+impl<'de> Visitor<'de> for Read<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(S::EXPECTED)
+        f.write_str("a value")
     }
-    fn visit_str<E: Error>(mut self, _: &str) -> Result<(), E> {
-        self.0.wrong("a string")
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<(), E> {
+        self.plain(Value::Text(Text(Cow::Borrowed(text))))
     }
-    fn visit_u64<E: Error>(mut self, _: u64) -> Result<(), E> {
-        self.0.wrong("a number")
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.plain(Value::Text(Text(Cow::Owned(text.to_owned()))))
     }
-    fn visit_i64<E: Error>(mut self, _: i64) -> Result<(), E> {
-        self.0.wrong("a number")
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        self.plain(Value::Number(number))
     }
-    fn visit_f64<E: Error>(mut self, _: f64) -> Result<(), E> {
-        self.0.wrong("a number")
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.plain(Value::Foreign("a negative number"))
     }
-    fn visit_bool<E: Error>(mut self, _: bool) -> Result<(), E> {
-        self.0.wrong("a boolean")
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.plain(Value::Foreign("a number with a fraction or an exponent"))
     }
-    fn visit_unit<E: Error>(mut self) -> Result<(), E> {
-        self.0.findings().null(S::EXPECTED);
-        Ok(())
+    fn visit_bool<E: Error>(self, boolean: bool) -> Result<(), E> {
+        self.plain(Value::Boolean(boolean))
+    }
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.plain(Value::Null)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
-        self.0.list(list)
+        let mut list = List { list, ended: false, error: None };
+        let read = self.slot.take(Value::List(&mut list), self.findings);
+        list.finish(read)
     }
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.0.map(map)
+        let mut map = Map { map, ended: false, error: None };
+        let read = self.slot.take(Value::Map(&mut map), self.findings);
+        map.finish(read)
+    }
+}
+
+/// serde's list, and the error that [`Stop`] stands for.
+struct List<A, E> {
+    list: A,
+    ended: bool,
+    error: Option<E>,
+}
+
+impl<'de, A: SeqAccess<'de>> List<A, A::Error> {
+    fn finish(mut self, read: Result<(), Stop>) -> Result<(), A::Error> {
+        match (read, self.error) {
+            (_, Some(error)) => return Err(error),
+            (Err(Stop), None) => return Err(A::Error::custom("stopped")),
+            (Ok(()), None) => {}
+        }
+        while !self.ended && self.list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> Items<'de> for List<A, A::Error> {
+    fn next(&mut self, slot: &mut dyn Slot<'de>, findings: &mut Findings<'de>) -> Result<bool, Stop> {
+        let read = self.list.next_element_seed(Read { slot, findings });
+        let more = caught(read, &mut self.error)?.is_some();
+        self.ended = !more;
+        Ok(more)
+    }
+}
+
+/// serde's map, and the error that [`Stop`] stands for.
+struct Map<A, E> {
+    map: A,
+    ended: bool,
+    error: Option<E>,
+}
+
+impl<'de, A: MapAccess<'de>> Map<A, A::Error> {
+    fn finish(mut self, read: Result<(), Stop>) -> Result<(), A::Error> {
+        match (read, self.error) {
+            (_, Some(error)) => return Err(error),
+            (Err(Stop), None) => return Err(A::Error::custom("stopped")),
+            (Ok(()), None) => {}
+        }
+        while !self.ended && self.map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<'de, A: MapAccess<'de>> Entries<'de> for Map<A, A::Error> {
+    fn key(&mut self) -> Result<Option<Text<'de>>, Stop> {
+        let key = caught(self.map.next_key_seed(Key), &mut self.error)?;
+        self.ended = key.is_none();
+        Ok(key)
+    }
+    fn value(&mut self, slot: &mut dyn Slot<'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
+        caught(self.map.next_value_seed(Read { slot, findings }), &mut self.error)
+    }
+    fn skip(&mut self) -> Result<(), Stop> {
+        caught(self.map.next_value::<IgnoredAny>(), &mut self.error).map(|_| ())
+    }
+}
+
+fn caught<T, E>(result: Result<T, E>, error: &mut Option<E>) -> Result<T, Stop> {
+    result.map_err(|caught| {
+        *error = Some(caught);
+        Stop
+    })
+}
+
+/// Reads a key of a map.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Text<'de>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text<'de>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Text<'de>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
+        Ok(Text(Cow::Owned(text.to_owned())))
     }
 }
 
@@ -230,25 +341,6 @@ impl std::ops::Deref for Text<'_> {
     type Target = str;
     fn deref(&self) -> &str {
         &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Key;
-        impl<'de> Visitor<'de> for Key {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Key)
     }
 }
 
@@ -273,10 +365,10 @@ impl<'de> Shape<'de> for Note {
 /// A list with at least one element.
 impl<'de, T: Shape<'de>> Shape<'de> for Vec<T> {
     const EXPECTED: &'static str = "a list";
-    fn list<A: SeqAccess<'de>>(list: A, findings: &mut Findings<'de>) -> Result<Option<Self>, A::Error> {
+    fn list(items: &mut dyn Items<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
         // most lists have one element, and elements are large
         let mut all = Vec::with_capacity(1);
-        if each(list, findings, |element, _| all.push(element))? {
+        if each(items, findings, |element, _| all.push(element))? {
             Ok(Some(all))
         } else {
             findings.empty_list();
@@ -291,9 +383,9 @@ pub(super) struct Any<T>(pub(super) Vec<T>);
 
 impl<'de, T: Shape<'de>> Shape<'de> for Any<T> {
     const EXPECTED: &'static str = "a list";
-    fn list<A: SeqAccess<'de>>(list: A, findings: &mut Findings<'de>) -> Result<Option<Self>, A::Error> {
+    fn list(items: &mut dyn Items<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
         let mut all = Vec::new();
-        each(list, findings, |element, _| all.push(element))?;
+        each(items, findings, |element, _| all.push(element))?;
         Ok(Some(Any(all)))
     }
 }
@@ -307,8 +399,8 @@ pub(super) struct At<T> {
 
 impl<'de, T: Shape<'de>> Shape<'de> for At<T> {
     const EXPECTED: &'static str = T::EXPECTED;
-    fn map<A: MapAccess<'de>>(map: A, findings: &mut Findings<'de>) -> Result<Option<Self>, A::Error> {
-        let value = T::map(map, findings)?;
+    fn map(entries: &mut dyn Entries<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
+        let value = T::map(entries, findings)?;
         Ok(value.map(|value| At { item: findings.item(), value }))
     }
 }
@@ -327,27 +419,24 @@ macro_rules! object {
         impl<$de> Shape<$de> for $name<$de> {
             const EXPECTED: &'static str = $expected;
 
-            fn map<A: serde::de::MapAccess<$de>>(
-                mut map: A,
-                findings: &mut Findings<$de>,
-            ) -> Result<Option<Self>, A::Error> {
+            fn map(entries: &mut dyn Entries<$de>, findings: &mut Findings<$de>) -> Result<Option<Self>, Stop> {
                 let mut object = Self::default();
-                while let Some(key) = map.next_key::<Text<$de>>()? {
+                while let Some(key) = entries.key()? {
                     match &*key {
                         $($key => {
                             findings.enter_key($key);
                             if object.$field.is_absent() {
-                                let value = $crate::policy::decode::value::<$type, A>(&mut map, findings)?;
+                                let value = $crate::policy::decode::value::<$type>(entries, findings)?;
                                 object.$field.set(value);
                             } else {
                                 findings.duplicate_key($key);
-                                map.next_value::<serde::de::IgnoredAny>()?;
+                                entries.skip()?;
                             }
                             findings.leave();
                         })*
                         _ => {
                             findings.unknown_key(&key, &[$($key),*]);
-                            map.next_value::<serde::de::IgnoredAny>()?;
+                            entries.skip()?;
                         }
                     }
                 }

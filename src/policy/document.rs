@@ -2,7 +2,7 @@
 //! what several say together, in `compile`.
 
 use super::cidr::CidrPattern;
-use super::decode::{Any, At, Field, Note, Shape, Text, object};
+use super::decode::{Any, At, Entries, Field, Note, Shape, Stop, Text, object};
 use super::finding::{Findings, Listed, code, nearest};
 use super::host_pattern::HostPattern;
 use super::path_pattern::PathPattern;
@@ -158,7 +158,7 @@ macro_rules! words {
 fn not_a_word<T>(word: &str, known: &[&str], findings: &mut Findings<'_>) -> Option<T> {
     let fix = match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("write {}", Listed(known)),
+        None => format!("the words here are {}", Listed(known)),
     };
     findings.error(code::VALUE, format!("`{word}` is not known here"), fix)
 }

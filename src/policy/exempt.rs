@@ -1,5 +1,7 @@
 //! Lists of identities that are asked one by one: `notFrom` and `dryRunFor`.
 
+use crate::index::sort;
+
 /// Groups, and named sets of groups.
 #[derive(Debug, Default)]
 pub(crate) struct GroupSet {
@@ -25,8 +27,7 @@ impl GroupSet {
 
 /// Sorted, as look-ups want it.
 pub(super) fn sorted(mut groups: Vec<u32>) -> Box<[u32]> {
-    groups.sort_unstable();
-    groups.dedup();
+    sort(&mut groups);
     groups.into()
 }
 

@@ -68,6 +68,8 @@ pub(crate) mod code {
 /// Why a policy was rejected: at least one finding, in the order of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
+    /// The policy's name, if that could be read.
+    pub name: Option<String>,
     /// Everything that is wrong.
     pub findings: Vec<Finding>,
 }
@@ -152,8 +154,7 @@ impl<'de> Findings<'de> {
         message: impl Into<String>,
         fix: impl Into<Option<String>>,
     ) -> Option<T> {
-        let pointer = self.pointer();
-        self.error_at(pointer, code, message, fix);
+        self.add(code, message.into(), fix.into());
         None
     }
 
@@ -168,6 +169,13 @@ impl<'de> Findings<'de> {
         self.enter_key(key);
         self.error::<()>(code, message, fix);
         self.leave();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add(&mut self, code: &'static str, message: String, fix: Option<String>) {
+        let pointer = self.pointer();
+        self.error_at(pointer, code, message, fix);
     }
 
     /// An error at a pointer taken earlier.
@@ -201,10 +209,13 @@ impl<'de> Findings<'de> {
         });
     }
 
-    pub(super) fn wrong_type<T>(&mut self, expected: &str, found: &str) -> Option<T> {
-        self.error(code::TYPE, format!("expected {expected}, found {found}"), None)
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wrong_type(&mut self, expected: &str, found: &str) {
+        self.error::<()>(code::TYPE, format!("expected {expected}, found {found}"), None);
     }
 
+    #[cold]
     pub(super) fn null(&mut self, expected: &str) {
         self.error::<()>(
             code::TYPE,
@@ -213,18 +224,25 @@ impl<'de> Findings<'de> {
         );
     }
 
+    #[cold]
     pub(super) fn empty_list(&mut self) {
         self.error::<()>(code::TYPE, "the list is empty", "leave the key out, or list something".to_owned());
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn missing(&mut self, key: &str) {
         self.error::<()>(code::MISSING, format!("`{key}` is missing"), None);
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn duplicate_key(&mut self, key: &str) {
         self.error::<()>(code::DUPLICATE_KEY, format!("the key `{key}` is given twice"), "remove one".to_owned());
     }
 
+    #[cold]
+    #[inline(never)]
     pub(super) fn unknown_key(&mut self, key: &str, known: &[&str]) {
         let fix = match nearest(key, known) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -250,8 +268,8 @@ impl<'de> Findings<'de> {
         self.found.is_empty()
     }
 
-    pub(super) fn into_rejection(self) -> Rejection {
-        Rejection { findings: self.found }
+    pub(super) fn into_rejection(self, name: String) -> Rejection {
+        Rejection { name: Some(name).filter(|name| !name.is_empty()), findings: self.found }
     }
 }
 
@@ -267,7 +285,7 @@ impl Step<'_> {
                 }
                 pointer.write_str(key)
             }
-            Step::Key(key) => write!(pointer, "[{key:?}]"),
+            Step::Key(key) => write!(pointer, "[\"{}\"]", key.replace('\\', "\\\\").replace('"', "\\\"")),
         };
     }
 }

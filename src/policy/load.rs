@@ -1,7 +1,7 @@
 //! The document from top to bottom: settings into [`Settings`], entries into the compiler, one at a time.
 
 use super::compile::Compiler;
-use super::decode::{Any, At, Flow, Shape, Stream, Text, each, value};
+use super::decode::{Any, At, Entries, Read, Shape, Slot, Stop, Text, Value, each, value};
 use super::document::{
     AuditDoc, AuthorityDoc, IdentityDoc, MetricLabel, MetricsDoc, RequestHeadersDoc, ResponseDoc, SelectorDoc,
     TripwireDoc,
@@ -10,7 +10,7 @@ use super::finding::{Findings, Rejection, code};
 use super::packed::Packed;
 use super::settings::{HeaderName, Mode, Settings, Tripwire};
 use super::value::{HeaderToRemove, Id, Replicas, Revision};
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess};
+use serde::de::DeserializeSeed;
 use std::marker::PhantomData;
 
 /// Reads a policy. The compiler holds its entries if nothing is wrong.
@@ -59,7 +59,7 @@ impl Document {
         };
         let mut own = Findings::default();
         let mut json = serde_json::Deserializer::from_str(text);
-        let top = Flow(TopLevel { document: self, part, findings: &mut own });
+        let top = Read { slot: &mut TopLevel { document: self, part }, findings: &mut own };
         if let Err(error) = top.deserialize(&mut json).and_then(|()| json.end()) {
             let message = if text.trim().is_empty() {
                 "the policy is empty".to_owned()
@@ -83,7 +83,11 @@ impl Document {
             self.compiler.domains.finish(&self.settings.trust_domains, &mut findings);
             self.compiler.finish(&mut findings);
         }
-        if findings.is_empty() { Ok((self.settings, self.compiler)) } else { Err(findings.into_rejection()) }
+        if findings.is_empty() {
+            Ok((self.settings, self.compiler))
+        } else {
+            Err(findings.into_rejection(self.settings.name))
+        }
     }
 }
 
@@ -101,10 +105,9 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
 }
 
 /// The document's own map.
-struct TopLevel<'d, 'f, 'de> {
+struct TopLevel<'d> {
     document: &'d mut Document,
     part: Part,
-    findings: &'f mut Findings<'de>,
 }
 
 /// Every key of a policy.
@@ -132,92 +135,91 @@ const KEYS: [&str; 21] = [
     "metrics",
 ];
 
-impl<'de> Stream<'de> for TopLevel<'_, '_, 'de> {
-    const EXPECTED: &'static str = "a map with the keys of a policy";
-
-    fn findings(&mut self) -> &mut Findings<'de> {
-        self.findings
-    }
-
-    fn map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            let known = KEYS.into_iter().find(|known| *known == &*key);
-            match known {
-                None => self.findings.unknown_key(&key, &KEYS),
-                Some(key) if self.document.seen.contains(&key) => {
-                    self.findings.enter_key(key);
-                    self.findings.duplicate_key(key);
-                    self.findings.leave();
-                }
-                Some(key) if self.part == Part::Packed && BESIDE_PACKED.contains(&key) => {
-                    let fix = "leave it outside".to_owned();
-                    self.findings.error_in(key, code::COMBINATION, format!("`{key}` stands inside `packed`"), fix);
-                }
-                Some(key) => {
-                    self.document.seen.push(key);
-                    self.findings.enter_key(key);
-                    self.key(key, &mut map)?;
-                    self.findings.leave();
-                    continue;
-                }
+impl<'de> Slot<'de> for TopLevel<'_> {
+    fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
+        let Value::Map(entries) = value else {
+            value.refuse("a map with the keys of a policy", findings);
+            return Ok(());
+        };
+        while let Some(key) = entries.key()? {
+            let Some(key) = KEYS.into_iter().find(|known| *known == &*key) else {
+                findings.unknown_key(&key, &KEYS);
+                entries.skip()?;
+                continue;
+            };
+            findings.enter_key(key);
+            if self.document.seen.contains(&key) {
+                findings.duplicate_key(key);
+                entries.skip()?;
+            } else if self.part == Part::Packed && BESIDE_PACKED.contains(&key) {
+                let message = format!("`{key}` stands inside `packed`");
+                findings.error::<()>(code::COMBINATION, message, "leave it outside".to_owned());
+                entries.skip()?;
+            } else {
+                self.document.seen.push(key);
+                self.document.key(key, entries, findings)?;
             }
-            map.next_value::<IgnoredAny>()?;
+            findings.leave();
         }
         Ok(())
     }
 }
 
-impl<'de> TopLevel<'_, '_, 'de> {
+impl Document {
     /// The value of a key, which the findings have entered.
-    fn key<A: MapAccess<'de>>(&mut self, key: &'static str, map: &mut A) -> Result<(), A::Error> {
-        let findings = &mut *self.findings;
-        let Document { compiler, settings, packed, .. } = &mut *self.document;
+    fn key<'de>(
+        &mut self,
+        key: &'static str,
+        entries: &mut dyn Entries<'de>,
+        findings: &mut Findings<'de>,
+    ) -> Result<(), Stop> {
+        let Document { compiler, settings, packed, .. } = self;
         match key {
             "version" => {
-                value::<Version, A>(map, findings)?;
+                value::<Version>(entries, findings)?;
             }
             "name" => {
-                if let Some(Id(name)) = value::<Id<'de>, A>(map, findings)? {
+                if let Some(Id(name)) = value::<Id<'de>>(entries, findings)? {
                     settings.name = name.to_string();
                 }
             }
             "revision" => {
-                settings.revision = value::<Revision<'de>, A>(map, findings)?.map(|revision| revision.0.to_string())
+                settings.revision = value::<Revision<'de>>(entries, findings)?.map(|revision| revision.0.to_string())
             }
-            "packed" => *packed = value::<Packed, A>(map, findings)?,
-            "mode" => settings.mode = value::<Mode, A>(map, findings)?.unwrap_or_default(),
+            "packed" => *packed = value::<Packed>(entries, findings)?,
+            "mode" => settings.mode = value::<Mode>(entries, findings)?.unwrap_or_default(),
             "dryRunFor" => {
-                let selectors = value::<Any<At<SelectorDoc<'de>>>, A>(map, findings)?;
+                let selectors = value::<Any<At<SelectorDoc<'de>>>>(entries, findings)?;
                 compiler.dry_run_for(selectors.map(|listed| listed.0), findings);
             }
             "identity" => {
-                if let Some(doc) = value::<IdentityDoc<'de>, A>(map, findings)? {
+                if let Some(doc) = value::<IdentityDoc<'de>>(entries, findings)? {
                     identity(doc, settings);
                     compiler.domains.listed = Some(settings.trust_domains.clone());
                 }
             }
-            "workloads" => map.next_value_seed(Flow(Workloads { compiler, findings }))?,
+            "workloads" => entries.value(&mut Workloads { compiler }, findings)?,
             "authority" => {
-                if let Some(doc) = value::<AuthorityDoc<'de>, A>(map, findings)? {
+                if let Some(doc) = value::<AuthorityDoc<'de>>(entries, findings)? {
                     settings.default_port = doc.default_port.good().map_or(settings.default_port, |port| port.0);
                     settings.verify_route = doc.verify_route.good().unwrap_or_default();
                 }
             }
-            "destinations" => map.next_value_seed(Flow(Destinations { compiler, findings }))?,
-            "deny" => map.next_value_seed(Flow(Entries::new(compiler, findings, Compiler::deny)))?,
-            "rules" => map.next_value_seed(Flow(Entries::new(compiler, findings, Compiler::rule)))?,
+            "destinations" => entries.value(&mut Destinations { compiler }, findings)?,
+            "deny" => entries.value(&mut EntryList::new(compiler, Compiler::deny), findings)?,
+            "rules" => entries.value(&mut EntryList::new(compiler, Compiler::rule), findings)?,
             "residency" => {
-                map.next_value_seed(Flow(Entries::new(compiler, findings, Compiler::residency)))?;
+                entries.value(&mut EntryList::new(compiler, Compiler::residency), findings)?;
             }
             "replicas" => {
-                value::<Replicas, A>(map, findings)?;
+                value::<Replicas>(entries, findings)?;
             }
             "quotas" => {
                 let quotas = |_: &mut Compiler, _: Quota, _: &mut Findings<'_>| ();
-                map.next_value_seed(Flow(Entries::new(compiler, findings, quotas)))?;
+                entries.value(&mut EntryList::new(compiler, quotas), findings)?;
             }
             "rateLimitService" => {
-                map.next_value::<IgnoredAny>()?;
+                entries.skip()?;
                 findings.error::<()>(
                     code::UNSUPPORTED,
                     "this version does not ask a rate-limit service yet",
@@ -225,29 +227,29 @@ impl<'de> TopLevel<'_, '_, 'de> {
                 );
             }
             "response" => {
-                if let Some(doc) = value::<ResponseDoc<'de>, A>(map, findings)? {
+                if let Some(doc) = value::<ResponseDoc<'de>>(entries, findings)? {
                     settings.detail = doc.detail.good().unwrap_or_default();
                     settings.docs_url = doc.docs_url.good().map(|url| url.to_string());
                 }
             }
             "requestHeaders" => {
-                if let Some(doc) = value::<RequestHeadersDoc<'de>, A>(map, findings)? {
+                if let Some(doc) = value::<RequestHeadersDoc<'de>>(entries, findings)? {
                     request_headers(doc, settings, findings);
                 }
             }
             "tripwire" => {
-                if let Some(doc) = value::<TripwireDoc<'de>, A>(map, findings)? {
+                if let Some(doc) = value::<TripwireDoc<'de>>(entries, findings)? {
                     settings.tripwire = tripwire(doc, findings);
                 }
             }
             "audit" => {
-                if let Some(doc) = value::<AuditDoc<'de>, A>(map, findings)? {
+                if let Some(doc) = value::<AuditDoc<'de>>(entries, findings)? {
                     settings.audit_allowed = doc.allowed.good().unwrap_or_default();
                     settings.audit_path = doc.path.good().unwrap_or_default();
                 }
             }
             _ => {
-                if let Some(doc) = value::<MetricsDoc<'de>, A>(map, findings)? {
+                if let Some(doc) = value::<MetricsDoc<'de>>(entries, findings)? {
                     let by = doc.by.good().map(|by| by.0).unwrap_or_default();
                     settings.by.rule = by.contains(&MetricLabel::Rule);
                     settings.by.namespace = by.contains(&MetricLabel::Namespace);
@@ -305,64 +307,55 @@ fn tripwire(doc: TripwireDoc<'_>, findings: &mut Findings<'_>) -> Option<Tripwir
 }
 
 /// A list whose elements are entries.
-struct Entries<'c, 'f, 'de, T, F> {
+struct EntryList<'c, T, F> {
     compiler: &'c mut Compiler,
-    findings: &'f mut Findings<'de>,
     take: F,
     entries: PhantomData<T>,
 }
 
-impl<'c, 'f, 'de, T, F> Entries<'c, 'f, 'de, T, F> {
-    fn new(compiler: &'c mut Compiler, findings: &'f mut Findings<'de>, take: F) -> Self {
-        Entries { compiler, findings, take, entries: PhantomData }
+impl<'c, T, F> EntryList<'c, T, F> {
+    fn new(compiler: &'c mut Compiler, take: F) -> Self {
+        EntryList { compiler, take, entries: PhantomData }
     }
 }
 
-impl<'de, T: Shape<'de>, F: FnMut(&mut Compiler, T, &mut Findings<'de>)> Stream<'de> for Entries<'_, '_, 'de, T, F> {
-    const EXPECTED: &'static str = "a list";
-
-    fn findings(&mut self) -> &mut Findings<'de> {
-        self.findings
-    }
-
-    fn list<A: SeqAccess<'de>>(mut self, list: A) -> Result<(), A::Error> {
-        each(list, self.findings, |entry, findings| (self.take)(self.compiler, entry, findings)).map(|_| ())
+impl<'de, T: Shape<'de>, F: FnMut(&mut Compiler, T, &mut Findings<'_>)> Slot<'de> for EntryList<'_, T, F> {
+    fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
+        let Value::List(items) = value else {
+            value.refuse("a list", findings);
+            return Ok(());
+        };
+        each(items, findings, |entry, findings| (self.take)(self.compiler, entry, findings)).map(|_| ())
     }
 }
 
 /// `workloads`.
-struct Workloads<'c, 'f, 'de> {
+struct Workloads<'c> {
     compiler: &'c mut Compiler,
-    findings: &'f mut Findings<'de>,
 }
 
-impl<'de> Stream<'de> for Workloads<'_, '_, 'de> {
-    const EXPECTED: &'static str = "a map from names to lists of selectors";
-
-    fn findings(&mut self) -> &mut Findings<'de> {
-        self.findings
-    }
-
-    fn map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        named(map, self.findings, |name, selectors, findings| self.compiler.workload_set(name, selectors, findings))
+impl<'de> Slot<'de> for Workloads<'_> {
+    fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
+        let Value::Map(entries) = value else {
+            value.refuse("a map from names to lists of selectors", findings);
+            return Ok(());
+        };
+        named(entries, findings, |name, selectors, findings| self.compiler.workload_set(name, selectors, findings))
     }
 }
 
 /// `destinations`.
-struct Destinations<'c, 'f, 'de> {
+struct Destinations<'c> {
     compiler: &'c mut Compiler,
-    findings: &'f mut Findings<'de>,
 }
 
-impl<'de> Stream<'de> for Destinations<'_, '_, 'de> {
-    const EXPECTED: &'static str = "a map from names to destinations";
-
-    fn findings(&mut self) -> &mut Findings<'de> {
-        self.findings
-    }
-
-    fn map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        named(map, self.findings, |name, destination, findings| self.compiler.destination(name, destination, findings))
+impl<'de> Slot<'de> for Destinations<'_> {
+    fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
+        let Value::Map(entries) = value else {
+            value.refuse("a map from names to destinations", findings);
+            return Ok(());
+        };
+        named(entries, findings, |name, destination, findings| self.compiler.destination(name, destination, findings))
     }
 }
 
@@ -370,18 +363,18 @@ impl<'de> Stream<'de> for Destinations<'_, '_, 'de> {
 const LONGEST_NAME: usize = 253;
 
 /// Reads a map from names to `T`s, one by one.
-fn named<'de, T: Shape<'de>, A: MapAccess<'de>>(
-    mut map: A,
+fn named<'de, T: Shape<'de>>(
+    entries: &mut dyn Entries<'de>,
     findings: &mut Findings<'de>,
     mut take: impl FnMut(&str, Option<T>, &mut Findings<'de>),
-) -> Result<(), A::Error> {
-    while let Some(Text(name)) = map.next_key::<Text<'de>>()? {
+) -> Result<(), Stop> {
+    while let Some(Text(name)) = entries.key()? {
         findings.enter_name(name.clone());
         if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
             let fix = format!("use 1 to {LONGEST_NAME} bytes without control characters");
             findings.error::<()>(code::VALUE, "the name cannot be used", fix);
         }
-        let read = value::<T, A>(&mut map, findings)?;
+        let read = value::<T>(entries, findings)?;
         take(&name, read, findings);
         findings.leave();
     }
@@ -406,8 +399,7 @@ struct Quota;
 
 impl<'de> Shape<'de> for Quota {
     const EXPECTED: &'static str = "a quota";
-    fn map<A: MapAccess<'de>>(mut map: A, findings: &mut Findings<'de>) -> Result<Option<Self>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    fn map(_: &mut dyn Entries<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
         let fix = "remove it: what is not enforced is not accepted".to_owned();
         Ok(findings.error(code::UNSUPPORTED, "this version does not enforce quotas yet", fix))
     }

@@ -1,9 +1,19 @@
 //! The `xn--` form of a name, for the advice beside an error. Nothing is ever decided by it.
 
-/// The ASCII form of a lower-case name (RFC 3492), or none where a label cannot be encoded.
+/// The ASCII form of a lower-case name (RFC 3492), or none where a label cannot be encoded. Other capitals than
+/// ASCII's get no advice: folding them takes tables that the filter has no room for.
 pub(super) fn to_ascii(name: &str) -> Option<String> {
-    let labels: Option<Vec<String>> = name.to_lowercase().split('.').map(label).collect();
-    labels.map(|labels| labels.join("."))
+    if name.chars().any(char::is_uppercase) {
+        return None;
+    }
+    let mut ascii = String::new();
+    for (index, part) in name.split('.').enumerate() {
+        if index > 0 {
+            ascii.push('.');
+        }
+        ascii.push_str(&label(part)?);
+    }
+    Some(ascii)
 }
 
 fn label(label: &str) -> Option<String> {

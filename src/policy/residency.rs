@@ -3,7 +3,7 @@
 use super::names::NamedSets;
 use super::selector::Selection;
 use super::target::Kind;
-use crate::index::{Identities, NONE};
+use crate::index::{Identities, NONE, sort};
 use rustc_hash::FxHashMap;
 
 /// A set of regions, by number.
@@ -67,8 +67,7 @@ impl Residency {
     /// The entries that speak of these groups, in file order.
     pub(crate) fn entries_of(&self, groups: &[u32]) -> Vec<u32> {
         let mut entries: Vec<u32> = self.bounds(groups).flat_map(|bound| &bound.entries).copied().collect();
-        entries.sort_unstable();
-        entries.dedup();
+        sort(&mut entries);
         entries
     }
 
@@ -124,8 +123,7 @@ impl ResidencyDraft {
             for set in selection.sets.iter().filter_map(|set| workloads.get(*set)) {
                 set.nodes(Kind::Rules, identities, &mut groups);
             }
-            groups.sort_unstable();
-            groups.dedup();
+            sort(&mut groups);
             for group in groups {
                 let bound = residency
                     .by_group

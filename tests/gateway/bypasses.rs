@@ -401,6 +401,12 @@ fn tunnels() {
         let seen = rig.send_http2(Some(CHECKOUT), &request);
         differences.extend(difference(&format!("extended CONNECT to {authority}"), &seen, &[reason]));
     }
+    for (authority, reason) in [("tunnel.example.com:443", "RULE_ALLOW"), ("plain.example.com:443", "NO_MATCH")] {
+        let fields: &[(&[u8], &[u8])] = &[(b":method", b"CONNECT"), (b":authority", authority.as_bytes())];
+        let request = http2::Request { fields, data: Some(b"through the wall"), trailers: &[] };
+        let seen = rig.send_http2(Some(CHECKOUT), &request);
+        differences.extend(difference(&format!("HTTP/2 CONNECT to {authority}"), &seen, &[reason]));
+    }
     assert_none(differences);
 }
 
@@ -478,6 +484,20 @@ fn a_denied_grpc_call_gets_a_grpc_status() {
     assert!(!seen.got_through());
     let response = seen.response.unwrap();
     assert_eq!((response.status, response.header("grpc-status")), (200, Some(&b"7"[..])));
+
+    for (authority, reason) in [("evil.example", "NO_MATCH"), ("plain.example.com", "RULE_ALLOW")] {
+        let fields: &[(&[u8], &[u8])] = &[
+            (b":method", b"POST"),
+            (b":scheme", b"https"),
+            (b":authority", authority.as_bytes()),
+            (b":path", b"/pkg.Service/Call"),
+            (b"content-type", b"application/grpc"),
+            (b"te", b"trailers"),
+        ];
+        let request = http2::Request { fields, data: Some(b"\0\0\0\0\0"), trailers: &[] };
+        let seen = rig.send_http2(Some(CHECKOUT), &request);
+        assert_eq!((seen.recorded("r"), seen.got_through()), (reason, reason == "RULE_ALLOW"));
+    }
 }
 
 #[test]

@@ -73,6 +73,8 @@ impl Request {
             Some("no certificate holds this identity")
         } else if self.method() != "CONNECT" && self.path.is_none() && self.path_b64.is_none() {
             Some("only CONNECT comes without a path")
+        } else if self.headers.get("upgrade").is_some_and(|to| to == "h2c") {
+            Some("Envoy itself takes this upgrade away")
         } else if head.iter().any(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0)) {
             Some("it would be another request")
         } else {

@@ -307,5 +307,5 @@ extern "C" fn proxy_on_response_headers(_context: u32, _count: usize, _end_of_st
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_new_connection(_context: u32) -> Action {
-    vm::new_connection(&mut Envoy)
+    with_vm(|vm| vm.new_connection(&mut Envoy)).unwrap_or(Action::Pause)
 }

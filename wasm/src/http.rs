@@ -48,20 +48,22 @@ impl Paper {
 pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut Tools) -> Action {
     let Tools { scratch, nearest, paper } = tools;
     let bytes = host.request_headers();
-    let headers = match &bytes {
+    let read = match &bytes {
         Ok(bytes) => Pairs::parse(bytes).ok_or(Failure::MALFORMED_HEADERS),
         Err(failure) => Err(*failure),
     };
-    let mut arrival = Arrival::from_headers(headers.unwrap_or_default().iter());
+    let (headers, unread) = match read {
+        Ok(headers) => (headers, Ok(())),
+        Err(failure) => (Pairs::default(), Err((Reason::HostInvalid, failure))),
+    };
+    let mut arrival = Arrival::from_headers(headers.iter());
     let serving = match service {
         Service::Decide(serving) => serving,
-        Service::Refuse(counter) => {
-            return refuse_unserved(host, counter, headers.unwrap_or_default(), &arrival, paper);
-        }
+        Service::Refuse(counter) => return refuse_unserved(host, counter, &headers, &arrival, paper),
     };
     let policy = &serving.policy;
 
-    let beyond = headers.map_err(|failure| (Reason::HostInvalid, failure)).and_then(|_| Beyond::read(host, policy));
+    let beyond = unread.and_then(|()| Beyond::read(host, policy));
     let mut judged = match &beyond {
         Ok(beyond) => {
             arrival.identity = beyond.identity.as_ref().map(|(source, id)| Presented { source: *source, id });
@@ -73,9 +75,8 @@ pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut
             Judged::refused(*reason)
         }
     };
-    let headers = headers.unwrap_or_default();
     if judged.decision.outcome != Outcome::Deny {
-        match let_through(host, serving, headers, &arrival, &judged, paper) {
+        match let_through(host, serving, &headers, &arrival, &judged, paper) {
             Ok(()) => {
                 count(host, serving, &judged, paper);
                 return Action::Continue;
@@ -92,7 +93,8 @@ pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut
         }
         _ => None,
     };
-    Refusal { settings: policy.settings(), headers, arrival: &arrival, judged: &judged, near }.send(host, paper);
+    Refusal { settings: policy.settings(), headers: &headers, arrival: &arrival, judged: &judged, near }
+        .send(host, paper);
     count(host, serving, &judged, paper);
     Action::Pause
 }
@@ -156,7 +158,7 @@ impl Beyond {
 fn let_through(
     host: &mut impl Host,
     serving: &Serving,
-    headers: Pairs<'_>,
+    headers: &Pairs<'_>,
     arrival: &Arrival<'_>,
     judged: &Judged<'_>,
     paper: &mut Paper,
@@ -189,7 +191,7 @@ fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, paper: &m
 fn refuse_unserved(
     host: &mut impl Host,
     counter: Option<MetricId>,
-    headers: Pairs<'_>,
+    headers: &Pairs<'_>,
     arrival: &Arrival<'_>,
     paper: &mut Paper,
 ) -> Action {
@@ -208,7 +210,7 @@ fn refuse_unserved(
 /// A request that is refused.
 struct Refusal<'a> {
     settings: &'a Settings,
-    headers: Pairs<'a>,
+    headers: &'a Pairs<'a>,
     arrival: &'a Arrival<'a>,
     judged: &'a Judged<'a>,
     near: Option<Near<'a>>,
@@ -250,7 +252,7 @@ impl Refusal<'_> {
 }
 
 /// Whether Envoy takes the caller for one that speaks gRPC.
-fn is_grpc(headers: Pairs<'_>) -> bool {
+fn is_grpc(headers: &Pairs<'_>) -> bool {
     headers
         .first(b"content-type")
         .and_then(|value| value.strip_prefix(b"application/grpc"))

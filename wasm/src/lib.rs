@@ -18,6 +18,7 @@ mod host;
 mod http;
 mod metrics;
 mod pairs;
+mod plugin;
 mod removal;
 mod root;
 mod vm;

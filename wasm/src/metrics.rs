@@ -146,7 +146,11 @@ impl Values {
     fn new(key: &'static str, names: Option<Vec<&str>>, kept: usize) -> Values {
         let wanted = names.is_some();
         let names: Vec<Box<str>> = names.unwrap_or_default().into_iter().take(kept).map(Box::from).collect();
-        let numbers = names.iter().cloned().zip(1..).collect();
+        // one by one: collecting would sort, and bring a second sort into the module
+        let mut numbers = BTreeMap::new();
+        for (name, number) in names.iter().zip(1..) {
+            numbers.insert(name.clone(), number);
+        }
         Values { key, wanted, names, numbers }
     }
 

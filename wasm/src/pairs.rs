@@ -1,12 +1,9 @@
 //! Header maps as they cross between host and filter: a count, the sizes of all names and values, then the bytes.
 //! All numbers are u32, little-endian; every name and value is followed by a NUL byte that its size does not count.
 
-/// Headers whose layout was checked. Names and values are bytes; nothing is assumed about their encoding.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pairs<'a> {
-    sizes: &'a [[u8; 8]],
-    data: &'a [u8],
-}
+/// Headers. Names and values are bytes; nothing is assumed about their encoding.
+#[derive(Debug, Default)]
+pub(crate) struct Pairs<'a>(Vec<(&'a [u8], &'a [u8])>);
 
 impl<'a> Pairs<'a> {
     /// Reads headers; `None` where the bytes are not exactly one header map. The host writes an empty map as nothing
@@ -16,43 +13,29 @@ impl<'a> Pairs<'a> {
             return bytes.is_empty().then(Pairs::default);
         };
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
-        let (sizes, data) = rest.split_at_checked(count.checked_mul(8)?)?;
-        let (sizes, _) = sizes.as_chunks::<8>();
-        let mut left = data;
-        for size in sizes {
-            let (name, value) = lengths(*size)?;
-            for length in [name, value] {
-                let (field, rest) = left.split_at_checked(length.checked_add(1)?)?;
-                left = (field.last() == Some(&0)).then_some(rest)?;
-            }
+        let (sizes, mut data) = rest.split_at_checked(count.checked_mul(8)?)?;
+        let mut field = |size: [u8; 4]| {
+            let (field, rest) = data.split_at_checked(usize::try_from(u32::from_le_bytes(size)).ok()?)?;
+            let (end, rest) = rest.split_first()?;
+            data = rest;
+            (*end == 0).then_some(field)
+        };
+        let mut headers = Vec::with_capacity(count);
+        for [a, b, c, d, e, f, g, h] in sizes.as_chunks::<8>().0 {
+            headers.push((field([*a, *b, *c, *d])?, field([*e, *f, *g, *h])?));
         }
-        left.is_empty().then_some(Pairs { sizes, data })
+        data.is_empty().then_some(Pairs(headers))
     }
 
     /// Names and values, in order.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        let mut left = self.data;
-        let mut field = move |length: usize| {
-            let (field, rest) = left.split_at_checked(length)?;
-            left = rest.get(1..)?;
-            Some(field)
-        };
-        self.sizes.iter().map_while(move |size| {
-            let (name, value) = lengths(*size)?;
-            Some((field(name)?, field(value)?))
-        })
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        self.0.iter().copied()
     }
 
     /// The first value of a header.
-    pub(crate) fn first(self, name: &[u8]) -> Option<&'a [u8]> {
+    pub(crate) fn first(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.iter().find_map(|(this, value)| (this == name).then_some(value))
     }
-}
-
-fn lengths(size: [u8; 8]) -> Option<(usize, usize)> {
-    let [a, b, c, d, e, f, g, h] = size;
-    let length = |bytes| usize::try_from(u32::from_le_bytes(bytes)).ok();
-    Some((length([a, b, c, d])?, length([e, f, g, h])?))
 }
 
 /// Appends headers. `None` where they are too long for the format, which then holds a part of them.

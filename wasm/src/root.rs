@@ -1,14 +1,17 @@
 //! Configurations: what each instance of the plugin serves, and what becomes of a bad policy.
 //!
 //! Envoy tries a configuration in a VM of its own on the main thread, the canary, and hands it to the VMs that serve
-//! only if the canary accepts it. A serving VM that refused would be given up with all its streams, so the refusal
-//! has to come from the canary, which is new and remembers nothing. The mark that a plugin has had a good policy
-//! therefore lies in shared data:
+//! only if the canary accepts it. A serving VM that refused would not only be given up with all its streams: Envoy
+//! would take no configuration at all any more. So a refusal has to come from the canary, which is new and remembers
+//! nothing, and never from a VM that serves, which may be as new: rebuilt after a crash. Shared data tells them apart.
+//! A bad policy, in the order of asking:
 //!
-//! | bad policy, in a VM | marked | not marked |
-//! |---|---|---|
-//! | that has the plugin's last good one | accept, serve that | accept, serve that |
-//! | that has none (the canary, or one rebuilt after a crash) | refuse: Envoy keeps what it has | accept, answer `POLICY_INVALID` |
+//! | in this process | what becomes of it |
+//! |---|---|
+//! | this VM has the plugin's last good policy | accepted; that one keeps serving |
+//! | a canary has accepted these bytes | accepted; requests are answered with `POLICY_INVALID` |
+//! | the plugin has had a good policy | refused; Envoy keeps what it has |
+//! | none of it | accepted, and marked so; requests are answered with `POLICY_INVALID` |
 //!
 //! The first row is needed since Envoy remembers a canary's verdict, and often the instance too: a first bad policy,
 //! which was accepted, is not tried again when it comes back after a good one. So an instance without a policy of its
@@ -17,16 +20,13 @@
 
 use std::rc::Rc;
 
-use serde::Deserialize;
 use tollgate::policy::{Policy, Rejection};
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::host::{Failure, Host, Level, MetricId};
 use crate::metrics::{self, Requests};
+use crate::plugin::Plugin;
 use crate::removal::Removal;
-
-/// The name of plugins that would filter TCP.
-const TCP: &str = "tollgate-tcp";
 
 /// How many findings of a rejected policy are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
@@ -95,8 +95,12 @@ impl Roots {
         let plugin = match Plugin::read(host) {
             Ok(plugin) => plugin,
             Err(failure) => {
-                let complaint = format!("the plugin's name: {failure}");
-                return self.reject(host, id, Plugin::default(), None, &[complaint]);
+                return self.reject(
+                    host,
+                    id,
+                    &Plugin::default(),
+                    Bad::unread(&format!("the plugin's name: {failure}")),
+                );
             }
         };
         if plugin.is_tcp() {
@@ -109,20 +113,17 @@ impl Roots {
         self.forget(host, id, &plugin.key());
         let text = match configuration(host, size) {
             Ok(text) => text,
-            Err(complaint) => return self.reject(host, id, plugin, None, &[complaint]),
+            Err(complaint) => return self.reject(host, id, &plugin, Bad::unread(&complaint)),
         };
+        let fingerprint = fingerprint(&text);
         match Policy::load(&text) {
             Ok(policy) => {
-                let fingerprint = fingerprint(&text);
                 drop(text);
-                let serving = self.accept(host, id, plugin, policy, fingerprint);
+                let serving = self.accept(host, id, &plugin, policy, fingerprint);
                 serving.log_loaded(host, began);
                 true
             }
-            Err(rejection) => {
-                let name = serde_json::from_slice(&text).ok().map(|Named { name }| name);
-                self.reject(host, id, plugin, name, &complaints(&rejection))
-            }
+            Err(rejection) => self.reject(host, id, &plugin, Bad::new(fingerprint, &rejection)),
         }
     }
 
@@ -140,7 +141,7 @@ impl Roots {
         &mut self,
         host: &mut impl Host,
         id: u32,
-        plugin: Plugin,
+        plugin: &Plugin,
         policy: Policy,
         fingerprint: u64,
     ) -> Rc<Serving> {
@@ -168,33 +169,30 @@ impl Roots {
     }
 
     /// See the table at the top.
-    fn reject(
-        &mut self,
-        host: &mut impl Host,
-        id: u32,
-        plugin: Plugin,
-        name: Option<String>,
-        complaints: &[String],
-    ) -> bool {
+    fn reject(&mut self, host: &mut impl Host, id: u32, plugin: &Plugin, bad: Bad) -> bool {
         let key = plugin.key();
-        let keeps = self.last_good(&key, name.as_deref()).is_some();
-        let refuses = !keeps && matches!(host.shared(&plugin.mark()), Ok(Some(_)));
+        let accepted_before = plugin.accepted(bad.fingerprint);
+        let keeps = self.last_good(&key, bad.name.as_deref()).is_some();
+        let refuses = !keeps && !is_shared(host, &accepted_before) && is_shared(host, &plugin.mark());
         let consequence = if keeps || refuses {
             "the last good one keeps serving"
         } else {
             "every request is refused with POLICY_INVALID until there is a good one"
         };
-        for complaint in complaints {
+        for complaint in &bad.complaints {
             host.log(Level::Error, &format!("policy rejected, {consequence}: {complaint}"));
         }
         let counter = Requests::without_policy(host);
         let mut told =
             vec![counter.map(|_| ()), metrics::count(host, "result=.=rejected;.;tollgate_policy_loads_total")];
         if !keeps && !refuses {
+            if let Err(failure) = host.set_shared(&accepted_before, b"1") {
+                host.log(Level::Warn, &format!("cannot mark that this policy is accepted: {failure}"));
+            }
             told.push(metrics::gauge(host, "tollgate_policy_valid", 0));
         }
         warn_uncounted(host, told);
-        self.roots.push(Root { id, plugin: key, state: State::Bad { name, refused: counter.ok() } });
+        self.roots.push(Root { id, plugin: key, state: State::Bad { name: bad.name, refused: counter.ok() } });
         !refuses
     }
 
@@ -204,19 +202,26 @@ impl Roots {
     }
 }
 
-/// What is read of a policy that is rejected.
-#[derive(Deserialize)]
-struct Named {
-    name: String,
+/// What is kept of a policy that is rejected.
+struct Bad {
+    name: Option<String>,
+    fingerprint: u64,
+    complaints: Vec<String>,
 }
 
-fn complaints(rejection: &Rejection) -> Vec<String> {
-    let mut complaints: Vec<String> = rejection.findings.iter().take(FINDINGS).map(ToString::to_string).collect();
-    let more = rejection.findings.len().saturating_sub(complaints.len());
-    if more > 0 {
-        complaints.push(format!("and {more} more; `tollgate check` shows them all"));
+impl Bad {
+    fn new(fingerprint: u64, rejection: &Rejection) -> Bad {
+        let mut complaints: Vec<String> = rejection.findings.iter().take(FINDINGS).map(ToString::to_string).collect();
+        let more = rejection.findings.len().saturating_sub(complaints.len());
+        if more > 0 {
+            complaints.push(format!("and {more} more; `tollgate check` shows them all"));
+        }
+        Bad { name: rejection.name.clone(), fingerprint, complaints }
     }
-    complaints
+
+    fn unread(complaint: &str) -> Bad {
+        Bad { name: None, fingerprint: 0, complaints: vec![complaint.to_owned()] }
+    }
 }
 
 impl Serving {
@@ -229,40 +234,6 @@ impl Serving {
             Level::Info,
             &format!("policy loaded: {}, revision {revision}, {rules} rules, {milliseconds} ms", settings.name),
         );
-    }
-}
-
-/// How Envoy's configuration names the plugin.
-#[derive(Debug, Default)]
-struct Plugin {
-    name: String,
-    root_id: String,
-}
-
-impl Plugin {
-    fn read(host: &mut impl Host) -> Result<Plugin, Failure> {
-        let mut property = |path| {
-            let value = host.property(path)?.unwrap_or_default();
-            Ok(String::from_utf8_lossy(&value).into_owned())
-        };
-        Ok(Plugin { name: property("plugin_name")?, root_id: property("plugin_root_id")? })
-    }
-
-    /// Whether it is named `tollgate-tcp`: by its root id (Istio's `pluginName`), or by its name, which Istio makes
-    /// `NAMESPACE.NAME` or `NAMESPACE.NAME~ORIGIN`.
-    fn is_tcp(&self) -> bool {
-        let name = self.name.split('~').next().unwrap_or_default();
-        self.root_id == TCP || name == TCP || name.rsplit('.').next() == Some(TCP)
-    }
-
-    fn key(&self) -> String {
-        [&self.name, "/", &self.root_id].concat()
-    }
-
-    /// The key in shared data, which all plugins of the process may use, of the mark that this plugin has had a good
-    /// policy.
-    fn mark(&self) -> String {
-        ["tollgate/1/@loaded/", &self.key()].concat()
     }
 }
 
@@ -280,6 +251,10 @@ fn fingerprint(text: &[u8]) -> u64 {
     // In pieces: V8 optimises a function for its next call, never in the middle of a long one.
     text.chunks(1 << 14).for_each(|piece| hash.update(piece));
     hash.digest() >> 16
+}
+
+fn is_shared(host: &mut impl Host, key: &str) -> bool {
+    matches!(host.shared(key), Ok(Some(_)))
 }
 
 fn warn_uncounted(host: &mut impl Host, told: impl IntoIterator<Item = Result<(), Failure>>) {
@@ -370,6 +345,17 @@ mod tests {
             rig.host.log
         );
         assert_eq!(decided(&mut rig, 1), "deny POLICY_INVALID", "should Envoy use it all the same");
+    }
+
+    #[test]
+    fn a_vm_that_serves_never_refuses_what_the_canary_accepted() {
+        let mut rig = Rig::new(BAD);
+        assert!(rig.configure(2, GOOD));
+        another_vm(&mut rig);
+        assert!(rig.configure(3, BAD), "a worker that comes late, or was rebuilt after a crash");
+        assert_eq!(decided(&mut rig, 3), "deny POLICY_INVALID");
+        another_vm(&mut rig);
+        assert!(!rig.configure(4, &BAD.replace("rule", "rulez")), "the canary with another bad policy");
     }
 
     #[test]
@@ -483,21 +469,10 @@ mod tests {
 
     #[test]
     fn a_plugin_named_for_tcp_is_not_loaded() {
-        for (name, root_id) in [
-            ("tollgate-tcp", ""),
-            ("mesh.tollgate-tcp", ""),
-            ("mesh.tollgate-tcp~istio-translated-wasmplugin", ""),
-            ("mesh.x", "tollgate-tcp"),
-        ] {
-            let mut rig = Rig::new(GOOD);
-            rig.host.properties.insert("plugin_name".to_owned(), name.as_bytes().to_vec());
-            rig.host.properties.insert("plugin_root_id".to_owned(), root_id.as_bytes().to_vec());
-            assert!(!rig.configure(2, GOOD), "{name}");
-            assert!(rig.host.log[1].1.contains("tollgate-tcp"), "{:?}", rig.host.log);
-            assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
-        }
         let mut rig = Rig::new(GOOD);
-        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.not-tollgate-tcp".to_vec());
-        assert!(rig.configure(2, GOOD));
+        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.tollgate-tcp".to_vec());
+        assert!(!rig.configure(2, GOOD));
+        assert!(rig.host.log[1].1.contains("tollgate-tcp"), "{:?}", rig.host.log);
+        assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
     }
 }

@@ -11,6 +11,8 @@ pub(crate) struct Vm {
     /// The stream that was created last, and its root context.
     created: Option<(u32, u32)>,
     tools: Tools,
+    /// It has been logged that this VM is asked to filter TCP.
+    misplaced: bool,
 }
 
 impl Vm {
@@ -36,6 +38,17 @@ impl Vm {
         http::on_request(host, service, &mut self.tools)
     }
 
+    /// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let
+    /// everything through.
+    pub(crate) fn new_connection(&mut self, host: &mut impl Host) -> Action {
+        if !std::mem::replace(&mut self.misplaced, true) {
+            host.log(Level::Error, "an HTTP filter stands in a chain of network filters: every connection is closed");
+        }
+        // Paused, it goes nowhere either.
+        let _ = host.close(Stream::Downstream);
+        Action::Pause
+    }
+
     /// A response's headers have arrived, the destination's or the proxy's own.
     pub(crate) fn response_headers(&mut self, host: &mut impl Host) -> Action {
         http::on_response(host, &mut self.tools)
@@ -47,15 +60,6 @@ pub(crate) fn request_headers_without_vm(host: &mut impl Host) -> Action {
     http::on_request(host, Service::Refuse(None), &mut Tools::default())
 }
 
-/// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let everything
-/// through.
-pub(crate) fn new_connection(host: &mut impl Host) -> Action {
-    host.log(Level::Error, "an HTTP filter stands in a chain of network filters; connection closed");
-    // Paused, it goes nowhere either.
-    let _ = host.close(Stream::Downstream);
-    Action::Pause
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,11 +67,12 @@ mod tests {
 
     #[test]
     fn a_connection_is_closed_since_this_is_no_network_filter() {
-        let mut host = Fake::default();
-        assert_eq!(new_connection(&mut host), Action::Pause);
+        let (mut host, mut vm) = (Fake::default(), Vm::default());
+        assert_eq!(vm.new_connection(&mut host), Action::Pause);
         assert_eq!(host.closed, [Stream::Downstream]);
         host.failing.insert("proxy_close_stream");
-        assert_eq!(new_connection(&mut host), Action::Pause);
+        assert_eq!(vm.new_connection(&mut host), Action::Pause);
+        assert_eq!(host.log.len(), 1);
     }
 
     #[test]

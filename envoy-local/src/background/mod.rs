@@ -26,7 +26,7 @@ pub struct Settings {
     pub envoy: String,
     /// The policy file, absolute.
     pub policy: PathBuf,
-    /// The first of its ports.
+    /// The first of its ports; 0 takes free ones for all.
     pub port: u16,
 }
 
@@ -46,7 +46,8 @@ pub fn up(settings: &Settings, module: &Path) -> Result<bool> {
         writeln!(stdout(), "It is running already; `make down` stops it.\n")?;
         return status();
     }
-    // Here for the message; Envoy itself would only say so in its log.
+    // Here for the message: what goes wrong later stands in a log.
+    crate::policy::read(&settings.policy)?;
     settings.ports()?.check()?;
     std::fs::create_dir_all(directory())?;
     let log = File::create(log_file())?;
@@ -108,6 +109,9 @@ pub fn down() -> Result<bool> {
 impl Settings {
     /// The gateway, its admin interface, then the workloads in the order of their names.
     fn ports(&self) -> Result<Ports> {
+        if self.port == 0 {
+            return Ok(Ports::default());
+        }
         let script = Script::shipped()?;
         let mut free = self.port..=u16::MAX;
         let mut next = || free.next().context("there are not enough ports above the first one");
@@ -120,6 +124,7 @@ impl Settings {
 impl Ports {
     /// Refuses with the port that is taken.
     fn check(&self) -> Result<()> {
+        // Port 0 is never taken.
         for port in [self.gateway, self.admin].into_iter().chain(self.workloads.values().copied()) {
             TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
                 format!("port {port} is taken: choose another first port with `--port`, or `make up TOLLGATE_PORT=…`")

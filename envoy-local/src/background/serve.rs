@@ -55,13 +55,12 @@ struct Watched {
 impl Watched {
     /// Reads the file; the first policy must be a good one, or nothing is worth starting.
     fn new(file: &Path) -> Result<Watched> {
-        let text = std::fs::read(file)?;
         let serving = crate::policy::read(file)?;
-        check(&serving).map_err(|findings| anyhow::anyhow!("{}: {findings}", file.display()))?;
+        let text = std::fs::read(file)?;
         Ok(Watched { file: file.to_owned(), text, serving, verdict: "serving".to_owned() })
     }
 
-    /// Sends what changed. A policy that is none is sent too: the filter refuses it, as it would anywhere else.
+    /// Sends what changed, if it is a policy.
     fn look(&mut self, plugin: &Plugin) {
         // An editor may be between removing and writing it.
         let Ok(text) = std::fs::read(&self.file) else { return };
@@ -69,26 +68,12 @@ impl Watched {
             return;
         }
         self.text = text;
-        self.verdict = match crate::policy::read(&self.file) {
-            Err(error) => format!("not served, the last good one still is: {error:#}"),
-            Ok(json) => {
-                let checked = check(&json);
-                match plugin.publish(&json).map(|()| checked) {
-                    Ok(Ok(())) => "serving".to_owned(),
-                    Ok(Err(findings)) => format!("rejected, the last good one still serves:\n  {findings}"),
-                    Err(error) => format!("not served: {error:#}"),
-                }
-            }
+        self.verdict = match crate::policy::read(&self.file).and_then(|json| plugin.publish(&json)) {
+            Ok(()) => "serving".to_owned(),
+            Err(error) => format!("rejected, the last good one still serves:\n{error:#}\n"),
         };
         eprintln!("{}: {}", self.file.display(), self.verdict);
     }
-}
-
-/// What the filter will say.
-fn check(json: &str) -> Result<(), String> {
-    tollgate::policy::Policy::load(json.as_bytes())
-        .map(drop)
-        .map_err(|rejection| rejection.findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))
 }
 
 fn describe(stage: &Stage, script: &Script, policy: &Watched) -> String {
@@ -99,7 +84,7 @@ fn describe(stage: &Stage, script: &Script, policy: &Watched) -> String {
         lines.extend(scenarios.take(2).map(|scenario| scenario.request.curl(*address)));
     }
     lines.push(String::new());
-    lines.push(format!("Policy:    {} ({})", policy.file.display(), policy.verdict));
+    lines.push(format!("Policy:    {}: {}", policy.file.display(), policy.verdict));
     lines.push(
         "           Edit it and save: it takes effect at once. `make status` tells what became of it.".to_owned(),
     );
