@@ -150,7 +150,7 @@ pub struct Judged<'s> {
     pub namespace: Option<&'s str>,
     /// The canonical host; none where the authority has none.
     pub host: Option<Host<'s>>,
-    /// The port that the authority names, or else the default; none where there is no canonical host.
+    /// The port that the authority names, or else that of a compared route, or the default; none where there is no canonical host.
     pub port: Option<u16>,
     /// What happens, and why.
     pub decision: Decision<'s>,

@@ -200,10 +200,11 @@ impl Patterns {
     }
 }
 
-/// A pattern in the wide reading. An escaped wildcard must stay a character, so such a pattern becomes an automaton.
+/// A pattern in the wide reading. Where segments are compared with `*`, an escaped one must stay a character, so such a
+/// pattern becomes an automaton; the other classes compare bytes.
 fn widened(pattern: &str, kind: PathKind) -> (Cow<'_, str>, PathKind) {
-    let escaped_wildcard = ["%2A", "%7B", "%7D"].iter().any(|escape| pattern.contains(escape));
-    if kind == PathKind::Glob || escaped_wildcard {
+    let has_stars = matches!(kind, PathKind::Star | PathKind::StarPrefix);
+    if kind == PathKind::Glob || has_stars && pattern.contains("%2A") {
         return (Cow::Borrowed(pattern), PathKind::Glob);
     }
     let mut text = Vec::new();
@@ -347,5 +348,28 @@ mod tests {
         ] {
             assert_eq!(PathKind::of(pattern), kind, "{pattern}");
         }
+    }
+
+    #[test]
+    fn an_escaped_wildcard_is_a_character_in_the_wide_reading() {
+        for (pattern, path, matches) in [
+            ("/a%2Ab", "/a*b", true),
+            ("/a%2Ab", "/axb", false),
+            ("/%2A/%7Ba,b%7D/**", "/*/{a,b}", true),
+            ("/%2A/%7Ba,b%7D/**", "/x/{a,b}", false),
+            ("/%2A/*", "/*/x", true),
+            ("/%2A/*", "/x/x", false),
+        ] {
+            let mut patterns = Patterns::new(true);
+            patterns.push(pattern, PathKind::of(pattern)).unwrap();
+            let (stored, _) = patterns.read(0).unwrap();
+            assert_eq!(patterns.matches(&stored, path.as_bytes()), matches, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn cheap_patterns_may_be_long_in_the_wide_reading() {
+        let pattern = format!("/{}%2A%7B%7D", "a".repeat(1000));
+        assert!(Patterns::new(true).push(&pattern, PathKind::of(&pattern)).is_some());
     }
 }

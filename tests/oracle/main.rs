@@ -122,6 +122,33 @@ fn every_decision_is_that_of_a_naive_scan() {
     }
 }
 
+/// Each pattern for itself, in a rule and in a deny entry, and the one reading against the other.
+#[test]
+fn a_path_pattern_closes_whatever_it_opens() {
+    let mut rng = Rng::with_seed(1);
+    for pattern in [words::all(words::PATTERNS), words::all(words::ENCODED)].concat() {
+        let target = json!({"hosts": ["**"], "paths": [pattern], "encodedSlash": "data"});
+        let rule = |target: &Value| json!({"id": "rule", "from": [{"anonymous": true}], "to": [target]});
+        let opening = json!({"version": 1, "name": "p", "rules": [rule(&target)]});
+        let closing = json!({
+            "version": 1, "name": "p",
+            "rules": [rule(&json!({"hosts": ["**"]}))],
+            "deny": [{"id": "deny", "to": [target]}],
+        });
+        let (opens, closes) = (valid(&opening), valid(&closing));
+        for _ in 0..1_000 {
+            let request = requests::path_request(&mut rng, pattern);
+            let verdicts = [(&opening, &opens), (&closing, &closes)].map(|(policy, compiled)| {
+                let verdict = decide(compiled, &request);
+                assert_eq!(verdict, naive::decide(policy, &request.arrival(), request.now), "{pattern} {request}");
+                verdict
+            });
+            let [opened, closed] = verdicts.map(|verdict| let_through(&verdict));
+            assert!(!(opened && closed), "{pattern} {request}");
+        }
+    }
+}
+
 fn explain(policy: &Value, request: &Request) -> ! {
     let both = |policy: &Value| {
         let compiled = load(policy).ok()?;

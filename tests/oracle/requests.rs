@@ -20,7 +20,7 @@ const CLUSTERS: &str = "outbound|PORT||HOST inbound-vip|PORT|http|HOST Passthrou
 const ROUTED_HOSTS: &str = "a.test *.a.test B.a.test *.test 10.1.2.3 fd00::1 x.test *.internal";
 const SEGMENTS: &str = "
     v1 V1 a b A c ab axb xb a;x a;y a%3Bx a%3bx axx;yb ;x %40u @u caf%C3%A9 caf%c3%a9 Caf%c3%a9 q%3Fz x%2ay x*y
-    x%5by%7bz p%2Fq p%2fq @s%2Fn 100%25 ..a r3";
+    x%5by%7bz p%2Fq p%2fq @s%2Fn 100%25 ..a r3 * %2A;x x{a,b}";
 const BAD_SEGMENTS: &str = r".. . %61 ..; ..%3Bx a%2 %252e %ff a\b a%00 p%2F%2Fq /";
 
 /// A request, owned.
@@ -60,6 +60,21 @@ impl fmt::Display for Request {
         let Request { identity, authority, method, path, upgrade, overridden, cluster, now } = self;
         writeln!(f, "{method:?} {authority:?} path {path:?} identity {identity:?}")?;
         write!(f, "upgrade {upgrade:?} overridden {overridden} cluster {cluster:?} now {now}")
+    }
+}
+
+/// An anonymous `GET` of a path near the pattern.
+pub fn path_request(rng: &mut Rng, pattern: &str) -> Request {
+    let path = if one_in(rng, 3) { path(rng) } else { filled(rng, pattern) };
+    Request {
+        identity: None,
+        authority: "a.test".to_owned(),
+        method: "GET".to_owned(),
+        path: Some(path),
+        upgrade: None,
+        overridden: false,
+        cluster: None,
+        now: 0,
     }
 }
 
@@ -123,8 +138,14 @@ fn path(rng: &mut Rng) -> String {
     let mut path = match rng.u8(0..20) {
         0 => return pick(rng, "* / ? /v1?x=/../ v1/a %2Fv1").to_owned(),
         1 => return String::new(),
-        2 => filled(rng, ENCODED),
-        3..=11 => filled(rng, PATTERNS),
+        2 => {
+            let pattern = pick(rng, ENCODED);
+            filled(rng, pattern)
+        }
+        3..=11 => {
+            let pattern = pick(rng, PATTERNS);
+            filled(rng, pattern)
+        }
         12 => format!("/r{}/{}", rng.u8(0..14), pick(rng, SEGMENTS)),
         13 => format!("/{}/r{}", pick(rng, SEGMENTS), rng.u8(0..14)),
         _ => (0..rng.usize(0..4)).map(|_| format!("/{}", pick(rng, SEGMENTS))).collect(),
@@ -141,8 +162,7 @@ fn path(rng: &mut Rng) -> String {
 }
 
 /// A pattern with something in place of its wildcards.
-fn filled(rng: &mut Rng, patterns: &str) -> String {
-    let pattern = pick(rng, patterns);
+fn filled(rng: &mut Rng, pattern: &str) -> String {
     pattern.split('/').map(|segment| fill(rng, segment)).collect::<Vec<_>>().join("/")
 }
 

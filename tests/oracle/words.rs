@@ -13,7 +13,7 @@ pub const HOSTS: &str =
 pub const PATTERNS: &str = "
     / /** /* /v1 /v1/ /v1/a /v1/A /v1/* /v1/** /v1/*/b /v1/*/** /*/b /a/**/b /**/b /**/b/** /v1/{a,b} /v1/{A,b*}/**
     /v1/a* /v1/*b/c /v1/a*b /**/a* /v1/a%3Bx /v1/a;x /v1/*;x /v1/{a;p,c}/b /caf%c3%a9 /caf%C3%A9/* /q%3Fz /q%3fz*
-    /v1/%40u /v1/@u /x%2Ay /x%5By%7Bz /v1/100%25 /a/**/a/**/b /..a/b";
+    /v1/%40u /v1/@u /x%2Ay /x%5By%7Bz /v1/100%25 /a/**/a/**/b /..a/b /%2A/** /%2A/* /x%7Ba,b%7D/**";
 
 /// Path patterns for targets that take encoded slashes for data.
 pub const ENCODED: &str = "/p%2Fq /p%2fq/** /@s%2F* /v1/*%2F* /v1/**";
