@@ -199,7 +199,7 @@ impl<'de> DeserializeSeed<'de> for Read<'_, 'de> {
 impl<'de> Read<'_, 'de> {
     /// A value that has no parts to read.
     fn plain<E: Error>(self, value: Value<'_, 'de>) -> Result<(), E> {
-        self.slot.take(value, self.findings).map_err(|Stop| E::custom("stopped"))
+        settled(self.slot.take(value, self.findings), None)
     }
 }
 
@@ -251,11 +251,7 @@ struct List<A, E> {
 
 impl<'de, A: SeqAccess<'de>> List<A, A::Error> {
     fn finish(mut self, read: Result<(), Stop>) -> Result<(), A::Error> {
-        match (read, self.error) {
-            (_, Some(error)) => return Err(error),
-            (Err(Stop), None) => return Err(A::Error::custom("stopped")),
-            (Ok(()), None) => {}
-        }
+        settled(read, self.error)?;
         while !self.ended && self.list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
@@ -279,11 +275,7 @@ struct Map<A, E> {
 
 impl<'de, A: MapAccess<'de>> Map<A, A::Error> {
     fn finish(mut self, read: Result<(), Stop>) -> Result<(), A::Error> {
-        match (read, self.error) {
-            (_, Some(error)) => return Err(error),
-            (Err(Stop), None) => return Err(A::Error::custom("stopped")),
-            (Ok(()), None) => {}
-        }
+        settled(read, self.error)?;
         while !self.ended && self.map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
@@ -300,6 +292,15 @@ impl<'de, A: MapAccess<'de>> Entries<'de> for Map<A, A::Error> {
     }
     fn skip(&mut self) -> Result<(), Stop> {
         caught(self.map.next_value::<IgnoredAny>(), &mut self.error).map(|_| ())
+    }
+}
+
+/// Turns [`Stop`] back into the error that it stands for.
+fn settled<E: Error>(read: Result<(), Stop>, error: Option<E>) -> Result<(), E> {
+    match (read, error) {
+        (_, Some(error)) => Err(error),
+        (Err(Stop), None) => Err(E::custom("stopped")),
+        (Ok(()), None) => Ok(()),
     }
 }
 
