@@ -156,10 +156,19 @@ impl Vm<'_> {
     }
 }
 
-/// Builds the command; cargo says where it lies.
+/// Builds the loader as the filter is built; cargo says where it lies.
 fn build() -> Result<PathBuf> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--package", "tollgate-bench-loading", "--release", "--target", "wasm32-wasip1"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "tollgate-bench-loading",
+            "--profile",
+            "filter",
+            "--target",
+            "wasm32-wasip1",
+        ])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(root())
         .stderr(std::process::Stdio::inherit())

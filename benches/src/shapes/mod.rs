@@ -60,6 +60,11 @@ impl Shape {
         policies::policy(self, n)
     }
 
+    /// A request that rule `i` of `n` admits; `k` makes it differ from others.
+    pub fn request(self, n: usize, i: usize, k: usize) -> Request {
+        requests::allowed(self, n, i, k)
+    }
+
     /// `count` distinct requests, every second one allowed.
     pub fn requests(self, n: usize, count: usize) -> Vec<Request> {
         requests::requests(self, n, count)

@@ -20,7 +20,7 @@ pub(super) fn requests(shape: Shape, n: usize, count: usize) -> Vec<Request> {
 }
 
 /// A request that rule `i` admits; `k` makes it differ from every other.
-fn allowed(shape: Shape, n: usize, i: usize, k: usize) -> Request {
+pub(super) fn allowed(shape: Shape, n: usize, i: usize, k: usize) -> Request {
     let other = (i * 7 + k) % n;
     let tail = format!("{}/items/{k:05}", path(i));
     let (account, authority, path) = match shape {

@@ -20,9 +20,18 @@ impl Admin {
 
     /// The body that `GET path` answers with, whatever the status.
     pub fn page(&self, path: &str) -> Result<String> {
+        self.ask("GET", path)
+    }
+
+    /// The body that `POST path` answers with, whatever the status: what changes something.
+    pub fn post(&self, path: &str) -> Result<String> {
+        self.ask("POST", path)
+    }
+
+    fn ask(&self, method: &str, path: &str) -> Result<String> {
         let mut stream = TcpStream::connect(self.0)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
         let response = wire::exchange(&mut stream, request.as_bytes())?;
         Ok(String::from_utf8_lossy(&response.body).into_owned())
     }

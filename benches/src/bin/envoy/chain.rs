@@ -1,0 +1,124 @@
+//! The chains that are compared, and Envoys that run them.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use tollgate_local::config::listener::{HttpListener, Paths, Side};
+use tollgate_local::config::tls::{self, ClientCertificate};
+use tollgate_local::config::{self, filter};
+use tollgate_local::envoy::{Envoy, Launch};
+
+use crate::Bench;
+use tollgate_bench::shapes::Shape;
+
+const LISTENER: &str = "egress";
+
+/// What stands before the router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chain {
+    Empty,
+    Noop,
+    /// Tollgate with so many rules of shape A.
+    Tollgate(usize),
+    /// Envoy's RBAC filter with so many policies that say the same.
+    Rbac(usize),
+}
+
+impl Chain {
+    pub(crate) const ALL: [Chain; 10] = [
+        Chain::Empty,
+        Chain::Noop,
+        Chain::Tollgate(10),
+        Chain::Tollgate(1_000),
+        Chain::Tollgate(10_000),
+        Chain::Tollgate(100_000),
+        Chain::Rbac(10),
+        Chain::Rbac(100),
+        Chain::Rbac(1_000),
+        Chain::Rbac(10_000),
+    ];
+
+    /// Rules that requests are spread over.
+    pub(crate) fn rules(self) -> usize {
+        match self {
+            Chain::Empty | Chain::Noop => 10,
+            Chain::Tollgate(rules) | Chain::Rbac(rules) => rules,
+        }
+    }
+
+    fn filters(self, bench: &Bench) -> Vec<Value> {
+        let wasm = |module, policy: &str| filter::fixed(filter::NAME, &filter::wasm(module, policy));
+        match self {
+            Chain::Empty => vec![],
+            Chain::Noop => vec![wasm(&bench.noop, "")],
+            Chain::Tollgate(rules) => vec![wasm(&bench.module, &Shape::A.policy(rules))],
+            Chain::Rbac(rules) => vec![rbac(rules)],
+        }
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Chain::Empty => write!(f, "empty"),
+            Chain::Noop => write!(f, "wasm that does nothing"),
+            Chain::Tollgate(rules) => write!(f, "Tollgate, {rules} rules"),
+            Chain::Rbac(rules) => write!(f, "RBAC, {rules} policies"),
+        }
+    }
+}
+
+/// The rules of shape A as Istio writes an AuthorizationPolicy into Envoy's filter.
+fn rbac(rules: usize) -> Value {
+    let policies = (0..rules).map(|i| {
+        let rule = Shape::A.request(rules, i, 0);
+        let principal = json!({"authenticated": {"principal_name": {"exact": rule.spiffe()}}});
+        let host =
+            json!({"header": {"name": ":authority", "string_match": {"exact": rule.authority, "ignore_case": true}}});
+        let (prefix, _) = rule.path.split_at(rule.path.rfind("/items").unwrap_or(rule.path.len()));
+        let path = json!({"url_path": {"path": {"prefix": format!("{prefix}/")}}});
+        let policy = json!({
+            "permissions": [{"and_rules": {"rules": [host, path]}}],
+            "principals": [{"and_ids": {"ids": [principal]}}],
+        });
+        (format!("rule-{i:06}"), policy)
+    });
+    filter::rbac(&json!({"action": "ALLOW", "policies": policies.collect::<serde_json::Map<_, _>>()}))
+}
+
+/// An Envoy that runs a chain.
+pub(crate) struct Target {
+    pub(crate) envoy: Envoy,
+    pub(crate) address: SocketAddr,
+}
+
+impl Target {
+    pub(crate) fn start(bench: &Bench, chain: Chain) -> Result<Target> {
+        Target::with(bench, &chain.to_string().replace([' ', ','], "-"), chain.filters(bench))
+    }
+
+    /// With these filters before the router.
+    pub(crate) fn with(bench: &Bench, name: &str, mut filters: Vec<Value>) -> Result<Target> {
+        filters.push(filter::router());
+        let files = bench.lab.files();
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = HttpListener {
+            name: LISTENER,
+            address: loopback,
+            tls: Some(tls::downstream(&files.gateway, &files.workload_bundle, ClientCertificate::Required)),
+            filters,
+            routes: vec![json!({
+                "match": {"prefix": "/"},
+                "direct_response": {"status": 200, "body": {"inline_string": "ok"}},
+            })],
+            access_logs: Vec::new(),
+            side: Side::Gateway(Paths::Normalized),
+        };
+        let launch = Launch { binary: &bench.envoy, name, dir: bench.lab.dir(), concurrency: 1 };
+        let envoy = launch.start(&config::bootstrap(loopback, &[listener.build()], &[]))?;
+        let address = envoy.admin().listener(LISTENER)?;
+        Ok(Target { envoy, address })
+    }
+}
