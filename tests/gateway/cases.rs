@@ -1,77 +1,22 @@
 //! The case files, decided by the real module over mTLS in every pinned Envoy.
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
+use crate::format::{Expected, Request, files};
 use crate::support;
 use crate::support::rig::{PRINCIPAL_HEADER, Rig, Seen, verbatim};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
-use serde::Deserialize;
 use serde_json::Value;
 use tollgate_local::gateway::{CLUSTER_HEADER, GatewayConfig};
-
-#[derive(Deserialize)]
-struct File {
-    policy: Value,
-    tests: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    request: Request,
-    expect: Expected,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Request {
-    identity: Option<String>,
-    identity_b64: Option<String>,
-    #[serde(default)]
-    authority: String,
-    authority_b64: Option<String>,
-    method: Option<String>,
-    path: Option<String>,
-    path_b64: Option<String>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    cluster: Option<String>,
-    source: Option<String>,
-    now: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Expected {
-    decision: String,
-    reason: String,
-    rule: Option<String>,
-    also: Option<Vec<String>>,
-}
-
-fn files() -> Vec<(PathBuf, File)> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    paths.sort();
-    let parse = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let file = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        (path, file)
-    };
-    paths.into_iter().map(parse).collect()
-}
 
 impl Request {
     /// Why HTTP/1.1 to a real Envoy, whose clock is today's, cannot carry it.
     fn not_for_the_wire(&self) -> Option<&'static str> {
         let identity = self.identity().unwrap_or_default();
-        let head = [self.authority(), self.path(), self.method().as_bytes().to_vec()].concat();
+        let head = [self.authority(), self.path().unwrap_or_default(), self.method().as_bytes().to_vec()].concat();
         if self.now.is_some() {
             Some("it is another day there")
         } else if !identity.is_ascii() {
             Some("no certificate holds this identity")
-        } else if self.method() != "CONNECT" && self.path.is_none() && self.path_b64.is_none() {
+        } else if self.method() != "CONNECT" && self.path().is_none() {
             Some("only CONNECT comes without a path")
         } else if self.headers.get("upgrade").is_some_and(|to| to == "h2c") {
             Some("Envoy itself takes this upgrade away")
@@ -82,31 +27,14 @@ impl Request {
         }
     }
 
-    fn identity(&self) -> Option<String> {
-        let decoded = self.identity_b64.as_ref().map(|text| decode(text));
-        let identity = decoded.map(|bytes| bytes.iter().copied().map(char::from).collect());
-        identity.or_else(|| self.identity.clone()).filter(|id: &String| !id.is_empty())
-    }
-
-    fn through_a_tunnel(&self) -> bool {
-        self.source.as_deref() == Some("peer-principal")
-    }
-
-    fn authority(&self) -> Vec<u8> {
-        self.authority_b64.as_ref().map_or_else(|| self.authority.clone().into_bytes(), |text| decode(text))
-    }
-
-    fn path(&self) -> Vec<u8> {
-        let path = self.path.as_deref().unwrap_or_default();
-        self.path_b64.as_ref().map_or_else(|| path.as_bytes().to_vec(), |text| decode(text))
-    }
-
-    fn method(&self) -> &str {
-        self.method.as_deref().unwrap_or("GET")
+    /// Its identity, one character a byte.
+    fn presents(&self) -> Option<String> {
+        let id = self.identity().filter(|id| !id.is_empty())?;
+        Some(id.into_iter().map(char::from).collect())
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let target = if self.method() == "CONNECT" { self.authority() } else { self.path() };
+        let target = if self.method() == "CONNECT" { self.authority() } else { self.path().unwrap_or_default() };
         let mut bytes = [self.method().as_bytes(), b" ", &target, b" HTTP/1.1\r\nhost: ", &self.authority()].concat();
         let mut header = |name: &str, value: &str| {
             bytes.extend_from_slice(format!("\r\n{name}: {value}").as_bytes());
@@ -120,16 +48,12 @@ impl Request {
         if let Some(cluster) = &self.cluster {
             header(CLUSTER_HEADER, cluster);
         }
-        if let Some(principal) = self.identity().filter(|_| self.through_a_tunnel()) {
+        if let Some(principal) = self.presents().filter(|_| self.by_principal()) {
             header(PRINCIPAL_HEADER, &principal);
         }
         bytes.extend_from_slice(b"\r\n\r\n");
         bytes
     }
-}
-
-fn decode(text: &str) -> Vec<u8> {
-    BASE64_STANDARD.decode(text).unwrap()
 }
 
 impl Expected {
@@ -169,7 +93,7 @@ fn with_full_records(policy: &Value) -> Value {
 fn cases_are_decided_alike_in_envoy() {
     let files = files();
     let mut clusters: Vec<_> =
-        files.iter().flat_map(|(_, file)| &file.tests).filter_map(|case| case.request.cluster.clone()).collect();
+        files.iter().flat_map(|file| &file.tests).filter_map(|case| case.request.cluster.clone()).collect();
     clusters.sort();
     clusters.dedup();
     for envoy in support::envoys() {
@@ -177,22 +101,22 @@ fn cases_are_decided_alike_in_envoy() {
         let mut rig = Rig::start(&envoy, &support::filter(), r#"{"version":1,"name":"none"}"#, config);
         let mut differences = Vec::new();
         let (mut played, mut skipped) = (0, BTreeMap::<&str, u32>::new());
-        for (path, file) in &files {
+        for file in &files {
             rig.serve(&with_full_records(&file.policy));
             for case in &file.tests {
                 if let Some(why) = case.request.not_for_the_wire() {
                     *skipped.entry(why).or_default() += 1;
                     continue;
                 }
-                let identity = case.request.identity().filter(|_| !case.request.through_a_tunnel());
+                let identity = case.request.presents().filter(|_| !case.request.by_principal());
                 if let Some(identity) = &identity {
                     rig.caller(identity);
                 }
                 let seen = rig.send(identity.as_deref(), &case.request.bytes());
                 played += 1;
                 differences.extend(case.expect.difference(&seen).map(|text| {
-                    let file = path.file_name().unwrap_or_default().display();
-                    format!("{file}: {}: expected {} {}: {text}", case.name, case.expect.decision, case.expect.reason)
+                    let (file, expected) = (&file.name, &case.expect);
+                    format!("{file}: {}: expected {} {}: {text}", case.name, expected.decision, expected.reason)
                 }));
             }
         }

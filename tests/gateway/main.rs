@@ -12,5 +12,7 @@ mod bypasses;
 mod cases;
 mod death;
 mod demo;
+#[path = "../support/cases.rs"]
+mod format;
 mod support;
 mod updates;

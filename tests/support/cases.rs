@@ -1,0 +1,110 @@
+//! The case files of `tests/cases`: a policy, and requests with what is decided about each. The same files run on the
+//! core and over mTLS in real Envoys.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    /// Its name, without the folder.
+    #[serde(skip)]
+    pub(crate) name: String,
+    pub(crate) policy: Value,
+    pub(crate) tests: Vec<Case>,
+}
+
+/// A request, and what is decided about it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) request: Request,
+    pub(crate) expect: Expected,
+}
+
+/// A request, as `tollgate eval` takes it too. What ends in `_b64` is for bytes that text cannot hold.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    identity: Option<String>,
+    identity_b64: Option<String>,
+    #[serde(default)]
+    authority: String,
+    authority_b64: Option<String>,
+    method: Option<String>,
+    path: Option<String>,
+    path_b64: Option<String>,
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    /// The cluster that the route chose.
+    pub(crate) cluster: Option<String>,
+    /// Where the identity comes from, if not from the peer's certificate.
+    pub(crate) source: Option<String>,
+    /// When the request is decided, if that matters (RFC 3339).
+    pub(crate) now: Option<String>,
+}
+
+/// What is decided. A rule or further reasons that are not given are not compared.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expected {
+    pub(crate) decision: String,
+    pub(crate) reason: String,
+    pub(crate) rule: Option<String>,
+    pub(crate) also: Option<Vec<String>>,
+}
+
+/// All files, by name.
+pub(crate) fn files() -> Vec<File> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut paths: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let parse = |path: &Path| {
+        let text = fs::read_to_string(path).unwrap();
+        let file: File = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        File { name: path.file_name().unwrap().display().to_string(), ..file }
+    };
+    paths.iter().map(|path| parse(path)).collect()
+}
+
+impl Request {
+    pub(crate) fn identity(&self) -> Option<Vec<u8>> {
+        either(self.identity.as_ref(), self.identity_b64.as_ref())
+    }
+
+    pub(crate) fn authority(&self) -> Vec<u8> {
+        either(Some(&self.authority), self.authority_b64.as_ref()).unwrap_or_default()
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_deref().unwrap_or("GET")
+    }
+
+    pub(crate) fn path(&self) -> Option<Vec<u8>> {
+        either(self.path.as_ref(), self.path_b64.as_ref())
+    }
+
+    /// Whether the identity is the principal of a mesh's tunnel.
+    pub(crate) fn by_principal(&self) -> bool {
+        match self.source.as_deref() {
+            None | Some("peer-certificate") => false,
+            Some("peer-principal") => true,
+            Some(other) => panic!("`{other}` is no source of identities"),
+        }
+    }
+}
+
+fn either(text: Option<&String>, base64: Option<&String>) -> Option<Vec<u8>> {
+    match base64 {
+        Some(base64) => Some(BASE64_STANDARD.decode(base64).unwrap()),
+        None => text.map(|text| text.clone().into_bytes()),
+    }
+}
