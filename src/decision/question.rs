@@ -53,6 +53,14 @@ pub(super) enum Opening {
     Exception,
 }
 
+/// What is asked of an opening target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Inquiry {
+    WhetherItAdmits,
+    /// It is known that no target admits the request.
+    WhyItDoesNot,
+}
+
 /// What of a target failed: bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Failures(u8);
@@ -94,9 +102,12 @@ pub(super) struct Standing {
 }
 
 impl Question<'_> {
-    /// Reads an opening target narrowly. Unless `thorough`, paths are not compared once something else failed.
+    /// Reads an opening target narrowly.
+    ///
+    /// Paths are the dear part: a pattern may be an automaton and a path long. They are compared only where that can
+    /// change what is asked for.
     #[inline]
-    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, opening: Opening, thorough: bool) -> Standing {
+    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, opening: Opening, asked: Inquiry) -> Standing {
         let guard = candidate.guard;
         let mut failures = Failures::NONE;
         failures.fail(Failures::PORT, !candidate.guards().has_port(guard, self.port));
@@ -121,11 +132,20 @@ impl Question<'_> {
         );
         failures.fail(Failures::EXPIRED, guard.expires <= self.now);
         let mut pattern = None;
-        if candidate.target.has_paths() && (thorough || failures == Failures::NONE) {
+        let wants_path = match asked {
+            Inquiry::WhetherItAdmits => failures == Failures::NONE,
+            // what failed first is known then
+            Inquiry::WhyItDoesNot => !failures.has_any([Failures::PORT, Failures::METHOD]),
+        };
+        if candidate.target.has_paths() && wants_path {
             failures.fail(Failures::PATH_FORM, self.overridden);
             match self.path.filter(|_| !self.method.is_connect) {
                 None => failures.fail(Failures::PATH, true),
                 Some(path) if !path.is_comparable(guard.encoded_slash) => failures.fail(Failures::PATH_FORM, true),
+                // it does not admit, and nothing else is in its way
+                Some(_) if asked == Inquiry::WhyItDoesNot && failures == Failures::NONE => {
+                    failures.fail(Failures::PATH, true);
+                }
                 Some(path) => {
                     pattern = candidate.matching_pattern(path.narrow);
                     failures.fail(Failures::PATH, pattern.is_none());

@@ -1,7 +1,7 @@
 //! What is looked for among the candidates of a request.
 
 use super::Failed;
-use super::question::{Closed, Failures, Opening, Question};
+use super::question::{Closed, Failures, Inquiry, Opening, Question};
 use crate::index::{Candidate, NONE, Search};
 use crate::policy::{Regions, Residency};
 
@@ -66,7 +66,7 @@ impl Search for Admit<'_> {
         if self.best.is_some_and(|best| best.precedence <= Precedence::of(&candidate)) {
             return;
         }
-        let standing = self.question.narrowly(&candidate, Opening::Rule, false);
+        let standing = self.question.narrowly(&candidate, Opening::Rule, Inquiry::WhetherItAdmits);
         if standing.failures == Failures::NONE {
             self.best = Some(Admission::of(&candidate, standing.pattern));
         }
@@ -96,7 +96,7 @@ impl Search for Places<'_> {
         if region == NONE || self.regions.contains(region) {
             return;
         }
-        if self.question.narrowly(&candidate, Opening::Rule, false).failures == Failures::NONE {
+        if self.question.narrowly(&candidate, Opening::Rule, Inquiry::WhetherItAdmits).failures == Failures::NONE {
             self.regions.insert(region);
             self.allowed |= self.residency.allows(self.groups, region);
         }
@@ -134,7 +134,7 @@ impl Search for Explain<'_> {
     }
 
     fn look(&mut self, candidate: Candidate<'_>) {
-        let standing = self.question.narrowly(&candidate, Opening::Rule, true);
+        let standing = self.question.narrowly(&candidate, Opening::Rule, Inquiry::WhyItDoesNot);
         let Some(first) = first_failed(standing.failures) else { return };
         self.form |= standing.failures.is_form_only();
         if standing.failures == Failures::EXPIRED {
@@ -221,7 +221,7 @@ impl Search for Except<'_> {
     }
 
     fn look(&mut self, candidate: Candidate<'_>) {
-        let standing = self.question.narrowly(&candidate, Opening::Exception, false);
+        let standing = self.question.narrowly(&candidate, Opening::Exception, Inquiry::WhetherItAdmits);
         self.found |= standing.failures == Failures::NONE;
     }
 }

@@ -18,6 +18,9 @@ const MOST_ENTRIES: usize = 1 << 13;
 const DEAD: u16 = 0;
 const START: u16 = 1;
 
+/// How many automata read a path together.
+const LANES: usize = 8;
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Glob {
@@ -26,13 +29,21 @@ pub(crate) struct Glob {
     engine: Engine,
 }
 
-/// A deterministic automaton.
+/// A deterministic automaton. A state is known by where its row begins: its number × `classes`.
 #[derive(Debug)]
 struct Table {
     classes: usize,
-    /// At state × classes + class.
+    /// The next row, at row + class; row 0 is dead.
     next: Box<[u16]>,
+    /// By number.
     accepts: Box<[bool]>,
+}
+
+impl Table {
+    fn accepts(&self, row: usize) -> bool {
+        let number = row.checked_div(self.classes).unwrap_or(0);
+        self.accepts.get(number).copied().unwrap_or(false)
+    }
 }
 
 #[derive(Debug)]
@@ -53,35 +64,6 @@ impl Glob {
         Some(Glob { class_of, engine })
     }
 
-    /// Whether the whole of `path` matches.
-    pub(crate) fn matches(&self, path: &[u8]) -> bool {
-        let classes = path.iter().map(|byte| usize::from(self.class_of.get(usize::from(*byte)).copied().unwrap_or(0)));
-        match &self.engine {
-            Engine::Table(table) => {
-                let mut state = START;
-                for class in classes {
-                    let at = usize::from(state).wrapping_mul(table.classes).wrapping_add(class);
-                    state = table.next.get(at).copied().unwrap_or(DEAD);
-                    if state == DEAD {
-                        return false;
-                    }
-                }
-                table.accepts.get(usize::from(state)).copied().unwrap_or(false)
-            }
-            Engine::Positions { automaton, masks } => {
-                let mut state = State::Start;
-                for class in classes {
-                    let set = and(&automaton.next(&state), masks.get(class).unwrap_or(&EMPTY));
-                    if set == EMPTY {
-                        return false;
-                    }
-                    state = State::At(set);
-                }
-                automaton.accepts(&state)
-            }
-        }
-    }
-
     pub(crate) fn bytes(&self) -> usize {
         let engine = match &self.engine {
             Engine::Table(table) => table.next.len().saturating_mul(2).saturating_add(table.accepts.len()),
@@ -90,6 +72,70 @@ impl Glob {
             }
         };
         engine.saturating_add(256).saturating_add(size_of::<Glob>())
+    }
+}
+
+/// Automata that read a path side by side. Each step of one waits for memory; together they wait once.
+#[derive(Default)]
+pub(super) struct Lanes<'g> {
+    lanes: [Lane<'g>; LANES],
+    used: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Lane<'g> {
+    class_of: &'g [u8; 256],
+    next: &'g [u16],
+    row: usize,
+    table: Option<&'g Table>,
+    label: u32,
+}
+
+impl Default for Lane<'_> {
+    /// A dead one.
+    fn default() -> Self {
+        Lane { class_of: &[0; 256], next: &[], row: 0, table: None, label: 0 }
+    }
+}
+
+impl<'g> Lanes<'g> {
+    /// Adds a pattern under a label, and reads the path when there are enough: the label of one that matches.
+    pub(super) fn add(&mut self, glob: &'g Glob, label: u32, path: &[u8]) -> Option<u32> {
+        let table = match &glob.engine {
+            Engine::Table(table) => table,
+            Engine::Positions { automaton, masks } => {
+                let classes = path.iter().map(|byte| glob.class_of.get(usize::from(*byte)).copied().unwrap_or(0));
+                return automaton.run(masks, classes).then_some(label);
+            }
+        };
+        if let Some(lane) = self.lanes.get_mut(self.used) {
+            let row = table.classes.wrapping_mul(usize::from(START));
+            *lane = Lane { class_of: &glob.class_of, next: &table.next, row, table: Some(table), label };
+        }
+        self.used = self.used.saturating_add(1);
+        if self.used < LANES { None } else { self.read(path) }
+    }
+
+    /// Reads the path with those that still wait.
+    pub(super) fn read(&mut self, path: &[u8]) -> Option<u32> {
+        if self.used == 0 {
+            return None;
+        }
+        let Lanes { mut lanes, .. } = std::mem::take(self);
+        for byte in path {
+            let mut alive = 0;
+            for lane in &mut lanes {
+                let class = lane.class_of.get(usize::from(*byte)).copied().unwrap_or(0);
+                let next = lane.next.get(lane.row.wrapping_add(usize::from(class))).copied();
+                lane.row = usize::from(next.unwrap_or(DEAD));
+                alive |= lane.row;
+            }
+            if alive == 0 {
+                return None;
+            }
+        }
+        let matching = |lane: &&Lane<'_>| lane.table.is_some_and(|table| table.accepts(lane.row));
+        lanes.iter().find(matching).map(|lane| lane.label)
     }
 }
 
@@ -134,6 +180,19 @@ impl Positions {
             State::Start => self.first,
             State::At(set) => ones(set).filter_map(|at| self.follow.get(at)).fold(EMPTY, |all, set| or(&all, set)),
         }
+    }
+
+    /// Whether a path, as the classes of its bytes, matches.
+    fn run(&self, masks: &[Set], path: impl Iterator<Item = u8>) -> bool {
+        let mut state = State::Start;
+        for class in path {
+            let set = and(&self.next(&state), masks.get(usize::from(class)).unwrap_or(&EMPTY));
+            if set == EMPTY {
+                return false;
+            }
+            state = State::At(set);
+        }
+        self.accepts(&state)
     }
 
     fn accepts(&self, state: &State) -> bool {
@@ -190,6 +249,11 @@ impl Positions {
             if next.len() > MOST_ENTRIES {
                 return None;
             }
+        }
+        // rows instead of numbers; all of them are below MOST_ENTRIES
+        let classes = u16::try_from(masks.len()).ok()?;
+        for state in &mut next {
+            *state = state.checked_mul(classes)?;
         }
         let accepts = states.iter().map(|state| self.accepts(state)).collect();
         Some(Table { classes: masks.len(), next: next.into(), accepts })

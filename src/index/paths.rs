@@ -164,7 +164,7 @@ impl Patterns {
         Some((Pattern { kind, text, glob: u32::from_le_bytes([e, f, g, h]) }, next))
     }
 
-    /// Whether a path, in this section's reading, matches.
+    /// Whether a path, in this section's reading, matches a pattern that is no automaton.
     #[inline]
     pub(super) fn matches(&self, pattern: &Pattern<'_>, path: &[u8]) -> bool {
         match pattern.kind {
@@ -175,16 +175,22 @@ impl Patterns {
                     || self.wide && stem.strip_suffix(b"/").is_some_and(|stem| hash::same(path, stem))
             }
             PathKind::Star | PathKind::StarPrefix => segments_match(pattern, path, self.wide),
-            PathKind::Glob => self.globs.get(pattern.glob as usize).is_some_and(|glob| glob.matches(path)),
+            PathKind::Glob => false,
         }
     }
 
-    /// Whether a path matches narrowly though it need not match widely: what a `*` takes of a segment may be decoded,
-    /// or cut away with all that the pattern wants behind it (`/a*b` of `/a;b`). Other classes compare whole segments,
-    /// which are the same widely if they are narrowly.
-    pub(super) fn matches_as_written(&self, pattern: &Pattern<'_>, path: &[u8]) -> bool {
+    /// The automaton of a pattern that is one.
+    #[inline]
+    pub(super) fn glob(&self, pattern: &Pattern<'_>) -> Option<&Glob> {
+        self.globs.get(pattern.glob as usize).filter(|_| pattern.kind == PathKind::Glob)
+    }
+
+    /// In a wide section, the automaton for the path as it stands. A pattern may match that though not the wide
+    /// reading: what a `*` takes of a segment may be decoded, or cut away with all that the pattern wants behind it
+    /// (`/a*b` of `/a;b`). Other classes compare whole segments, which are the same widely if they are narrowly.
+    pub(super) fn glob_as_written(&self, pattern: &Pattern<'_>) -> Option<&Glob> {
         let narrow = (pattern.glob as usize).checked_add(1).filter(|_| self.wide && pattern.kind == PathKind::Glob);
-        narrow.and_then(|narrow| self.globs.get(narrow)).is_some_and(|glob| glob.matches(path))
+        narrow.and_then(|narrow| self.globs.get(narrow))
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -329,6 +335,7 @@ impl PathHashes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::glob::Lanes;
     use super::*;
 
     #[test]
@@ -363,7 +370,15 @@ mod tests {
             let mut patterns = Patterns::new(true);
             patterns.push(pattern, PathKind::of(pattern)).unwrap();
             let (stored, _) = patterns.read(0).unwrap();
-            assert_eq!(patterns.matches(&stored, path.as_bytes()), matches, "{pattern} {path}");
+            let path = path.as_bytes();
+            let found = match patterns.glob(&stored) {
+                Some(glob) => {
+                    let mut lanes = Lanes::default();
+                    lanes.add(glob, 0, path).or_else(|| lanes.read(path)).is_some()
+                }
+                None => patterns.matches(&stored, path),
+            };
+            assert_eq!(found, matches, "{pattern}");
         }
     }
 

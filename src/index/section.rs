@@ -5,10 +5,11 @@
 //! cost does not depend on how many edges there are.
 
 use super::cells::{Cells, Content};
+use super::glob::Lanes;
 use super::guard::{Guard, Guards};
 use super::lists::Span;
 use super::marks::Marks;
-use super::paths::{PathHashes, Pattern, Patterns};
+use super::paths::{PathHashes, Patterns};
 use super::plan::{Members, SET};
 use super::tables::{Table, Tables};
 
@@ -90,9 +91,7 @@ impl<'s> Candidate<'s> {
         match self.fit {
             Fit::Hit(address) => Some(address),
             Fit::Miss => None,
-            Fit::Unknown => {
-                self.section.first_pattern(self.target, |patterns, pattern| patterns.matches(pattern, path))
-            }
+            Fit::Unknown => self.section.matching_pattern(self.target, path),
         }
     }
 
@@ -100,10 +99,7 @@ impl<'s> Candidate<'s> {
     pub(crate) fn matches_as_written(&self, path: &[u8]) -> bool {
         match self.fit {
             Fit::Hit(_) | Fit::Miss => false,
-            Fit::Unknown => self
-                .section
-                .first_pattern(self.target, |patterns, pattern| patterns.matches_as_written(pattern, path))
-                .is_some(),
+            Fit::Unknown => self.section.matches_as_written(self.target, path),
         }
     }
 
@@ -236,18 +232,39 @@ impl Section {
         }
     }
 
-    /// The address of a target's first pattern of which that holds.
+    /// The address of a pattern of the target that matches.
     #[inline]
-    fn first_pattern(&self, target: &Target, holds: impl Fn(&Patterns, &Pattern<'_>) -> bool) -> Option<u32> {
+    fn matching_pattern(&self, target: &Target, path: &[u8]) -> Option<u32> {
         let mut address = target.paths;
+        let mut lanes = None;
         for _ in 0..target.path_count {
             let (pattern, next) = self.patterns.read(address)?;
-            if holds(&self.patterns, &pattern) {
+            if let Some(glob) = self.patterns.glob(&pattern) {
+                let lanes = lanes.get_or_insert_with(Lanes::default);
+                if let Some(matching) = lanes.add(glob, address, path) {
+                    return Some(matching);
+                }
+            } else if self.patterns.matches(&pattern, path) {
                 return Some(address);
             }
             address = next;
         }
-        None
+        lanes.and_then(|mut lanes| lanes.read(path))
+    }
+
+    fn matches_as_written(&self, target: &Target, path: &[u8]) -> bool {
+        let mut address = target.paths;
+        let mut lanes = Lanes::default();
+        for _ in 0..target.path_count {
+            let Some((pattern, next)) = self.patterns.read(address) else { return false };
+            if let Some(glob) = self.patterns.glob_as_written(&pattern)
+                && lanes.add(glob, address, path).is_some()
+            {
+                return true;
+            }
+            address = next;
+        }
+        lanes.read(path).is_some()
     }
 
     pub(crate) fn bytes(&self) -> usize {

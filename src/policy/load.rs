@@ -39,6 +39,19 @@ enum Part {
     Packed,
 }
 
+impl Part {
+    /// The text ends to be JSON at this byte. What was packed has no bytes to point at.
+    fn syntax(self, message: &str, offset: usize, findings: &mut Findings<'_>) {
+        match self {
+            Part::Whole => findings.syntax(message, offset),
+            Part::Packed => {
+                let message = format!("once unpacked, {message}");
+                findings.error::<()>(code::SYNTAX, message, "pack the policy again".to_owned());
+            }
+        }
+    }
+}
+
 struct Document {
     compiler: Compiler,
     settings: Settings,
@@ -55,20 +68,20 @@ impl Document {
     fn read(&mut self, text: &[u8], part: Part, findings: &mut Findings<'_>) {
         let text = match std::str::from_utf8(text) {
             Ok(text) => text,
-            Err(error) => return findings.syntax("the text is not UTF-8", error.valid_up_to()),
+            Err(error) => return part.syntax("the text is not UTF-8", error.valid_up_to(), findings),
         };
         let mut own = Findings::default();
         let mut json = serde_json::Deserializer::from_str(text);
         let top = Read { slot: &mut TopLevel { document: self, part }, findings: &mut own };
         if let Err(error) = top.deserialize(&mut json).and_then(|()| json.end()) {
             let message = if text.trim().is_empty() {
-                "the policy is empty".to_owned()
+                "the policy is empty"
             } else if error.is_eof() {
-                "the text ends too early".to_owned()
+                "the text ends too early"
             } else {
-                format!("not JSON: {}", reason(&error))
+                &format!("not JSON: {}", reason(&error))
             };
-            own.syntax(message, offset(text, error.line(), error.column()));
+            part.syntax(message, offset(text, error.line(), error.column()), &mut own);
         }
         findings.append(own);
     }
@@ -402,5 +415,22 @@ impl<'de> Shape<'de> for Quota {
     fn map(_: &mut dyn Entries<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
         let fix = "remove it: what is not enforced is not accepted".to_owned();
         Ok(findings.error(code::UNSUPPORTED, "this version does not enforce quotas yet", fix))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_inside_packed_has_no_place_in_the_text() {
+        // `{"rules":` and raw bytes, deflated
+        for packed in ["q1YqKs1JLVayAgA=", "+w8A"] {
+            let text = format!(r#"{{"version":1,"name":"p","packed":"deflate;{packed}"}}"#);
+            let rejection = load(text.as_bytes()).err().unwrap();
+            let [finding] = rejection.findings.as_slice() else { panic!("{rejection}") };
+            assert_eq!((finding.code, finding.offset), (code::SYNTAX, None));
+            assert!(finding.message.starts_with("once unpacked, "), "{}", finding.message);
+        }
     }
 }
