@@ -8,7 +8,9 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod decision;
+mod hash;
 mod index;
 pub mod policy;
+pub mod quota;
 pub mod request;
 mod timestamp;

@@ -1,6 +1,6 @@
 //! What a target asks of a request besides who, where to and which path. Equal guards are stored once.
 
-use super::hash;
+use crate::hash;
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
 

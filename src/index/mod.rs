@@ -6,7 +6,7 @@ mod draft;
 mod embedded;
 mod glob;
 mod guard;
-mod hash;
+
 mod hosts;
 mod identities;
 mod lists;

@@ -3,7 +3,7 @@
 //! Records stand in fixed chunks, so nothing is copied as the store grows; one open-addressed table holds a tag and an
 //! address for each. A look-up touches two cache lines.
 
-use super::hash;
+use crate::hash;
 
 /// Record head: number (4), length (2), kind (2).
 const HEAD: usize = 8;

@@ -1,7 +1,7 @@
 //! Path patterns: classified once, each class compared in the cheapest way that is exact for it.
 
 use super::glob::{Glob, Piece};
-use super::hash;
+use crate::hash;
 use crate::request::widen;
 use std::borrow::Cow;
 

@@ -5,11 +5,11 @@
 
 use super::cells::Content;
 use super::draft::Dedupe;
-use super::hash;
 use super::lists::Span;
 use super::names::next;
 use super::paths::{PathHashes, Patterns, Shape, shape_tag};
 use super::section::Target;
+use crate::hash;
 use rustc_hash::FxHashMap;
 
 /// Cells with more targets or more patterns than this get a table.

@@ -1,0 +1,175 @@
+//! What a request that was let through goes on to owe: bytes as they flow, and its place among those in flight.
+
+use super::bucket::{Level, State};
+use super::consult::{Demand, Desk, Refusal};
+use super::ledger::{Bucket, Ledger, OVERFLOW, Tags};
+use super::limit::{Overrun, Quota, Unit};
+use super::members::Membership;
+use super::store::{Shared, Unchanged};
+
+/// So many bytes may flow before they are charged, if the store is contended or fails: more cut the request off.
+const CREDIT: u64 = 1 << 20;
+
+/// The account of one request.
+#[derive(Debug)]
+pub struct Account {
+    /// The member that holds what the lines hold.
+    member: u32,
+    lines: Vec<Line>,
+}
+
+/// What is owed to one quota.
+#[derive(Debug)]
+struct Line {
+    /// Number of the quota.
+    quota: u32,
+    key: Box<[u8]>,
+    enforced: bool,
+    /// Units that flowed and could not be charged yet.
+    owed: u64,
+    /// A place among those in flight has to be given back.
+    holds: bool,
+    /// It was said that the line is crossed.
+    crossed: bool,
+}
+
+/// A request crosses the line of a quota.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crossing {
+    /// Number of the quota.
+    pub quota: u32,
+    /// Whether the request is to be cut off; else it is a dry-run.
+    pub cut: bool,
+    /// Why.
+    pub refusal: Refusal,
+    /// How the bucket stands.
+    pub level: Level,
+}
+
+impl Account {
+    pub(super) fn new(member: u32) -> Account {
+        Account { member, lines: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// Opens a line for a demand that was charged, if its quota wants more than that.
+    pub(super) fn open(&mut self, demand: &Demand<'_>, overflowed: bool) {
+        if demand.quota.unit != Unit::Requests {
+            self.push(demand, overflowed, demand.quota.unit == Unit::Concurrent);
+        }
+    }
+
+    /// Opens a line for what is held and could not be given back.
+    pub(super) fn owe_back(&mut self, demand: &Demand<'_>, overflowed: bool) {
+        self.push(demand, overflowed, true);
+    }
+
+    fn push(&mut self, demand: &Demand<'_>, overflowed: bool, holds: bool) {
+        let key = if overflowed { OVERFLOW } else { demand.key };
+        let Demand { number, enforced, .. } = *demand;
+        self.lines.push(Line { quota: number, key: key.into(), enforced, owed: 0, holds, crossed: false });
+    }
+
+    /// Whether bytes are charged to it.
+    pub fn counts_bytes<'q>(&self, quotas: impl Fn(u32) -> Option<&'q Quota>) -> bool {
+        self.lines.iter().any(|line| quotas(line.quota).is_some_and(|quota| quota.unit.is_bytes()))
+    }
+}
+
+impl Ledger {
+    /// Charges bytes that flow to the destination and from it. Says which quota's line is crossed: the first that cuts
+    /// the request off, or else the first of a dry-run that was not told of before.
+    #[expect(clippy::too_many_arguments, reason = "what a charge needs, each once")]
+    pub fn flow<'q>(
+        &mut self,
+        account: &mut Account,
+        out: u64,
+        inward: u64,
+        quotas: impl Fn(u32) -> Option<&'q Quota>,
+        tags: &Tags,
+        membership: &mut Membership,
+        shared: &mut impl Shared,
+    ) -> Option<Crossing> {
+        let mut desk = Desk { ledger: self, tags, membership, shared };
+        let mut crossing: Option<Crossing> = None;
+        for line in &mut account.lines {
+            let Some(quota) = quotas(line.quota).filter(|quota| quota.unit.is_bytes()) else { continue };
+            line.owed = line.owed.saturating_add(quota.unit.of_bytes(out, inward));
+            let Some((refusal, level)) = desk.pay(line, quota) else { continue };
+            let cut = line.enforced && quota.overrun == Overrun::Cut;
+            let is_news = cut || !line.enforced && !line.crossed;
+            line.crossed = true;
+            if is_news && crossing.is_none_or(|known| cut && !known.cut) {
+                crossing = Some(Crossing { quota: line.quota, cut, refusal, level });
+            }
+        }
+        crossing
+    }
+
+    /// Charges and gives back whatever is left at a request's end; true if nothing is left any more. Else it has to be
+    /// called again.
+    pub fn settle<'q>(
+        &mut self,
+        account: &mut Account,
+        quotas: impl Fn(u32) -> Option<&'q Quota>,
+        tags: &Tags,
+        membership: &mut Membership,
+        shared: &mut impl Shared,
+    ) -> bool {
+        let mut desk = Desk { ledger: self, tags, membership, shared };
+        let member = account.member;
+        account.lines.retain_mut(|line| {
+            let Some(quota) = quotas(line.quota) else { return false };
+            if line.holds {
+                let bucket = Bucket { quota, key: &line.key };
+                let released = desk.change(&bucket, |state, _| Some(state.release(1, member)));
+                line.holds = desk.noted(released).is_err();
+            }
+            desk.pay(line, quota);
+            line.holds || line.owed > 0
+        });
+        account.lines.is_empty()
+    }
+
+    /// Gives a sign of life of this thread, if it holds or has held anything.
+    pub fn beat(membership: &mut Membership, shared: &mut impl Shared) {
+        if membership.is_member()
+            && let Ok(now) = shared.monotonic()
+        {
+            // Whoever takes something to hold makes sure of it again.
+            let _ = membership.beat(shared, now);
+        }
+    }
+}
+
+impl<S: Shared> Desk<'_, S> {
+    /// Charges what a line owes. Says why the request may not go on, if the limit says so.
+    fn pay(&mut self, line: &mut Line, quota: &Quota) -> Option<(Refusal, Level)> {
+        if line.owed == 0 {
+            return None;
+        }
+        let (owed, limit) = (line.owed, &quota.limit);
+        let bucket = Bucket { quota, key: &line.key };
+        // A debt that cannot be told is not charged, and stays owed.
+        let charged = self.change(&bucket, |state: State, now| state.charge(limit, owed, 0, now));
+        match self.noted(charged) {
+            Ok(Some((state, now))) => {
+                line.owed = 0;
+                state.is_over(limit, now).then(|| (Refusal::Exhausted, state.level(limit, now)))
+            }
+            _ => (owed > CREDIT).then(|| (Refusal::Unavailable, Level::default())),
+        }
+    }
+
+    /// Counts a change that others were too often faster with.
+    pub(super) fn noted<T>(&mut self, change: Result<T, Unchanged>) -> Result<T, Unchanged> {
+        if matches!(change, Err(Unchanged::Contended)) {
+            let events = self.ledger.events();
+            events.contended = events.contended.saturating_add(1);
+        }
+        change
+    }
+}

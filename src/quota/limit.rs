@@ -1,0 +1,96 @@
+//! What a quota allows, as one gateway enforces it.
+
+use super::calendar::Calendar;
+use super::rate::Rate;
+
+/// A quota, but for whom and what it matches, which the policy's graph holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Its id.
+    pub id: Box<str>,
+    /// What is counted.
+    pub unit: Unit,
+    /// How much of it.
+    pub limit: Limit,
+    /// Which requests share a bucket.
+    pub by: By,
+    /// What becomes of a request that crosses the line while its bytes flow.
+    pub overrun: Overrun,
+    /// Tells its buckets from those of other quotas: a hash of what may not change without starting new ones (id, unit,
+    /// kind of `per`, `by`).
+    pub tag: u64,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Requests, at the decision.
+    Requests,
+    /// Bytes to the destination, as they flow.
+    BytesOut,
+    /// Bytes from the destination, as they flow.
+    BytesIn,
+    /// Both, as they flow.
+    Bytes,
+    /// Requests in flight, from the decision to their end.
+    Concurrent,
+}
+
+/// How much, already divided among the gateway's replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// A rate with bursts.
+    Rate(Rate),
+    /// So many in each calendar window.
+    Window(Calendar, u64),
+    /// So many at a time.
+    Concurrent(u64),
+}
+
+/// What a bucket's key is made of: a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct By {
+    /// The SPIFFE ID, or `anonymous`.
+    pub identity: bool,
+    /// Trust domain and namespace; the whole SPIFFE ID where it has none.
+    pub namespace: bool,
+    /// The named destination that matched first.
+    pub destination: bool,
+}
+
+/// What becomes of a request that crosses the line while its bytes flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overrun {
+    /// It is cut off.
+    #[default]
+    Cut,
+    /// It may end, and the debt counts.
+    Finish,
+}
+
+impl Unit {
+    /// Whether bytes are counted.
+    pub fn is_bytes(self) -> bool {
+        matches!(self, Unit::BytesOut | Unit::BytesIn | Unit::Bytes)
+    }
+
+    /// How many units some bytes to the destination and from it are.
+    pub fn of_bytes(self, out: u64, inward: u64) -> u64 {
+        match self {
+            Unit::BytesOut => out,
+            Unit::BytesIn => inward,
+            Unit::Bytes => out.saturating_add(inward),
+            Unit::Requests | Unit::Concurrent => 0,
+        }
+    }
+}
+
+impl Limit {
+    /// The number that the limit allows: within `per`, in a window, or at a time.
+    pub fn amount(&self) -> u64 {
+        match self {
+            Limit::Rate(rate) => rate.amount(),
+            Limit::Window(_, amount) | Limit::Concurrent(amount) => *amount,
+        }
+    }
+}

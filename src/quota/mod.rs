@@ -1,0 +1,26 @@
+//! How much: rates, calendar windows, bytes and requests in flight, for each workload or whatever a quota is kept by.
+//!
+//! [`Limit`]s and what charges make of buckets are pure functions of state and time (`bucket`, `rate`, `calendar`).
+//! [`Ledger`] keeps buckets in a [`Shared`] store that promises no more than to replace one value atomically, and charges
+//! a request to all its quotas or to none ([`Ledger::consult`]). What a request goes on to owe is in its [`Account`].
+
+mod account;
+mod bucket;
+mod calendar;
+mod consult;
+mod ledger;
+mod limit;
+mod members;
+mod page;
+mod rate;
+mod store;
+
+pub use account::{Account, Crossing};
+pub use bucket::{Level, Now};
+pub use calendar::Calendar;
+pub use consult::{Consultation, Consulted, Demand, Refusal};
+pub use ledger::{Events, Ledger, Tags};
+pub use limit::{By, Limit, Overrun, Quota, Unit};
+pub use members::Membership;
+pub use rate::Rate;
+pub use store::{Shared, Unavailable, Version};
