@@ -172,17 +172,15 @@ impl Ledger {
     }
 
     fn fetch(&mut self, place: Place, clocks: &mut Clocks, shared: &mut impl Shared) -> Result<Sheet, Unavailable> {
-        let (page, version) = match shared.read(self.page_name(place))? {
-            Some((bytes, version)) => match Page::read(bytes) {
-                Some(page) => (page, Some(version)),
-                None => {
-                    self.events.foreign = self.events.foreign.saturating_add(1);
-                    (Page::doubted(clocks.both(shared)?), Some(version))
-                }
-            },
-            None => (Page::empty(), None),
+        let Some((bytes, version)) = shared.read(self.page_name(place))? else {
+            return Ok(Sheet { place, page: Page::empty(), version: None, changed: false });
         };
-        Ok(Sheet { place, page, version, changed: false })
+        if let Some(page) = Page::read(bytes) {
+            return Ok(Sheet { place, page, version: Some(version), changed: false });
+        }
+        self.events.foreign = self.events.foreign.saturating_add(1);
+        // Written back whatever is decided: since when it is doubted has to stay.
+        Ok(Sheet { place, page: Page::doubted(clocks.both(shared)?), version: Some(version), changed: true })
     }
 
     /// Writes a sheet back; whether it still was the one that was read.

@@ -11,9 +11,12 @@ mod consult;
 mod ledger;
 mod limit;
 mod members;
+mod memory;
 mod page;
 mod rate;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, Crossing};
 pub use bucket::{Level, Now};
@@ -22,5 +25,6 @@ pub use consult::{Consultation, Consulted, Demand, Refusal};
 pub use ledger::{Events, Ledger, Tags};
 pub use limit::{By, Limit, Overrun, Quota, Unit};
 pub use members::Membership;
+pub use memory::Memory;
 pub use rate::Rate;
 pub use store::{Shared, Unavailable, Version};
