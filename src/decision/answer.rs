@@ -1,23 +1,27 @@
 //! What a denied caller gets.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::record::string;
-use super::{Judged, Near, Reason, json};
+use super::{Judged, Near, Note, Reason, json};
 use crate::policy::{Detail, Settings};
+use crate::quota::{Refusal, Unit};
 use crate::request::Host;
 
-/// HTTP status of a refusal. Never 407: that asks a caller for credentials.
-pub const STATUS: u32 = 403;
+/// HTTP statuses of refusals: by the policy, and by a quota. Never 407: that asks a caller for credentials.
+const STATUS: [u32; 2] = [403, 429];
 
-/// gRPC status of a refusal: PERMISSION_DENIED.
-pub const GRPC_STATUS: u32 = 7;
+/// gRPC statuses of refusals: PERMISSION_DENIED and RESOURCE_EXHAUSTED.
+const GRPC_STATUS: [u32; 2] = [7, 8];
 
 /// The response header that names the reason. Only Tollgate says it: what upstreams send under this name is removed.
 pub const HEADER: &str = "x-egress-denied";
 
 /// What the response-code details of every refusal begin with.
 pub const DETAILS_PREFIX: &str = "egress_denied{";
+
+const SECOND: u64 = 1_000_000_000;
 
 /// Bytes of a request id, as far as they are repeated; the usual UUID has 36.
 const REQUEST_ID_CAP: usize = 128;
@@ -33,9 +37,51 @@ pub struct Answer<'a> {
     pub request_id: Option<&'a [u8]>,
     /// The rule that came nearest.
     pub near: Option<Near<'a>>,
+    /// The quota that refuses.
+    pub quota: Option<&'a Note<'a>>,
 }
 
 impl Answer<'_> {
+    /// HTTP status.
+    pub fn status(&self) -> u32 {
+        let [policy, quota] = STATUS;
+        if self.reason().is_quota() { quota } else { policy }
+    }
+
+    /// gRPC status.
+    pub fn grpc_status(&self) -> u32 {
+        let [policy, quota] = GRPC_STATUS;
+        if self.reason().is_quota() { quota } else { policy }
+    }
+
+    /// What tells a caller when to come again: `Retry-After` (RFC 9110 §10.2.3) where a moment is known, and the fields
+    /// of draft-ietf-httpapi-ratelimit-headers-10. Nothing where no quota refuses.
+    pub fn limits(&self) -> Vec<(&'static str, String)> {
+        let Some(Note { quota, consulted, .. }) = self.quota else { return Vec::new() };
+        let wait = consulted.level.retry.map(|wait| wait.div_ceil(SECOND).max(1));
+        let mut fields = Vec::new();
+        fields.extend(wait.map(|wait| ("retry-after", wait.to_string())));
+        // Ids need no escapes.
+        let mut policy = format!("\"{}\";q={}", quota.id, quota.limit.amount());
+        let mut limit = format!("\"{}\";r={}", quota.id, consulted.level.left);
+        // Writing into memory does not fail.
+        let _ = match quota.limit.period() {
+            Some(period) if period.is_multiple_of(SECOND) => write!(policy, ";w={}", period.div_euclid(SECOND)),
+            _ => Ok(()),
+        };
+        let _ = match quota.unit {
+            Unit::Requests => Ok(()),
+            Unit::Concurrent => write!(policy, ";qu=\"concurrent-requests\""),
+            Unit::BytesOut | Unit::BytesIn | Unit::Bytes => write!(policy, ";qu=\"content-bytes\""),
+        };
+        let _ = wait.map(|wait| write!(limit, ";t={wait}"));
+        fields.push(("ratelimit-policy", policy));
+        if consulted.refusal == Some(Refusal::Exhausted) {
+            fields.push(("ratelimit", limit));
+        }
+        fields
+    }
+
     /// Appends the response-code details: `egress_denied{NO_MATCH}`.
     pub fn write_details(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(DETAILS_PREFIX.as_bytes());
@@ -102,7 +148,7 @@ impl Answer<'_> {
         let (why, remedy) = explanation(self.reason());
         let port = self.judged.port.unwrap_or_default();
         // Writing into memory does not fail.
-        let _ = match self.judged.host {
+        let _: std::io::Result<()> = match self.judged.host {
             Some(Host::Name(name)) => write!(out, "Egress to {name}:{port} was refused: {why}; {remedy}."),
             Some(Host::Ip(address)) => {
                 write!(out, "Egress to {} was refused: {why}; {remedy}.", std::net::SocketAddr::new(address, port))
@@ -115,6 +161,7 @@ impl Answer<'_> {
 /// Why a request was refused, and what its sender can do.
 fn explanation(reason: Reason) -> (&'static str, &'static str) {
     const ASK: &str = "ask the owners of the egress policy for a rule";
+    const AGAIN: &str = "come again later, or ask the owners of the egress policy for more";
     match reason {
         Reason::HostInvalid => (
             "the request does not name one valid host",
@@ -142,6 +189,12 @@ fn explanation(reason: Reason) -> (&'static str, &'static str) {
         Reason::IdentityMissing => ("the caller presented no identity", "call through the mesh, over mutual TLS"),
         Reason::NoMatch => ("no rule admits it for this workload", ASK),
         Reason::Residency => ("its destination lies in a region that this workload may not use", ASK),
+        Reason::QuotaRequests => ("it has used up its quota of requests", AGAIN),
+        Reason::QuotaBytes => ("it has used up its quota of bytes", AGAIN),
+        Reason::QuotaConcurrent => {
+            ("as many of its requests as a quota allows are under way", "come again when one of them has ended")
+        }
+        Reason::QuotaUnavailable => ("its quota cannot be told at the moment", "come again in a moment"),
         // An admitted request is refused where the decision could not be carried out.
         Reason::PolicyInvalid | Reason::RuleAllow => {
             ("the gateway has no policy that it can apply", "ask the operators of the gateway to look at its log")
@@ -183,7 +236,7 @@ mod tests {
 
     fn body(judged: &Judged<'_>, settings: &Settings, request_id: Option<&[u8]>) -> String {
         let near = Some(Near { rule: "payments-api", failed: Failed::Path });
-        written(|out| Answer { judged, settings, request_id, near }.write_body(out))
+        written(|out| Answer { judged, settings, request_id, near, quota: None }.write_body(out))
     }
 
     #[test]
@@ -215,7 +268,7 @@ mod tests {
     fn no_detail_is_no_body() {
         let (judged, settings) = (denied(Reason::NoMatch), settings(Detail::None));
         assert_eq!(body(&judged, &settings, Some(b"id-1")), "");
-        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None };
+        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None, quota: None };
         assert_eq!(written(|out| answer.write_grpc_message(out)), "");
     }
 
@@ -225,7 +278,8 @@ mod tests {
             for (judged, settings) in
                 [(denied(reason), settings(Detail::Full)), (Judged::refused(reason), Settings::default())]
             {
-                let answer = Answer { judged: &judged, settings: &settings, request_id: Some(b"\xff"), near: None };
+                let answer =
+                    Answer { judged: &judged, settings: &settings, request_id: Some(b"\xff"), near: None, quota: None };
                 assert_eq!(written(|out| answer.write_details(out)), format!("egress_denied{{{}}}", reason.as_str()));
                 let message = written(|out| answer.write_grpc_message(out));
                 assert!(message.starts_with("Egress") && message.ends_with('.') && message.is_ascii(), "{message}");

@@ -14,7 +14,7 @@ pub(super) fn bytes(out: &mut Vec<u8>, value: &[u8], cap: usize) {
 }
 
 /// Appends a number.
-pub(super) fn number(out: &mut Vec<u8>, value: u16) {
+pub(super) fn number(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
@@ -105,6 +105,9 @@ mod tests {
 
     #[test]
     fn numbers_are_decimal() {
-        assert_eq!(written(|out| [0, 9, 443, u16::MAX].into_iter().for_each(|n| number(out, n))), "0944365535");
+        assert_eq!(
+            written(|out| [0, 9, 443, u64::MAX].into_iter().for_each(|n| number(out, n))),
+            "0944318446744073709551615"
+        );
     }
 }

@@ -1,16 +1,22 @@
 //! Reasons, the order of the decision, and the record of it.
 
 pub mod answer;
+mod charge;
 mod json;
+mod memo;
+mod meter;
 mod order;
 mod question;
 mod record;
 mod scratch;
 mod search;
 
-use crate::request::{Host, Presented};
+use crate::request::{Host, Identity, Presented};
 pub use crate::timestamp::Timestamp;
 pub use answer::Answer;
+pub use charge::{Charged, Note, Till};
+pub use memo::Memo;
+pub use meter::Metered;
 pub use record::Record;
 pub use scratch::Scratch;
 #[doc(hidden)]
@@ -28,15 +34,18 @@ pub enum Outcome {
     Deny,
     /// Let through because of a dry-run; the reason is the one it would have been refused for.
     WouldDeny,
+    /// Let through, and stopped later.
+    Cut,
 }
 
 impl Outcome {
-    /// `allow`, `deny` or `would-deny`, as records and commands spell it.
+    /// `allow`, `deny`, `would-deny` or `cut`, as records and commands spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Allow => "allow",
             Outcome::Deny => "deny",
             Outcome::WouldDeny => "would-deny",
+            Outcome::Cut => "cut",
         }
     }
 }
@@ -66,13 +75,21 @@ pub enum Reason {
     NoMatch,
     /// Admitted, but to no region that the residency entries allow.
     Residency,
+    /// A quota of requests is used up.
+    QuotaRequests,
+    /// A quota of bytes is used up.
+    QuotaBytes,
+    /// As many requests are in flight as a quota allows.
+    QuotaConcurrent,
+    /// The state of a quota could not be read or changed.
+    QuotaUnavailable,
     /// There is no valid policy yet.
     PolicyInvalid,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 12] = [
+    pub const ALL: [Reason; 16] = [
         Reason::RuleAllow,
         Reason::HostInvalid,
         Reason::IdentityInvalid,
@@ -84,8 +101,17 @@ impl Reason {
         Reason::IdentityMissing,
         Reason::NoMatch,
         Reason::Residency,
+        Reason::QuotaRequests,
+        Reason::QuotaBytes,
+        Reason::QuotaConcurrent,
+        Reason::QuotaUnavailable,
         Reason::PolicyInvalid,
     ];
+
+    /// Whether a quota refuses: callers may come again (HTTP 429, gRPC 8).
+    pub fn is_quota(self) -> bool {
+        matches!(self, Reason::QuotaRequests | Reason::QuotaBytes | Reason::QuotaConcurrent | Reason::QuotaUnavailable)
+    }
 
     /// As records, response details and commands spell it: `RULE_ALLOW`, `NO_MATCH`, ….
     pub fn as_str(self) -> &'static str {
@@ -101,6 +127,10 @@ impl Reason {
             Reason::IdentityMissing => "IDENTITY_MISSING",
             Reason::NoMatch => "NO_MATCH",
             Reason::Residency => "RESIDENCY",
+            Reason::QuotaRequests => "QUOTA_REQUESTS",
+            Reason::QuotaBytes => "QUOTA_BYTES",
+            Reason::QuotaConcurrent => "QUOTA_CONCURRENT",
+            Reason::QuotaUnavailable => "QUOTA_UNAVAILABLE",
             Reason::PolicyInvalid => "POLICY_INVALID",
         }
     }
@@ -123,9 +153,9 @@ pub struct Decision<'p> {
     pub also: Also,
 }
 
-/// Up to four further reasons: at most one for each step of the decision.
+/// Further reasons: at most one for each of the first four steps of the decision, and one for each that a quota can have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Also([Option<Reason>; 4]);
+pub struct Also([Option<Reason>; 8]);
 
 impl Also {
     pub(crate) fn push(&mut self, reason: Reason) {
@@ -146,20 +176,34 @@ impl Also {
 pub struct Judged<'s> {
     /// The SPIFFE ID and its source, if it is a valid one; whether it is trusted, the reason tells.
     pub identity: Option<Presented<'s>>,
-    /// The namespace in that SPIFFE ID, where it is trusted and has Istio's form.
-    pub namespace: Option<&'s str>,
+    /// That SPIFFE ID taken apart, where it is trusted: else the request counts as anonymous.
+    pub trusted: Option<Identity<'s>>,
     /// The canonical host; none where the authority has none.
     pub host: Option<Host<'s>>,
     /// The port that the authority names, or else that of a compared route, or the default; none where there is no canonical host.
     pub port: Option<u16>,
     /// What happens, and why.
     pub decision: Decision<'s>,
+    /// The quotas that a request which is let through is charged to, in file order.
+    pub quotas: &'s [Metered],
 }
 
-impl Judged<'_> {
+impl<'s> Judged<'s> {
     /// A request refused before anything of it was judged.
     pub fn refused(reason: Reason) -> Judged<'static> {
-        Judged { identity: None, namespace: None, host: None, port: None, decision: Decision::refusal(reason) }
+        Judged {
+            identity: None,
+            trusted: None,
+            host: None,
+            port: None,
+            decision: Decision::refusal(reason),
+            quotas: &[],
+        }
+    }
+
+    /// The namespace of the caller, where its SPIFFE ID is trusted and has Istio's form.
+    pub fn namespace(&self) -> Option<&'s str> {
+        self.trusted.and_then(|identity| identity.namespace())
     }
 }
 

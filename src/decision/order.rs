@@ -1,5 +1,6 @@
 //! The order of the decision: what is canonical, who is denied, who is admitted, where to.
 
+use super::meter::Metered;
 use super::question::{Closed, Method, Question, QuestionPath};
 use super::scratch::{Buffers, Lookups, Scratch, SectionMarks};
 use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse};
@@ -19,10 +20,11 @@ impl Policy {
         }
     }
 
-    /// The second half of [`Policy::decide`]: steps 2 to 4 on canonical values. Public for benchmarks only.
+    /// The second half of [`Policy::decide`]: steps 2 to 4 on canonical values, and the quotas of step 5. Public for
+    /// benchmarks only.
     #[doc(hidden)]
-    pub fn judge<'s>(&'s self, canonical: &Canonical<'s>, now: Timestamp, lookups: &mut Lookups) -> Judged<'s> {
-        let Lookups { groups, hosts, marks } = lookups;
+    pub fn judge<'s>(&'s self, canonical: &Canonical<'s>, now: Timestamp, lookups: &'s mut Lookups) -> Judged<'s> {
+        let Lookups { groups, hosts, marks, metered } = lookups;
         let mut course = Course { suspended: canonical.suspended, judged: canonical.judged };
 
         self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
@@ -66,12 +68,13 @@ impl Policy {
                 course.suspend(reason, rule);
             }
         }
-        course.let_through()
+        self.meter(&asked, onboarding, &mut marks.quotas, metered);
+        course.let_through(metered)
     }
 
     /// The rule of this identity that came nearest to admitting a refused request.
     pub fn nearest<'s>(&'s self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Near<'s>> {
-        let Scratch { buffers, lookups: Lookups { groups, hosts, marks } } = scratch;
+        let Scratch { buffers, lookups: Lookups { groups, hosts, marks, .. } } = scratch;
         let canonical = self.read(arrival, buffers).ok()?;
         self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
         self.hosts.resolve(canonical.host, hosts);
@@ -127,7 +130,7 @@ impl Policy {
             course.suspend(reason, None);
             identity = None;
         }
-        course.judged.namespace = identity.and_then(|identity| identity.namespace());
+        course.judged.trusted = identity;
 
         let by_principal = presented.is_some_and(|presented| presented.source == Source::PeerPrincipal);
         if (by_principal || self.settings.verify_route)
@@ -169,7 +172,7 @@ impl Policy {
     fn path<'s>(&self, bytes: &'s [u8], buffer: &'s mut Vec<u8>, wide: &'s mut Vec<u8>) -> QuestionPath<'s> {
         let Path { form, text } = Path::parse(bytes, buffer);
         wide.clear();
-        let asks_widely = self.deny.has_paths() || self.deny_dry_run.has_paths();
+        let asks_widely = [&self.deny, &self.deny_dry_run, &self.quotas].into_iter().any(Section::has_paths);
         if asks_widely && form != Form::Ambiguous {
             widen(text, wide);
         }
@@ -264,11 +267,11 @@ impl<'s> Canonical<'s> {
 }
 
 /// A request on its way through the steps.
-struct Asked<'q> {
-    groups: &'q [u32],
+pub(super) struct Asked<'q> {
+    pub(super) groups: &'q [u32],
     narrow: &'q [Ranked],
-    wide: &'q [Ranked],
-    question: &'q Question<'q>,
+    pub(super) wide: &'q [Ranked],
+    pub(super) question: &'q Question<'q>,
 }
 
 /// Why no rule admits.
@@ -304,16 +307,7 @@ struct Course<'s> {
 
 impl<'s> Course<'s> {
     fn new() -> Course<'s> {
-        let decision = Decision {
-            outcome: Outcome::Deny,
-            reason: Reason::NoMatch,
-            rule: None,
-            destination: None,
-            pattern: None,
-            also: Also::default(),
-        };
-        let judged = Judged { identity: None, namespace: None, host: None, port: None, decision };
-        Course { suspended: Suspended::default(), judged }
+        Course { suspended: Suspended::default(), judged: Judged::refused(Reason::NoMatch) }
     }
 
     fn suspend(&mut self, reason: Reason, rule: Option<&'s str>) {
@@ -340,7 +334,8 @@ impl<'s> Course<'s> {
         self.judged
     }
 
-    fn let_through(mut self) -> Judged<'s> {
+    fn let_through(mut self, quotas: &'s [Metered]) -> Judged<'s> {
+        self.judged.quotas = quotas;
         let decision = &mut self.judged.decision;
         match self.suspended.first {
             None => decision.outcome = Outcome::Allow,

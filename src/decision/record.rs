@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{Judged, Near, Outcome, json};
+use super::{Judged, Near, Note, Outcome, json};
 use crate::policy::{AuditAllowed, AuditPath, Settings};
 use crate::request::{Arrival, Host, Presented, Source};
 
@@ -26,11 +26,13 @@ pub struct Record<'a> {
     pub settings: &'a Settings,
     /// For a refused request: the rule that came nearest.
     pub near: Option<Near<'a>>,
+    /// The quotas that were consulted.
+    pub quotas: &'a [Note<'a>],
 }
 
 impl Record<'_> {
-    /// Appends the record. It begins `{"v":1,"d":"allow"`, `{"v":1,"d":"would-deny"` or `{"v":1,"d":"deny"`, byte for
-    /// byte: a filter behind this one lets pass what begins like the first two.
+    /// Appends the record. It begins `{"v":1,"d":"allow"`, `{"v":1,"d":"would-deny"`, `{"v":1,"d":"deny"` or
+    /// `{"v":1,"d":"cut"`, byte for byte: a filter behind this one lets pass what begins like the first two.
     ///
     /// Keys that do not apply are left out. An identity that is not valid or not trusted is recorded as it was
     /// presented; `r` or `also` say so.
@@ -46,6 +48,7 @@ impl Record<'_> {
         if let Some(rule) = decision.rule {
             string(out, ",\"rule\":", rule);
         }
+        self.quotas(out);
         if let Some(identity) = judged.identity.or(self.arrival.identity) {
             self.identity(out, identity);
         }
@@ -67,6 +70,18 @@ impl Record<'_> {
         }
         self.also(out);
         out.push(b'}');
+    }
+
+    fn quotas(&self, out: &mut Vec<u8>) {
+        let mut lead: &[u8] = b",\"q\":[";
+        for note in self.quotas {
+            out.extend_from_slice(lead);
+            note.write(out);
+            lead = b",";
+        }
+        if !self.quotas.is_empty() {
+            out.push(b']');
+        }
     }
 
     fn identity(&self, out: &mut Vec<u8>, identity: Presented<'_>) {
@@ -92,7 +107,7 @@ impl Record<'_> {
         write_host(out, host);
         if let Some(port) = self.judged.port {
             out.extend_from_slice(b",\"port\":");
-            json::number(out, port);
+            json::number(out, port.into());
         }
     }
 
@@ -124,6 +139,23 @@ impl Record<'_> {
             json::text(out, reason.as_str());
         }
         out.push(b']');
+    }
+}
+
+impl Note<'_> {
+    /// Appends `{"id":ID,"key":KEY,"limit":N,"used":N,"reset":SECONDS}`; `reset` where it is known.
+    fn write(&self, out: &mut Vec<u8>) {
+        string(out, "{\"id\":", &self.quota.id);
+        string(out, ",\"key\":", self.key());
+        out.extend_from_slice(b",\"limit\":");
+        json::number(out, self.quota.limit.amount());
+        out.extend_from_slice(b",\"used\":");
+        json::number(out, self.consulted.level.used);
+        if let Some(reset) = self.reset() {
+            out.extend_from_slice(b",\"reset\":");
+            json::number(out, reset);
+        }
+        out.push(b'}');
     }
 }
 
@@ -159,6 +191,7 @@ fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
 mod tests {
     use super::*;
     use crate::decision::{Also, Decision, Failed, Reason};
+    use crate::request::Identity;
 
     const PEER: Presented<'static> =
         Presented { source: Source::PeerCertificate, id: b"spiffe://cluster.local/ns/payments/sa/checkout" };
@@ -177,16 +210,17 @@ mod tests {
         rule: Some("payments-api"),
         destination: None,
         pattern: Some("/v1/*"),
-        also: Also([None; 4]),
+        also: Also([None; 8]),
     };
 
     fn judged(decision: Decision<'static>) -> Judged<'static> {
         Judged {
             identity: Some(PEER),
-            namespace: Some("payments"),
+            trusted: Identity::parse(PEER.id),
             host: Some(Host::Name("api.example.com")),
             port: Some(443),
             decision,
+            quotas: &[],
         }
     }
 
@@ -199,7 +233,7 @@ mod tests {
 
     fn record(judged: &Judged<'_>, arrival: &Arrival<'_>, settings: &Settings, near: Option<Near<'_>>) -> String {
         let mut out = Vec::new();
-        Record { judged, arrival, settings, near }.write(&mut out);
+        Record { judged, arrival, settings, near, quotas: &[] }.write(&mut out);
         let json = String::from_utf8(out).expect("a record is UTF-8");
         let _: serde_json::Value = serde_json::from_str(&json).expect("a record is JSON");
         json
@@ -229,7 +263,10 @@ mod tests {
     fn a_dry_run_says_what_else_would_have_refused_it() {
         let decision = Decision {
             outcome: Outcome::WouldDeny,
-            also: Also([Some(Reason::DenyRule), Some(Reason::NoMatch), None, None]),
+            also: [Reason::DenyRule, Reason::NoMatch].into_iter().fold(Also::default(), |mut also, reason| {
+                also.push(reason);
+                also
+            }),
             ..Decision::refusal(Reason::RouteMismatch)
         };
         let record = record(&judged(decision), &ARRIVAL, &settings(|_| ()), None);

@@ -1,5 +1,6 @@
 //! Memory that one decision after another uses again.
 
+use super::meter::Metered;
 use crate::index::{Marks, Resolved};
 
 /// Buffers for canonical values and look-ups. One a thread; it may be used with one policy after another.
@@ -25,6 +26,7 @@ pub struct Lookups {
     pub(super) groups: Vec<u32>,
     pub(super) hosts: Resolved,
     pub(super) marks: SectionMarks,
+    pub(super) metered: Vec<Metered>,
 }
 
 /// Marks for each section.
@@ -33,4 +35,5 @@ pub(super) struct SectionMarks {
     pub(super) rules: Marks,
     pub(super) deny: Marks,
     pub(super) except: Marks,
+    pub(super) quotas: Marks,
 }

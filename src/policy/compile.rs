@@ -295,8 +295,9 @@ impl Compiler {
             deny.finish(froms, tos, bytes, &exemption_of),
             deny_dry_run.finish(froms, tos, bytes, &exemption_of),
             except.finish(self.exemptions.len(), tos, bytes, &[]),
+            Draft::new(true).finish(froms, tos, bytes, &[]),
         );
-        let (Some(rules), Some(deny), Some(deny_dry_run), Some(except)) = sections else {
+        let (Some(rules), Some(deny), Some(deny_dry_run), Some(except), Some(quotas)) = sections else {
             full(&mut findings);
             return Err(findings.into_rejection(settings.name));
         };
@@ -313,6 +314,9 @@ impl Compiler {
             deny,
             deny_dry_run,
             except,
+            quotas,
+            quota_entries: Vec::new(),
+            books: crate::quota::Books::default(),
             residency,
             dry_run_for,
             exemptions: self.exemptions,

@@ -12,6 +12,7 @@ mod names;
 mod packed;
 mod path_pattern;
 mod punycode;
+mod quota;
 mod residency;
 mod selector;
 mod settings;
@@ -19,6 +20,7 @@ mod target;
 mod value;
 
 pub use finding::{Finding, Rejection, Severity};
+pub use quota::QuotaEntry;
 pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, Settings, Tripwire};
 
 pub(crate) use exempt::{Exemption, GroupSet};
@@ -27,6 +29,7 @@ pub(crate) use finding::{Step, code};
 pub(crate) use residency::{Regions, Residency};
 
 use crate::index::{Hosts, Identities, NONE, Names, Section};
+use crate::quota::Books;
 use compile::DenyEntry;
 
 /// A compiled policy: everything a decision needs, immutable. [`Policy::decide`] decides.
@@ -42,6 +45,9 @@ pub struct Policy {
     pub(crate) deny: Section,
     pub(crate) deny_dry_run: Section,
     pub(crate) except: Section,
+    pub(crate) quotas: Section,
+    quota_entries: Vec<QuotaEntry>,
+    books: Books,
     pub(crate) residency: Residency,
     pub(crate) dry_run_for: GroupSet,
     exemptions: Vec<Exemption>,
@@ -74,6 +80,16 @@ impl Policy {
     /// Whether a decision may depend on the routed cluster of requests whose identity came from a certificate.
     pub fn reads_cluster(&self) -> bool {
         self.settings.verify_route
+    }
+
+    /// The quotas, in file order.
+    pub fn quotas(&self) -> &[QuotaEntry] {
+        &self.quota_entries
+    }
+
+    /// What a ledger has to know of them.
+    pub fn books(&self) -> &Books {
+        &self.books
     }
 
     /// Number of allow rules, deny entries and residency entries.

@@ -2,7 +2,7 @@
 
 use super::bucket::{Level, State};
 use super::consult::{Demand, Desk, Refusal};
-use super::ledger::{Bucket, Ledger, OVERFLOW, Tags};
+use super::ledger::{Books, Bucket, Ledger, OVERFLOW};
 use super::limit::{Overrun, Quota, Unit};
 use super::members::Membership;
 use super::store::{Shared, Unchanged};
@@ -23,7 +23,7 @@ pub struct Account {
 struct Line {
     /// Number of the quota.
     quota: u32,
-    key: Box<[u8]>,
+    key: Box<str>,
     enforced: bool,
     /// Units that flowed and could not be charged yet.
     owed: u64,
@@ -34,10 +34,12 @@ struct Line {
 }
 
 /// A request crosses the line of a quota.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crossing {
     /// Number of the quota.
     pub quota: u32,
+    /// The key of its bucket.
+    pub key: Box<str>,
     /// Whether the request is to be cut off; else it is a dry-run.
     pub cut: bool,
     /// Why.
@@ -89,11 +91,11 @@ impl Ledger {
         out: u64,
         inward: u64,
         quotas: impl Fn(u32) -> Option<&'q Quota>,
-        tags: &Tags,
+        books: &Books,
         membership: &mut Membership,
         shared: &mut impl Shared,
     ) -> Option<Crossing> {
-        let mut desk = Desk { ledger: self, tags, membership, shared };
+        let mut desk = Desk { ledger: self, books, membership, shared };
         let mut crossing: Option<Crossing> = None;
         for line in &mut account.lines {
             let Some(quota) = quotas(line.quota).filter(|quota| quota.unit.is_bytes()) else { continue };
@@ -102,8 +104,8 @@ impl Ledger {
             let cut = line.enforced && quota.overrun == Overrun::Cut;
             let is_news = cut || !line.enforced && !line.crossed;
             line.crossed = true;
-            if is_news && crossing.is_none_or(|known| cut && !known.cut) {
-                crossing = Some(Crossing { quota: line.quota, cut, refusal, level });
+            if is_news && crossing.as_ref().is_none_or(|known| cut && !known.cut) {
+                crossing = Some(Crossing { quota: line.quota, key: line.key.clone(), cut, refusal, level });
             }
         }
         crossing
@@ -115,11 +117,11 @@ impl Ledger {
         &mut self,
         account: &mut Account,
         quotas: impl Fn(u32) -> Option<&'q Quota>,
-        tags: &Tags,
+        books: &Books,
         membership: &mut Membership,
         shared: &mut impl Shared,
     ) -> bool {
-        let mut desk = Desk { ledger: self, tags, membership, shared };
+        let mut desk = Desk { ledger: self, books, membership, shared };
         let member = account.member;
         account.lines.retain_mut(|line| {
             let Some(quota) = quotas(line.quota) else { return false };

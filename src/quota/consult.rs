@@ -6,7 +6,7 @@
 
 use super::account::Account;
 use super::bucket::{Level, Now, State};
-use super::ledger::{Bucket, Clocks, Ledger, OVERFLOW, Room, Sheet, Tags, Work};
+use super::ledger::{Books, Bucket, Clocks, Ledger, OVERFLOW, Room, Sheet, Work};
 use super::limit::{Limit, Quota, Unit};
 use super::members::{Members, Membership};
 use super::store::{Shared, TRIES, Unchanged};
@@ -19,7 +19,7 @@ pub struct Demand<'d> {
     /// Its number in the policy.
     pub number: u32,
     /// The key of its bucket.
-    pub key: &'d [u8],
+    pub key: &'d str,
     /// Whether it refuses, or only says that it would.
     pub enforced: bool,
 }
@@ -57,7 +57,7 @@ pub struct Consultation {
 /// Everything that a change of the store needs.
 pub(super) struct Desk<'d, S> {
     pub(super) ledger: &'d mut Ledger,
-    pub(super) tags: &'d Tags,
+    pub(super) books: &'d Books,
     pub(super) membership: &'d mut Membership,
     pub(super) shared: &'d mut S,
 }
@@ -97,11 +97,11 @@ impl Ledger {
         &mut self,
         demands: &[Demand<'_>],
         bytes: u64,
-        tags: &Tags,
+        books: &Books,
         membership: &mut Membership,
         shared: &mut impl Shared,
     ) -> Consultation {
-        Desk { ledger: self, tags, membership, shared }.consult(demands, bytes)
+        Desk { ledger: self, books, membership, shared }.consult(demands, bytes)
     }
 }
 
@@ -120,13 +120,13 @@ impl<S: Shared> Desk<'_, S> {
         let mut account = Account::new(member);
         for (demand, course) in demands.iter().zip(&courses) {
             if course.reserved && !course.used {
-                self.ledger.unreserve(demand.quota, self.shared);
+                self.ledger.unreserve(demand.quota, self.books, self.shared);
             }
             if course.result.refusal.is_some() || !course.settled {
                 continue;
             }
             if course.result.overflowed {
-                self.ledger.events().overflowed.push(demand.quota.id.clone());
+                self.ledger.events().overflowed.push(demand.number);
             }
             if charged {
                 account.open(demand, course.result.overflowed);
@@ -184,7 +184,7 @@ impl<S: Shared> Desk<'_, S> {
                 Limit::Window(..) => clocks.wall(self.shared)?,
             };
             let bucket = course.bucket(demand);
-            course.sheet = self.ledger.sheet(&bucket, sheets, clocks, self.shared)?;
+            course.sheet = self.ledger.sheet(&bucket, self.books, sheets, clocks, self.shared)?;
             let Some(sheet) = sheets.get(course.sheet) else { return Err(Unchanged::Unavailable) };
             let (stored, is_stored) = sheet.state(&bucket);
             let standing = stored.stand(demand.quota.unit, &demand.quota.limit, clocks.now());
@@ -242,7 +242,7 @@ impl<S: Shared> Desk<'_, S> {
                 let bucket = course.bucket(demand);
                 let work = &mut Work { sheets, clocks };
                 let (sheet, reserved) = (course.sheet, &mut course.reserved);
-                match self.ledger.make_room(&bucket, sheet, reserved, self.tags, work, self.shared)? {
+                match self.ledger.make_room(&bucket, sheet, reserved, self.books, work, self.shared)? {
                     Room::On(sheet) => course.sheet = sheet,
                     Room::Full => {
                         course.result.overflowed = true;
@@ -269,7 +269,7 @@ impl<S: Shared> Desk<'_, S> {
         now: Now,
     ) -> Result<Attempt, Unchanged> {
         for (number, sheet) in sheets.iter().enumerate() {
-            let written = !sheet.changed || self.ledger.put(sheet, self.shared)?;
+            let written = !sheet.changed || self.ledger.put(sheet, self.books, self.shared)?;
             if attempt == Attempt::Refused {
                 // Something was mended at most, and whoever comes next can do that, too.
                 continue;
@@ -321,7 +321,7 @@ impl<S: Shared> Desk<'_, S> {
             }
         }
         if reserved && !used {
-            self.ledger.unreserve(bucket.quota, self.shared);
+            self.ledger.unreserve(bucket.quota, self.books, self.shared);
         }
         result
     }
@@ -336,7 +336,7 @@ impl<S: Shared> Desk<'_, S> {
     ) -> Result<Option<Option<(State, Now)>>, Unchanged> {
         let (mut sheets, mut clocks) = (Vec::new(), Clocks::default());
         let now = clocks.both(self.shared)?;
-        let mut at = self.ledger.sheet(bucket, &mut sheets, &mut clocks, self.shared)?;
+        let mut at = self.ledger.sheet(bucket, self.books, &mut sheets, &mut clocks, self.shared)?;
         let Some(sheet) = sheets.get(at) else { return Err(Unchanged::Unavailable) };
         let (stored, is_stored) = sheet.state(bucket);
         let standing = stored.stand(bucket.quota.unit, &bucket.quota.limit, now);
@@ -346,7 +346,7 @@ impl<S: Shared> Desk<'_, S> {
                 return Ok(Some(Some((after, now))));
             }
             let work = &mut Work { sheets: &mut sheets, clocks: &mut clocks };
-            match self.ledger.make_room(bucket, at, reserved, self.tags, work, self.shared)? {
+            match self.ledger.make_room(bucket, at, reserved, self.books, work, self.shared)? {
                 Room::On(sheet) => at = sheet,
                 Room::Full => {
                     bucket.key = OVERFLOW;
@@ -358,7 +358,7 @@ impl<S: Shared> Desk<'_, S> {
             return Err(Unchanged::Unavailable);
         }
         for sheet in sheets.iter().filter(|sheet| sheet.changed) {
-            if !self.ledger.put(sheet, self.shared)? {
+            if !self.ledger.put(sheet, self.books, self.shared)? {
                 return Ok(None);
             }
         }

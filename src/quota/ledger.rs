@@ -24,13 +24,11 @@ const SPILL: usize = 64;
 const SWEEP_EVERY: u64 = 1_000_000_000;
 
 /// The key of the bucket that keys without a place share. No name has a NUL.
-pub(super) const OVERFLOW: &[u8] = b"\0overflow";
+pub(super) const OVERFLOW: &str = "\0overflow";
 
-/// The buckets of one policy, as one thread changes them.
-#[derive(Debug)]
+/// Buckets, as one thread changes them.
+#[derive(Debug, Default)]
 pub struct Ledger {
-    /// What every key of the store begins with.
-    prefix: String,
     /// Room for a key of the store.
     name: String,
     /// When this thread swept last.
@@ -45,18 +43,23 @@ pub struct Events {
     pub contended: u32,
     /// Values that a foreign writer left.
     pub foreign: u32,
-    /// Ids of quotas whose overflow bucket was charged, once for each time.
-    pub overflowed: Vec<Box<str>>,
+    /// Numbers of the quotas whose overflow bucket a request was charged to.
+    pub overflowed: Vec<u32>,
 }
 
-/// What the ledger has to know of a policy's quotas.
+/// What the ledger has to know of a policy. Policies of one name share their buckets, in one process.
 #[derive(Debug, Default)]
-pub struct Tags(FxHashSet<u64>);
+pub struct Books {
+    /// What every key of the store begins with.
+    prefix: Box<str>,
+    /// Of all quotas.
+    tags: FxHashSet<u64>,
+}
 
-impl Tags {
-    /// Of all quotas of a policy.
-    pub fn of<'q>(quotas: impl Iterator<Item = &'q Quota>) -> Tags {
-        Tags(quotas.map(|quota| quota.tag).collect())
+impl Books {
+    /// Of the policy of this name, with all its quotas.
+    pub fn of<'q>(policy: &str, quotas: impl Iterator<Item = &'q Quota>) -> Books {
+        Books { prefix: ["tollgate/1/", policy, "/"].concat().into(), tags: quotas.map(|quota| quota.tag).collect() }
     }
 }
 
@@ -80,7 +83,7 @@ pub(super) struct Sheet {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket<'b> {
     pub(super) quota: &'b Quota,
-    pub(super) key: &'b [u8],
+    pub(super) key: &'b str,
 }
 
 /// Whether a bucket has a place.
@@ -125,12 +128,6 @@ impl Clocks {
 }
 
 impl Ledger {
-    /// The ledger of the policy of this name: policies of one name share their buckets, in one process.
-    pub fn new(policy: &str) -> Ledger {
-        let prefix = ["tollgate/1/", policy, "/"].concat();
-        Ledger { name: String::new(), prefix, swept: None, events: Events::default() }
-    }
-
     /// What happened since the last time.
     pub fn take_events(&mut self) -> Option<Events> {
         (self.events != Events::default()).then(|| std::mem::take(&mut self.events))
@@ -144,22 +141,24 @@ impl Ledger {
     pub(super) fn sheet(
         &mut self,
         bucket: &Bucket<'_>,
+        books: &Books,
         sheets: &mut Vec<Sheet>,
         clocks: &mut Clocks,
         shared: &mut impl Shared,
     ) -> Result<usize, Unavailable> {
         let place = Place::of(bucket.key);
-        let root = self.open(place, sheets, clocks, shared)?;
+        let root = self.open(place, books, sheets, clocks, shared)?;
         let Some(sheet) = sheets.get(root) else { return Err(Unavailable) };
         if !sheet.page.is_spilled() || sheet.page.find(bucket.quota.tag, bucket.key).is_some() {
             return Ok(root);
         }
-        self.open(place.below(bucket), sheets, clocks, shared)
+        self.open(place.below(bucket), books, sheets, clocks, shared)
     }
 
     fn open(
         &mut self,
         place: Place,
+        books: &Books,
         sheets: &mut Vec<Sheet>,
         clocks: &mut Clocks,
         shared: &mut impl Shared,
@@ -167,12 +166,18 @@ impl Ledger {
         if let Some(known) = sheets.iter().position(|sheet| sheet.place == place) {
             return Ok(known);
         }
-        sheets.push(self.fetch(place, clocks, shared)?);
+        sheets.push(self.fetch(place, books, clocks, shared)?);
         Ok(sheets.len().saturating_sub(1))
     }
 
-    fn fetch(&mut self, place: Place, clocks: &mut Clocks, shared: &mut impl Shared) -> Result<Sheet, Unavailable> {
-        let Some((bytes, version)) = shared.read(self.page_name(place))? else {
+    fn fetch(
+        &mut self,
+        place: Place,
+        books: &Books,
+        clocks: &mut Clocks,
+        shared: &mut impl Shared,
+    ) -> Result<Sheet, Unavailable> {
+        let Some((bytes, version)) = shared.read(self.page_name(books, place))? else {
             return Ok(Sheet { place, page: Page::empty(), version: None, changed: false });
         };
         if let Some(page) = Page::read(bytes) {
@@ -184,8 +189,8 @@ impl Ledger {
     }
 
     /// Writes a sheet back; whether it still was the one that was read.
-    pub(super) fn put(&mut self, sheet: &Sheet, shared: &mut impl Shared) -> Result<bool, Unavailable> {
-        shared.replace(self.page_name(sheet.place), &sheet.page.write(), sheet.version)
+    pub(super) fn put(&mut self, sheet: &Sheet, books: &Books, shared: &mut impl Shared) -> Result<bool, Unavailable> {
+        shared.replace(self.page_name(books, sheet.place), &sheet.page.write(), sheet.version)
     }
 
     /// Finds room for a bucket that stands nowhere yet. `reserved` remembers a place that was taken for it in an
@@ -195,7 +200,7 @@ impl Ledger {
         bucket: &Bucket<'_>,
         sheet: usize,
         reserved: &mut bool,
-        tags: &Tags,
+        books: &Books,
         work: &mut Work<'_>,
         shared: &mut impl Shared,
     ) -> Result<Room, Unchanged> {
@@ -203,7 +208,7 @@ impl Ledger {
         let now = work.clocks.both(shared)?;
         let Some(at) = work.sheets.get_mut(sheet) else { return Err(Unchanged::Unavailable) };
         // What quotas left that are no more; nobody counts it.
-        at.page.drop_where(|entry| !tags.0.contains(&entry.tag) && entry.is_at_rest(now));
+        at.page.drop_where(|entry| !books.tags.contains(&entry.tag) && entry.is_at_rest(now));
         let mut one = bucket.key == OVERFLOW || *reserved;
         let reused = !one
             && at.page.drop_where(|entry| {
@@ -212,7 +217,7 @@ impl Ledger {
                     true
                 }
             }) > 0;
-        if !one && !reused && !self.reserve(bucket.quota, tags, now, shared)? {
+        if !one && !reused && !self.reserve(bucket.quota, books, now, shared)? {
             return Ok(Room::Full);
         }
         *reserved |= !one && !reused;
@@ -221,12 +226,12 @@ impl Ledger {
         }
         at.page.spill();
         at.changed = true;
-        Ok(Room::On(self.open(at.place.below(bucket), work.sheets, work.clocks, shared)?))
+        Ok(Room::On(self.open(at.place.below(bucket), books, work.sheets, work.clocks, shared)?))
     }
 
     /// Takes one of a quota's places; false if there is none.
-    fn reserve(&mut self, quota: &Quota, tags: &Tags, now: Now, shared: &mut impl Shared) -> Result<bool, Unchanged> {
-        if self.count(quota, shared, |taken| (taken < PLACES).then(|| taken.saturating_add(1)))? {
+    fn reserve(&mut self, quota: &Quota, books: &Books, now: Now, shared: &mut impl Shared) -> Result<bool, Unchanged> {
+        if self.count(quota, books, shared, |taken| (taken < PLACES).then(|| taken.saturating_add(1)))? {
             return Ok(true);
         }
         let due = self.swept.is_none_or(|swept| now.monotonic.saturating_sub(swept) >= SWEEP_EVERY);
@@ -234,29 +239,30 @@ impl Ledger {
             return Ok(false);
         }
         self.swept = Some(now.monotonic);
-        let live = self.sweep(quota, tags, now, shared)?;
+        let live = self.sweep(quota, books, now, shared)?;
         if live >= PLACES {
             return Ok(false);
         }
-        self.count(quota, shared, |_| Some(live.saturating_add(1)))
+        self.count(quota, books, shared, |_| Some(live.saturating_add(1)))
     }
 
     /// Gives back a place that was taken and not used.
-    pub(super) fn unreserve(&mut self, quota: &Quota, shared: &mut impl Shared) {
+    pub(super) fn unreserve(&mut self, quota: &Quota, books: &Books, shared: &mut impl Shared) {
         // If it cannot be given back the next sweep counts anew.
-        let _ = self.count(quota, shared, |taken| Some(taken.saturating_sub(1)));
+        let _ = self.count(quota, books, shared, |taken| Some(taken.saturating_sub(1)));
     }
 
     /// Changes the number of places that a quota has taken; false if `change` does not want to.
     fn count(
         &mut self,
         quota: &Quota,
+        books: &Books,
         shared: &mut impl Shared,
         change: impl Fn(u32) -> Option<u32>,
     ) -> Result<bool, Unchanged> {
         for _ in 0..TRIES {
             self.name.clear();
-            self.name.extend([&*self.prefix, &*quota.id, "/@places"]);
+            self.name.extend([&*books.prefix, &*quota.id, "/@places"]);
             let (taken, version) = match shared.read(&self.name)? {
                 // What a foreign writer left is full, so that a sweep counts.
                 Some((bytes, version)) => {
@@ -273,17 +279,17 @@ impl Ledger {
     }
 
     /// Drops a quota's buckets at rest from all pages, and says how many it has that are not.
-    fn sweep(&mut self, quota: &Quota, tags: &Tags, now: Now, shared: &mut impl Shared) -> Result<u32, Unavailable> {
+    fn sweep(&mut self, quota: &Quota, books: &Books, now: Now, shared: &mut impl Shared) -> Result<u32, Unavailable> {
         let mut live = 0_usize;
         let mut clocks = Clocks { monotonic: Some(now.monotonic), wall: Some(now.wall) };
         for page in 0..PAGES {
             let root = Place { page, below: None };
-            let (found, is_spilled) = self.sweep_page(root, quota, tags, &mut clocks, shared)?;
+            let (found, is_spilled) = self.sweep_page(root, quota, books, &mut clocks, shared)?;
             live = live.saturating_add(found);
             if is_spilled {
                 for below in 0..=u8::MAX {
                     let place = Place { page, below: Some(below) };
-                    live = live.saturating_add(self.sweep_page(place, quota, tags, &mut clocks, shared)?.0);
+                    live = live.saturating_add(self.sweep_page(place, quota, books, &mut clocks, shared)?.0);
                 }
             }
         }
@@ -294,27 +300,27 @@ impl Ledger {
         &mut self,
         place: Place,
         quota: &Quota,
-        tags: &Tags,
+        books: &Books,
         clocks: &mut Clocks,
         shared: &mut impl Shared,
     ) -> Result<(usize, bool), Unavailable> {
         let now = clocks.now();
-        let mut sheet = self.fetch(place, clocks, shared)?;
-        let is_swept = |tag| tag == quota.tag || !tags.0.contains(&tag);
+        let mut sheet = self.fetch(place, books, clocks, shared)?;
+        let is_swept = |tag| tag == quota.tag || !books.tags.contains(&tag);
         let live = |page: &Page| page.entries().filter(|entry| entry.tag == quota.tag).count();
         let before = live(&sheet.page);
         if sheet.page.drop_where(|entry| is_swept(entry.tag) && entry.is_at_rest(now)) == 0 {
             return Ok((before, sheet.page.is_spilled()));
         }
         // Whoever was faster may have charged what was at rest: it counts as live then.
-        let dropped = self.put(&sheet, shared)?;
+        let dropped = self.put(&sheet, books, shared)?;
         Ok((if dropped { live(&sheet.page) } else { before }, sheet.page.is_spilled()))
     }
 
     /// The key of a page in the store.
-    fn page_name(&mut self, place: Place) -> &str {
+    fn page_name(&mut self, books: &Books, place: Place) -> &str {
         self.name.clear();
-        self.name.extend([&*self.prefix, "@page/"]);
+        self.name.extend([&*books.prefix, "@page/"]);
         // Writing into memory does not fail.
         let _ = match place.below {
             None => write!(self.name, "{:03x}", place.page),
@@ -347,14 +353,15 @@ impl Sheet {
 }
 
 impl Place {
-    fn of(key: &[u8]) -> Place {
-        let page = u16::try_from(hash::bytes(0x70A6E, key) & u64::from(PAGES.saturating_sub(1))).unwrap_or_default();
+    fn of(key: &str) -> Place {
+        let page = u16::try_from(hash::bytes(0x70A6E, key.as_bytes()) & u64::from(PAGES.saturating_sub(1)))
+            .unwrap_or_default();
         Place { page, below: None }
     }
 
     /// Of the pages below this one, that of a bucket.
     fn below(self, bucket: &Bucket<'_>) -> Place {
-        let [below, ..] = hash::bytes(bucket.quota.tag, bucket.key).to_le_bytes();
+        let [below, ..] = hash::bytes(bucket.quota.tag, bucket.key.as_bytes()).to_le_bytes();
         Place { below: Some(below), ..self }
     }
 }

@@ -86,6 +86,16 @@ impl Unit {
 }
 
 impl Limit {
+    /// The length of the time that the limit is for, in nanoseconds: of `per`, or of a window. None where windows differ
+    /// in length, and for requests in flight.
+    pub fn period(&self) -> Option<u64> {
+        match self {
+            Limit::Rate(rate) => Some(rate.per()),
+            Limit::Window(Calendar::Month, _) | Limit::Concurrent(_) => None,
+            Limit::Window(calendar, _) => Some(calendar.end(1).saturating_sub(calendar.end(0))),
+        }
+    }
+
     /// The number that the limit allows: within `per`, in a window, or at a time.
     pub fn amount(&self) -> u64 {
         match self {

@@ -125,8 +125,8 @@ impl Page {
     }
 
     /// The entry of a bucket.
-    pub(super) fn find(&self, tag: u64, key: &[u8]) -> Option<Entry<'_>> {
-        self.entries().find(|entry| entry.tag == tag && hash::same(entry.key, key))
+    pub(super) fn find(&self, tag: u64, key: &str) -> Option<Entry<'_>> {
+        self.entries().find(|entry| entry.tag == tag && hash::same(entry.key, key.as_bytes()))
     }
 
     /// The state of a bucket that is not here.
@@ -135,7 +135,7 @@ impl Page {
     }
 
     /// Sets the state of a bucket, whether it is here or not. False if it has no form that fits.
-    pub(super) fn set(&mut self, tag: u64, key: &[u8], state: &State) -> bool {
+    pub(super) fn set(&mut self, tag: u64, key: &str, state: &State) -> bool {
         let place = self.find(tag, key).map(|entry| (entry.start, entry.size));
         let end = self.entries.len();
         let (start, size) = place.unwrap_or((end, 0));
@@ -214,7 +214,7 @@ impl<'p> Entry<'p> {
 }
 
 /// The bytes of an entry; none if they are too many.
-fn encode(tag: u64, key: &[u8], state: &State) -> Option<Vec<u8>> {
+fn encode(tag: u64, key: &str, state: &State) -> Option<Vec<u8>> {
     let (kind, calendar) = match state {
         State::Rest => (0, 0),
         State::Rate { .. } => (1, 0),
@@ -225,7 +225,7 @@ fn encode(tag: u64, key: &[u8], state: &State) -> Option<Vec<u8>> {
     bytes.extend([0, 0, kind, u8::try_from(calendar).ok()?]);
     bytes.extend(tag.to_le_bytes());
     bytes.extend(u16::try_from(key.len()).ok()?.to_le_bytes());
-    bytes.extend_from_slice(key);
+    bytes.extend_from_slice(key.as_bytes());
     match state {
         State::Rest => {}
         State::Rate { paid, terms } => {

@@ -55,6 +55,13 @@ impl<'a> Identity<'a> {
     pub fn service_account_key(&self) -> Option<&'a str> {
         self.account.map(|account| account.key)
     }
+
+    /// Trust domain and namespace as they stand in the SPIFFE ID: `cluster.local/ns/payments`.
+    pub fn namespace_key(&self) -> Option<&'a str> {
+        let without_scheme = self.id.strip_prefix("spiffe://")?;
+        let end = self.trust_domain.len().checked_add("/ns/".len())?.checked_add(self.namespace()?.len())?;
+        without_scheme.get(..end)
+    }
 }
 
 impl<'a> ServiceAccount<'a> {
@@ -111,6 +118,7 @@ mod tests {
         assert_eq!(identity.trust_domain(), "cluster.local");
         assert_eq!(identity.namespace(), Some("payments"));
         assert_eq!(identity.service_account_key(), Some("payments/sa/checkout"));
+        assert_eq!(identity.namespace_key(), Some("cluster.local/ns/payments"));
     }
 
     #[test]

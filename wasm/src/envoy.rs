@@ -8,7 +8,8 @@ use std::alloc::{Layout, alloc};
 use std::cell::RefCell;
 use std::ptr::null_mut;
 
-use crate::host::{Action, Failure, Host, Level, MetricId, MetricKind, Response, Stream};
+use crate::host::{Action, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, Stream};
+use crate::meter::Way;
 use crate::pairs;
 use crate::vm::{self, Vm};
 
@@ -17,12 +18,13 @@ type Status = u32;
 
 const OK: Status = 0;
 const NOT_FOUND: Status = 1;
+const CAS_MISMATCH: Status = 8;
 const INTERNAL_FAILURE: Status = 10;
 
-// `proxy_map_type_t` and `proxy_buffer_type_t`.
-const REQUEST_HEADERS: u32 = 0;
-const RESPONSE_HEADERS: u32 = 2;
+// `proxy_buffer_type_t`.
 const PLUGIN_CONFIGURATION: u32 = 7;
+/// `clockid_t` of WASI.
+const MONOTONIC: u32 = 1;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -76,6 +78,13 @@ unsafe extern "C" {
     ) -> Status;
     fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32) -> Status;
     fn proxy_set_effective_context(context: u32) -> Status;
+    fn proxy_get_header_map_size(map: u32, size: *mut usize) -> Status;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
 }
 
 /// Envoy.
@@ -132,19 +141,25 @@ impl Host for Envoy {
         const CALL: &str = "proxy_get_header_map_pairs";
         let pairs = bytes(CALL, |data, data_size| {
             // SAFETY: both pointers are to locals of `bytes`.
-            unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, data, data_size) }
+            unsafe { proxy_get_header_map_pairs(HeaderMap::Request as u32, data, data_size) }
         })?;
         pairs.ok_or(Failure { call: CALL, status: NOT_FOUND })
     }
 
     fn remove_request_header(&mut self, name: &[u8]) -> Result<(), Failure> {
-        remove_header(REQUEST_HEADERS, name)
+        remove_header(HeaderMap::Request as u32, name)
     }
 
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         // SAFETY: both slices are borrowed for the call, which copies them.
         let status = unsafe {
-            proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+            proxy_replace_header_map_value(
+                HeaderMap::Request as u32,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            )
         };
         check("proxy_replace_header_map_value", status)
     }
@@ -152,13 +167,15 @@ impl Host for Envoy {
     fn has_response_header(&mut self, name: &str) -> Result<bool, Failure> {
         let value = bytes("proxy_get_header_map_value", |data, data_size| {
             // SAFETY: `name` is borrowed for the call; the other pointers are to locals of `bytes`.
-            unsafe { proxy_get_header_map_value(RESPONSE_HEADERS, name.as_ptr(), name.len(), data, data_size) }
+            unsafe {
+                proxy_get_header_map_value(HeaderMap::Response as u32, name.as_ptr(), name.len(), data, data_size)
+            }
         })?;
         Ok(value.is_some())
     }
 
     fn remove_response_header(&mut self, name: &str) -> Result<(), Failure> {
-        remove_header(RESPONSE_HEADERS, name.as_bytes())
+        remove_header(HeaderMap::Response as u32, name.as_bytes())
     }
 
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
@@ -213,18 +230,40 @@ impl Host for Envoy {
         check("proxy_record_metric", unsafe { proxy_record_metric(metric.0, value) })
     }
 
-    fn shared(&mut self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
-        let mut cas = 0;
-        bytes("proxy_get_shared_data", |data, data_size| {
-            // SAFETY: `key` is borrowed for the call; the other pointers are to locals of this function and `bytes`.
-            unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, data_size, &raw mut cas) }
-        })
+    fn monotonic(&mut self) -> Result<u64, Failure> {
+        let mut time = 0;
+        // SAFETY: the pointer is to a local.
+        check("clock_time_get", unsafe { clock_time_get(MONOTONIC, 1, &raw mut time) })?;
+        Ok(time)
     }
 
-    fn set_shared(&mut self, key: &str, value: &[u8]) -> Result<(), Failure> {
-        // SAFETY: both slices are borrowed for the call, which copies them. With 0 the value is set whatever it was.
-        let status = unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), 0) };
-        check("proxy_set_shared_data", status)
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Failure> {
+        let mut version = 0;
+        let value = bytes("proxy_get_shared_data", |data, data_size| {
+            // SAFETY: `key` is borrowed for the call; the other pointers are to locals of this function and `bytes`.
+            unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, data_size, &raw mut version) }
+        })?;
+        Ok(value.map(|value| (value, version)))
+    }
+
+    fn set_shared(&mut self, key: &str, value: &[u8], version: u32) -> Result<bool, Failure> {
+        // SAFETY: both slices are borrowed for the call, which copies them.
+        match unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version) } {
+            CAS_MISMATCH => Ok(false),
+            status => check("proxy_set_shared_data", status).map(|()| true),
+        }
+    }
+
+    fn header_bytes(&mut self, map: HeaderMap) -> Result<u64, Failure> {
+        let mut size = 0;
+        // SAFETY: the pointer is to a local.
+        let status = unsafe { proxy_get_header_map_size(map as u32, &raw mut size) };
+        check("proxy_get_header_map_size", status).map(|()| size as u64)
+    }
+
+    fn tick_every(&mut self, milliseconds: u32) -> Result<(), Failure> {
+        // SAFETY: only a number is passed.
+        check("proxy_set_tick_period_milliseconds", unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
     }
 
     fn knows(&mut self, context: u32, current: u32) -> bool {
@@ -301,8 +340,38 @@ extern "C" fn proxy_on_request_headers(context: u32, _count: usize, _end_of_stre
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(_context: u32, _count: usize, _end_of_stream: bool) -> Action {
-    with_vm(|vm| vm.response_headers(&mut Envoy)).unwrap_or(Action::Continue)
+extern "C" fn proxy_on_request_body(context: u32, size: usize, _end_of_stream: bool) -> Action {
+    with_vm(|vm| vm.body(&mut Envoy, context, Way::Out, size)).unwrap_or(Action::Pause)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_trailers(context: u32, _count: usize) -> Action {
+    with_vm(|vm| vm.headers(&mut Envoy, context, HeaderMap::RequestTrailers)).unwrap_or(Action::Pause)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_headers(context: u32, _count: usize, _end_of_stream: bool) -> Action {
+    with_vm(|vm| vm.response_headers(&mut Envoy, context)).unwrap_or(Action::Continue)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_body(context: u32, size: usize, _end_of_stream: bool) -> Action {
+    with_vm(|vm| vm.body(&mut Envoy, context, Way::In, size)).unwrap_or(Action::Continue)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_response_trailers(context: u32, _count: usize) -> Action {
+    with_vm(|vm| vm.headers(&mut Envoy, context, HeaderMap::ResponseTrailers)).unwrap_or(Action::Continue)
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_delete(context: u32) {
+    with_vm(|vm| vm.deleted(&mut Envoy, context));
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_tick(_context: u32) {
+    with_vm(|vm| vm.tick(&mut Envoy));
 }
 
 #[unsafe(no_mangle)]

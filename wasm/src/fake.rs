@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::host::{Action, Failure, Host, Level, MetricId, MetricKind, Response, Stream};
+use crate::host::{ANY_VERSION, Action, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, Stream};
 use crate::pairs;
 use crate::vm::Vm;
 
@@ -28,7 +28,13 @@ pub(crate) struct Fake {
     pub(crate) time: u64,
     /// Names and values; a metric's id is its place.
     pub(crate) metrics: Vec<(String, u64)>,
-    pub(crate) shared: BTreeMap<String, Vec<u8>>,
+    pub(crate) monotonic: u64,
+    pub(crate) shared: BTreeMap<String, (Vec<u8>, u32)>,
+    /// Sizes of header maps; a map that is not there has none.
+    pub(crate) header_bytes: BTreeMap<HeaderMap, u64>,
+    /// How often the instance is called, in milliseconds.
+    pub(crate) tick: Option<u32>,
+    pub(crate) versions: u32,
     /// Contexts that are gone.
     pub(crate) gone: HashSet<u32>,
     pub(crate) log: Vec<(Level, String)>,
@@ -167,14 +173,34 @@ impl Host for Fake {
         Ok(())
     }
 
-    fn shared(&mut self, key: &str) -> Result<Option<Vec<u8>>, Failure> {
+    fn monotonic(&mut self) -> Result<u64, Failure> {
+        self.call("clock_time_get")?;
+        Ok(self.monotonic)
+    }
+
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Failure> {
         self.call("proxy_get_shared_data")?;
         Ok(self.shared.get(key).cloned())
     }
 
-    fn set_shared(&mut self, key: &str, value: &[u8]) -> Result<(), Failure> {
+    fn set_shared(&mut self, key: &str, value: &[u8], version: u32) -> Result<bool, Failure> {
         self.call("proxy_set_shared_data")?;
-        self.shared.insert(key.to_owned(), value.to_vec());
+        let mismatch = self.shared.get(key).is_some_and(|(_, known)| version != ANY_VERSION && version != *known);
+        if !mismatch {
+            self.versions += 1;
+            self.shared.insert(key.to_owned(), (value.to_vec(), self.versions));
+        }
+        Ok(!mismatch)
+    }
+
+    fn header_bytes(&mut self, map: HeaderMap) -> Result<u64, Failure> {
+        self.call("proxy_get_header_map_size")?;
+        self.header_bytes.get(&map).copied().ok_or(Failure { call: "proxy_get_header_map_size", status: 2 })
+    }
+
+    fn tick_every(&mut self, milliseconds: u32) -> Result<(), Failure> {
+        self.call("proxy_set_tick_period_milliseconds")?;
+        self.tick = Some(milliseconds);
         Ok(())
     }
 
@@ -191,7 +217,7 @@ impl Host for Fake {
 pub(crate) struct Rig {
     pub(crate) host: Fake,
     pub(crate) vm: Vm,
-    streams: u32,
+    pub(crate) streams: u32,
 }
 
 impl Rig {
@@ -237,6 +263,11 @@ impl Rig {
         self.streams += 1;
         self.vm.created(self.streams, root);
         self.vm.request_headers(&mut self.host, self.streams)
+    }
+
+    /// Answers the request sent last.
+    pub(crate) fn respond(&mut self) -> Action {
+        self.vm.response_headers(&mut self.host, self.streams)
     }
 
     /// `decision REASON` of the request sent last, from its record.

@@ -48,11 +48,21 @@ pub(crate) trait Host {
     /// Sets a gauge.
     fn gauge(&mut self, metric: MetricId, value: u64) -> Result<(), Failure>;
 
-    /// A value that all threads of the process share; `None` where there is none.
-    fn shared(&mut self, key: &str) -> Result<Option<Vec<u8>>, Failure>;
+    /// Nanoseconds on a clock that never goes back, the same for all threads.
+    fn monotonic(&mut self) -> Result<u64, Failure>;
 
-    /// Sets a value that all threads of the process share.
-    fn set_shared(&mut self, key: &str, value: &[u8]) -> Result<(), Failure>;
+    /// A value that all threads of the process share, and its version; `None` where there is none.
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Failure>;
+
+    /// Sets a value that all threads of the process share, and says whether it did. With a version only if the value
+    /// still has it; but where there is no value, any version but [`ANY_VERSION`] creates it.
+    fn set_shared(&mut self, key: &str, value: &[u8], version: u32) -> Result<bool, Failure>;
+
+    /// Bytes of all names and values of a header map.
+    fn header_bytes(&mut self, map: HeaderMap) -> Result<u64, Failure>;
+
+    /// Has the instance that is being configured called every so many milliseconds.
+    fn tick_every(&mut self, milliseconds: u32) -> Result<(), Failure>;
 
     /// Whether the host still knows a context; `current` is the one that it is calling.
     fn knows(&mut self, context: u32, current: u32) -> bool;
@@ -106,12 +116,31 @@ pub(crate) enum Action {
     Pause = 1,
 }
 
+/// With this version [`Host::set_shared`] sets a value whatever it was.
+pub(crate) const ANY_VERSION: u32 = 0;
+
+/// Header maps. The values are those of the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub(crate) enum HeaderMap {
+    /// Of the request.
+    Request = 0,
+    /// Behind the request's body.
+    RequestTrailers = 1,
+    /// Of the response.
+    Response = 2,
+    /// Behind the response's body.
+    ResponseTrailers = 3,
+}
+
 /// Streams that can be closed. The values are those of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Stream {
     /// An HTTP request.
     Request = 0,
+    /// Its response.
+    Response = 1,
     /// A TCP connection of a caller.
     Downstream = 2,
 }

@@ -4,11 +4,14 @@
 //! could not be read: `HOST_INVALID` for the headers, `IDENTITY_INVALID`, `ROUTE_MISMATCH` for the cluster,
 //! `RULE_EXPIRED` for the clock; and with `POLICY_INVALID` where the decision could not be carried out.
 
-use tollgate::decision::{Answer, Decision, Judged, Near, Outcome, Reason, Record, Scratch, Timestamp, answer};
+use std::rc::Rc;
+
+use tollgate::decision::{Answer, Decision, Judged, Near, Note, Outcome, Reason, Record, Scratch, Timestamp, answer};
 use tollgate::policy::{AuditPath, Policy, Settings};
 use tollgate::request::{Arrival, Presented, Source};
 
-use crate::host::{Action, Failure, Host, Level, MetricId, Response, Stream};
+use crate::host::{Action, Failure, HeaderMap, Host, Level, MetricId, Response, Stream};
+use crate::meter::Meters;
 use crate::pairs::Pairs;
 use crate::root::{Service, Serving};
 
@@ -22,12 +25,13 @@ const UNCOUNTED: &str = "a request is not counted";
 pub(crate) struct Tools {
     scratch: Scratch,
     nearest: Scratch,
-    paper: Paper,
+    pub(crate) paper: Paper,
+    pub(crate) meters: Meters,
 }
 
 /// What is written about a request, and which failures the log has seen.
 #[derive(Debug, Default)]
-struct Paper {
+pub(crate) struct Paper {
     record: Vec<u8>,
     details: Vec<u8>,
     body: Vec<u8>,
@@ -36,7 +40,7 @@ struct Paper {
 
 impl Paper {
     /// Logs the first failure of each host call; never one per request.
-    fn note(&mut self, host: &mut impl Host, failure: Failure, consequence: &str) {
+    pub(crate) fn note(&mut self, host: &mut impl Host, failure: Failure, consequence: &str) {
         if !self.noted.contains(&failure.call) {
             self.noted.push(failure.call);
             host.log(Level::Error, &format!("{failure}: {consequence} (logged the first time only)"));
@@ -45,8 +49,8 @@ impl Paper {
 }
 
 /// Decides a request and carries the decision out.
-pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut Tools) -> Action {
-    let Tools { scratch, nearest, paper } = tools;
+pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_>, tools: &mut Tools) -> Action {
+    let Tools { scratch, nearest, paper, meters } = tools;
     let bytes = host.request_headers();
     let read = match &bytes {
         Ok(bytes) => Pairs::parse(bytes).ok_or(Failure::MALFORMED_HEADERS),
@@ -57,9 +61,10 @@ pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut
         Err(failure) => (Pairs::default(), Err((Reason::HostInvalid, failure))),
     };
     let mut arrival = Arrival::from_headers(headers.iter());
+    let caller = Caller::of(&headers);
     let serving = match service {
         Service::Decide(serving) => serving,
-        Service::Refuse(counter) => return refuse_unserved(host, counter, &headers, &arrival, paper),
+        Service::Refuse(counter) => return refuse_unserved(host, counter, &arrival, caller, paper),
     };
     let policy = &serving.policy;
 
@@ -75,10 +80,19 @@ pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut
             Judged::refused(*reason)
         }
     };
+    let mut notes = Vec::new();
+    let mut account = None;
+    if !judged.quotas.is_empty() {
+        let charged = meters.charge(host, serving, &mut judged, headers.bytes(), paper);
+        (notes, account) = (charged.notes, charged.account);
+    }
     if judged.decision.outcome != Outcome::Deny {
-        match let_through(host, serving, &headers, &arrival, &judged, paper) {
+        match let_through(host, serving, &headers, &arrival, &judged, &notes, paper) {
             Ok(()) => {
-                count(host, serving, &judged, paper);
+                count(host, serving, &judged, &notes, paper);
+                if let Some(account) = account {
+                    meters.open(context, serving, account, &judged, &arrival, caller);
+                }
                 return Action::Continue;
             }
             Err(failure) => {
@@ -87,27 +101,33 @@ pub(crate) fn on_request(host: &mut impl Host, service: Service<'_>, tools: &mut
             }
         }
     }
+    if let Some(account) = account {
+        meters.settle(host, Rc::clone(serving), account, paper);
+    }
     let near = match (&beyond, judged.decision.reason) {
         (Ok(beyond), Reason::NoMatch | Reason::RuleExpired | Reason::RequestAmbiguous) => {
             policy.nearest(&arrival, beyond.now, nearest)
         }
         _ => None,
     };
-    Refusal { settings: policy.settings(), headers: &headers, arrival: &arrival, judged: &judged, near }
+    Refusal { settings: policy.settings(), arrival: &arrival, judged: &judged, near, notes: &notes, caller }
         .send(host, paper);
-    count(host, serving, &judged, paper);
+    count(host, serving, &judged, &notes, paper);
     Action::Pause
 }
 
 /// Removes from a destination's response the header by which this filter names its reasons.
-pub(crate) fn on_response(host: &mut impl Host, tools: &mut Tools) -> Action {
+pub(crate) fn on_response(host: &mut impl Host, context: u32, tools: &mut Tools) -> Action {
+    let Tools { paper, meters, .. } = tools;
+    // Counted as it came.
+    let action = meters.headers(host, context, HeaderMap::Response, paper);
     let removed = host
         .has_response_header(answer::HEADER)
         .and_then(|has| if has && !is_refusal(host) { host.remove_response_header(answer::HEADER) } else { Ok(()) });
     if let Err(failure) = removed {
-        tools.paper.note(host, failure, "a response may carry a foreign x-egress-denied");
+        paper.note(host, failure, "a response may carry a foreign x-egress-denied");
     }
-    Action::Continue
+    action
 }
 
 /// Whether the response is a refusal of this filter, or of another Tollgate in the chain.
@@ -161,6 +181,7 @@ fn let_through(
     headers: &Pairs<'_>,
     arrival: &Arrival<'_>,
     judged: &Judged<'_>,
+    notes: &[Note<'_>],
     paper: &mut Paper,
 ) -> Result<(), Failure> {
     for (name, _) in headers.iter().filter(|(name, _)| serving.removal.takes(name)) {
@@ -172,18 +193,22 @@ fn let_through(
     {
         host.set_request_header(&tripwire.header, secret)?;
     }
-    record(host, paper, &Record { judged, arrival, settings, near: None })
+    record(host, paper, &Record { judged, arrival, settings, near: None, quotas: notes })
 }
 
-fn record(host: &mut impl Host, paper: &mut Paper, record: &Record<'_>) -> Result<(), Failure> {
+/// Sets the record of a request, in place of any before.
+pub(crate) fn record(host: &mut impl Host, paper: &mut Paper, record: &Record<'_>) -> Result<(), Failure> {
     paper.record.clear();
     record.write(&mut paper.record);
     host.set_property(RECORD, &paper.record)
 }
 
-fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, paper: &mut Paper) {
+fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, notes: &[Note<'_>], paper: &mut Paper) {
     if let Err(failure) = serving.requests.count(host, judged) {
         paper.note(host, failure, UNCOUNTED);
+    }
+    for note in notes.iter().filter(|note| note.consulted.refusal.is_some()) {
+        serving.count_denied(host, note.number(), paper);
     }
 }
 
@@ -191,14 +216,14 @@ fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, paper: &m
 fn refuse_unserved(
     host: &mut impl Host,
     counter: Option<MetricId>,
-    headers: &Pairs<'_>,
     arrival: &Arrival<'_>,
+    caller: Caller<&[u8]>,
     paper: &mut Paper,
 ) -> Action {
     // A path may hold credentials, and nobody has said that it may be recorded.
     let settings = Settings { audit_path: AuditPath::None, ..Settings::default() };
     let judged = Judged::refused(Reason::PolicyInvalid);
-    Refusal { settings: &settings, headers, arrival, judged: &judged, near: None }.send(host, paper);
+    Refusal { settings: &settings, arrival, judged: &judged, near: None, notes: &[], caller }.send(host, paper);
     if let Some(counter) = counter
         && let Err(failure) = host.count(counter)
     {
@@ -207,39 +232,69 @@ fn refuse_unserved(
     Action::Pause
 }
 
+/// What an answer has to know of the caller besides the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller<B> {
+    request_id: Option<B>,
+    speaks_grpc: bool,
+}
+
+impl<'a> Caller<&'a [u8]> {
+    fn of(headers: &Pairs<'a>) -> Caller<&'a [u8]> {
+        Caller { request_id: headers.first(b"x-request-id"), speaks_grpc: is_grpc(headers) }
+    }
+
+    pub(crate) fn to_owned(self) -> Caller<Vec<u8>> {
+        Caller { request_id: self.request_id.map(<[u8]>::to_vec), speaks_grpc: self.speaks_grpc }
+    }
+}
+
+impl Caller<Vec<u8>> {
+    pub(crate) fn as_slices(&self) -> Caller<&[u8]> {
+        Caller { request_id: self.request_id.as_deref(), speaks_grpc: self.speaks_grpc }
+    }
+}
+
 /// A request that is refused.
-struct Refusal<'a> {
-    settings: &'a Settings,
-    headers: &'a Pairs<'a>,
-    arrival: &'a Arrival<'a>,
-    judged: &'a Judged<'a>,
-    near: Option<Near<'a>>,
+pub(crate) struct Refusal<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) arrival: &'a Arrival<'a>,
+    pub(crate) judged: &'a Judged<'a>,
+    pub(crate) near: Option<Near<'a>>,
+    /// The quotas that were consulted.
+    pub(crate) notes: &'a [Note<'a>],
+    pub(crate) caller: Caller<&'a [u8]>,
 }
 
 impl Refusal<'_> {
-    fn send(&self, host: &mut impl Host, paper: &mut Paper) {
-        let Refusal { settings, headers, arrival, judged, near } = *self;
-        if let Err(failure) = record(host, paper, &Record { judged, arrival, settings, near }) {
+    pub(crate) fn send(&self, host: &mut impl Host, paper: &mut Paper) {
+        let Refusal { settings, arrival, judged, near, notes, caller } = *self;
+        let text = Record { judged, arrival, settings, near, quotas: notes };
+        if let Err(failure) = record(host, paper, &text) {
             paper.note(host, failure, "a refusal is not recorded");
         }
-        let answer = Answer { judged, settings, request_id: headers.first(b"x-request-id"), near };
+        let quota = notes.iter().find(|note| Some(&*note.quota.id) == judged.decision.rule);
+        let answer = Answer { judged, settings, request_id: caller.request_id, near, quota };
         paper.details.clear();
         answer.write_details(&mut paper.details);
         paper.body.clear();
-        let is_grpc = is_grpc(headers);
-        if is_grpc {
+        if caller.speaks_grpc {
             answer.write_grpc_message(&mut paper.body);
         } else {
             answer.write_body(&mut paper.body);
         }
-        let headers = [(answer::HEADER, judged.decision.reason.as_str()), ("content-type", "application/json")];
+        let limits = answer.limits();
+        let mut headers = vec![(answer::HEADER, judged.decision.reason.as_str())];
         // Envoy gives gRPC callers a content type of its own.
-        let has_type = !is_grpc && !paper.body.is_empty();
+        if !caller.speaks_grpc && !paper.body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        headers.extend(limits.iter().map(|(name, value)| (*name, value.as_str())));
         let response = Response {
-            status: answer::STATUS,
-            grpc_status: answer::GRPC_STATUS,
+            status: answer.status(),
+            grpc_status: answer.grpc_status(),
             details: &paper.details,
-            headers: if has_type { &headers } else { headers.split_at(1).0 },
+            headers: &headers,
             body: &paper.body,
         };
         if let Err(failure) = host.respond(&response) {
@@ -534,7 +589,7 @@ mod tests {
             if let Some(details) = details {
                 rig.host.properties.insert("response\0code_details".to_owned(), details.to_vec());
             }
-            assert_eq!(rig.vm.response_headers(&mut rig.host), Action::Continue);
+            assert_eq!(rig.respond(), Action::Continue);
             rig.host.response_headers.contains(answer::HEADER)
         };
         assert!(!kept(&mut rig, Some(b"via_upstream")));
@@ -553,7 +608,7 @@ mod tests {
     fn a_response_without_that_header_costs_one_call() {
         let mut rig = Rig::new(POLICY);
         rig.host.calls.clear();
-        rig.vm.response_headers(&mut rig.host);
+        rig.respond();
         assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
     }
 }

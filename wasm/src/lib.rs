@@ -2,7 +2,7 @@
 //!
 //! `envoy` holds every call into and out of the module and all `unsafe` of the project; `host` is what the rest sees
 //! of it. `vm` knows which configuration a stream belongs to, `root` loads configurations, `http` takes one request
-//! through.
+//! through, `meter` counts what it goes on to move until its end, in the `store` that all threads share.
 //!
 //! The proxy-wasm SDK is not used: its dispatcher and its host calls panic on unexpected states, and it exports every
 //! callback there is, each of which costs every request a call into the module. What is not exported is not called.
@@ -16,9 +16,11 @@ mod envoy;
 mod fake;
 mod host;
 mod http;
+mod meter;
 mod metrics;
 mod pairs;
 mod plugin;
 mod removal;
 mod root;
+mod store;
 mod vm;

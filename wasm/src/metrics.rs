@@ -8,12 +8,16 @@ use std::collections::BTreeMap;
 
 use tollgate::decision::{Judged, Outcome, Reason};
 use tollgate::policy::Policy;
+use tollgate::quota::Events;
 
 use crate::host::{Failure, Host, MetricId, MetricKind};
 
-/// How many series of the request counter one policy may have. With the others there are at most 2,000; Envoy never
-/// gives one up.
+/// How many series one policy may have, of the request counter and of those of quotas. With the others there are at most
+/// 2,000; Envoy never gives one up.
 const SERIES: usize = 1900;
+
+/// Quotas that are counted by id; the others are counted together.
+const QUOTAS: usize = 200;
 
 /// What a label says where the policy's value is not among those kept, or there is none.
 const OTHER: &str = "other";
@@ -47,10 +51,12 @@ impl Requests {
     }
 
     /// Defines the series of a policy, and says which call failed first, if one did.
-    pub(crate) fn define(host: &mut impl Host, policy: &Policy) -> (Requests, Option<Failure>) {
+    /// `others` is how many series there are besides.
+    pub(crate) fn define(host: &mut impl Host, policy: &Policy, others: usize) -> (Requests, Option<Failure>) {
         let by = policy.settings().by;
         Requests::of_values(
             host,
+            SERIES.saturating_sub(others),
             by.rule.then(|| policy.ids().collect()),
             by.namespace.then(|| policy.namespaces().collect()),
             by.destination.then(|| policy.destinations().collect()),
@@ -59,12 +65,13 @@ impl Requests {
 
     fn of_values(
         host: &mut impl Host,
+        most: usize,
         rules: Option<Vec<&str>>,
         namespaces: Option<Vec<&str>>,
         destinations: Option<Vec<&str>>,
     ) -> (Requests, Option<Failure>) {
         let lengths = [&rules, &namespaces, &destinations].map(|values| values.as_ref().map_or(0, Vec::len));
-        let kept = kept(lengths);
+        let kept = kept(lengths, most);
         let mut requests = Requests {
             decisions: Vec::new(),
             series: Vec::new(),
@@ -112,8 +119,73 @@ impl Requests {
             rule = self.rules.index(decision.rule);
             destination = self.destinations.index(decision.destination);
         }
-        let at = dimensions.index(self.namespaces.index(judged.namespace), rule, destination)?;
+        let at = dimensions.index(self.namespaces.index(judged.namespace()), rule, destination)?;
         self.series.get(at).copied().flatten()
+    }
+}
+
+/// What quotas count, by their number: what they refuse, and charges of their overflow buckets. The last is `other`.
+#[derive(Debug, Default)]
+pub(crate) struct Quotas {
+    denied: Vec<Option<MetricId>>,
+    overflow: Vec<Option<MetricId>>,
+    contended: Option<MetricId>,
+    foreign: Option<MetricId>,
+}
+
+impl Quotas {
+    /// Defines the series of a policy, none if it has no quotas; and says which call failed first, if one did.
+    pub(crate) fn define(host: &mut impl Host, policy: &Policy) -> (Quotas, Option<Failure>) {
+        let mut quotas = Quotas::default();
+        if policy.quotas().is_empty() {
+            return (quotas, None);
+        }
+        let mut failure = None;
+        let mut define = |name: &str| {
+            let metric = host.define_metric(MetricKind::Counter, name);
+            failure = failure.or(metric.err());
+            metric.ok()
+        };
+        let ids = policy.quotas().iter().take(QUOTAS).map(|entry| &*entry.quota.id);
+        for id in ids.chain([OTHER]) {
+            quotas.denied.push(define(&["quota=.=", id, ";.;tollgate_quota_denied_total"].concat()));
+            quotas.overflow.push(define(&["quota=.=", id, ";.;tollgate_quota_overflow_total"].concat()));
+        }
+        quotas.contended = define("tollgate_quota_contended_total");
+        quotas.foreign = define("tollgate_quota_foreign_total");
+        (quotas, failure)
+    }
+
+    /// How many series they have.
+    pub(crate) fn series(&self) -> usize {
+        self.denied.len().saturating_add(self.overflow.len())
+    }
+
+    /// Counts that a quota refused, or would have.
+    pub(crate) fn count_denied(&self, host: &mut impl Host, quota: u32) -> Result<(), Failure> {
+        count_of(host, &self.denied, quota)
+    }
+
+    /// Counts what happened in the ledger.
+    pub(crate) fn count(&self, host: &mut impl Host, events: &Events) -> Result<(), Failure> {
+        for quota in &events.overflowed {
+            count_of(host, &self.overflow, *quota)?;
+        }
+        let times = [(self.contended, events.contended), (self.foreign, events.foreign)];
+        for (metric, times) in times.into_iter().filter_map(|(metric, times)| Some((metric?, times))) {
+            for _ in 0..times {
+                host.count(metric)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count_of(host: &mut impl Host, series: &[Option<MetricId>], quota: u32) -> Result<(), Failure> {
+    let metric = series.get(quota as usize).filter(|_| (quota as usize) < series.len().saturating_sub(1));
+    match metric.or(series.last()) {
+        Some(Some(metric)) => host.count(*metric),
+        _ => Ok(()),
     }
 }
 
@@ -185,17 +257,17 @@ fn by_entry(reason: Reason) -> bool {
 }
 
 /// How many values each label keeps, so that there are no more series than allowed.
-fn kept(lengths: [usize; 3]) -> usize {
+fn kept(lengths: [usize; 3], most: usize) -> usize {
     let series = |kept: usize| {
         let [rules, namespaces, destinations] = lengths.map(|length| length.min(kept).saturating_add(1));
         let by_entry = decisions().filter(|(_, reason)| by_entry(*reason)).count();
         let others = decisions().count().saturating_sub(by_entry);
         by_entry.saturating_mul(rules).saturating_mul(destinations).saturating_add(others).saturating_mul(namespaces)
     };
-    let (mut low, mut high) = (0, SERIES);
+    let (mut low, mut high) = (0, most);
     while low < high {
         let middle = low.midpoint(high.saturating_add(1));
-        if series(middle) <= SERIES {
+        if series(middle) <= most {
             low = middle;
         } else {
             high = middle.saturating_sub(1);
@@ -221,10 +293,16 @@ mod tests {
     use super::*;
     use crate::fake::Fake;
     use tollgate::decision::Decision;
+    use tollgate::request::Identity;
 
     fn judged(outcome: Outcome, reason: Reason, rule: &'static str, namespace: &'static str) -> Judged<'static> {
         let decision = Decision { outcome, rule: Some(rule), destination: Some("d1"), ..Decision::refusal(reason) };
-        Judged { namespace: Some(namespace), decision, ..Judged::refused(reason) }
+        let trusted = Identity::parse(match namespace {
+            "n1" => b"spiffe://td/ns/n1/sa/a",
+            "n2" => b"spiffe://td/ns/n2/sa/a",
+            _ => b"spiffe://td/ns/unheard-of/sa/a",
+        });
+        Judged { trusted, decision, ..Judged::refused(reason) }
     }
 
     fn counted(host: &mut Fake, requests: &Requests, judged: &Judged<'_>) -> String {
@@ -238,7 +316,7 @@ mod tests {
     #[test]
     fn every_decision_is_counted_by_its_own_series() {
         let mut host = Fake::default();
-        let (requests, failure) = Requests::of_values(&mut host, None, None, None);
+        let (requests, failure) = Requests::of_values(&mut host, SERIES, None, None, None);
         assert_eq!(failure, None);
         for (outcome, reason) in decisions() {
             let (decision, reason_name) = (outcome.as_str(), reason.as_str());
@@ -253,7 +331,7 @@ mod tests {
     fn labels_hold_values_of_the_policy_or_other() {
         let mut host = Fake::default();
         let (requests, _) =
-            Requests::of_values(&mut host, Some(vec!["r1", "r2"]), Some(vec!["n1", "n2"]), Some(vec!["d1"]));
+            Requests::of_values(&mut host, SERIES, Some(vec!["r1", "r2"]), Some(vec!["n1", "n2"]), Some(vec!["d1"]));
         let labels = |host: &mut Fake, reason, rule, namespace| {
             let outcome = if reason == Reason::RuleAllow { Outcome::Allow } else { Outcome::Deny };
             let name = counted(host, &requests, &judged(outcome, reason, rule, namespace));
@@ -289,7 +367,8 @@ mod tests {
         ] {
             let mut host = Fake::default();
             let values = |count: usize| Some(names.iter().take(count).map(String::as_str).collect());
-            let (requests, _) = Requests::of_values(&mut host, values(rules), values(namespaces), values(destinations));
+            let (requests, _) =
+                Requests::of_values(&mut host, SERIES, values(rules), values(namespaces), values(destinations));
             assert!(requests.series.len() <= SERIES, "{rules} {namespaces} {destinations}: {}", requests.series.len());
             assert_eq!(requests.series.len(), host.metrics.len());
             let all_kept = requests.rules.names.len() == rules
@@ -303,7 +382,7 @@ mod tests {
     fn a_series_that_cannot_be_defined_is_not_counted_and_does_no_harm() {
         let mut host = Fake::default();
         host.failing.insert("proxy_define_metric");
-        let (requests, failure) = Requests::of_values(&mut host, None, None, None);
+        let (requests, failure) = Requests::of_values(&mut host, SERIES, None, None, None);
         assert_eq!(failure.map(|failure| failure.call), Some("proxy_define_metric"));
         assert_eq!(requests.count(&mut host, &judged(Outcome::Allow, Reason::RuleAllow, "r1", "n1")), Ok(()));
     }

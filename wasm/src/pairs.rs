@@ -32,6 +32,13 @@ impl<'a> Pairs<'a> {
         self.0.iter().copied()
     }
 
+    /// Bytes of all names and values.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |sum, (name, value)| sum.saturating_add(name.len() as u64).saturating_add(value.len() as u64))
+    }
+
     /// The first value of a header.
     pub(crate) fn first(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.iter().find_map(|(this, value)| (this == name).then_some(value))
@@ -81,6 +88,7 @@ mod tests {
         assert_eq!(read.iter().collect::<Vec<_>>(), headers);
         assert_eq!(read.first(b"x-any"), Some(&b"\xff\x00\x80"[..]));
         assert_eq!(read.first(b"x-other"), None);
+        assert_eq!(read.bytes(), 5 + 2 + 5 + 3 + 5 + 1);
     }
 
     #[test]

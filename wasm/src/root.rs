@@ -20,13 +20,17 @@
 
 use std::rc::Rc;
 
+use tollgate::decision::Till;
 use tollgate::policy::{Policy, Rejection};
 use xxhash_rust::xxh64::Xxh64;
 
-use crate::host::{Failure, Host, Level, MetricId};
-use crate::metrics::{self, Requests};
+use crate::host::{ANY_VERSION, Failure, Host, Level, MetricId};
+use crate::http::Paper;
+use crate::meter::TICK_MILLISECONDS;
+use crate::metrics::{self, Quotas, Requests};
 use crate::plugin::Plugin;
 use crate::removal::Removal;
+use crate::store::Store;
 
 /// How many findings of a rejected policy are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
@@ -37,6 +41,7 @@ pub(crate) struct Serving {
     pub(crate) policy: Policy,
     pub(crate) removal: Removal,
     pub(crate) requests: Requests,
+    quotas: Quotas,
 }
 
 /// One instance of the plugin: a root context, as the ABI calls it. Every update makes a new one.
@@ -63,7 +68,7 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Service<'a> {
     /// It decides.
-    Decide(&'a Serving),
+    Decide(&'a Rc<Serving>),
     /// It refuses for want of a policy, and counts that.
     Refuse(Option<MetricId>),
 }
@@ -88,8 +93,9 @@ impl Roots {
         }
     }
 
-    /// Configures an instance and says whether Envoy may use it.
-    pub(crate) fn configure(&mut self, host: &mut impl Host, id: u32, size: usize) -> bool {
+    /// Configures an instance and says whether Envoy may use it. `busy`: this VM has to be called from time to time,
+    /// whatever the policy says.
+    pub(crate) fn configure(&mut self, host: &mut impl Host, id: u32, size: usize, busy: bool) -> bool {
         self.roots.retain(|root| root.id != id);
         let began = host.now();
         let plugin = match Plugin::read(host) {
@@ -121,6 +127,11 @@ impl Roots {
                 drop(text);
                 let serving = self.accept(host, id, &plugin, policy, fingerprint);
                 serving.log_loaded(host, began);
+                if (busy || !serving.policy.quotas().is_empty())
+                    && let Err(failure) = host.tick_every(TICK_MILLISECONDS)
+                {
+                    host.log(Level::Warn, &format!("what quotas hold may be given up too early: {failure}"));
+                }
                 true
             }
             Err(rejection) => self.reject(host, id, &plugin, Bad::new(fingerprint, &rejection)),
@@ -146,10 +157,11 @@ impl Roots {
         fingerprint: u64,
     ) -> Rc<Serving> {
         let removal = Removal::new(policy.settings());
-        let (requests, uncounted) = Requests::define(host, &policy);
+        let (quotas, unquoted) = Quotas::define(host, &policy);
+        let (requests, uncounted) = Requests::define(host, &policy, quotas.series());
         let rules = u64::try_from(policy.rule_count()).unwrap_or(u64::MAX);
         let told = [
-            uncounted.map_or(Ok(()), Err),
+            uncounted.or(unquoted).map_or(Ok(()), Err),
             metrics::gauge(host, "tollgate_policy_rules", rules),
             metrics::gauge(host, "tollgate_policy_fingerprint", fingerprint),
             metrics::gauge(host, "tollgate_policy_valid", 1),
@@ -157,10 +169,10 @@ impl Roots {
         ];
         warn_uncounted(host, told);
         // Without the mark the canary accepts a later bad policy, whose instances then find the last good one here.
-        if let Err(failure) = host.set_shared(&plugin.mark(), b"1") {
+        if let Err(failure) = host.set_shared(&plugin.mark(), b"1", ANY_VERSION) {
             host.log(Level::Warn, &format!("cannot mark that a good policy is loaded: {failure}"));
         }
-        let serving = Rc::new(Serving { policy, removal, requests });
+        let serving = Rc::new(Serving { policy, removal, requests, quotas });
         let plugin = plugin.key();
         self.last_good.retain(|(of, _)| *of != plugin);
         self.last_good.push((plugin.clone(), Rc::clone(&serving)));
@@ -186,7 +198,7 @@ impl Roots {
         let mut told =
             vec![counter.map(|_| ()), metrics::count(host, "result=.=rejected;.;tollgate_policy_loads_total")];
         if !keeps && !refuses {
-            if let Err(failure) = host.set_shared(&accepted_before, b"1") {
+            if let Err(failure) = host.set_shared(&accepted_before, b"1", ANY_VERSION) {
                 host.log(Level::Warn, &format!("cannot mark that this policy is accepted: {failure}"));
             }
             told.push(metrics::gauge(host, "tollgate_policy_valid", 0));
@@ -196,7 +208,7 @@ impl Roots {
         !refuses
     }
 
-    fn last_good(&self, plugin: &str, name: Option<&str>) -> Option<&Serving> {
+    fn last_good(&self, plugin: &str, name: Option<&str>) -> Option<&Rc<Serving>> {
         let (_, serving) = self.last_good.iter().find(|(of, _)| of == plugin)?;
         (Some(serving.policy.settings().name.as_str()) == name).then_some(serving)
     }
@@ -225,6 +237,34 @@ impl Bad {
 }
 
 impl Serving {
+    /// Changes buckets of this policy, and counts what happened on the way.
+    pub(crate) fn with_store<H: Host, R>(
+        &self,
+        host: &mut H,
+        till: &mut Till,
+        paper: &mut Paper,
+        change: impl FnOnce(&mut Till, &mut Store<'_, H>) -> R,
+    ) -> R {
+        let mut store = Store::new(host);
+        let result = change(till, &mut store);
+        if let Some(failure) = store.take_failure() {
+            paper.note(host, failure, "quotas refuse");
+        }
+        if let Some(events) = till.ledger.take_events()
+            && let Err(failure) = self.quotas.count(host, &events)
+        {
+            paper.note(host, failure, "what happens to quotas is not counted");
+        }
+        result
+    }
+
+    /// Counts that a quota refused, or would have.
+    pub(crate) fn count_denied(&self, host: &mut impl Host, quota: u32, paper: &mut Paper) {
+        if let Err(failure) = self.quotas.count_denied(host, quota) {
+            paper.note(host, failure, "what quotas refuse is not counted");
+        }
+    }
+
     fn log_loaded(&self, host: &mut impl Host, began: Result<u64, Failure>) {
         let settings = self.policy.settings();
         let revision = settings.revision.as_deref().unwrap_or("none");
@@ -404,12 +444,12 @@ mod tests {
         let mut roots = Roots::default();
         let mut host = crate::fake::Fake { configuration: GOOD.as_bytes().to_vec(), ..Default::default() };
         for root in 1..20 {
-            assert!(roots.configure(&mut host, root, GOOD.len()));
+            assert!(roots.configure(&mut host, root, GOOD.len(), false));
             assert!(roots.roots.len() <= 2 && roots.last_good.len() == 1);
             host.gone.insert(root);
         }
         host.properties.insert("plugin_name".to_owned(), b"another".to_vec());
-        assert!(roots.configure(&mut host, 20, GOOD.len()));
+        assert!(roots.configure(&mut host, 20, GOOD.len(), false));
         assert_eq!((roots.roots.len(), roots.last_good.len()), (1, 1));
     }
 

@@ -1,7 +1,8 @@
 //! What lives as long as a VM, and the callbacks of the ABI on it.
 
-use crate::host::{Action, Host, Level, Stream};
+use crate::host::{Action, HeaderMap, Host, Level, Stream};
 use crate::http::{self, Tools};
+use crate::meter::Way;
 use crate::root::{Roots, Service};
 
 /// The state of one VM, which one thread runs.
@@ -26,7 +27,7 @@ impl Vm {
 
     /// A root context is configured, with `size` bytes. Says whether Envoy may use it.
     pub(crate) fn configure(&mut self, host: &mut impl Host, context: u32, size: usize) -> bool {
-        self.roots.configure(host, context, size)
+        self.roots.configure(host, context, size, self.tools.meters.is_busy())
     }
 
     /// A request's headers have arrived.
@@ -35,7 +36,31 @@ impl Vm {
             Some((created, root)) if created == context => self.roots.service(root),
             _ => Service::Refuse(None),
         };
-        http::on_request(host, service, &mut self.tools)
+        http::on_request(host, context, service, &mut self.tools)
+    }
+
+    /// So many bytes of a body flow.
+    pub(crate) fn body(&mut self, host: &mut impl Host, context: u32, way: Way, size: usize) -> Action {
+        let Tools { meters, paper, .. } = &mut self.tools;
+        meters.body(host, context, way, size, paper)
+    }
+
+    /// Trailers flow.
+    pub(crate) fn headers(&mut self, host: &mut impl Host, context: u32, map: HeaderMap) -> Action {
+        let Tools { meters, paper, .. } = &mut self.tools;
+        meters.headers(host, context, map, paper)
+    }
+
+    /// A stream has ended, or an instance is gone.
+    pub(crate) fn deleted(&mut self, host: &mut impl Host, context: u32) {
+        let Tools { meters, paper, .. } = &mut self.tools;
+        meters.close(host, context, paper);
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, host: &mut impl Host) {
+        let Tools { meters, paper, .. } = &mut self.tools;
+        meters.tick(host, paper);
     }
 
     /// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let
@@ -50,14 +75,14 @@ impl Vm {
     }
 
     /// A response's headers have arrived, the destination's or the proxy's own.
-    pub(crate) fn response_headers(&mut self, host: &mut impl Host) -> Action {
-        http::on_response(host, &mut self.tools)
+    pub(crate) fn response_headers(&mut self, host: &mut impl Host, context: u32) -> Action {
+        http::on_response(host, context, &mut self.tools)
     }
 }
 
 /// A request's headers have arrived while the VM cannot be had, which no path of Envoy leads to.
 pub(crate) fn request_headers_without_vm(host: &mut impl Host) -> Action {
-    http::on_request(host, Service::Refuse(None), &mut Tools::default())
+    http::on_request(host, 0, Service::Refuse(None), &mut Tools::default())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A line of output.
 
 use super::Format;
-use crate::decision::{Also, Decision};
+use crate::decision::{Also, Decision, Note};
 use crate::request::Arrival;
 use serde::{Serialize, Serializer};
 use std::io::{self, Write};
@@ -15,6 +15,19 @@ pub(super) struct Answer<'d> {
     rule: Option<&'d str>,
     #[serde(skip_serializing_if = "is_empty", serialize_with = "reasons")]
     also: Also,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    quotas: Vec<QuotaAnswer<'d>>,
+}
+
+/// What is said of a quota that was consulted.
+#[derive(Debug, Serialize)]
+struct QuotaAnswer<'d> {
+    id: &'d str,
+    key: &'d str,
+    limit: u64,
+    used: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reset: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -23,12 +36,20 @@ struct Refusal<'m> {
 }
 
 impl<'d> Answer<'d> {
-    pub(super) fn of(decision: &Decision<'d>) -> Self {
+    pub(super) fn of(decision: &Decision<'d>, notes: &'d [Note<'d>]) -> Self {
+        let quota = |note: &'d Note<'d>| QuotaAnswer {
+            id: &note.quota.id,
+            key: note.key(),
+            limit: note.quota.limit.amount(),
+            used: note.consulted.level.used,
+            reset: note.reset(),
+        };
         Answer {
             decision: decision.outcome.as_str(),
             reason: decision.reason.as_str(),
             rule: decision.rule,
             also: decision.also,
+            quotas: notes.iter().map(quota).collect(),
         }
     }
 

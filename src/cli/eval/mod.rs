@@ -2,10 +2,12 @@
 
 mod answer;
 mod lines;
+mod quotas;
 mod request;
 
 use self::answer::Answer;
 use self::lines::{Line, Lines};
+use self::quotas::Quotas;
 use self::request::{Buffers, Mistake, Request};
 use super::Trouble;
 use super::exit::Exit;
@@ -30,6 +32,9 @@ const COMPLAINTS: u64 = 10;
 /// `cluster` and `now` (RFC 3339 or seconds since 1970; the time of the start). `authority_b64`, `path_b64` and
 /// `identity_b64` hold bytes that JSON cannot. Each line of the output is the decision on the same line of the input,
 /// or {"error": …} for a line that is no request; the exit code is 64 if there was any. Blank lines are skipped.
+///
+/// Quotas are charged line by line, as one gateway that has just started would; a request has ended when the next one
+/// begins, and moves no bytes but those of the headers that its line gives.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// YAML or JSON files, or folders of them: one policy
@@ -75,6 +80,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         out: BufWriter::with_capacity(CHUNK, io::stdout().lock()),
         buffers: Buffers::default(),
         scratch: Scratch::default(),
+        quotas: Quotas::default(),
     };
     let mut bad = 0_u64;
     loop {
@@ -105,6 +111,7 @@ struct Evaluation<'p, W: Write> {
     out: W,
     buffers: Buffers,
     scratch: Scratch,
+    quotas: Quotas,
 }
 
 impl<W: Write> Evaluation<'_, W> {
@@ -126,8 +133,9 @@ impl<W: Write> Evaluation<'_, W> {
     fn decide(&mut self, request: &Request<'_>) -> Result<io::Result<()>, Mistake> {
         let arrival = request.arrival(&mut self.buffers)?;
         let now = request.now().unwrap_or(self.start);
-        let judged = self.policy.decide(&arrival, now, &mut self.scratch);
-        Ok(Answer::of(&judged.decision).write(&arrival, self.format, &mut self.out))
+        let mut judged = self.policy.decide(&arrival, now, &mut self.scratch);
+        let charged = self.quotas.charge(self.policy, &mut judged, request.header_bytes(&arrival), now);
+        Ok(Answer::of(&judged.decision, &charged.notes).write(&arrival, self.format, &mut self.out))
     }
 }
 

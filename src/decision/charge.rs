@@ -1,0 +1,186 @@
+//! Step 5: a request that is let through is charged to its quotas, and may be refused after all.
+
+use super::meter::Metered;
+use super::{Decision, Judged, Outcome, Reason};
+use crate::policy::Policy;
+use crate::quota::{Account, By, Consulted, Crossing, Demand, Ledger, Membership, Quota, Refusal, Shared, Unit};
+use std::borrow::Cow;
+
+/// The key of requests without a trusted identity.
+const ANONYMOUS: &str = "anonymous";
+/// The key of a quota that has one bucket.
+const ALL: &str = "*";
+
+/// What a thread needs to charge requests: one, whatever the policy.
+#[derive(Debug, Default)]
+pub struct Till {
+    /// Changes buckets.
+    pub ledger: Ledger,
+    /// What the thread holds under.
+    pub membership: Membership,
+}
+
+/// What came of a consultation.
+#[derive(Debug, Default)]
+pub struct Charged<'p> {
+    /// What is said of each quota, in file order.
+    pub notes: Vec<Note<'p>>,
+    /// What the request goes on to owe. May be there for a request that is refused, too, and is to be settled then.
+    pub account: Option<Account>,
+}
+
+/// What is said of one quota, in the record and in the answer.
+#[derive(Clone, Debug)]
+pub struct Note<'p> {
+    /// The quota.
+    pub quota: &'p Quota,
+    /// The key of its bucket, if it has one of its own.
+    pub(super) key: Cow<'p, str>,
+    /// What came of it.
+    pub consulted: Consulted,
+    /// Its number in the policy.
+    pub(super) number: u32,
+    /// Whether it refuses, or only says that it would.
+    pub(super) enforced: bool,
+}
+
+impl Policy {
+    /// Charges a request that is let through to its quotas, all or none, and changes the decision if one refuses.
+    /// `bytes` are those of the names and values of the request's headers.
+    pub fn charge<'s>(
+        &'s self,
+        judged: &mut Judged<'s>,
+        bytes: u64,
+        till: &mut Till,
+        shared: &mut impl Shared,
+    ) -> Charged<'s> {
+        if judged.quotas.is_empty() || judged.decision.outcome == Outcome::Deny {
+            return Charged::default();
+        }
+        let mut notes: Vec<Note<'s>> = judged.quotas.iter().filter_map(|metered| self.note(metered, judged)).collect();
+        let demands: Vec<Demand<'_>> = notes.iter().map(Note::demand).collect();
+        let Till { ledger, membership } = till;
+        let consultation = ledger.consult(&demands, bytes, self.books(), membership, shared);
+        for (note, consulted) in notes.iter_mut().zip(consultation.results) {
+            note.consulted = consulted;
+        }
+        judged.decision = decide(judged.decision, &notes);
+        Charged { notes, account: consultation.account }
+    }
+
+    fn note<'s>(&'s self, metered: &Metered, judged: &Judged<'s>) -> Option<Note<'s>> {
+        let quota = self.quota(metered.quota)?;
+        Some(Note {
+            quota,
+            key: key(quota.by, judged, metered.destination(self)),
+            consulted: Consulted::default(),
+            number: metered.quota,
+            enforced: metered.enforced,
+        })
+    }
+
+    /// A quota by its number.
+    pub fn quota(&self, number: u32) -> Option<&Quota> {
+        self.quotas().get(number as usize).map(|entry| &entry.quota)
+    }
+
+    /// Charges bytes as they flow. Says so if a quota's line is crossed.
+    pub fn flow(
+        &self,
+        account: &mut Account,
+        out: u64,
+        inward: u64,
+        till: &mut Till,
+        shared: &mut impl Shared,
+    ) -> Option<Crossing> {
+        let Till { ledger, membership } = till;
+        ledger.flow(account, out, inward, |number| self.quota(number), self.books(), membership, shared)
+    }
+
+    /// Settles what is left at a request's end; false if it has to be tried again.
+    pub fn settle(&self, account: &mut Account, till: &mut Till, shared: &mut impl Shared) -> bool {
+        let Till { ledger, membership } = till;
+        ledger.settle(account, |number| self.quota(number), self.books(), membership, shared)
+    }
+
+    /// Whether the bytes of this request are counted.
+    pub fn counts_bytes(&self, account: &Account) -> bool {
+        account.counts_bytes(|number| self.quota(number))
+    }
+}
+
+/// The decision, once the quotas have spoken: the first that is enforced and refuses decides, and what is in dry-run is
+/// recorded.
+fn decide<'s>(mut decision: Decision<'s>, notes: &[Note<'s>]) -> Decision<'s> {
+    let refusing = || notes.iter().filter(|note| note.consulted.refusal.is_some());
+    if let Some(note) = refusing().find(|note| note.enforced) {
+        return Decision { rule: Some(&note.quota.id), ..Decision::refusal(note.reason()) };
+    }
+    for note in refusing() {
+        if decision.outcome == Outcome::Allow {
+            decision =
+                Decision { outcome: Outcome::WouldDeny, reason: note.reason(), rule: Some(&note.quota.id), ..decision };
+        } else if note.reason() != decision.reason {
+            decision.also.push(note.reason());
+        }
+    }
+    decision
+}
+
+impl Note<'_> {
+    fn demand(&self) -> Demand<'_> {
+        Demand { quota: self.quota, number: self.number, key: &self.key, enforced: self.enforced }
+    }
+
+    /// The quota's number in the policy.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The key of its bucket: `overflow` where that is shared by all that came too late.
+    pub fn key(&self) -> &str {
+        if self.consulted.overflowed { "overflow" } else { &self.key }
+    }
+
+    /// Seconds until nothing is used, rounded up; if that is known.
+    pub fn reset(&self) -> Option<u64> {
+        self.consulted.level.reset.map(|reset| reset.div_ceil(1_000_000_000))
+    }
+
+    /// The reason for which the quota refuses, if it does.
+    pub fn reason(&self) -> Reason {
+        reason(self.quota, self.consulted.refusal.unwrap_or(Refusal::Exhausted))
+    }
+}
+
+/// The reason for which a quota refuses.
+pub(super) fn reason(quota: &Quota, refusal: Refusal) -> Reason {
+    match (refusal, quota.unit) {
+        (Refusal::Unavailable, _) => Reason::QuotaUnavailable,
+        (_, Unit::Requests) => Reason::QuotaRequests,
+        (_, Unit::Concurrent) => Reason::QuotaConcurrent,
+        (_, Unit::BytesOut | Unit::BytesIn | Unit::Bytes) => Reason::QuotaBytes,
+    }
+}
+
+/// The key of a request's bucket: identity, namespace and destination as far as the quota is kept by them. Of these only
+/// a destination's name can hold a `|`, and it comes last, so that no two requests share a key by accident.
+fn key<'s>(by: By, judged: &Judged<'s>, destination: Option<&'s str>) -> Cow<'s, str> {
+    let id = || judged.trusted.map_or(ANONYMOUS, |identity| identity.id());
+    let namespace = || judged.trusted.and_then(|identity| identity.namespace_key()).unwrap_or_else(id);
+    let parts =
+        [by.identity.then(id), by.namespace.then(namespace), by.destination.then(|| destination.unwrap_or_default())];
+    let mut parts = parts.into_iter().flatten();
+    match (parts.next(), parts.next()) {
+        (None, _) => Cow::Borrowed(ALL),
+        (Some(only), None) => Cow::Borrowed(only),
+        (Some(first), Some(second)) => {
+            let mut key = [first, "|", second].concat();
+            for part in parts {
+                key.push('|');
+                key.push_str(part);
+            }
+            Cow::Owned(key)
+        }
+    }
+}

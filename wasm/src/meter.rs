@@ -1,0 +1,192 @@
+//! What requests go on to move until their end, and what they hold: charged to their quotas as it flows, and given back.
+//!
+//! Only requests that owe something are known here, and only by numbers that Envoy passes along: bodies are not read.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tollgate::decision::{Charged, Judged, Memo, Record, Till};
+use tollgate::quota::{Account, Ledger};
+use tollgate::request::Arrival;
+
+use crate::host::{Action, HeaderMap, Host, Stream};
+use crate::http::{Caller, Paper, Refusal, record};
+use crate::root::Serving;
+use crate::store::Store;
+
+/// How often an instance with quotas is called: a sign of life for what it holds, and another try for what is left over.
+pub(crate) const TICK_MILLISECONDS: u32 = 1000;
+
+/// Which way bytes flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the destination.
+    Out,
+    /// From it.
+    In,
+}
+
+/// The requests of one VM that owe something.
+#[derive(Debug, Default)]
+pub(crate) struct Meters {
+    till: Till,
+    running: BTreeMap<u32, Running>,
+    /// Of requests that have ended: what could not be charged or given back yet.
+    left: Vec<(Rc<Serving>, Account)>,
+}
+
+/// A request that was let through.
+#[derive(Debug)]
+struct Running {
+    /// The policy that let it through.
+    serving: Rc<Serving>,
+    account: Account,
+    /// What a later refusal speaks of, if its bytes are counted.
+    memo: Option<Memo>,
+    caller: Caller<Vec<u8>>,
+    /// The response has started.
+    answered: bool,
+    /// It was cut off: what still flows is not the destination's.
+    cut: bool,
+}
+
+impl Meters {
+    /// Whether this VM holds something, or has something to settle.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.till.membership.is_member() || !self.left.is_empty()
+    }
+
+    /// Charges a request to its quotas, all or none.
+    pub(crate) fn charge<'s>(
+        &mut self,
+        host: &mut impl Host,
+        serving: &'s Serving,
+        judged: &mut Judged<'s>,
+        bytes: u64,
+        paper: &mut Paper,
+    ) -> Charged<'s> {
+        let policy = &serving.policy;
+        serving.with_store(host, &mut self.till, paper, |till, store| policy.charge(judged, bytes, till, store))
+    }
+
+    /// A request that owes something is let through.
+    pub(crate) fn open(
+        &mut self,
+        context: u32,
+        serving: &Rc<Serving>,
+        account: Account,
+        judged: &Judged<'_>,
+        arrival: &Arrival<'_>,
+        caller: Caller<&[u8]>,
+    ) {
+        let memo = serving.policy.counts_bytes(&account).then(|| Memo::of(judged, arrival));
+        let (serving, caller) = (Rc::clone(serving), caller.to_owned());
+        self.running.insert(context, Running { serving, account, memo, caller, answered: false, cut: false });
+    }
+
+    /// The body of a request or a response flows, so many bytes of it.
+    pub(crate) fn body(
+        &mut self,
+        host: &mut impl Host,
+        context: u32,
+        way: Way,
+        size: usize,
+        paper: &mut Paper,
+    ) -> Action {
+        match self.running.get_mut(&context) {
+            Some(running) => running.flow(host, &mut self.till, way, size as u64, paper),
+            None => Action::Continue,
+        }
+    }
+
+    /// Headers of a response, or trailers, flow.
+    pub(crate) fn headers(&mut self, host: &mut impl Host, context: u32, map: HeaderMap, paper: &mut Paper) -> Action {
+        let Some(running) = self.running.get_mut(&context).filter(|running| running.memo.is_some()) else {
+            return Action::Continue;
+        };
+        let size = host.header_bytes(map).unwrap_or_else(|failure| {
+            paper.note(host, failure, "headers or trailers are not charged");
+            0
+        });
+        let way = match map {
+            HeaderMap::Request | HeaderMap::RequestTrailers => Way::Out,
+            HeaderMap::Response | HeaderMap::ResponseTrailers => Way::In,
+        };
+        let action = running.flow(host, &mut self.till, way, size, paper);
+        running.answered |= map == HeaderMap::Response;
+        action
+    }
+
+    /// A request has ended, however it did.
+    pub(crate) fn close(&mut self, host: &mut impl Host, context: u32, paper: &mut Paper) {
+        if let Some(Running { serving, account, .. }) = self.running.remove(&context) {
+            self.settle(host, serving, account, paper);
+        }
+    }
+
+    /// Settles an account, now or later.
+    pub(crate) fn settle(
+        &mut self,
+        host: &mut impl Host,
+        serving: Rc<Serving>,
+        mut account: Account,
+        paper: &mut Paper,
+    ) {
+        let settled = serving
+            .with_store(host, &mut self.till, paper, |till, store| serving.policy.settle(&mut account, till, store));
+        if !settled {
+            self.left.push((serving, account));
+        }
+    }
+
+    /// Gives a sign of life, and tries again what is left over.
+    pub(crate) fn tick(&mut self, host: &mut impl Host, paper: &mut Paper) {
+        Ledger::beat(&mut self.till.membership, &mut Store::new(host));
+        for (serving, account) in std::mem::take(&mut self.left) {
+            self.settle(host, serving, account, paper);
+        }
+    }
+}
+
+impl Running {
+    /// Charges bytes, and cuts the request off where they cross the line of a quota that says so.
+    fn flow(&mut self, host: &mut impl Host, till: &mut Till, way: Way, size: u64, paper: &mut Paper) -> Action {
+        let Running { serving, account, memo: Some(memo), caller, answered, cut } = self else {
+            return Action::Continue;
+        };
+        if *cut {
+            return Action::Continue;
+        }
+        let (out, inward) = match way {
+            Way::Out => (size, 0),
+            Way::In => (0, size),
+        };
+        let crossing =
+            serving.with_store(host, till, paper, |till, store| serving.policy.flow(account, out, inward, till, store));
+        let Some(crossing) = crossing else { return Action::Continue };
+        let Some((judged, note)) = memo.crossed(&serving.policy, &crossing) else { return Action::Continue };
+        let (settings, arrival) = (serving.policy.settings(), memo.arrival());
+        let notes = [note];
+        *cut = crossing.cut;
+        serving.count_denied(host, crossing.quota, paper);
+        if !crossing.cut || *answered {
+            let text = Record { judged: &judged, arrival: &arrival, settings, near: None, quotas: &notes };
+            if let Err(failure) = record(host, paper, &text) {
+                paper.note(host, failure, "a crossed quota is not recorded");
+            }
+        }
+        if !crossing.cut {
+            return Action::Continue;
+        }
+        if *answered {
+            let stream = if way == Way::Out { Stream::Request } else { Stream::Response };
+            if let Err(failure) = host.close(stream) {
+                paper.note(host, failure, "a request that was cut off is held instead of reset");
+            }
+        } else {
+            let (caller, notes) = (caller.as_slices(), &notes);
+            Refusal { settings, arrival: &arrival, judged: &judged, near: None, notes, caller }.send(host, paper);
+        }
+        Action::Pause
+    }
+}
