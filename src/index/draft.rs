@@ -79,7 +79,7 @@ impl Draft {
     ///
     /// `from_names` and `to_names` are how many names there are on either side, `bytes` the size of the policy's text,
     /// to which the number of edges is kept linear. Targets of entries with equal `exemptions` can stand for each
-    /// other. None if there is no room.
+    /// other; where every entry counts, each has one of its own. None if there is no room.
     #[inline(never)]
     pub(crate) fn finish(
         mut self,

@@ -4,19 +4,22 @@
 //! trust domain that is defined after it. Such a name gets a place in the index at once, which is filled at the end.
 
 use super::Policy;
-use super::decode::At;
-use super::document::{DenyDoc, DestinationDoc, ResidencyDoc, RuleDoc, SelectorDoc, TargetDoc};
+use super::decode::{At, Field};
+use super::document::{DenyDoc, DestinationDoc, QuotaDoc, ResidencyDoc, RuleDoc, SelectorDoc, TargetDoc};
 use super::exempt::{Exemption, GroupSet, sorted};
 use super::finding::{Findings, Rejection, code};
 use super::names::{Defined, NamedSets};
+use super::quota::{QuotaDraft, QuotaEntry};
 use super::residency::ResidencyDraft;
 use super::selector::Selection;
 use super::settings::{Mode, Settings};
 use super::target::{DestinationDraft, Kind};
 use super::value::Id;
 use crate::index::{Draft, Guard, Hosts, Identities, List, NONE, Names};
+use crate::quota::Books;
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
+use std::num::NonZeroU32;
 
 /// Most patterns that are no cheap form, in a target and in a policy.
 const GLOBS_A_TARGET: usize = 64;
@@ -32,6 +35,10 @@ pub(super) struct Compiler {
     pub(super) rules: Vec<u32>,
     pub(super) deny: Vec<DenyEntry>,
     pub(super) residency: ResidencyDraft,
+    quotas: Vec<QuotaDraft>,
+    /// The quotas, once limits were divided by `replicas`.
+    divided: Vec<QuotaEntry>,
+    pub(super) replicas: NonZeroU32,
     pub(super) workloads: NamedSets<Selection>,
     pub(super) destinations: NamedSets<DestinationDraft>,
     pub(super) domains: Domains,
@@ -51,6 +58,7 @@ pub(super) struct Sections {
     pub(super) deny: Draft,
     pub(super) deny_dry_run: Draft,
     pub(super) except: Draft,
+    pub(super) quotas: Draft,
 }
 
 impl Sections {
@@ -60,6 +68,7 @@ impl Sections {
             Kind::Deny => &mut self.deny,
             Kind::DenyDryRun => &mut self.deny_dry_run,
             Kind::Except => &mut self.except,
+            Kind::Quotas => &mut self.quotas,
         }
     }
 }
@@ -125,10 +134,14 @@ impl Compiler {
                 deny: Draft::new(true),
                 deny_dry_run: Draft::new(true),
                 except: Draft::new(false),
+                quotas: Draft::new(true),
             },
             rules: Vec::new(),
             deny: Vec::new(),
             residency: ResidencyDraft::default(),
+            quotas: Vec::new(),
+            divided: Vec::new(),
+            replicas: NonZeroU32::MIN,
             workloads: NamedSets::default(),
             destinations: NamedSets::default(),
             domains: Domains::default(),
@@ -166,9 +179,7 @@ impl Compiler {
         let mut selection = self.selection("from", doc.from.good(), findings);
         selection.any |= everyone;
         let froms = self.lists_of(kind, &selection, findings);
-        let everything = doc.to.is_absent().then(|| vec![At { item: 0, value: TargetDoc::default() }]);
-        let targets = everything.or(doc.to.good());
-        self.targets("to", kind, number, Timestamp::NEVER, targets, &froms, findings);
+        self.targets("to", kind, number, Timestamp::NEVER, or_everything(doc.to), &froms, findings);
 
         let not_from = doc.not_from.good();
         let except = doc.except.good();
@@ -195,6 +206,23 @@ impl Compiler {
         let selection = self.selection("from", doc.from.good(), findings);
         let regions = doc.regions.good().unwrap_or_default();
         self.residency.push(id, selection, regions.iter().map(|region| &*region.0));
+    }
+
+    /// An entry of `quotas`.
+    pub(super) fn quota(&mut self, mut doc: QuotaDoc<'_>, findings: &mut Findings<'_>) {
+        require(&[("id", doc.id.is_absent()), ("limit", doc.limit.is_absent())], findings);
+        let draft = QuotaDraft::read(&mut doc, findings);
+        self.id(doc.id.good(), findings);
+        let number = count(self.quotas.len(), findings);
+        self.quotas.push(draft);
+        let everyone = doc.from.is_absent();
+        let mut selection = self.selection("from", doc.from.good(), findings);
+        if everyone {
+            // not `any`, which leaves out anonymous requests here
+            selection.groups.extend(self.identities.everyone());
+        }
+        let froms = self.lists_of(Kind::Quotas, &selection, findings);
+        self.targets("to", Kind::Quotas, number, Timestamp::NEVER, or_everything(doc.to), &froms, findings);
     }
 
     /// A set of `workloads`.
@@ -268,6 +296,9 @@ impl Compiler {
                 full(findings);
             }
         }
+        for quota in std::mem::take(&mut self.quotas) {
+            self.divided.extend(quota.finish(self.replicas, findings));
+        }
     }
 
     /// The policy, once everything was read and nothing was wrong.
@@ -287,15 +318,17 @@ impl Compiler {
         self.identities.shrink();
         self.hosts.finish();
         let exemption_of: Vec<u32> = self.deny.iter().map(|entry| entry.exemption).collect();
+        // every quota that matches counts: none stands for another
+        let each_for_itself: Vec<u32> = (0..).take(self.divided.len()).collect();
         let (froms, tos) = (self.identities.len(), self.hosts.len());
-        let Sections { rules, deny, deny_dry_run, except } = self.sections;
+        let Sections { rules, deny, deny_dry_run, except, quotas } = self.sections;
         let expires = rules.guards.expires();
         let sections = (
             rules.finish(froms, tos, bytes, &[]),
             deny.finish(froms, tos, bytes, &exemption_of),
             deny_dry_run.finish(froms, tos, bytes, &exemption_of),
             except.finish(self.exemptions.len(), tos, bytes, &[]),
-            Draft::new(true).finish(froms, tos, bytes, &[]),
+            quotas.finish(froms, tos, bytes, &each_for_itself),
         );
         let (Some(rules), Some(deny), Some(deny_dry_run), Some(except), Some(quotas)) = sections else {
             full(&mut findings);
@@ -303,6 +336,8 @@ impl Compiler {
         };
         self.rules.shrink_to_fit();
         self.deny.shrink_to_fit();
+        self.divided.shrink_to_fit();
+        let books = Books::of(&settings.name, self.divided.iter().map(|entry| &entry.quota));
         Ok(Policy {
             settings,
             ids: self.ids.without_table(),
@@ -315,8 +350,8 @@ impl Compiler {
             deny_dry_run,
             except,
             quotas,
-            quota_entries: Vec::new(),
-            books: crate::quota::Books::default(),
+            books,
+            quota_entries: self.divided,
             residency,
             dry_run_for,
             exemptions: self.exemptions,
@@ -617,6 +652,14 @@ pub(super) fn full(findings: &mut Findings<'_>) {
 pub(super) fn no_hosts(findings: &mut Findings<'_>) {
     let fix = "say where to: `hosts`, `cidrs`, or both".to_owned();
     findings.error::<()>(code::MISSING, "neither `hosts` nor `cidrs` is given", fix);
+}
+
+/// The targets of an entry that means everything where it gives none.
+fn or_everything<'a>(targets: Field<Vec<At<TargetDoc<'a>>>>) -> Option<Vec<At<TargetDoc<'a>>>> {
+    match targets {
+        Field::Absent => Some(vec![At { item: 0, value: TargetDoc::default() }]),
+        given => given.good(),
+    }
 }
 
 fn require(keys: &[(&str, bool)], findings: &mut Findings<'_>) {

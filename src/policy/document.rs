@@ -1,15 +1,18 @@
 //! The shape of a policy file: its maps, keys and words. What a single value may say is checked where it is read;
 //! what several say together, in `compile`.
 
+use super::amount::{Burst, Bytes, Count};
 use super::cidr::CidrPattern;
-use super::decode::{Any, At, Entries, Field, Note, Shape, Stop, Text, object};
+use super::decode::{Any, At, Entries, Field, Items, Note, Shape, Stop, Text, each, object};
 use super::finding::{Findings, Listed, code, nearest};
 use super::host_pattern::HostPattern;
 use super::path_pattern::PathPattern;
+use super::period::Period;
 use super::settings::{AuditAllowed, AuditPath, Detail, Mode};
 use super::value::{
     Expiry, HeaderToRemove, Id, MethodName, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
 };
+use crate::quota::{By, Overrun};
 use crate::request::Source;
 
 object! {
@@ -49,6 +52,36 @@ object! {
         "owner" => owner: Note,
         "reason" => reason: Note,
         "ticket" => ticket: Note,
+    }
+}
+
+object! {
+    /// An entry of `quotas`.
+    QuotaDoc<'a>, "a quota" {
+        "id" => id: Id<'a>,
+        "from" => from: Vec<At<SelectorDoc<'a>>>,
+        "to" => to: Vec<At<TargetDoc<'a>>>,
+        "by" => by: By,
+        "limit" => limit: LimitDoc<'a>,
+        "scope" => scope: Scope,
+        "overrun" => overrun: Overrun,
+        "mode" => mode: Mode,
+        "owner" => owner: Note,
+        "reason" => reason: Note,
+        "ticket" => ticket: Note,
+    }
+}
+
+object! {
+    /// `limit` of a quota.
+    LimitDoc<'a>, "a map with a unit and `per`" {
+        "requests" => requests: Count,
+        "bytesOut" => bytes_out: Bytes,
+        "bytesIn" => bytes_in: Bytes,
+        "bytes" => bytes: Bytes,
+        "concurrent" => concurrent: Count,
+        "per" => per: Period<'a>,
+        "burst" => burst: Burst,
     }
 }
 
@@ -229,6 +262,55 @@ words! { MetricLabel, "`rule`, `namespace` or `destination`" {
     "namespace" => MetricLabel::Namespace,
     "destination" => MetricLabel::Destination,
 }}
+
+/// Where the state of a quota is kept.
+#[derive(Debug)]
+pub(super) enum Scope {
+    Gateway,
+    Fleet,
+}
+
+words! { Scope, "`gateway` or `fleet`" {
+    "gateway" => Scope::Gateway,
+    "fleet" => Scope::Fleet,
+}}
+
+words! { Overrun, "`cut` or `finish`" {
+    "cut" => Overrun::Cut,
+    "finish" => Overrun::Finish,
+}}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BucketKey {
+    Identity,
+    Namespace,
+    Destination,
+}
+
+words! { BucketKey, "`identity`, `namespace` or `destination`" {
+    "identity" => BucketKey::Identity,
+    "namespace" => BucketKey::Namespace,
+    "destination" => BucketKey::Destination,
+}}
+
+/// The one list of a map that may be empty: a bucket for everyone.
+impl<'de> Shape<'de> for By {
+    const EXPECTED: &'static str = "a list of `identity`, `namespace` and `destination`";
+    fn list(items: &mut dyn Items<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
+        let mut by = By::default();
+        each::<BucketKey>(items, findings, |key, findings| {
+            let (listed, word) = match key {
+                BucketKey::Identity => (&mut by.identity, "identity"),
+                BucketKey::Namespace => (&mut by.namespace, "namespace"),
+                BucketKey::Destination => (&mut by.destination, "destination"),
+            };
+            if std::mem::replace(listed, true) {
+                findings.error::<()>(code::DUPLICATE, format!("`{word}` is listed twice"), "remove one".to_owned());
+            }
+        })?;
+        Ok(Some(by))
+    }
+}
 
 impl<'de> Shape<'de> for bool {
     const EXPECTED: &'static str = "`true` or `false`";

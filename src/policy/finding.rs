@@ -8,7 +8,7 @@ use std::fmt::{self, Write as _};
 pub struct Finding {
     /// Errors reject the policy, warnings do not.
     pub severity: Severity,
-    /// Stable, for suppressions and reports: `TG0xx` for errors of the language.
+    /// Stable, for suppressions and reports: `TG0xx` for errors of the language, `TG1xx` for what is probably not meant.
     pub code: &'static str,
     /// Where: `rules[3].to[0].hosts[1]`; empty for the document itself.
     pub pointer: String,
@@ -29,7 +29,7 @@ pub enum Severity {
     Error,
 }
 
-/// Codes of the language's errors.
+/// Codes of the language's errors and of the advice that its checker gives.
 pub(crate) mod code {
     /// Not JSON, not UTF-8, or nested too deep.
     pub(crate) const SYNTAX: &str = "TG001";
@@ -63,6 +63,11 @@ pub(crate) mod code {
     pub(crate) const UNSUPPORTED: &str = "TG015";
     /// `packed` cannot be unpacked.
     pub(crate) const PACKED: &str = "TG016";
+
+    /// A rate where a calendar window was probably meant.
+    pub(crate) const RATE_OR_WINDOW: &str = "TG101";
+    /// A limit that `replicas` does not divide.
+    pub(crate) const ROUNDED: &str = "TG102";
 }
 
 /// Why a policy was rejected: at least one finding, in the order of the text.
@@ -110,6 +115,7 @@ pub(crate) enum Step<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Findings<'de> {
     found: Vec<Finding>,
+    advice: Vec<Finding>,
     at: Vec<Step<'de>>,
 }
 
@@ -196,6 +202,27 @@ impl<'de> Findings<'de> {
         });
     }
 
+    /// A warning where the reading stands: what is there works, and is probably not what was meant.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn advise(&mut self, code: &'static str, message: String, fix: String) {
+        self.advice.push(Finding {
+            severity: Severity::Warning,
+            code,
+            pointer: self.pointer(),
+            message,
+            fix: Some(fix),
+            offset: None,
+        });
+    }
+
+    /// A warning at `key` of the map that is being read.
+    pub(super) fn advise_in(&mut self, key: &'static str, code: &'static str, message: String, fix: String) {
+        self.enter_key(key);
+        self.advise(code, message, fix);
+        self.leave();
+    }
+
     /// The text ends to be JSON at this byte.
     pub(super) fn syntax(&mut self, message: impl Into<String>, offset: usize) {
         let pointer = self.pointer();
@@ -256,6 +283,7 @@ impl<'de> Findings<'de> {
     /// Takes over what was found in another text.
     pub(super) fn append(&mut self, other: Findings<'_>) {
         self.found.extend(other.found);
+        self.advice.extend(other.advice);
     }
 
     /// Whether the text ended before the document did.
@@ -263,9 +291,13 @@ impl<'de> Findings<'de> {
         self.found.iter().any(|finding| finding.code == code::SYNTAX)
     }
 
-    /// Whether there are none.
+    /// Whether nothing is wrong.
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    pub(super) fn into_advice(self) -> Vec<Finding> {
+        self.advice
     }
 
     pub(super) fn into_rejection(self, name: String) -> Rejection {

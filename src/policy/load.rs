@@ -6,15 +6,15 @@ use super::document::{
     AuditDoc, AuthorityDoc, IdentityDoc, MetricLabel, MetricsDoc, RequestHeadersDoc, ResponseDoc, SelectorDoc,
     TripwireDoc,
 };
-use super::finding::{Findings, Rejection, code};
+use super::finding::{Finding, Findings, Rejection, code};
 use super::packed::Packed;
 use super::settings::{HeaderName, Mode, Settings, Tripwire};
 use super::value::{HeaderToRemove, Id, Replicas, Revision};
 use serde::de::DeserializeSeed;
 use std::marker::PhantomData;
 
-/// Reads a policy. The compiler holds its entries if nothing is wrong.
-pub(super) fn load(text: &[u8]) -> Result<(Settings, Compiler), Rejection> {
+/// Reads a policy. If nothing is wrong, the compiler holds its entries; the findings are what is probably not meant.
+pub(super) fn load(text: &[u8]) -> Result<(Settings, Compiler, Vec<Finding>), Rejection> {
     let mut document = Document::new(text.len());
     let mut findings = Findings::default();
     document.read(text, Part::Whole, &mut findings);
@@ -86,7 +86,7 @@ impl Document {
         findings.append(own);
     }
 
-    fn finish(mut self, mut findings: Findings<'_>) -> Result<(Settings, Compiler), Rejection> {
+    fn finish(mut self, mut findings: Findings<'_>) -> Result<(Settings, Compiler, Vec<Finding>), Rejection> {
         if !findings.has_syntax_error() {
             for key in ["version", "name"] {
                 if !self.seen.contains(&key) {
@@ -97,7 +97,7 @@ impl Document {
             self.compiler.finish(&mut findings);
         }
         if findings.is_empty() {
-            Ok((self.settings, self.compiler))
+            Ok((self.settings, self.compiler, findings.into_advice()))
         } else {
             Err(findings.into_rejection(self.settings.name))
         }
@@ -225,12 +225,11 @@ impl Document {
                 entries.value(&mut EntryList::new(compiler, Compiler::residency), findings)?;
             }
             "replicas" => {
-                value::<Replicas>(entries, findings)?;
+                if let Some(Replicas(pods)) = value::<Replicas>(entries, findings)? {
+                    compiler.replicas = pods;
+                }
             }
-            "quotas" => {
-                let quotas = |_: &mut Compiler, _: Quota, _: &mut Findings<'_>| ();
-                entries.value(&mut EntryList::new(compiler, quotas), findings)?;
-            }
+            "quotas" => entries.value(&mut EntryList::new(compiler, Compiler::quota), findings)?,
             "rateLimitService" => {
                 entries.skip()?;
                 findings.error::<()>(
@@ -404,17 +403,6 @@ impl<'de> Shape<'de> for Version {
             return Some(Version);
         }
         findings.error(code::VALUE, format!("version {number} is not known"), "write `version: 1`".to_owned())
-    }
-}
-
-/// An entry of `quotas`: not enforced yet, so never accepted.
-struct Quota;
-
-impl<'de> Shape<'de> for Quota {
-    const EXPECTED: &'static str = "a quota";
-    fn map(_: &mut dyn Entries<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
-        let fix = "remove it: what is not enforced is not accepted".to_owned();
-        Ok(findings.error(code::UNSUPPORTED, "this version does not enforce quotas yet", fix))
     }
 }
 

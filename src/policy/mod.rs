@@ -1,5 +1,6 @@
 //! The language: text → checked types → a compiled [`Policy`].
 
+mod amount;
 mod cidr;
 mod compile;
 mod decode;
@@ -7,11 +8,14 @@ mod document;
 mod exempt;
 mod finding;
 mod host_pattern;
+mod limit;
 mod load;
 mod names;
 mod packed;
 mod path_pattern;
+mod period;
 mod punycode;
+mod quantity;
 mod quota;
 mod residency;
 mod selector;
@@ -63,8 +67,17 @@ impl Policy {
     /// # Errors
     /// Any bad element rejects the whole policy; the rejection lists them all.
     pub fn load(text: &[u8]) -> Result<Policy, Rejection> {
-        let (settings, compiler) = load::load(text)?;
-        compiler.into_policy(settings, text.len())
+        Policy::load_with_advice(text).map(|(policy, _)| policy)
+    }
+
+    /// The same, and what works but was probably not meant: warnings, in the order of the text as far as they do not
+    /// depend on all of it.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn load_with_advice(text: &[u8]) -> Result<(Policy, Vec<Finding>), Rejection> {
+        let (settings, compiler, advice) = load::load(text)?;
+        Ok((compiler.into_policy(settings, text.len())?, advice))
     }
 
     /// What the policy says besides its entries.
@@ -82,16 +95,6 @@ impl Policy {
         self.settings.verify_route
     }
 
-    /// The quotas, in file order.
-    pub fn quotas(&self) -> &[QuotaEntry] {
-        &self.quota_entries
-    }
-
-    /// What a ledger has to know of them.
-    pub fn books(&self) -> &Books {
-        &self.books
-    }
-
     /// Number of allow rules, deny entries and residency entries.
     pub fn rule_count(&self) -> usize {
         self.rules_ids.len().saturating_add(self.deny_entries.len()).saturating_add(self.residency.entries.len())
@@ -99,7 +102,9 @@ impl Policy {
 
     /// Memory the compiled policy holds, in bytes.
     pub fn bytes(&self) -> usize {
-        let sections = [&self.rules, &self.deny, &self.deny_dry_run, &self.except];
+        let sections = [&self.rules, &self.deny, &self.deny_dry_run, &self.except, &self.quotas];
+        // besides themselves, their tags
+        let quotas = self.quota_entries.iter().map(|entry| entry.bytes().saturating_add(16));
         let exemptions = self.exemptions.iter().map(Exemption::bytes);
         let workloads = self.workloads.iter().map(|set| size_of_val(&**set).saturating_add(16));
         let destinations = self.destinations.iter().map(|name| name.len().saturating_add(16));
@@ -112,10 +117,24 @@ impl Policy {
             self.residency.bytes(),
         ];
         let all = parts.into_iter().chain(sections.into_iter().map(Section::bytes));
-        all.chain(exemptions).chain(workloads).chain(destinations).fold(size_of::<Policy>(), usize::saturating_add)
+        all.chain(quotas)
+            .chain(exemptions)
+            .chain(workloads)
+            .chain(destinations)
+            .fold(size_of::<Policy>(), usize::saturating_add)
     }
 
-    /// Ids of all rules, deny entries and residency entries.
+    /// The quotas, in file order: by number of the entry in the graph.
+    pub fn quotas(&self) -> &[QuotaEntry] {
+        &self.quota_entries
+    }
+
+    /// What a ledger has to know of them.
+    pub fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// Ids of all rules, deny entries, residency entries and quotas.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.ids.of_kind(0)
     }

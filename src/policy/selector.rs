@@ -15,12 +15,12 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Its own groups, without those of the sets. `any` is everyone in what closes, and elsewhere every authenticated
+    /// Its own groups, without those of the sets. `any` is everyone in deny entries, and elsewhere every authenticated
     /// identity.
     pub(super) fn nodes(&self, kind: Kind, identities: &mut Identities, nodes: &mut Vec<u32>) {
         nodes.extend(&self.groups);
         if self.any {
-            nodes.extend(if kind.closes() { identities.everyone() } else { identities.any() });
+            nodes.extend(if kind.any_is_everyone() { identities.everyone() } else { identities.any() });
         }
     }
 }

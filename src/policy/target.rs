@@ -12,11 +12,17 @@ pub(super) enum Kind {
     Deny,
     DenyDryRun,
     Except,
+    Quotas,
 }
 
 impl Kind {
     /// Whether its targets close: they are read widely.
     pub(super) fn closes(self) -> bool {
+        matches!(self, Kind::Deny | Kind::DenyDryRun | Kind::Quotas)
+    }
+
+    /// Whether `any: true` takes in requests without an identity.
+    pub(super) fn any_is_everyone(self) -> bool {
         matches!(self, Kind::Deny | Kind::DenyDryRun)
     }
 }
@@ -99,6 +105,14 @@ pub(super) fn check(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>
             let message = format!("`{key}` stands beside `destination`");
             findings.error_in(key, code::COMBINATION, message, "the destination says it; keep one".to_owned());
         }
+    }
+    if kind == Kind::Quotas
+        && !doc.paths.is_absent()
+        && doc.methods.as_ref().is_some_and(|methods| methods.iter().all(|method| &*method.0 == "CONNECT"))
+    {
+        let message = "a CONNECT request has no path, so that the target never matches one";
+        let fix = "remove `paths`, or list the methods of requests that have one".to_owned();
+        findings.error_in("paths", code::COMBINATION, message, fix);
     }
     if doc.encoded_slash.is_absent() {
         for path in doc.paths.as_ref().into_iter().flatten().filter(|path| path.encoded_slash) {

@@ -5,6 +5,7 @@ use super::finding::{Findings, code};
 use super::settings::HeaderName;
 use crate::request::{Identity, is_method};
 use crate::timestamp::Timestamp;
+use std::num::NonZeroU32;
 
 /// An id, or the name of a policy: `[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?`.
 #[derive(Debug)]
@@ -243,16 +244,20 @@ impl<'de> Shape<'de> for HeaderToRemove {
 
 /// How many gateway pods there will be at most.
 #[derive(Debug)]
-pub(super) struct Replicas;
+pub(super) struct Replicas(pub(super) NonZeroU32);
 
 impl<'de> Shape<'de> for Replicas {
     const EXPECTED: &'static str = "a number of pods";
 
     fn number(number: u64, findings: &mut Findings<'de>) -> Option<Self> {
-        if (1..=u64::from(u32::MAX)).contains(&number) {
-            return Some(Replicas);
+        match u32::try_from(number).ok().and_then(NonZeroU32::new) {
+            Some(pods) => Some(Replicas(pods)),
+            None => findings.error(
+                code::VALUE,
+                format!("`{number}` is no number of pods"),
+                "there is at least 1".to_owned(),
+            ),
         }
-        findings.error(code::VALUE, format!("`{number}` is no number of pods"), "there is at least 1".to_owned())
     }
 }
 

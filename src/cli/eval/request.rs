@@ -87,7 +87,7 @@ impl<'a> Request<'a> {
     pub(super) fn header_bytes(&self, arrival: &Arrival<'_>) -> u64 {
         let path = arrival.path.map(|path| (":path", path.len()));
         let pseudo = [(":authority", arrival.authority.len()), (":method", arrival.method.len())];
-        let others = self.headers.0.iter().map(|(name, value)| (name.as_bytes().len(), value.as_bytes().len()));
+        let others = self.headers.0.iter().map(|(name, value)| (name.len(), value.len()));
         let own = pseudo.into_iter().chain(path).map(|(name, value)| (name.len(), value));
         own.chain(others).fold(0, |sum, (name, value)| sum.saturating_add(name as u64).saturating_add(value as u64))
     }

@@ -1,7 +1,7 @@
 //! Policies as people write them: YAML and JSON, in one file or several, with the place of everything that is wrong.
 //!
-//! [`load`] reads the files, makes one JSON text of them and hands that to [`Policy::load`], the only checker of the
-//! language. Whatever the checker finds is then shown where it stands in the files.
+//! [`load`] reads the files, makes one JSON text of them and hands that to [`Policy::load_with_advice`], the only
+//! checker of the language. Whatever the checker finds is then shown where it stands in the files.
 
 mod file;
 mod finding;
@@ -73,8 +73,11 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
         Ok(json) => json,
         Err(findings) => return Err(Failure::Rejected(Rejected { findings, files })),
     };
-    match Policy::load(json.as_bytes()) {
-        Ok(policy) => Ok(Loaded { policy, json, warnings: Vec::new(), files }),
+    match Policy::load_with_advice(json.as_bytes()) {
+        Ok((policy, advice)) => {
+            let warnings = if advice.is_empty() { Vec::new() } else { locate(advice, &files) };
+            Ok(Loaded { policy, json, warnings, files })
+        }
         Err(rejection) => {
             let findings = locate(rejection.findings, &files);
             Err(Failure::Rejected(Rejected { findings, files }))
