@@ -4,6 +4,7 @@ use super::Trouble;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
 use super::source::{self, Failure};
+use crate::policy::Severity;
 use std::path::PathBuf;
 
 /// Parse and cross-check a policy
@@ -23,7 +24,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     match source::load(&arguments.files) {
         Ok(loaded) => {
             report::write(arguments.format, &Report::of_policy(&loaded))?;
-            Ok(if loaded.warnings.is_empty() { Exit::Fine } else { Exit::Findings })
+            let has_warnings = loaded.advice.iter().any(|advice| advice.finding.severity >= Severity::Warning);
+            Ok(if has_warnings { Exit::Findings } else { Exit::Fine })
         }
         Err(Failure::Rejected(rejected)) => {
             report::write(arguments.format, &Report::of_rejection(&rejected))?;

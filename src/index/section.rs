@@ -108,7 +108,7 @@ impl<'s> Candidate<'s> {
     }
 }
 
-/// Looks at candidates.
+/// Looks at candidates. Used as an object: the walk is large, and each kind of search would have its own.
 pub(crate) trait Search {
     /// Whether targets whose paths do not match are wanted too; of those that a table tells apart by nothing but their
     /// paths, one is enough.
@@ -159,7 +159,7 @@ impl Section {
         tos: &[Ranked],
         path: Option<&[u8]>,
         marks: &mut Marks,
-        search: &mut impl Search,
+        search: &mut dyn Search,
     ) {
         if self.is_empty() {
             return;
@@ -180,7 +180,7 @@ impl Section {
 
     /// The same where names stand for sets: linear in the sets of the names, unless both sides are dense.
     #[inline(never)]
-    fn search_sets<S: Search>(&self, froms: &[u32], tos: &[Ranked], marks: &mut Marks, walk: &mut Walk<'_, '_, S>) {
+    fn search_sets(&self, froms: &[u32], tos: &[Ranked], marks: &mut Marks, walk: &mut Walk<'_, '_>) {
         marks.begin(self.from_neighbours.len(), self.to_neighbours.len());
         for from in froms {
             for set in self.froms.sets(*from) {
@@ -293,15 +293,15 @@ fn sparse(neighbours: &Neighbours, set: u32) -> Option<impl Iterator<Item = u32>
 }
 
 /// One search under way.
-struct Walk<'s, 'q, S> {
+struct Walk<'s, 'q> {
     section: &'s Section,
     path: Option<&'q [u8]>,
     /// Made when the first table asks for it.
     hashes: Option<PathHashes>,
-    search: &'q mut S,
+    search: &'q mut (dyn Search + 'q),
 }
 
-impl<S: Search> Walk<'_, '_, S> {
+impl Walk<'_, '_> {
     #[inline]
     fn edge(&mut self, from: u32, to: u32, rank: u8) {
         if !self.search.is_open(rank) {
@@ -364,7 +364,7 @@ impl<S: Search> Walk<'_, '_, S> {
 }
 
 #[inline]
-fn look<S: Search>(section: &Section, search: &mut S, number: u32, rank: u8, fit: Fit) {
+fn look(section: &Section, search: &mut dyn Search, number: u32, rank: u8, fit: Fit) {
     if let Some(target) = section.target(number)
         && let Some(guard) = section.guard(target)
     {

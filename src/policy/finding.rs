@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 /// One thing that is wrong with a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Errors reject the policy, warnings do not.
+    /// Errors reject the policy, warnings and notes do not.
     pub severity: Severity,
     /// Stable, for suppressions and reports: `TG0xx` for errors of the language, `TG1xx` for what is probably not meant.
     pub code: &'static str,
@@ -23,6 +23,8 @@ pub struct Finding {
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
+    /// The policy works, and as meant; this is what it comes to.
+    Note,
     /// The policy works, and probably not as meant.
     Warning,
     /// The policy is rejected.
@@ -202,24 +204,17 @@ impl<'de> Findings<'de> {
         });
     }
 
-    /// A warning where the reading stands: what is there works, and is probably not what was meant.
+    /// Advice where the reading stands: what is there works.
     #[cold]
     #[inline(never)]
-    pub(super) fn advise(&mut self, code: &'static str, message: String, fix: String) {
-        self.advice.push(Finding {
-            severity: Severity::Warning,
-            code,
-            pointer: self.pointer(),
-            message,
-            fix: Some(fix),
-            offset: None,
-        });
+    pub(super) fn advise(&mut self, severity: Severity, code: &'static str, message: String, fix: String) {
+        self.advice.push(Finding { severity, code, pointer: self.pointer(), message, fix: Some(fix), offset: None });
     }
 
     /// A warning at `key` of the map that is being read.
     pub(super) fn advise_in(&mut self, key: &'static str, code: &'static str, message: String, fix: String) {
         self.enter_key(key);
-        self.advise(code, message, fix);
+        self.advise(Severity::Warning, code, message, fix);
         self.leave();
     }
 

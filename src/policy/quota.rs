@@ -2,7 +2,7 @@
 
 use super::decode::At;
 use super::document::{QuotaDoc, Scope, TargetDoc};
-use super::finding::{Findings, code};
+use super::finding::{Findings, Severity, code};
 use super::limit::{LimitDraft, Pace, key};
 use super::settings::Mode;
 use crate::hash;
@@ -126,11 +126,14 @@ fn rounding(draft: &LimitDraft, replicas: NonZeroU32, findings: &mut Findings<'_
         Pace::InFlight => format!("{share} at a time"),
     };
     let message = format!("each of the {count} `replicas` allows {allows}, which makes {total} in all and not {whole}");
-    let fix = match total > whole {
-        true => format!("no gateway can allow less than 1: write at least {count}, or lower `replicas`"),
-        false => format!("write a multiple of {count} to keep all of it"),
+    let (severity, fix) = match total > whole {
+        true => {
+            let fix = format!("no gateway can allow less than 1: write at least {count}, or lower `replicas`");
+            (Severity::Warning, fix)
+        }
+        false => (Severity::Note, format!("write a multiple of {count} to keep all of it")),
     };
-    findings.advise(code::ROUNDED, message, fix);
+    findings.advise(severity, code::ROUNDED, message, fix);
 }
 
 /// Tells the quota's buckets from those of others, and from its own of another kind. It stays what it is across

@@ -2,9 +2,9 @@
 //!
 //! Only requests that owe something are known here, and only by numbers that Envoy passes along: bodies are not read.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use rustc_hash::FxHashMap;
 use tollgate::decision::{Charged, Judged, Memo, Record, Till};
 use tollgate::quota::{Account, Ledger};
 use tollgate::request::Arrival;
@@ -30,7 +30,7 @@ pub(crate) enum Way {
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
     till: Till,
-    running: BTreeMap<u32, Running>,
+    running: FxHashMap<u32, Running>,
     /// Of requests that have ended: what could not be charged or given back yet.
     left: Vec<(Rc<Serving>, Account)>,
 }

@@ -4,8 +4,7 @@
 //! name itself. A metric that Envoy refuses is not counted, and that never refuses a request: the record of every
 //! request says more.
 
-use std::collections::BTreeMap;
-
+use rustc_hash::FxHashMap;
 use tollgate::decision::{Judged, Outcome, Reason};
 use tollgate::policy::Policy;
 use tollgate::quota::Events;
@@ -211,18 +210,14 @@ struct Values {
     /// Whether the policy wants the label at all.
     wanted: bool,
     names: Vec<Box<str>>,
-    numbers: BTreeMap<Box<str>, usize>,
+    numbers: FxHashMap<Box<str>, usize>,
 }
 
 impl Values {
     fn new(key: &'static str, names: Option<Vec<&str>>, kept: usize) -> Values {
         let wanted = names.is_some();
         let names: Vec<Box<str>> = names.unwrap_or_default().into_iter().take(kept).map(Box::from).collect();
-        // one by one: collecting would sort, and bring a second sort into the module
-        let mut numbers = BTreeMap::new();
-        for (name, number) in names.iter().zip(1..) {
-            numbers.insert(name.clone(), number);
-        }
+        let numbers = names.iter().cloned().zip(1..).collect();
         Values { key, wanted, names, numbers }
     }
 

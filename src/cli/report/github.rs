@@ -1,12 +1,17 @@
 //! Findings as workflow commands of GitHub Actions, which shows them at their lines in a pull request.
 
 use super::{Report, severity};
+use crate::policy::Severity;
 use std::io::{self, Write};
 
 pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     for located in report.findings {
         let finding = &located.finding;
-        write!(out, "::{} title={}", severity(finding.severity), finding.code)?;
+        let command = match finding.severity {
+            Severity::Note => "notice",
+            other => severity(other),
+        };
+        write!(out, "::{command} title={}", finding.code)?;
         if let Some((file, at)) = located.position(report.files) {
             write!(out, ",file={},line={},col={}", property(file.path()), at.line, at.column)?;
         }

@@ -42,6 +42,7 @@ fn title(level: Level<'_>, message: &str) -> String {
 fn render(located: &Located, files: &[File]) -> String {
     let finding = &located.finding;
     let level = match finding.severity {
+        Severity::Note => Level::NOTE,
         Severity::Warning => Level::WARNING,
         Severity::Error => Level::ERROR,
     };

@@ -36,7 +36,7 @@ pub(super) struct Report<'a> {
 
 impl<'a> Report<'a> {
     pub(super) fn of_policy(loaded: &'a Loaded) -> Self {
-        Report { policy: Some(&loaded.policy), findings: &loaded.warnings, files: &loaded.files }
+        Report { policy: Some(&loaded.policy), findings: &loaded.advice, files: &loaded.files }
     }
 
     pub(super) fn of_rejection(rejected: &'a Rejected) -> Self {
@@ -55,6 +55,7 @@ pub(super) fn write(format: Format, report: &Report<'_>) -> io::Result<()> {
 
 fn severity(severity: Severity) -> &'static str {
     match severity {
+        Severity::Note => "note",
         Severity::Warning => "warning",
         Severity::Error => "error",
     }

@@ -26,9 +26,9 @@ pub struct Loaded {
     pub policy: Policy,
     /// The same policy as one JSON text, as the filter takes it.
     pub json: String,
-    /// What is probably not as meant, though it works.
-    pub warnings: Vec<Located>,
-    /// The files, for showing where the warnings stand.
+    /// What is probably not as meant, though it works, and what it comes to.
+    pub advice: Vec<Located>,
+    /// The files, for showing where the advice stands.
     pub files: Vec<File>,
 }
 
@@ -75,8 +75,8 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
     };
     match Policy::load_with_advice(json.as_bytes()) {
         Ok((policy, advice)) => {
-            let warnings = if advice.is_empty() { Vec::new() } else { locate(advice, &files) };
-            Ok(Loaded { policy, json, warnings, files })
+            let advice = if advice.is_empty() { Vec::new() } else { locate(advice, &files) };
+            Ok(Loaded { policy, json, advice, files })
         }
         Err(rejection) => {
             let findings = locate(rejection.findings, &files);
