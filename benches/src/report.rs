@@ -7,7 +7,7 @@ use std::{fs, io};
 use crate::machine;
 
 /// The order of the sections in `docs/performance.md`, by the name of the program that measures each.
-pub const SECTIONS: [&str; 4] = ["core", "memory", "loading", "envoy"];
+pub const SECTIONS: [&str; 5] = ["core", "memory", "loading", "quotas", "envoy"];
 
 /// One section of the report.
 #[derive(Debug)]

@@ -1,0 +1,141 @@
+//! What quotas cost a request, natively, with a store that is a map: the ledger's own work and a copy of each page.
+#![expect(clippy::arithmetic_side_effects, reason = "a program that only developers run: a panic here harms nobody")]
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, anyhow};
+use tollgate::decision::{Scratch, Till, Timestamp};
+use tollgate::policy::Policy;
+use tollgate::quota::Memory;
+use tollgate::request::{Arrival, Presented, Source};
+use tollgate_bench::report::{Bars, Section, Table, trim};
+use tollgate_bench::timing::{median, median_ratio, milliseconds};
+
+const REPETITIONS: usize = 9;
+const REQUESTS: usize = 100_000;
+/// 2026-11-25T12:00:00Z.
+const NOON: u64 = 1_795_608_000_000_000_000;
+
+/// What is compared.
+struct Subject {
+    name: &'static str,
+    policy: Policy,
+    identities: usize,
+    hosts: usize,
+    till: Till,
+    store: Memory,
+    nanoseconds: Vec<f64>,
+}
+
+fn policy(quotas: &str) -> Result<Policy> {
+    let text = format!(
+        r#"{{"version": 1, "name": "bench", "rules": [{{"id": "all", "from": [{{"any": true}}], "to": [{{"hosts": ["**"]}}]}}], "quotas": [{quotas}]}}"#
+    );
+    Policy::load(text.as_bytes()).map_err(|rejection| anyhow!("{rejection}"))
+}
+
+/// So many quotas, each of one host.
+fn of_hosts(quotas: usize) -> String {
+    let mut text = String::new();
+    for i in 0..quotas {
+        let comma = if i > 0 { "," } else { "" };
+        // Writing into memory does not fail.
+        let _ = write!(
+            text,
+            r#"{comma}{{"id": "q{i}", "to": [{{"hosts": ["h{i}.test"]}}], "limit": {{"requests": 1000000, "per": "1s"}}}}"#
+        );
+    }
+    text
+}
+
+const ONE: &str = r#"{"id": "a", "limit": {"requests": 1000000, "per": "1s"}}"#;
+const THREE: &str = r#"{"id": "a", "limit": {"requests": 1000000, "per": "1s"}},
+    {"id": "b", "limit": {"requests": 1000000000, "per": "day"}}, {"id": "c", "limit": {"bytesOut": "1TB", "per": "day"}}"#;
+const THREE_KEYS: &str = r#"{"id": "a", "limit": {"requests": 1000000, "per": "1s"}},
+    {"id": "b", "by": ["namespace"], "limit": {"requests": 1000000000, "per": "day"}},
+    {"id": "c", "by": [], "limit": {"requests": 1000000, "per": "1s"}}"#;
+
+impl Subject {
+    fn new(name: &'static str, quotas: &str, identities: usize, hosts: usize) -> Result<Subject> {
+        let (policy, till, store) = (policy(quotas)?, Till::default(), Memory::default());
+        Ok(Subject { name, policy, identities, hosts, till, store, nanoseconds: Vec::new() })
+    }
+
+    fn run(&mut self, requests: usize) {
+        let mut scratch = Scratch::default();
+        let ids: Vec<String> =
+            (0..self.identities).map(|i| format!("spiffe://cluster.local/ns/n{}/sa/a{i}", i % 100)).collect();
+        let hosts: Vec<String> = (0..self.hosts).map(|i| format!("h{i}.test")).collect();
+        let (elapsed, ()) = milliseconds(|| {
+            for i in 0..requests {
+                // a stride that visits all of them
+                let id = ids.get(i * 7919 % self.identities).map_or("", |id| id);
+                let host = hosts.get(i * 7919 % self.hosts).map_or("", |host| host);
+                let arrival = Arrival {
+                    identity: Some(Presented { source: Source::PeerCertificate, id: id.as_bytes() }),
+                    authority: host.as_bytes(),
+                    method: b"GET",
+                    path: Some(b"/v1/items"),
+                    ..Arrival::default()
+                };
+                self.store.now.monotonic += 10_000;
+                self.store.now.wall = NOON + self.store.now.monotonic;
+                let mut judged = self.policy.decide(&arrival, Timestamp(0), &mut scratch);
+                let charged = self.policy.charge(&mut judged, 300, &mut self.till, &mut self.store);
+                std::hint::black_box(charged);
+            }
+        });
+        self.nanoseconds.push(elapsed * 1e6 / requests as f64);
+    }
+
+    fn above(&self, other: &Subject) -> f64 {
+        median(self.nanoseconds.iter().zip(&other.nanoseconds).map(|(mine, its)| mine - its))
+    }
+}
+
+fn main() -> Result<()> {
+    let mut subjects = [
+        Subject::new("no quota", "", 1, 1)?,
+        Subject::new("one quota", ONE, 1, 1)?,
+        Subject::new("three quotas of one key", THREE, 1, 1)?,
+        Subject::new("three quotas of three keys", THREE_KEYS, 1, 1)?,
+        Subject::new("one quota, one of 10,000", &of_hosts(10_000), 1, 1)?,
+        Subject::new("10,000 quotas, all used by one identity", &of_hosts(10_000), 1, 10_000)?,
+        Subject::new("one quota, 100,000 identities", ONE, 100_000, 1)?,
+    ];
+    for subject in &mut subjects {
+        subject.run(REQUESTS * 2);
+        subject.nanoseconds.clear();
+    }
+    for _ in 0..REPETITIONS {
+        for subject in &mut subjects {
+            subject.run(REQUESTS);
+        }
+    }
+    let [none, one, three, keys, _, many, identities] = &subjects;
+    let mut section =
+        Section::new("quotas", "Quotas, natively", "cargo run --release --package tollgate-bench --bin quotas");
+    let mut table = Table::new(&["policy, requests", "ns a request", "above no quota", "÷ one quota"]);
+    for subject in &subjects {
+        table.row([
+            subject.name.to_owned(),
+            trim(median(subject.nanoseconds.iter().copied())),
+            trim(subject.above(none)),
+            trim(median_ratio(&subject.nanoseconds, &one.nanoseconds)),
+        ]);
+    }
+    section.table("Decision and consultation", &table);
+    section.say(&format!(
+        "Medians of {REPETITIONS} interleaved repetitions of {REQUESTS} requests. The store is a map in memory, which copies what is read and written."
+    ));
+    let mut bars = Bars::default();
+    bars.at_most("one quota above none", 2000.0, one.above(none), " ns");
+    bars.at_most("three quotas of one key above none", 3000.0, three.above(none), " ns");
+    bars.at_most("three quotas of three keys above none", 3000.0, keys.above(none), " ns");
+    let flat = |subject: &Subject| median_ratio(&subject.nanoseconds, &one.nanoseconds);
+    bars.at_most("10,000 quotas against one", 1.2, flat(many), " ×");
+    bars.at_most("100,000 identities against one", 1.2, flat(identities), " ×");
+    section.table("Bars", bars.table());
+    section.save()?;
+    Ok(())
+}
