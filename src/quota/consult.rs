@@ -72,7 +72,8 @@ struct Course {
     used: bool,
     /// The sheet of the bucket, by number.
     sheet: usize,
-    is_stored: bool,
+    /// Where it stands there, if it does.
+    place: Option<usize>,
     mended: bool,
     /// What the bucket was, made fit for the limit and the time, and what a charge made of it.
     before: State,
@@ -186,11 +187,11 @@ impl<S: Shared> Desk<'_, S> {
             let bucket = course.bucket(demand);
             course.sheet = self.ledger.sheet(&bucket, self.books, sheets, clocks, self.shared)?;
             let Some(sheet) = sheets.get(course.sheet) else { return Err(Unchanged::Unavailable) };
-            let (stored, is_stored) = sheet.state(&bucket);
+            let (stored, place) = sheet.state(&bucket);
             let standing = stored.stand(demand.quota.unit, &demand.quota.limit, clocks.now());
             let events = self.ledger.events();
             events.foreign = events.foreign.saturating_add(u32::from(standing.foreign));
-            (course.before, course.is_stored, course.mended) = (standing.state, is_stored, standing.mended);
+            (course.before, course.place, course.mended) = (standing.state, place, standing.mended);
             course.after = None;
         }
         Ok(())
@@ -238,7 +239,7 @@ impl<S: Shared> Desk<'_, S> {
             } else {
                 continue;
             };
-            if charge > 0 && !course.is_stored {
+            if charge > 0 && course.place.is_none() {
                 let bucket = course.bucket(demand);
                 let work = &mut Work { sheets, clocks };
                 let (sheet, reserved) = (course.sheet, &mut course.reserved);
@@ -251,7 +252,7 @@ impl<S: Shared> Desk<'_, S> {
                 }
             }
             let bucket = course.bucket(demand);
-            if !sheets.get_mut(course.sheet).is_some_and(|sheet| sheet.set(&bucket, &after)) {
+            if !sheets.get_mut(course.sheet).is_some_and(|sheet| sheet.set(&bucket, course.place, &after)) {
                 return Err(Unchanged::Unavailable);
             }
             course.after = (charge > 0).then_some(after);
@@ -279,7 +280,7 @@ impl<S: Shared> Desk<'_, S> {
             }
             for (demand, course) in unsettled(demands, courses).filter(|(_, course)| course.sheet == number) {
                 course.settled = true;
-                course.used = !course.is_stored;
+                course.used = course.place.is_none();
                 if let Some(after) = &course.after {
                     course.result.level = after.level(&demand.quota.limit, now);
                 }
@@ -338,10 +339,10 @@ impl<S: Shared> Desk<'_, S> {
         let now = clocks.both(self.shared)?;
         let mut at = self.ledger.sheet(bucket, self.books, &mut sheets, &mut clocks, self.shared)?;
         let Some(sheet) = sheets.get(at) else { return Err(Unchanged::Unavailable) };
-        let (stored, is_stored) = sheet.state(bucket);
+        let (stored, place) = sheet.state(bucket);
         let standing = stored.stand(bucket.quota.unit, &bucket.quota.limit, now);
         let Some(after) = change(standing.state, now) else { return Ok(Some(None)) };
-        if !is_stored {
+        if place.is_none() {
             if after.is_at_rest(now) {
                 return Ok(Some(Some((after, now))));
             }
@@ -354,7 +355,7 @@ impl<S: Shared> Desk<'_, S> {
                 }
             }
         }
-        if !sheets.get_mut(at).is_some_and(|sheet| sheet.set(bucket, &after)) {
+        if !sheets.get_mut(at).is_some_and(|sheet| sheet.set(bucket, place, &after)) {
             return Err(Unchanged::Unavailable);
         }
         for sheet in sheets.iter().filter(|sheet| sheet.changed) {
@@ -362,7 +363,7 @@ impl<S: Shared> Desk<'_, S> {
                 return Ok(None);
             }
         }
-        *used = !is_stored;
+        *used = place.is_none();
         Ok(Some(Some((after, now))))
     }
 }

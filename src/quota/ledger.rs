@@ -1,7 +1,7 @@
 //! Where buckets stand in the store, and how one finds its place there.
 //!
 //! All buckets of one key stand on one page, so that a request's quotas cost one change of one value where they are kept
-//! by the same key: 4,096 pages, by the key's hash. A page with many buckets spills: what is new then stands on one of
+//! by the same key: 8,192 pages, by the key's hash. A page with many buckets spills: what is new then stands on one of
 //! 256 pages below it. Values can neither be listed nor deleted, so this bounds their number too.
 //!
 //! A quota has 65,536 places. A new key takes that of a bucket at rest on its page, or a free one, or one that a sweep
@@ -17,9 +17,9 @@ use std::fmt::Write as _;
 
 /// Buckets of one quota.
 const PLACES: u32 = 65_536;
-const PAGES: u16 = 4096;
+const PAGES: u16 = 8192;
 /// Entries of a page that spills what is new.
-const SPILL: usize = 64;
+const SPILL: usize = 24;
 /// At most so often may a thread sweep: nanoseconds.
 const SWEEP_EVERY: u64 = 1_000_000_000;
 
@@ -190,7 +190,7 @@ impl Ledger {
 
     /// Writes a sheet back; whether it still was the one that was read.
     pub(super) fn put(&mut self, sheet: &Sheet, books: &Books, shared: &mut impl Shared) -> Result<bool, Unavailable> {
-        shared.replace(self.page_name(books, sheet.place), &sheet.page.write(), sheet.version)
+        shared.replace(self.page_name(books, sheet.place), sheet.page.bytes(), sheet.version)
     }
 
     /// Finds room for a bucket that stands nowhere yet. `reserved` remembers a place that was taken for it in an
@@ -337,18 +337,18 @@ pub(super) struct Work<'w> {
 }
 
 impl Sheet {
-    /// What is stored of a bucket, and whether anything is.
-    pub(super) fn state(&self, bucket: &Bucket<'_>) -> (State, bool) {
+    /// What is stored of a bucket, and where it stands; or what it is if nothing is.
+    pub(super) fn state(&self, bucket: &Bucket<'_>) -> (State, Option<usize>) {
         match self.page.find(bucket.quota.tag, bucket.key) {
-            Some(entry) => (entry.state().unwrap_or(State::Rest), true),
-            None => (self.page.absent(&bucket.quota.limit), false),
+            Some(entry) => (entry.state().unwrap_or(State::Rest), Some(entry.place())),
+            None => (self.page.absent(&bucket.quota.limit), None),
         }
     }
 
-    /// Sets the state of a bucket; false if that has no form that fits.
-    pub(super) fn set(&mut self, bucket: &Bucket<'_>, state: &State) -> bool {
+    /// Sets the state of a bucket, which stood at a place; false if it has no form that fits.
+    pub(super) fn set(&mut self, bucket: &Bucket<'_>, place: Option<usize>, state: &State) -> bool {
         self.changed = true;
-        self.page.set(bucket.quota.tag, bucket.key, state)
+        self.page.set(place, bucket.quota.tag, bucket.key, state)
     }
 }
 

@@ -35,13 +35,12 @@ const DOUBTED: u8 = 2;
 
 const ENTRY_HEAD: usize = 14;
 
-/// A page that was read.
+/// A page that was read: its bytes, which have the form of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
-    spilled: bool,
-    doubted: Option<Now>,
-    /// Entries, as they are stored.
-    entries: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Bytes of the header.
+    head: usize,
 }
 
 /// An entry of a page.
@@ -52,7 +51,7 @@ pub(super) struct Entry<'p> {
     kind: u8,
     calendar: u8,
     payload: &'p [u8],
-    /// Where it stands.
+    /// Where it stands among the page's bytes.
     start: usize,
     size: usize,
 }
@@ -60,124 +59,154 @@ pub(super) struct Entry<'p> {
 impl Page {
     /// A page that is not there yet.
     pub(super) fn empty() -> Page {
-        Page { spilled: false, doubted: None, entries: Vec::new() }
+        Page { bytes: vec![FORM, 0], head: 2 }
     }
 
     /// In place of bytes that are no page.
     pub(super) fn doubted(now: Now) -> Page {
-        Page { doubted: Some(now), ..Page::empty() }
+        let mut bytes = vec![FORM, DOUBTED];
+        bytes.extend(now.monotonic.to_le_bytes());
+        bytes.extend(now.wall.to_le_bytes());
+        Page { head: bytes.len(), bytes }
     }
 
     /// Reads a page; none if the bytes are anything else.
-    pub(super) fn read(mut bytes: Vec<u8>) -> Option<Page> {
-        let [form, flags, rest @ ..] = bytes.as_slice() else { return None };
+    pub(super) fn read(bytes: Vec<u8>) -> Option<Page> {
+        let [form, flags, ..] = bytes.as_slice() else { return None };
         if *form != FORM || flags & !(SPILLED | DOUBTED) != 0 {
             return None;
         }
-        let spilled = flags & SPILLED != 0;
-        let (doubted, head) = if flags & DOUBTED != 0 {
-            let (monotonic, rest) = rest.split_first_chunk::<8>()?;
-            let (wall, _) = rest.split_first_chunk::<8>()?;
-            (Some(Now { monotonic: u64::from_le_bytes(*monotonic), wall: u64::from_le_bytes(*wall) }), 18)
-        } else {
-            (None, 2)
-        };
-        bytes.drain(..head);
-        let page = Page { spilled, doubted, entries: bytes };
-        let mut end = 0_usize;
+        let head = if flags & DOUBTED != 0 { 18 } else { 2 };
+        let page = Page { bytes, head };
+        let mut end = head;
         for entry in page.entries() {
-            entry.state()?;
-            end = entry.start.checked_add(entry.size)?;
+            if !entry.is_well_formed() {
+                return None;
+            }
+            end = entry.end();
         }
-        (end == page.entries.len()).then_some(page)
+        (end == page.bytes.len()).then_some(page)
     }
 
     /// The bytes of the page.
-    pub(super) fn write(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.entries.len().saturating_add(18));
-        let doubted = if self.doubted.is_some() { DOUBTED } else { 0 };
-        bytes.extend([FORM, (if self.spilled { SPILLED } else { 0 }) | doubted]);
-        if let Some(now) = self.doubted {
-            bytes.extend(now.monotonic.to_le_bytes());
-            bytes.extend(now.wall.to_le_bytes());
-        }
-        bytes.extend_from_slice(&self.entries);
-        bytes
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 
     pub(super) fn is_spilled(&self) -> bool {
-        self.spilled
+        self.bytes.get(1).is_some_and(|flags| flags & SPILLED != 0)
     }
 
     /// From now on nothing is added here.
     pub(super) fn spill(&mut self) {
-        self.spilled = true;
+        if let Some(flags) = self.bytes.get_mut(1) {
+            *flags |= SPILLED;
+        }
     }
 
     /// All entries, as far as they have the form of one.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut start = 0;
+        let mut start = self.head;
         std::iter::from_fn(move || {
-            let entry = Entry::read(self.entries.get(start..)?, start)?;
-            start = start.checked_add(entry.size)?;
+            let entry = self.entry(start)?;
+            start = entry.end();
             Some(entry)
         })
     }
 
     /// The entry of a bucket.
     pub(super) fn find(&self, tag: u64, key: &str) -> Option<Entry<'_>> {
-        self.entries().find(|entry| entry.tag == tag && hash::same(entry.key, key.as_bytes()))
+        self.entries().find(|entry| entry.is_of(tag, key))
+    }
+
+    /// The same, looked for at a place first at which it stood before.
+    fn find_near(&self, place: Option<usize>, tag: u64, key: &str) -> Option<Entry<'_>> {
+        place.and_then(|place| self.entry(place)).filter(|entry| entry.is_of(tag, key)).or_else(|| self.find(tag, key))
     }
 
     /// The state of a bucket that is not here.
     pub(super) fn absent(&self, limit: &Limit) -> State {
-        self.doubted.map_or(State::Rest, |then| State::full(limit, then))
+        self.doubted_since().map_or(State::Rest, |then| State::full(limit, then))
     }
 
-    /// Sets the state of a bucket, whether it is here or not. False if it has no form that fits.
-    pub(super) fn set(&mut self, tag: u64, key: &str, state: &State) -> bool {
-        let place = self.find(tag, key).map(|entry| (entry.start, entry.size));
-        let end = self.entries.len();
-        let (start, size) = place.unwrap_or((end, 0));
-        let Some(entry) = encode(tag, key, state) else { return false };
-        let Some(after) = start.checked_add(size).filter(|after| *after <= end) else { return false };
-        if entry.len() == size
-            && let Some(old) = self.entries.get_mut(start..after)
-        {
-            old.copy_from_slice(&entry);
-        } else {
-            self.entries.splice(start..after, entry);
-        }
+    fn doubted_since(&self) -> Option<Now> {
+        let (monotonic, rest) = self.bytes.get(2..self.head)?.split_first_chunk::<8>()?;
+        let (wall, _) = rest.split_first_chunk::<8>()?;
+        Some(Now { monotonic: u64::from_le_bytes(*monotonic), wall: u64::from_le_bytes(*wall) })
+    }
+
+    /// Sets the state of a bucket, whether it is here or not; `place` is where it was found last. False if the state has
+    /// no form that fits.
+    pub(super) fn set(&mut self, place: Option<usize>, tag: u64, key: &str, state: &State) -> bool {
+        let found = self.find_near(place, tag, key).map(|entry| (entry.payload_start(), entry.start, entry.end()));
+        let Some(payload) = Payload::of(state) else { return false };
+        let (start, end) = match found {
+            Some((payload_start, start, end)) => {
+                if let Some(old) = self.bytes.get_mut(payload_start..end)
+                    && old.len() == payload.bytes().len()
+                    && payload.is_of_fixed_size()
+                {
+                    old.copy_from_slice(payload.bytes());
+                    // Of another kind it may be, and yet as long.
+                    return self.set_kind(start, &payload).is_some();
+                }
+                (start, end)
+            }
+            None => (self.bytes.len(), self.bytes.len()),
+        };
+        let Some(entry) = payload.entry(tag, key) else { return false };
+        self.bytes.splice(start..end, entry);
         true
+    }
+
+    fn set_kind(&mut self, start: usize, payload: &Payload) -> Option<()> {
+        let [_, _, kind, calendar, ..] = self.bytes.get_mut(start..)? else { return None };
+        (*kind, *calendar) = (payload.kind, payload.calendar);
+        Some(())
     }
 
     /// Drops entries, and says how many.
     pub(super) fn drop_where(&mut self, mut is_dropped: impl FnMut(&Entry<'_>) -> bool) -> usize {
-        let mut kept = Vec::with_capacity(self.entries.len());
-        let mut dropped = 0_usize;
-        for entry in self.entries() {
-            if is_dropped(&entry) {
-                dropped = dropped.saturating_add(1);
-            } else if let Some(bytes) = self.entries.get(entry.start..entry.start.saturating_add(entry.size)) {
-                kept.extend_from_slice(bytes);
-            }
+        let dropped: Vec<_> =
+            self.entries().filter(|entry| is_dropped(entry)).map(|entry| entry.start..entry.end()).collect();
+        for range in dropped.iter().rev() {
+            self.bytes.drain(range.clone());
         }
-        if dropped > 0 {
-            self.entries = kept;
-        }
-        dropped
+        dropped.len()
+    }
+
+    fn entry(&self, start: usize) -> Option<Entry<'_>> {
+        Entry::read(self.bytes.get(start..)?, start)
     }
 }
 
 impl<'p> Entry<'p> {
+    #[inline]
     fn read(bytes: &'p [u8], start: usize) -> Option<Entry<'p>> {
-        let (size, _) = bytes.split_first_chunk::<2>()?;
-        let size = usize::from(u16::from_le_bytes(*size));
-        let entry = bytes.get(..size)?;
-        let (head, rest) = entry.split_first_chunk::<ENTRY_HEAD>()?;
-        let [_, _, kind, calendar, tag @ .., low, high] = *head;
+        let (head, _) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
+        let [a, b, kind, calendar, tag @ .., low, high] = *head;
+        let size = usize::from(u16::from_le_bytes([a, b]));
+        let (_, rest) = bytes.get(..size)?.split_at_checked(ENTRY_HEAD)?;
         let (key, payload) = rest.split_at_checked(usize::from(u16::from_le_bytes([low, high])))?;
         Some(Entry { tag: u64::from_le_bytes(tag), key, kind, calendar, payload, start, size })
+    }
+
+    /// Where it stands.
+    pub(super) fn place(&self) -> usize {
+        self.start
+    }
+
+    fn end(&self) -> usize {
+        self.start.saturating_add(self.size)
+    }
+
+    fn payload_start(&self) -> usize {
+        self.end().saturating_sub(self.payload.len())
+    }
+
+    #[inline]
+    fn is_of(&self, tag: u64, key: &str) -> bool {
+        self.tag == tag && hash::same(self.key, key.as_bytes())
     }
 
     /// Whether its bucket can give up its place.
@@ -185,65 +214,106 @@ impl<'p> Entry<'p> {
         self.state().is_some_and(|state| state.is_at_rest(now))
     }
 
+    fn is_well_formed(&self) -> bool {
+        match (self.kind, self.calendar) {
+            (0, 0) => self.payload.is_empty(),
+            (1, 0) => self.payload.len() == 12,
+            (2, calendar) => self.payload.len() == 12 && usize::from(calendar) < Calendar::ALL.len(),
+            (3, 0) => self.payload.len().is_multiple_of(8),
+            _ => false,
+        }
+    }
+
     /// What is stored; none if that has no form that is known.
     pub(super) fn state(&self) -> Option<State> {
-        match (self.kind, self.calendar) {
-            (0, 0) => self.payload.is_empty().then_some(State::Rest),
-            (1, 0) => {
-                let (paid, terms) = self.payload.split_first_chunk::<8>()?;
-                let terms = <[u8; 4]>::try_from(terms).ok()?;
-                Some(State::Rate { paid: u64::from_le_bytes(*paid), terms: u32::from_le_bytes(terms) })
-            }
-            (2, calendar) => {
-                let (window, used) = self.payload.split_first_chunk::<4>()?;
-                let used = <[u8; 8]>::try_from(used).ok()?;
-                let calendar = *Calendar::ALL.get(usize::from(calendar))?;
-                Some(State::Window { calendar, window: u32::from_le_bytes(*window), used: u64::from_le_bytes(used) })
-            }
-            (3, 0) => {
-                let (holdings, rest) = self.payload.as_chunks::<8>();
-                let holdings = holdings.iter().map(|[a, b, c, d, count @ ..]| Holding {
-                    member: u32::from_le_bytes([*a, *b, *c, *d]),
-                    count: u32::from_le_bytes(*count),
-                });
-                rest.is_empty().then(|| State::Held(holdings.collect()))
-            }
-            _ => None,
+        if !self.is_well_formed() {
+            return None;
         }
+        Some(match self.kind {
+            1 => {
+                let (paid, terms) = self.payload.split_first_chunk::<8>()?;
+                let (terms, _) = terms.split_first_chunk::<4>()?;
+                State::Rate { paid: u64::from_le_bytes(*paid), terms: u32::from_le_bytes(*terms) }
+            }
+            2 => {
+                let (window, used) = self.payload.split_first_chunk::<4>()?;
+                let (used, _) = used.split_first_chunk::<8>()?;
+                let calendar = *Calendar::ALL.get(usize::from(self.calendar))?;
+                State::Window { calendar, window: u32::from_le_bytes(*window), used: u64::from_le_bytes(*used) }
+            }
+            3 => State::Held(
+                self.payload
+                    .as_chunks::<8>()
+                    .0
+                    .iter()
+                    .map(|[a, b, c, d, count @ ..]| Holding {
+                        member: u32::from_le_bytes([*a, *b, *c, *d]),
+                        count: u32::from_le_bytes(*count),
+                    })
+                    .collect(),
+            ),
+            _ => State::Rest,
+        })
     }
 }
 
-/// The bytes of an entry; none if they are too many.
-fn encode(tag: u64, key: &str, state: &State) -> Option<Vec<u8>> {
-    let (kind, calendar) = match state {
-        State::Rest => (0, 0),
-        State::Rate { .. } => (1, 0),
-        State::Window { calendar, .. } => (2, Calendar::ALL.iter().position(|known| known == calendar)?),
-        State::Held(_) => (3, 0),
-    };
-    let mut bytes = Vec::with_capacity(key.len().saturating_add(ENTRY_HEAD + 12));
-    bytes.extend([0, 0, kind, u8::try_from(calendar).ok()?]);
-    bytes.extend(tag.to_le_bytes());
-    bytes.extend(u16::try_from(key.len()).ok()?.to_le_bytes());
-    bytes.extend_from_slice(key.as_bytes());
-    match state {
-        State::Rest => {}
-        State::Rate { paid, terms } => {
-            bytes.extend(paid.to_le_bytes());
-            bytes.extend(terms.to_le_bytes());
-        }
-        State::Window { window, used, .. } => {
-            bytes.extend(window.to_le_bytes());
-            bytes.extend(used.to_le_bytes());
-        }
-        State::Held(holdings) => {
-            for holding in holdings {
-                bytes.extend(holding.member.to_le_bytes());
-                bytes.extend(holding.count.to_le_bytes());
+/// A state as an entry holds it.
+struct Payload {
+    kind: u8,
+    calendar: u8,
+    /// Of rates and windows.
+    fixed: [u8; 12],
+    /// Of what is held.
+    held: Vec<u8>,
+}
+
+impl Payload {
+    fn of(state: &State) -> Option<Payload> {
+        let mut payload = Payload { kind: 0, calendar: 0, fixed: [0; 12], held: Vec::new() };
+        match state {
+            State::Rest => {}
+            State::Rate { paid, terms } => {
+                payload.kind = 1;
+                let (first, rest) = payload.fixed.split_first_chunk_mut::<8>()?;
+                *first = paid.to_le_bytes();
+                rest.copy_from_slice(&terms.to_le_bytes());
+            }
+            State::Window { calendar, window, used } => {
+                payload.kind = 2;
+                payload.calendar = u8::try_from(Calendar::ALL.iter().position(|known| known == calendar)?).ok()?;
+                let (first, rest) = payload.fixed.split_first_chunk_mut::<4>()?;
+                *first = window.to_le_bytes();
+                rest.copy_from_slice(&used.to_le_bytes());
+            }
+            State::Held(holdings) => {
+                payload.kind = 3;
+                for holding in holdings {
+                    payload.held.extend(holding.member.to_le_bytes());
+                    payload.held.extend(holding.count.to_le_bytes());
+                }
             }
         }
+        Some(payload)
     }
-    let size = u16::try_from(bytes.len()).ok()?.to_le_bytes();
-    bytes.get_mut(..2)?.copy_from_slice(&size);
-    Some(bytes)
+
+    fn is_of_fixed_size(&self) -> bool {
+        matches!(self.kind, 1 | 2)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.is_of_fixed_size() { &self.fixed } else { &self.held }
+    }
+
+    /// The whole entry; none if its parts are too long.
+    fn entry(&self, tag: u64, key: &str) -> Option<Vec<u8>> {
+        let size = ENTRY_HEAD.checked_add(key.len())?.checked_add(self.bytes().len())?;
+        let mut bytes = Vec::with_capacity(size);
+        bytes.extend(u16::try_from(size).ok()?.to_le_bytes());
+        bytes.extend([self.kind, self.calendar]);
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(u16::try_from(key.len()).ok()?.to_le_bytes());
+        bytes.extend_from_slice(key.as_bytes());
+        bytes.extend_from_slice(self.bytes());
+        Some(bytes)
+    }
 }

@@ -672,7 +672,7 @@ fn past_65536_live_buckets_new_keys_share_one_and_buckets_at_rest_give_up_their_
         let result = lab.ask(&format!("new-{key}")).results[0];
         assert!(result.refusal.is_none() && !result.overflowed, "{key}");
     }
-    assert!(lab.store.memory.keys().count() <= 4096 * 257 + 2);
+    assert!(lab.store.memory.keys().count() <= 8192 * 257 + 2);
 }
 
 #[test]
