@@ -112,11 +112,10 @@ impl Policy {
 /// The decision, once the quotas have spoken: the first that is enforced and refuses decides, and what is in dry-run is
 /// recorded.
 fn decide<'s>(mut decision: Decision<'s>, notes: &[Note<'s>]) -> Decision<'s> {
-    let refusing = || notes.iter().filter(|note| note.consulted.refusal.is_some());
-    if let Some(note) = refusing().find(|note| note.enforced) {
+    if let Some(note) = notes.iter().find(|note| note.refuses()) {
         return Decision { rule: Some(&note.quota.id), ..Decision::refusal(note.reason()) };
     }
-    for note in refusing() {
+    for note in notes.iter().filter(|note| note.consulted.refusal.is_some()) {
         if decision.outcome == Outcome::Allow {
             decision =
                 Decision { outcome: Outcome::WouldDeny, reason: note.reason(), rule: Some(&note.quota.id), ..decision };
@@ -135,6 +134,11 @@ impl Note<'_> {
     /// The quota's number in the policy.
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// Whether the quota refuses, and not only says that it would.
+    pub fn refuses(&self) -> bool {
+        self.enforced && self.consulted.refusal.is_some()
     }
 
     /// The key of its bucket: `overflow` where that is shared by all that came too late.

@@ -55,7 +55,8 @@ impl Memo {
     /// The judgement on it once it has crossed a quota's line, and what is said of that quota.
     pub fn crossed<'m>(&'m self, policy: &'m Policy, crossing: &'m Crossing) -> Option<(Judged<'m>, Note<'m>)> {
         let quota = policy.quota(crossing.quota)?;
-        let consulted = Consulted { refusal: Some(crossing.refusal), level: crossing.level, overflowed: false };
+        let Crossing { refusal, level, overflowed, .. } = *crossing;
+        let consulted = Consulted { refusal: Some(refusal), level, overflowed };
         let identity = self.identity.as_ref().map(|(source, id)| Presented { source: *source, id });
         let decision = Decision {
             outcome: if crossing.cut { Outcome::Cut } else { Outcome::WouldDeny },

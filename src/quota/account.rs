@@ -40,6 +40,8 @@ pub struct Crossing {
     pub quota: u32,
     /// The key of its bucket.
     pub key: Box<str>,
+    /// That bucket is shared by all keys that came too late.
+    pub overflowed: bool,
     /// Whether the request is to be cut off; else it is a dry-run.
     pub cut: bool,
     /// Why.
@@ -105,7 +107,8 @@ impl Ledger {
             let is_news = cut || !line.enforced && !line.crossed;
             line.crossed = true;
             if is_news && crossing.as_ref().is_none_or(|known| cut && !known.cut) {
-                crossing = Some(Crossing { quota: line.quota, key: line.key.clone(), cut, refusal, level });
+                let (key, overflowed) = (line.key.clone(), *line.key == *OVERFLOW);
+                crossing = Some(Crossing { quota: line.quota, key, overflowed, cut, refusal, level });
             }
         }
         crossing

@@ -4,24 +4,21 @@
 //! by the same key: 8,192 pages, by the key's hash. A page with many buckets spills: what is new then stands on one of
 //! 256 pages below it. Values can neither be listed nor deleted, so this bounds their number too.
 //!
-//! A quota has 65,536 places. A new key takes that of a bucket at rest on its page, or a free one, or one that a sweep
-//! over all pages finds at rest; if all are taken it shares the overflow bucket with all others that came too late.
+//! A quota has 65,536 places (`places`). A new key takes that of a bucket at rest on its page, or a free one, or that of a
+//! bucket at rest on another page; if all are taken it shares the overflow bucket with all others that came too late.
 
 use super::bucket::{Now, State};
 use super::limit::Quota;
 use super::page::Page;
-use super::store::{Shared, TRIES, Unavailable, Unchanged, Version};
+use super::places::Sweep;
+use super::store::{Shared, Unavailable, Unchanged, Version};
 use crate::hash;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::fmt::Write as _;
 
-/// Buckets of one quota.
-const PLACES: u32 = 65_536;
-const PAGES: u16 = 8192;
+pub(super) const PAGES: u16 = 8192;
 /// Entries of a page that spills what is new.
 const SPILL: usize = 24;
-/// At most so often may a thread sweep: nanoseconds.
-const SWEEP_EVERY: u64 = 1_000_000_000;
 
 /// The key of the bucket that keys without a place share. No name has a NUL.
 pub(super) const OVERFLOW: &str = "\0overflow";
@@ -30,9 +27,9 @@ pub(super) const OVERFLOW: &str = "\0overflow";
 #[derive(Debug, Default)]
 pub struct Ledger {
     /// Room for a key of the store.
-    name: String,
-    /// When this thread swept last.
-    swept: Option<u64>,
+    pub(super) name: String,
+    /// By tag of a quota that had no free place: how far this thread has looked for one.
+    pub(super) sweeps: FxHashMap<u64, Sweep>,
     events: Events,
 }
 
@@ -51,12 +48,17 @@ pub struct Events {
 #[derive(Debug, Default)]
 pub struct Books {
     /// What every key of the store begins with.
-    prefix: Box<str>,
+    pub(super) prefix: Box<str>,
     /// Of all quotas.
     tags: FxHashSet<u64>,
 }
 
 impl Books {
+    /// Whether the policy has a quota of this tag.
+    pub(super) fn has(&self, tag: u64) -> bool {
+        self.tags.contains(&tag)
+    }
+
     /// Of the policy of this name, with all its quotas.
     pub fn of<'q>(policy: &str, quotas: impl Iterator<Item = &'q Quota>) -> Books {
         Books { prefix: ["tollgate/1/", policy, "/"].concat().into(), tags: quotas.map(|quota| quota.tag).collect() }
@@ -64,10 +66,10 @@ impl Books {
 }
 
 /// Where a page stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
-    page: u16,
-    below: Option<u8>,
+    pub(super) page: u16,
+    pub(super) below: Option<u8>,
 }
 
 /// A page that was read, to be written back.
@@ -103,6 +105,10 @@ pub(super) struct Clocks {
 }
 
 impl Clocks {
+    pub(super) fn at(now: Now) -> Clocks {
+        Clocks { monotonic: Some(now.monotonic), wall: Some(now.wall) }
+    }
+
     pub(super) fn monotonic(&mut self, shared: &mut impl Shared) -> Result<u64, Unavailable> {
         match self.monotonic {
             Some(time) => Ok(time),
@@ -170,7 +176,7 @@ impl Ledger {
         Ok(sheets.len().saturating_sub(1))
     }
 
-    fn fetch(
+    pub(super) fn fetch(
         &mut self,
         place: Place,
         books: &Books,
@@ -208,7 +214,7 @@ impl Ledger {
         let now = work.clocks.both(shared)?;
         let Some(at) = work.sheets.get_mut(sheet) else { return Err(Unchanged::Unavailable) };
         // What quotas left that are no more; nobody counts it.
-        at.page.drop_where(|entry| !books.tags.contains(&entry.tag) && entry.is_at_rest(now));
+        at.page.drop_where(|entry| !books.has(entry.tag) && entry.is_at_rest(now));
         let mut one = bucket.key == OVERFLOW || *reserved;
         let reused = !one
             && at.page.drop_where(|entry| {
@@ -227,94 +233,6 @@ impl Ledger {
         at.page.spill();
         at.changed = true;
         Ok(Room::On(self.open(at.place.below(bucket), books, work.sheets, work.clocks, shared)?))
-    }
-
-    /// Takes one of a quota's places; false if there is none.
-    fn reserve(&mut self, quota: &Quota, books: &Books, now: Now, shared: &mut impl Shared) -> Result<bool, Unchanged> {
-        if self.count(quota, books, shared, |taken| (taken < PLACES).then(|| taken.saturating_add(1)))? {
-            return Ok(true);
-        }
-        let due = self.swept.is_none_or(|swept| now.monotonic.saturating_sub(swept) >= SWEEP_EVERY);
-        if !due {
-            return Ok(false);
-        }
-        self.swept = Some(now.monotonic);
-        let live = self.sweep(quota, books, now, shared)?;
-        if live >= PLACES {
-            return Ok(false);
-        }
-        self.count(quota, books, shared, |_| Some(live.saturating_add(1)))
-    }
-
-    /// Gives back a place that was taken and not used.
-    pub(super) fn unreserve(&mut self, quota: &Quota, books: &Books, shared: &mut impl Shared) {
-        // If it cannot be given back the next sweep counts anew.
-        let _ = self.count(quota, books, shared, |taken| Some(taken.saturating_sub(1)));
-    }
-
-    /// Changes the number of places that a quota has taken; false if `change` does not want to.
-    fn count(
-        &mut self,
-        quota: &Quota,
-        books: &Books,
-        shared: &mut impl Shared,
-        change: impl Fn(u32) -> Option<u32>,
-    ) -> Result<bool, Unchanged> {
-        for _ in 0..TRIES {
-            self.name.clear();
-            self.name.extend([&*books.prefix, &*quota.id, "/@places"]);
-            let (taken, version) = match shared.read(&self.name)? {
-                // What a foreign writer left is full, so that a sweep counts.
-                Some((bytes, version)) => {
-                    (bytes.try_into().map_or(PLACES, u32::from_le_bytes).min(PLACES), Some(version))
-                }
-                None => (0, None),
-            };
-            let Some(taken) = change(taken) else { return Ok(false) };
-            if shared.replace(&self.name, &taken.to_le_bytes(), version)? {
-                return Ok(true);
-            }
-        }
-        Err(Unchanged::Contended)
-    }
-
-    /// Drops a quota's buckets at rest from all pages, and says how many it has that are not.
-    fn sweep(&mut self, quota: &Quota, books: &Books, now: Now, shared: &mut impl Shared) -> Result<u32, Unavailable> {
-        let mut live = 0_usize;
-        let mut clocks = Clocks { monotonic: Some(now.monotonic), wall: Some(now.wall) };
-        for page in 0..PAGES {
-            let root = Place { page, below: None };
-            let (found, is_spilled) = self.sweep_page(root, quota, books, &mut clocks, shared)?;
-            live = live.saturating_add(found);
-            if is_spilled {
-                for below in 0..=u8::MAX {
-                    let place = Place { page, below: Some(below) };
-                    live = live.saturating_add(self.sweep_page(place, quota, books, &mut clocks, shared)?.0);
-                }
-            }
-        }
-        Ok(u32::try_from(live).unwrap_or(u32::MAX))
-    }
-
-    fn sweep_page(
-        &mut self,
-        place: Place,
-        quota: &Quota,
-        books: &Books,
-        clocks: &mut Clocks,
-        shared: &mut impl Shared,
-    ) -> Result<(usize, bool), Unavailable> {
-        let now = clocks.now();
-        let mut sheet = self.fetch(place, books, clocks, shared)?;
-        let is_swept = |tag| tag == quota.tag || !books.tags.contains(&tag);
-        let live = |page: &Page| page.entries().filter(|entry| entry.tag == quota.tag).count();
-        let before = live(&sheet.page);
-        if sheet.page.drop_where(|entry| is_swept(entry.tag) && entry.is_at_rest(now)) == 0 {
-            return Ok((before, sheet.page.is_spilled()));
-        }
-        // Whoever was faster may have charged what was at rest: it counts as live then.
-        let dropped = self.put(&sheet, books, shared)?;
-        Ok((if dropped { live(&sheet.page) } else { before }, sheet.page.is_spilled()))
     }
 
     /// The key of a page in the store.

@@ -13,6 +13,7 @@ mod limit;
 mod members;
 mod memory;
 mod page;
+mod places;
 mod rate;
 mod store;
 #[cfg(test)]

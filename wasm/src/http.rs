@@ -207,7 +207,7 @@ fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, notes: &[
     if let Err(failure) = serving.requests.count(host, judged) {
         paper.note(host, failure, UNCOUNTED);
     }
-    for note in notes.iter().filter(|note| note.consulted.refusal.is_some()) {
+    for note in notes.iter().filter(|note| note.refuses()) {
         serving.count_denied(host, note.number(), paper);
     }
 }

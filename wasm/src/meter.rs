@@ -168,7 +168,9 @@ impl Running {
         let (settings, arrival) = (serving.policy.settings(), memo.arrival());
         let notes = [note];
         *cut = crossing.cut;
-        serving.count_denied(host, crossing.quota, paper);
+        if crossing.cut {
+            serving.count_denied(host, crossing.quota, paper);
+        }
         if !crossing.cut || *answered {
             let text = Record { judged: &judged, arrival: &arrival, settings, near: None, quotas: &notes };
             if let Err(failure) = record(host, paper, &text) {

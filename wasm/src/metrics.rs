@@ -160,7 +160,7 @@ impl Quotas {
         self.denied.len().saturating_add(self.overflow.len())
     }
 
-    /// Counts that a quota refused, or would have.
+    /// Counts that a quota refused a request or cut it off.
     pub(crate) fn count_denied(&self, host: &mut impl Host, quota: u32) -> Result<(), Failure> {
         count_of(host, &self.denied, quota)
     }

@@ -258,7 +258,7 @@ impl Serving {
         result
     }
 
-    /// Counts that a quota refused, or would have.
+    /// Counts that a quota refused a request or cut it off.
     pub(crate) fn count_denied(&self, host: &mut impl Host, quota: u32, paper: &mut Paper) {
         if let Err(failure) = self.quotas.count_denied(host, quota) {
             paper.note(host, failure, "what quotas refuse is not counted");
