@@ -11,6 +11,12 @@ impl Timestamp {
     /// Later than every moment of a clock.
     pub(crate) const NEVER: Timestamp = Timestamp(u64::MAX);
 
+    /// Whether this moment has come at `now`; [`Timestamp::NEVER`] has not, even where a clock stands at its end.
+    #[inline]
+    pub(crate) fn has_come(self, now: Timestamp) -> bool {
+        self <= now && self != Timestamp::NEVER
+    }
+
     /// Reads a date and time (RFC 3339 §5.6). What lies before 1970 is read as 1970, what lies beyond 2554 as its end.
     pub fn parse(text: &str) -> Option<Timestamp> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;

@@ -53,19 +53,24 @@ impl Audit {
         self.read().lines.clone()
     }
 
-    /// The last line that satisfies this, if there is one yet.
-    pub fn find(&self, wanted: impl Fn(&Line) -> bool) -> Option<Line> {
-        self.read().lines.iter().rev().find(|line| wanted(line)).cloned()
+    /// How many lines there are so far.
+    pub fn count(&self) -> usize {
+        self.read().lines.len()
     }
 
-    /// The last line that satisfies this, once there is one.
+    /// The last line that satisfies this and is not among the first `seen` ones, if there is one yet.
+    pub fn find(&self, seen: usize, wanted: impl Fn(&Line) -> bool) -> Option<Line> {
+        self.read().lines.iter().skip(seen).rev().find(|line| wanted(line)).cloned()
+    }
+
+    /// The last line that satisfies this and is not among the first `seen` ones, once there is one.
     ///
     /// # Errors
     /// There is none after ten seconds.
-    pub fn wait_for(&self, wanted: impl Fn(&Line) -> bool) -> Result<Line> {
+    pub fn wait_for(&self, seen: usize, wanted: impl Fn(&Line) -> bool) -> Result<Line> {
         let started = Instant::now();
         loop {
-            if let Some(line) = self.find(&wanted) {
+            if let Some(line) = self.find(seen, &wanted) {
                 return Ok(line);
             }
             if started.elapsed() > WAIT {

@@ -35,7 +35,7 @@ fn a_request_through_the_sidecar_carries_the_identity_of_its_workload() {
     let request = b"GET /x?secret HTTP/1.1\r\nhost: api.example\r\nx-request-id: a\r\n\r\n";
     assert_eq!(wire::exchange(&mut stream, request).unwrap().status, 200);
 
-    let line = gateway.audit().wait_for(|line| line.text("egress.request_id") == Some("a")).unwrap();
+    let line = gateway.audit().wait_for(0, |line| line.text("egress.request_id") == Some("a")).unwrap();
     assert_eq!(line.text("egress.peer_uri_san"), Some(CHECKOUT));
     assert_eq!(line.text("server.address"), Some("api.example"));
     assert!(!line.line.to_string().contains("secret"), "{}", line.line);

@@ -130,7 +130,7 @@ impl Question<'_> {
                 Upgrade::Several => true,
             },
         );
-        failures.fail(Failures::EXPIRED, guard.expires <= self.now);
+        failures.fail(Failures::EXPIRED, guard.expires.has_come(self.now));
         let mut pattern = None;
         let wants_path = match asked {
             Inquiry::WhetherItAdmits => failures == Failures::NONE,

@@ -19,6 +19,8 @@ pub(crate) struct Draft {
     pub(crate) tos: Lists,
     pub(crate) guards: GuardsDraft,
     rows: Vec<Row>,
+    /// Most rows that there may be.
+    room: usize,
     targets: Vec<Target>,
     patterns: Patterns,
 }
@@ -32,13 +34,14 @@ struct Row {
 }
 
 impl Draft {
-    /// For the narrow reading of paths, or the wide one.
-    pub(crate) fn new(wide: bool) -> Draft {
+    /// For the narrow reading of paths, or the wide one; with room for so many links.
+    pub(crate) fn new(wide: bool, room: usize) -> Draft {
         Draft {
             froms: Lists::default(),
             tos: Lists::default(),
             guards: GuardsDraft::default(),
             rows: Vec::new(),
+            room,
             targets: Vec::new(),
             patterns: Patterns::new(wide),
         }
@@ -60,8 +63,13 @@ impl Draft {
         Some(number)
     }
 
-    pub(crate) fn link(&mut self, target: u32, from: List, to: List) {
+    /// None if there is no room: an entry's lists times its targets can be the square of its text.
+    pub(crate) fn link(&mut self, target: u32, from: List, to: List) -> Option<()> {
+        if self.rows.len() >= self.room {
+            return None;
+        }
         self.rows.push(Row { target, from, to });
+        Some(())
     }
 
     /// Number of the guard of a target.

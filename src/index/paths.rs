@@ -206,16 +206,21 @@ impl Patterns {
     }
 }
 
-/// A pattern in the wide reading. Where segments are compared with `*`, an escaped one must stay a character, so such a
-/// pattern becomes an automaton; the other classes compare bytes.
+/// A pattern in the wide reading. Where segments are compared with `*`, one that is an escaped `*` must stay a
+/// character, so such a pattern becomes an automaton; the other classes compare bytes.
 fn widened(pattern: &str, kind: PathKind) -> (Cow<'_, str>, PathKind) {
     let has_stars = matches!(kind, PathKind::Star | PathKind::StarPrefix);
-    if kind == PathKind::Glob || has_stars && pattern.contains("%2A") {
+    if kind == PathKind::Glob || has_stars && pattern.split('/').any(becomes_star) {
         return (Cow::Borrowed(pattern), PathKind::Glob);
     }
     let mut text = Vec::new();
     widen(pattern.as_bytes(), &mut text);
     (Cow::Owned(String::from_utf8_lossy(&text).into_owned()), kind)
+}
+
+/// Whether the wide reading of a literal segment is `*`.
+fn becomes_star(segment: &str) -> bool {
+    segment.strip_prefix("%2A").is_some_and(|rest| rest.is_empty() || rest.starts_with(';') || rest.starts_with("%3B"))
 }
 
 /// Segment by segment; `*` is any one segment.
@@ -364,6 +369,11 @@ mod tests {
             ("/a%2Ab", "/axb", false),
             ("/%2A/%7Ba,b%7D/**", "/*/{a,b}", true),
             ("/%2A/%7Ba,b%7D/**", "/x/{a,b}", false),
+            ("/%2A;v/*", "/*/x", true),
+            ("/%2A%3Bv/*", "/x/x", false),
+            ("/a%2A/*", "/a*/x", true),
+            ("/a%2A/*", "/ax/x", false),
+            ("/%2Aa/*/**", "/*a/x", true),
             ("/%2A/*", "/*/x", true),
             ("/%2A/*", "/x/x", false),
         ] {
@@ -384,7 +394,8 @@ mod tests {
 
     #[test]
     fn cheap_patterns_may_be_long_in_the_wide_reading() {
-        let pattern = format!("/{}%2A%7B%7D", "a".repeat(1000));
-        assert!(Patterns::new(true).push(&pattern, PathKind::of(&pattern)).is_some());
+        for pattern in [format!("/{}%2A%7B%7D", "a".repeat(1000)), format!("/*/{}%2A", "a".repeat(1000))] {
+            assert!(Patterns::new(true).push(&pattern, PathKind::of(&pattern)).is_some());
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::selector::Selection;
 use super::settings::{Mode, Settings};
 use super::target::{DestinationDraft, Kind};
 use super::value::Id;
-use crate::index::{Draft, Guard, Hosts, Identities, List, NONE, Names};
+use crate::index::{Draft, Guard, Hosts, Identities, List, NONE, Names, sort};
 use crate::quota::Books;
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
@@ -24,6 +24,9 @@ use std::num::NonZeroU32;
 /// Most patterns that are no cheap form, in a target and in a policy.
 const GLOBS_A_TARGET: usize = 64;
 const GLOBS_A_POLICY: usize = 512;
+
+/// How many trust domains a finding names.
+const DOMAINS_SHOWN: usize = 8;
 
 /// A policy that is being compiled.
 pub(super) struct Compiler {
@@ -118,7 +121,9 @@ impl Domains {
 
 fn not_listed(domain: &str, listed: &[String], pointer: String, findings: &mut Findings<'_>) {
     let message = format!("the trust domain `{domain}` is not in `identity.trustDomains`");
-    findings.error_at(pointer, code::IDENTITY, message, format!("it lists `{}`", listed.join("`, `")));
+    let shown: Vec<&str> = listed.iter().take(DOMAINS_SHOWN).map(String::as_str).collect();
+    let more = if listed.len() > shown.len() { " and others" } else { "" };
+    findings.error_at(pointer, code::IDENTITY, message, format!("it lists `{}`{more}", shown.join("`, `")));
 }
 
 impl Compiler {
@@ -130,11 +135,11 @@ impl Compiler {
             identities: Identities::with_capacity(names),
             hosts: Hosts::with_capacity(names),
             sections: Sections {
-                rules: Draft::new(false),
-                deny: Draft::new(true),
-                deny_dry_run: Draft::new(true),
-                except: Draft::new(false),
-                quotas: Draft::new(true),
+                rules: Draft::new(false, room(bytes)),
+                deny: Draft::new(true, room(bytes)),
+                deny_dry_run: Draft::new(true, room(bytes)),
+                except: Draft::new(false, room(bytes)),
+                quotas: Draft::new(true, room(bytes)),
             },
             rules: Vec::new(),
             deny: Vec::new(),
@@ -306,7 +311,10 @@ impl Compiler {
         let mut findings = Findings::default();
         let dry_run_for = std::mem::take(&mut self.dry_run_for);
         let dry_run_for = self.group_set(dry_run_for);
-        let residency = self.residency.finish(&self.workloads, &mut self.identities);
+        let Some(residency) = self.residency.finish(&self.workloads, &mut self.identities, room(bytes)) else {
+            full(&mut findings);
+            return Err(findings.into_rejection(settings.name));
+        };
         let workloads = self.workloads.values().map(|set| {
             let mut groups = Vec::new();
             if let Some(set) = set {
@@ -405,6 +413,7 @@ impl Compiler {
             }
             findings.leave();
         }
+        sort(&mut selection.sets);
         selection
     }
 
@@ -572,8 +581,9 @@ impl Compiler {
         let draft = self.sections.get(kind);
         let guard = draft.guards.guard(guard)?;
         let target = draft.target(entry, guard, paths.iter().map(|path| (&*path.text, path.kind)))?;
-        for from in froms {
-            draft.link(target, *from, to);
+        if froms.iter().try_for_each(|from| draft.link(target, *from, to)).is_none() {
+            let fix = "put the selectors of those sets into one set".to_owned();
+            findings.error::<()>(code::LIMIT, "the sets of this entry times its targets are too many", fix);
         }
         self.waiting.extend(late.map(|destination| Waiting { kind, target, destination }));
         Some(())
@@ -643,6 +653,11 @@ impl Compiler {
             findings.error_in("region", code::COMBINATION, message, "a host has one region".to_owned());
         }
     }
+}
+
+/// How much there may be of what a text can multiply: as much as it has bytes, but for small ones.
+fn room(bytes: usize) -> usize {
+    bytes.max(1 << 20)
 }
 
 pub(super) fn full(findings: &mut Findings<'_>) {

@@ -113,11 +113,19 @@ pub(crate) enum Step<'a> {
     Item(usize),
 }
 
+/// How many findings are kept: a text of zeros has millions.
+const MOST: usize = 1000;
+
+/// How much of a text is kept in a finding, in bytes: a policy's own words can be as long as the policy.
+const LONGEST: usize = 1024;
+
 /// The findings so far, and where in the document the reading stands.
 #[derive(Debug, Default)]
 pub(super) struct Findings<'de> {
     found: Vec<Finding>,
     advice: Vec<Finding>,
+    /// How many were not kept.
+    more: usize,
     at: Vec<Step<'de>>,
 }
 
@@ -194,12 +202,12 @@ impl<'de> Findings<'de> {
         message: impl Into<String>,
         fix: impl Into<Option<String>>,
     ) {
-        self.found.push(Finding {
+        self.push(Finding {
             severity: Severity::Error,
             code,
             pointer,
-            message: message.into(),
-            fix: fix.into(),
+            message: shortened(message.into()),
+            fix: fix.into().map(shortened),
             offset: None,
         });
     }
@@ -208,7 +216,10 @@ impl<'de> Findings<'de> {
     #[cold]
     #[inline(never)]
     pub(super) fn advise(&mut self, severity: Severity, code: &'static str, message: String, fix: String) {
-        self.advice.push(Finding { severity, code, pointer: self.pointer(), message, fix: Some(fix), offset: None });
+        if self.advice.len() < MOST {
+            let pointer = self.pointer();
+            self.advice.push(Finding { severity, code, pointer, message, fix: Some(fix), offset: None });
+        }
     }
 
     /// A warning at `key` of the map that is being read.
@@ -218,9 +229,18 @@ impl<'de> Findings<'de> {
         self.leave();
     }
 
+    fn push(&mut self, finding: Finding) {
+        if self.found.len() < MOST {
+            self.found.push(finding);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
     /// The text ends to be JSON at this byte.
     pub(super) fn syntax(&mut self, message: impl Into<String>, offset: usize) {
         let pointer = self.pointer();
+        // whatever else was found: without it, nobody would know that the rest was not read
         self.found.push(Finding {
             severity: Severity::Error,
             code: code::SYNTAX,
@@ -279,6 +299,7 @@ impl<'de> Findings<'de> {
     pub(super) fn append(&mut self, other: Findings<'_>) {
         self.found.extend(other.found);
         self.advice.extend(other.advice);
+        self.more = self.more.saturating_add(other.more);
     }
 
     /// Whether the text ended before the document did.
@@ -295,7 +316,19 @@ impl<'de> Findings<'de> {
         self.advice
     }
 
-    pub(super) fn into_rejection(self, name: String) -> Rejection {
+    pub(super) fn into_rejection(mut self, name: String) -> Rejection {
+        if self.more > 0 {
+            let message = format!("{} more findings are not shown", self.more);
+            let fix = "mend those that are, and check again".to_owned();
+            self.found.push(Finding {
+                severity: Severity::Error,
+                code: code::LIMIT,
+                pointer: String::new(),
+                message,
+                fix: Some(fix),
+                offset: None,
+            });
+        }
         Rejection { name: Some(name).filter(|name| !name.is_empty()), findings: self.found }
     }
 }
@@ -323,12 +356,25 @@ fn is_plain(byte: u8) -> bool {
 
 /// The known word that somebody may have meant.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let allowed = |known: &str| known.len().div_euclid(3).max(1);
+    let length = word.chars().count();
     known
         .iter()
+        // a word may be as long as the policy, and comparing takes its length for every known one
+        .filter(|known| length.abs_diff(known.len()) <= allowed(known))
         .map(|known| (strsim::osa_distance(&word.to_ascii_lowercase(), &known.to_ascii_lowercase()), *known))
-        .filter(|(distance, known)| *distance <= known.len().div_euclid(3).max(1))
+        .filter(|(distance, known)| *distance <= allowed(known))
         .min()
         .map(|(_, known)| known)
+}
+
+/// The beginning of a text that is too long to be shown.
+fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
 }
 
 /// `a`, `b` and `c`.

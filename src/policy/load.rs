@@ -385,9 +385,13 @@ fn named<'de, T: Shape<'de>>(
         if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
             let fix = format!("use 1 to {LONGEST_NAME} bytes without control characters");
             findings.error::<()>(code::VALUE, "the name cannot be used", fix);
+            // whatever is wrong inside would be told with all of that name
+            entries.skip()?;
+            take(&name, None, findings);
+        } else {
+            let read = value::<T>(entries, findings)?;
+            take(&name, read, findings);
         }
-        let read = value::<T>(entries, findings)?;
-        take(&name, read, findings);
         findings.leave();
     }
     Ok(())

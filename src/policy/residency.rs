@@ -6,35 +6,28 @@ use super::target::Kind;
 use crate::index::{Identities, NONE, sort};
 use rustc_hash::FxHashMap;
 
-/// A set of regions, by number.
+/// A set of regions: their numbers, sorted. Bits would be fewer where there are few regions, but an entry would take
+/// as many as the policy has regions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Regions(Vec<u64>);
+pub(crate) struct Regions(Vec<u32>);
 
 impl Regions {
     pub(crate) fn insert(&mut self, region: u32) {
-        let word = region.div_euclid(64) as usize;
-        if self.0.len() <= word {
-            self.0.resize(word.saturating_add(1), 0);
-        }
-        if let Some(bits) = self.0.get_mut(word) {
-            *bits |= 1_u64.wrapping_shl(region);
+        if let Err(place) = self.0.binary_search(&region) {
+            self.0.insert(place, region);
         }
     }
 
     pub(crate) fn contains(&self, region: u32) -> bool {
-        let word = self.0.get(region.div_euclid(64) as usize).copied().unwrap_or(0);
-        region != NONE && word & 1_u64.wrapping_shl(region) != 0
+        region != NONE && self.0.binary_search(&region).is_ok()
     }
 
     pub(crate) fn intersects(&self, other: &Regions) -> bool {
-        self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
+        self.0.iter().any(|region| other.contains(*region))
     }
 
-    fn keep(&mut self, other: &Regions) {
-        self.0.truncate(other.0.len());
-        for (a, b) in self.0.iter_mut().zip(&other.0) {
-            *a &= *b;
-        }
+    fn intersection(&self, other: &Regions) -> Regions {
+        Regions(self.0.iter().copied().filter(|region| other.contains(*region)).collect())
     }
 }
 
@@ -44,14 +37,16 @@ pub(crate) struct Residency {
     /// Address of the id, and the regions that are listed.
     pub(crate) entries: Vec<(u32, Regions)>,
     by_group: FxHashMap<u32, Bound>,
+    /// What several entries list, each once for all groups of which the same entries speak.
+    commons: Vec<Regions>,
 }
 
 /// What the entries of one group come to.
 #[derive(Debug)]
 struct Bound {
     entries: Vec<u32>,
-    /// Regions that all of them list.
-    common: Regions,
+    /// Number of the regions that all of them list.
+    common: u32,
 }
 
 impl Residency {
@@ -61,7 +56,8 @@ impl Residency {
 
     /// Whether any entry speaks of these groups; if so, whether all that do list the region.
     pub(crate) fn allows(&self, groups: &[u32], region: u32) -> bool {
-        self.bounds(groups).all(|bound| bound.common.contains(region))
+        let common = |bound: &Bound| self.commons.get(bound.common as usize);
+        self.bounds(groups).all(|bound| common(bound).is_some_and(|common| common.contains(region)))
     }
 
     /// The entries that speak of these groups, in file order.
@@ -76,9 +72,10 @@ impl Residency {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let entries: usize = self.entries.iter().map(|(_, regions)| regions.0.len().saturating_mul(8)).sum();
+        let listed = self.entries.iter().map(|(_, regions)| regions).chain(&self.commons);
+        let entries: usize = listed.map(|regions| regions.0.len().saturating_mul(4).saturating_add(24)).sum();
         let groups: usize = self.by_group.values().map(|bound| bound.entries.len().saturating_mul(4)).sum();
-        let heads = self.entries.len().saturating_mul(32).saturating_add(self.by_group.len().saturating_mul(56));
+        let heads = self.entries.len().saturating_mul(8).saturating_add(self.by_group.len().saturating_mul(40));
         entries.saturating_add(groups).saturating_add(heads)
     }
 }
@@ -108,32 +105,54 @@ impl ResidencyDraft {
     }
 
     pub(super) fn push<'r>(&mut self, id: u32, selection: Selection, regions: impl Iterator<Item = &'r str>) {
-        let mut set = Regions::default();
-        for region in regions {
-            set.insert(self.region(region));
-        }
-        self.entries.push((id, selection, set));
+        let mut numbers = regions.map(|region| self.region(region)).collect();
+        sort(&mut numbers);
+        self.entries.push((id, selection, Regions(numbers)));
     }
 
-    pub(super) fn finish(self, workloads: &NamedSets<Selection>, identities: &mut Identities) -> Residency {
+    /// None if there is no room: entries that name large sets come to more than `room` groups.
+    pub(super) fn finish(
+        self,
+        workloads: &NamedSets<Selection>,
+        identities: &mut Identities,
+        room: usize,
+    ) -> Option<Residency> {
         let mut residency = Residency::default();
+        // by number of what was common before, and of the entry that joins: the number of what is common then
+        let mut joined: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut taken = 0_usize;
         for (number, (id, selection, regions)) in (0_u32..).zip(self.entries) {
             let mut groups = Vec::new();
             selection.nodes(Kind::Rules, identities, &mut groups);
             for set in selection.sets.iter().filter_map(|set| workloads.get(*set)) {
                 set.nodes(Kind::Rules, identities, &mut groups);
+                taken = taken.saturating_add(set.groups.len()).saturating_add(1);
+            }
+            taken = taken.saturating_add(selection.groups.len());
+            if taken > room {
+                return None;
             }
             sort(&mut groups);
+            let own = u32::try_from(residency.commons.len()).ok()?;
+            residency.commons.push(regions.clone());
             for group in groups {
-                let bound = residency
-                    .by_group
-                    .entry(group)
-                    .or_insert_with(|| Bound { entries: Vec::new(), common: regions.clone() });
+                let bound = residency.by_group.entry(group).or_insert(Bound { entries: Vec::new(), common: own });
                 bound.entries.push(number);
-                bound.common.keep(&regions);
+                if bound.common != own {
+                    let before = bound.common;
+                    bound.common = match joined.get(&(before, number)) {
+                        Some(common) => *common,
+                        None => {
+                            let common = residency.commons.get(before as usize)?.intersection(&regions);
+                            let new = u32::try_from(residency.commons.len()).ok()?;
+                            residency.commons.push(common);
+                            *joined.entry((before, number)).or_insert(new)
+                        }
+                    };
+                }
             }
             residency.entries.push((id, regions));
         }
-        residency
+        Some(residency)
     }
 }

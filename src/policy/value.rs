@@ -209,6 +209,9 @@ fn is_segment_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
+/// Headers by which requests are told apart.
+const FRAMING: [&str; 6] = ["host", "content-length", "transfer-encoding", "connection", "te", "upgrade"];
+
 /// A header name to remove, or all that begin so: `x-internal-token`, `x-envoy-*`.
 #[derive(Debug)]
 pub(super) struct HeaderToRemove {
@@ -231,9 +234,9 @@ impl<'de> Shape<'de> for HeaderToRemove {
         if stem.is_empty() || !stem.bytes().all(is_token) {
             return findings.error(code::VALUE, format!("`{}` is no header name", &*text), None);
         }
-        if !prefix && matches!(stem, "host" | "content-length" | "transfer-encoding" | "connection" | "te" | "upgrade")
-        {
-            let message = format!("`{stem}` is part of the request's framing");
+        let is_taken = |header: &&&str| if prefix { header.starts_with(stem) } else { **header == stem };
+        if let Some(header) = FRAMING.iter().find(is_taken) {
+            let message = format!("`{header}` is part of the request's framing");
             return findings.error(code::VALUE, message, "name headers that requests can do without".to_owned());
         }
         let stem = stem.to_owned();

@@ -7,7 +7,6 @@ use tollgate_local::origin::FORGED;
 use tollgate_local::pki::Signer;
 use tollgate_local::wire;
 
-use crate::support;
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 /// May reach every address and every name, as far as no deny entry says otherwise.
 const CRAWLER: &str = "spiffe://cluster.local/ns/search/sa/crawler";
@@ -53,15 +52,13 @@ fn policy() -> Value {
     })
 }
 
-fn start() -> Rig {
+/// One gateway after another, each with another Envoy.
+fn start() -> impl Iterator<Item = Rig> {
     start_in(verbatim())
 }
 
-fn start_in(config: GatewayConfig<'_>) -> Rig {
-    let mut rig = Rig::start(&support::envoy(), &support::filter(), &policy().to_string(), config);
-    rig.caller(CHECKOUT);
-    rig.caller(CRAWLER);
-    rig
+fn start_in(config: GatewayConfig<'static>) -> impl Iterator<Item = Rig> {
+    Rig::start_each(&policy(), &[CHECKOUT, CRAWLER], config)
 }
 
 /// Everything in which what was seen is not a decision with one of these reasons, alike for record, caller and origin.
@@ -168,7 +165,9 @@ fn spellings_of_a_host() {
         (b"db.prod.internal", "DENY_RULE"),
         (b"LocalHost.", "DENY_RULE"),
     ];
-    authorities(&start(), CHECKOUT, table);
+    for rig in start() {
+        authorities(&rig, CHECKOUT, table);
+    }
 }
 
 #[test]
@@ -211,324 +210,339 @@ fn spellings_of_an_address() {
         (b"255.255.255.255", "DENY_RULE"),
         (b"168.63.129.16", "DENY_RULE"),
     ];
-    authorities(&start(), CRAWLER, table);
+    for rig in start() {
+        authorities(&rig, CRAWLER, table);
+    }
 }
 
 #[test]
 fn spellings_of_a_path() {
-    let rig = start();
-    let table: &[(&str, &str, &str)] = &[
-        ("GET", "/v1/charges", "RULE_ALLOW"),
-        ("GET", "/v1/charges?x=/../../admin", "RULE_ALLOW"),
-        ("GET", "/v1/", "RULE_ALLOW"),
-        ("GET", "/public/caf%C3%A9", "RULE_ALLOW"),
-        ("GET", "/public/%40alice", "RULE_ALLOW"),
-        ("GET", "/v1", "NO_MATCH"),
-        ("GET", "/v1x", "NO_MATCH"),
-        ("GET", "/V1/charges", "NO_MATCH"),
-        ("GET", "/public/a/b", "NO_MATCH"),
-        ("PUT", "/v1/charges", "NO_MATCH"),
-        ("CHARGE", "/v1/charges", ENVOY),
-        ("post", "/v1/charges", ENVOY),
-        ("GET", "/v1/../admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/./a", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%2e%2e/admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/.%2E/admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/..;/admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/..;x=1/admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/..%3Bx/admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1//admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "//v1/a", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/a\\b", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/..\\admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/a%5cb", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/a%2fb", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/..%2fadmin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/a#b", ENVOY),
-        ("GET", "/v1/%252e%252e/admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/a%252Fb", "REQUEST_AMBIGUOUS"),
-        ("GET", "/%76%31/charges", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%4", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%zz", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%00", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%0d%0aset-cookie:x", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%c0%ae%c0%ae/admin", "REQUEST_AMBIGUOUS"),
-        ("GET", "/v1/%ff", "REQUEST_AMBIGUOUS"),
-        ("OPTIONS", "*", ENVOY),
-    ];
-    let mut differences = Vec::new();
-    for (method, path, reason) in table {
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: api.example.com\r\n\r\n");
-        let seen = rig.send(Some(CHECKOUT), request.as_bytes());
-        differences.extend(difference(&format!("HTTP/1.1 {method} {path}"), &seen, &[reason]));
-        let fields: &[(&[u8], &[u8])] = &[
-            (b":method", method.as_bytes()),
-            (b":scheme", b"https"),
-            (b":authority", b"api.example.com"),
-            (b":path", path.as_bytes()),
+    for rig in start() {
+        let table: &[(&str, &str, &str)] = &[
+            ("GET", "/v1/charges", "RULE_ALLOW"),
+            ("GET", "/v1/charges?x=/../../admin", "RULE_ALLOW"),
+            ("GET", "/v1/", "RULE_ALLOW"),
+            ("GET", "/public/caf%C3%A9", "RULE_ALLOW"),
+            ("GET", "/public/%40alice", "RULE_ALLOW"),
+            ("GET", "/v1", "NO_MATCH"),
+            ("GET", "/v1x", "NO_MATCH"),
+            ("GET", "/V1/charges", "NO_MATCH"),
+            ("GET", "/public/a/b", "NO_MATCH"),
+            ("PUT", "/v1/charges", "NO_MATCH"),
+            ("CHARGE", "/v1/charges", ENVOY),
+            ("post", "/v1/charges", ENVOY),
+            ("GET", "/v1/../admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/./a", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%2e%2e/admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/.%2E/admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/..;/admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/..;x=1/admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/..%3Bx/admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1//admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "//v1/a", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/a\\b", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/..\\admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/a%5cb", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/a%2fb", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/..%2fadmin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/a#b", ENVOY),
+            ("GET", "/v1/%252e%252e/admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/a%252Fb", "REQUEST_AMBIGUOUS"),
+            ("GET", "/%76%31/charges", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%4", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%zz", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%00", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%0d%0aset-cookie:x", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%c0%ae%c0%ae/admin", "REQUEST_AMBIGUOUS"),
+            ("GET", "/v1/%ff", "REQUEST_AMBIGUOUS"),
+            ("OPTIONS", "*", ENVOY),
         ];
-        let seen = rig.send_http2(Some(CHECKOUT), &http2::Request { fields, data: None, trailers: &[] });
-        // HTTP/2 lets methods in lower case through to the filter.
-        let either = match *reason {
-            "RULE_ALLOW" => vec!["RULE_ALLOW"],
-            ENVOY => vec![ENVOY, "NO_MATCH", "REQUEST_AMBIGUOUS"],
-            reason => vec![reason, ENVOY],
-        };
-        differences.extend(difference(&format!("HTTP/2 {method} {path}"), &seen, &either));
+        let mut differences = Vec::new();
+        for (method, path, reason) in table {
+            let request = format!("{method} {path} HTTP/1.1\r\nhost: api.example.com\r\n\r\n");
+            let seen = rig.send(Some(CHECKOUT), request.as_bytes());
+            differences.extend(difference(&format!("HTTP/1.1 {method} {path}"), &seen, &[reason]));
+            let fields: &[(&[u8], &[u8])] = &[
+                (b":method", method.as_bytes()),
+                (b":scheme", b"https"),
+                (b":authority", b"api.example.com"),
+                (b":path", path.as_bytes()),
+            ];
+            let seen = rig.send_http2(Some(CHECKOUT), &http2::Request { fields, data: None, trailers: &[] });
+            // HTTP/2 lets methods in lower case through to the filter.
+            let either = match *reason {
+                "RULE_ALLOW" => vec!["RULE_ALLOW"],
+                ENVOY => vec![ENVOY, "NO_MATCH", "REQUEST_AMBIGUOUS"],
+                reason => vec![reason, ENVOY],
+            };
+            differences.extend(difference(&format!("HTTP/2 {method} {path}"), &seen, &either));
+        }
+        assert_none(differences);
     }
-    assert_none(differences);
 }
 
 #[test]
 fn a_denied_path_in_other_spellings() {
-    let rig = start();
-    let mut differences = Vec::new();
-    for (path, reason) in [
-        ("/welcome", "RULE_ALLOW"),
-        ("/administration", "RULE_ALLOW"),
-        ("/admin/keys", "DENY_RULE"),
-        ("/admin", "DENY_RULE"),
-        ("/ADMIN/keys", "DENY_RULE"),
-        ("/admin;x=1/keys", "DENY_RULE"),
-        ("/%61dmin/keys", "REQUEST_AMBIGUOUS"),
-        ("/x/../admin/keys", "REQUEST_AMBIGUOUS"),
-        ("//admin/keys", "REQUEST_AMBIGUOUS"),
-        ("/admin%2Fkeys", "REQUEST_AMBIGUOUS"),
-    ] {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: plain.example.com\r\n\r\n");
-        differences.extend(difference(path, &rig.send(Some(CHECKOUT), request.as_bytes()), &[reason]));
+    for rig in start() {
+        let mut differences = Vec::new();
+        for (path, reason) in [
+            ("/welcome", "RULE_ALLOW"),
+            ("/administration", "RULE_ALLOW"),
+            ("/admin/keys", "DENY_RULE"),
+            ("/admin", "DENY_RULE"),
+            ("/ADMIN/keys", "DENY_RULE"),
+            ("/admin;x=1/keys", "DENY_RULE"),
+            ("/%61dmin/keys", "REQUEST_AMBIGUOUS"),
+            ("/x/../admin/keys", "REQUEST_AMBIGUOUS"),
+            ("//admin/keys", "REQUEST_AMBIGUOUS"),
+            ("/admin%2Fkeys", "REQUEST_AMBIGUOUS"),
+        ] {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: plain.example.com\r\n\r\n");
+            differences.extend(difference(path, &rig.send(Some(CHECKOUT), request.as_bytes()), &[reason]));
+        }
+        assert_none(differences);
     }
-    assert_none(differences);
 }
 
 #[test]
 fn headers_that_mean_another_method_or_path() {
-    let rig = start();
-    let mut differences = Vec::new();
-    for header in ["x-http-method-override", "X-HTTP-Method", "x-method-override", "x-original-url", "x-rewrite-url"] {
-        let ask = |host: &str| {
-            let request = format!("GET /v1/a HTTP/1.1\r\nhost: {host}\r\n{header}: /admin/keys\r\n\r\n");
-            rig.send(Some(CHECKOUT), request.as_bytes())
-        };
-        differences.extend(difference(header, &ask("api.example.com"), &["REQUEST_AMBIGUOUS"]));
-        differences.extend(difference(header, &ask("plain.example.com"), &["REQUEST_AMBIGUOUS"]));
-        differences.extend(difference(header, &ask("a.wild.example"), &["RULE_ALLOW"]));
+    for rig in start() {
+        let mut differences = Vec::new();
+        for header in
+            ["x-http-method-override", "X-HTTP-Method", "x-method-override", "x-original-url", "x-rewrite-url"]
+        {
+            let ask = |host: &str| {
+                let request = format!("GET /v1/a HTTP/1.1\r\nhost: {host}\r\n{header}: /admin/keys\r\n\r\n");
+                rig.send(Some(CHECKOUT), request.as_bytes())
+            };
+            differences.extend(difference(header, &ask("api.example.com"), &["REQUEST_AMBIGUOUS"]));
+            differences.extend(difference(header, &ask("plain.example.com"), &["REQUEST_AMBIGUOUS"]));
+            differences.extend(difference(header, &ask("a.wild.example"), &["RULE_ALLOW"]));
+        }
+        assert_none(differences);
     }
-    assert_none(differences);
 }
 
 #[test]
 fn which_name_counts() {
-    let rig = start();
-    let mut differences = Vec::new();
-    for (what, request, reason) in [
-        ("two Hosts", "GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\nhost: evil.example\r\n\r\n", "HOST_INVALID"),
-        (
-            "the same Host twice",
-            "GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\nhost: api.example.com\r\n\r\n",
-            "HOST_INVALID",
-        ),
-        ("no Host", "GET /v1/a HTTP/1.1\r\n\r\n", ENVOY),
-        ("absolute form", "GET http://evil.example/v1/a HTTP/1.1\r\nhost: api.example.com\r\n\r\n", "NO_MATCH"),
-        (
-            "absolute form, allowed",
-            "GET http://api.example.com/v1/a HTTP/1.1\r\nhost: evil.example\r\n\r\n",
-            "RULE_ALLOW",
-        ),
-        (
-            "a forwarded host",
-            "GET /v1/a HTTP/1.1\r\nhost: evil.example\r\nx-forwarded-host: api.example.com\r\n\r\n",
-            "NO_MATCH",
-        ),
-    ] {
-        let seen = rig.send(Some(CHECKOUT), request.as_bytes());
-        differences.extend(difference(what, &seen, &[reason]));
-        if what == "absolute form, allowed" {
-            assert_eq!(seen.received[0].authority, "api.example.com");
+    for rig in start() {
+        let mut differences = Vec::new();
+        for (what, request, reason) in [
+            ("two Hosts", "GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\nhost: evil.example\r\n\r\n", "HOST_INVALID"),
+            (
+                "the same Host twice",
+                "GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\nhost: api.example.com\r\n\r\n",
+                "HOST_INVALID",
+            ),
+            ("no Host", "GET /v1/a HTTP/1.1\r\n\r\n", ENVOY),
+            ("absolute form", "GET http://evil.example/v1/a HTTP/1.1\r\nhost: api.example.com\r\n\r\n", "NO_MATCH"),
+            (
+                "absolute form, allowed",
+                "GET http://api.example.com/v1/a HTTP/1.1\r\nhost: evil.example\r\n\r\n",
+                "RULE_ALLOW",
+            ),
+            (
+                "a forwarded host",
+                "GET /v1/a HTTP/1.1\r\nhost: evil.example\r\nx-forwarded-host: api.example.com\r\n\r\n",
+                "NO_MATCH",
+            ),
+        ] {
+            let seen = rig.send(Some(CHECKOUT), request.as_bytes());
+            differences.extend(difference(what, &seen, &[reason]));
+            if what == "absolute form, allowed" {
+                assert_eq!(seen.received[0].authority, "api.example.com");
+            }
         }
+        let fields: &[(&[u8], &[u8])] = &[
+            (b":method", b"GET"),
+            (b":scheme", b"https"),
+            (b":authority", b"evil.example"),
+            (b":path", b"/v1/a"),
+            (b"host", b"api.example.com"),
+        ];
+        let seen = rig.send_http2(Some(CHECKOUT), &http2::Request { fields, data: None, trailers: &[] });
+        differences.extend(difference(":authority with host", &seen, &["NO_MATCH"]));
+        assert_none(differences);
     }
-    let fields: &[(&[u8], &[u8])] = &[
-        (b":method", b"GET"),
-        (b":scheme", b"https"),
-        (b":authority", b"evil.example"),
-        (b":path", b"/v1/a"),
-        (b"host", b"api.example.com"),
-    ];
-    let seen = rig.send_http2(Some(CHECKOUT), &http2::Request { fields, data: None, trailers: &[] });
-    differences.extend(difference(":authority with host", &seen, &["NO_MATCH"]));
-    assert_none(differences);
 }
 
 #[test]
 fn tunnels() {
-    let rig = start();
-    let websocket = |host: &str, to: &str| {
-        format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: {to}\r\n\r\n")
-    };
-    let connect = |target: &str| format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n");
-    let mut differences = Vec::new();
-    for (request, reason) in [
-        (websocket("ws.example.com", "websocket"), "RULE_ALLOW"),
-        (websocket("ws.example.com", "WebSocket"), "RULE_ALLOW"),
-        (websocket("plain.example.com", "websocket"), "NO_MATCH"),
-        (websocket("plain.example.com", "tcp"), ENVOY),
-        (connect("tunnel.example.com:443"), "RULE_ALLOW"),
-        (connect("plain.example.com:443"), "NO_MATCH"),
-        (connect("ws.example.com:443"), "NO_MATCH"),
-        (connect("api.example.com:443"), "NO_MATCH"),
-        (connect("169.254.169.254:80"), "DENY_RULE"),
-        (connect("tunnel.example.com"), ENVOY),
-        ("CONNECT tunnel.example.com:443 HTTP/1.1\r\nhost: evil.example\r\n\r\n".to_owned(), "RULE_ALLOW"),
-        ("CONNECT evil.example:443 HTTP/1.1\r\nhost: tunnel.example.com:443\r\n\r\n".to_owned(), "NO_MATCH"),
-    ] {
-        let seen = rig.tunnel(Some(CHECKOUT), request.as_bytes(), b"through the wall");
-        let line = request.lines().take(4).collect::<Vec<_>>().join(" | ");
-        differences.extend(difference(&line, &seen, &[reason]));
-        if reason == "RULE_ALLOW" && seen.got_through() && seen.received[0].tunnel != b"through the wall" {
-            differences.push(format!("{line}: nothing came through the tunnel"));
+    for rig in start() {
+        let websocket = |host: &str, to: &str| {
+            format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: {to}\r\n\r\n")
+        };
+        let connect = |target: &str| format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n");
+        let mut differences = Vec::new();
+        for (request, reason) in [
+            (websocket("ws.example.com", "websocket"), "RULE_ALLOW"),
+            (websocket("ws.example.com", "WebSocket"), "RULE_ALLOW"),
+            (websocket("plain.example.com", "websocket"), "NO_MATCH"),
+            (websocket("plain.example.com", "tcp"), ENVOY),
+            (connect("tunnel.example.com:443"), "RULE_ALLOW"),
+            (connect("plain.example.com:443"), "NO_MATCH"),
+            (connect("ws.example.com:443"), "NO_MATCH"),
+            (connect("api.example.com:443"), "NO_MATCH"),
+            (connect("169.254.169.254:80"), "DENY_RULE"),
+            (connect("tunnel.example.com"), ENVOY),
+            ("CONNECT tunnel.example.com:443 HTTP/1.1\r\nhost: evil.example\r\n\r\n".to_owned(), "RULE_ALLOW"),
+            ("CONNECT evil.example:443 HTTP/1.1\r\nhost: tunnel.example.com:443\r\n\r\n".to_owned(), "NO_MATCH"),
+        ] {
+            let seen = rig.tunnel(Some(CHECKOUT), request.as_bytes(), b"through the wall");
+            let line = request.lines().take(4).collect::<Vec<_>>().join(" | ");
+            differences.extend(difference(&line, &seen, &[reason]));
+            if reason == "RULE_ALLOW" && seen.got_through() && seen.received[0].tunnel != b"through the wall" {
+                differences.push(format!("{line}: nothing came through the tunnel"));
+            }
         }
+        for (authority, reason) in [("ws.example.com", "RULE_ALLOW"), ("plain.example.com", "NO_MATCH")] {
+            let fields: &[(&[u8], &[u8])] = &[
+                (b":method", b"CONNECT"),
+                (b":protocol", b"websocket"),
+                (b":scheme", b"https"),
+                (b":authority", authority.as_bytes()),
+                (b":path", b"/"),
+            ];
+            let request = http2::Request { fields, data: Some(b"through the wall"), trailers: &[] };
+            let seen = rig.send_http2(Some(CHECKOUT), &request);
+            differences.extend(difference(&format!("extended CONNECT to {authority}"), &seen, &[reason]));
+        }
+        for (authority, reason) in [("tunnel.example.com:443", "RULE_ALLOW"), ("plain.example.com:443", "NO_MATCH")] {
+            let fields: &[(&[u8], &[u8])] = &[(b":method", b"CONNECT"), (b":authority", authority.as_bytes())];
+            let request = http2::Request { fields, data: Some(b"through the wall"), trailers: &[] };
+            let seen = rig.send_http2(Some(CHECKOUT), &request);
+            differences.extend(difference(&format!("HTTP/2 CONNECT to {authority}"), &seen, &[reason]));
+        }
+        assert_none(differences);
     }
-    for (authority, reason) in [("ws.example.com", "RULE_ALLOW"), ("plain.example.com", "NO_MATCH")] {
-        let fields: &[(&[u8], &[u8])] = &[
-            (b":method", b"CONNECT"),
-            (b":protocol", b"websocket"),
-            (b":scheme", b"https"),
-            (b":authority", authority.as_bytes()),
-            (b":path", b"/"),
-        ];
-        let request = http2::Request { fields, data: Some(b"through the wall"), trailers: &[] };
-        let seen = rig.send_http2(Some(CHECKOUT), &request);
-        differences.extend(difference(&format!("extended CONNECT to {authority}"), &seen, &[reason]));
-    }
-    for (authority, reason) in [("tunnel.example.com:443", "RULE_ALLOW"), ("plain.example.com:443", "NO_MATCH")] {
-        let fields: &[(&[u8], &[u8])] = &[(b":method", b"CONNECT"), (b":authority", authority.as_bytes())];
-        let request = http2::Request { fields, data: Some(b"through the wall"), trailers: &[] };
-        let seen = rig.send_http2(Some(CHECKOUT), &request);
-        differences.extend(difference(&format!("HTTP/2 CONNECT to {authority}"), &seen, &[reason]));
-    }
-    assert_none(differences);
 }
 
 #[test]
 fn identities() {
-    let mut rig = start();
-    let request = b"GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n\r\n";
-    let mut differences = Vec::new();
-    for (identity, reason) in [
-        (CHECKOUT, "RULE_ALLOW"),
-        ("spiffe://cluster.local/ns/payments/sa/checkout2", "NO_MATCH"),
-        ("spiffe://cluster.local/ns/payments/sa/Checkout", "NO_MATCH"),
-        ("spiffe://cluster.local/ns/payments/sa/checkout/", "IDENTITY_INVALID"),
-        ("spiffe://cluster.local/ns/payments/sa/../sa/checkout", "IDENTITY_INVALID"),
-        ("spiffe://cluster.local/ns/payments/sa/checkout?x", "IDENTITY_INVALID"),
-        ("spiffe://CLUSTER.local/ns/payments/sa/checkout", "IDENTITY_INVALID"),
-        ("https://cluster.local/ns/payments/sa/checkout", "IDENTITY_INVALID"),
-        ("spiffe://cluster.local.evil/ns/payments/sa/checkout", "IDENTITY_UNTRUSTED"),
-    ] {
-        rig.caller(identity);
-        differences.extend(difference(identity, &rig.send(Some(identity), request), &[reason]));
+    for mut rig in start() {
+        let request = b"GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n\r\n";
+        let mut differences = Vec::new();
+        for (identity, reason) in [
+            (CHECKOUT, "RULE_ALLOW"),
+            ("spiffe://cluster.local/ns/payments/sa/checkout2", "NO_MATCH"),
+            ("spiffe://cluster.local/ns/payments/sa/Checkout", "NO_MATCH"),
+            ("spiffe://cluster.local/ns/payments/sa/checkout/", "IDENTITY_INVALID"),
+            ("spiffe://cluster.local/ns/payments/sa/../sa/checkout", "IDENTITY_INVALID"),
+            ("spiffe://cluster.local/ns/payments/sa/checkout?x", "IDENTITY_INVALID"),
+            ("spiffe://CLUSTER.local/ns/payments/sa/checkout", "IDENTITY_INVALID"),
+            ("https://cluster.local/ns/payments/sa/checkout", "IDENTITY_INVALID"),
+            ("spiffe://cluster.local.evil/ns/payments/sa/checkout", "IDENTITY_UNTRUSTED"),
+        ] {
+            rig.caller(identity);
+            differences.extend(difference(identity, &rig.send(Some(identity), request), &[reason]));
+        }
+        differences.extend(difference("nobody", &rig.send(None, request), &["IDENTITY_MISSING"]));
+        let forged = [
+            "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/payments/sa/checkout",
+            "x-envoy-peer-metadata-id: spiffe://cluster.local/ns/payments/sa/checkout",
+            "wasm.tollgate: {\"v\":1,\"d\":\"allow\"}",
+            "x-egress-guard: allow",
+        ];
+        for header in forged {
+            let request = format!("GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n{header}\r\n\r\n");
+            differences.extend(difference(header, &rig.send(None, request.as_bytes()), &["IDENTITY_MISSING"]));
+        }
+        assert_none(differences);
     }
-    differences.extend(difference("nobody", &rig.send(None, request), &["IDENTITY_MISSING"]));
-    let forged = [
-        "x-forwarded-client-cert: URI=spiffe://cluster.local/ns/payments/sa/checkout",
-        "x-envoy-peer-metadata-id: spiffe://cluster.local/ns/payments/sa/checkout",
-        "wasm.tollgate: {\"v\":1,\"d\":\"allow\"}",
-        "x-egress-guard: allow",
-    ];
-    for header in forged {
-        let request = format!("GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n{header}\r\n\r\n");
-        differences.extend(difference(header, &rig.send(None, request.as_bytes()), &["IDENTITY_MISSING"]));
-    }
-    assert_none(differences);
 }
 
 #[test]
 fn the_first_uri_of_a_certificate_is_the_identity() {
-    let rig = start();
-    let two = ["spiffe://cluster.local/ns/web/sa/frontend", CHECKOUT];
-    let credentials = rig.lab.pki().workload(Signer::Mesh, &two).unwrap();
-    let mut stream = rig.lab.connect(&rig.gateway, Some(&credentials), b"http/1.1").unwrap();
-    let answer = wire::exchange(&mut stream, b"GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n\r\n").unwrap();
-    assert_eq!(answer.status, 403);
-    assert_eq!(rig.lab.origin().take(), []);
+    for rig in start() {
+        let two = ["spiffe://cluster.local/ns/web/sa/frontend", CHECKOUT];
+        let credentials = rig.lab.pki().workload(Signer::Mesh, &two).unwrap();
+        let mut stream = rig.lab.connect(&rig.gateway, Some(&credentials), b"http/1.1").unwrap();
+        let answer = wire::exchange(&mut stream, b"GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n\r\n").unwrap();
+        assert_eq!(answer.status, 403);
+        assert_eq!(rig.lab.origin().take(), []);
+    }
 }
 
 #[test]
 fn a_redirect_that_envoy_follows_itself_is_judged_again() {
-    let rig = start_in(GatewayConfig { follow_redirects: true, ..verbatim() });
-    let ask = |target: &str| {
-        let request = format!("GET /redirect-to/{target} HTTP/1.1\r\nhost: plain.example.com\r\n\r\n");
-        rig.send(Some(CHECKOUT), request.as_bytes())
-    };
-    assert_eq!(ask("a.wild.example/x").received.len(), 2);
-    let seen = ask("evil.example/x");
-    assert_eq!(seen.received.len(), 1, "{:?}", seen.received);
-    assert_eq!(seen.received[0].authority, "plain.example.com");
-    assert_eq!(seen.status(), 403);
+    for rig in start_in(GatewayConfig { follow_redirects: true, ..verbatim() }) {
+        let ask = |target: &str| {
+            let request = format!("GET /redirect-to/{target} HTTP/1.1\r\nhost: plain.example.com\r\n\r\n");
+            rig.send(Some(CHECKOUT), request.as_bytes())
+        };
+        assert_eq!(ask("a.wild.example/x").received.len(), 2);
+        let seen = ask("evil.example/x");
+        assert_eq!(seen.received.len(), 1, "{:?}", seen.received);
+        assert_eq!(seen.received[0].authority, "plain.example.com");
+        assert_eq!(seen.status(), 403);
+    }
 }
 
 #[test]
 fn an_upstream_cannot_forge_a_denial() {
-    let rig = start();
-    let seen = rig.send(Some(CHECKOUT), b"GET /x HTTP/1.1\r\nhost: plain.example.com\r\n\r\n");
-    assert_eq!(seen.status(), 200);
-    assert_eq!(seen.response.unwrap().header(FORGED.0), None);
+    for rig in start() {
+        let seen = rig.send(Some(CHECKOUT), b"GET /x HTTP/1.1\r\nhost: plain.example.com\r\n\r\n");
+        assert_eq!(seen.status(), 200);
+        assert_eq!(seen.response.unwrap().header(FORGED.0), None);
+    }
 }
 
 #[test]
 fn a_denied_grpc_call_gets_a_grpc_status() {
-    let rig = start();
-    let request = b"POST /pkg.Service/Call HTTP/1.1\r\nhost: evil.example\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\n\r\n";
-    let seen = rig.send(Some(CHECKOUT), request);
-    assert!(!seen.got_through());
-    let response = seen.response.unwrap();
-    assert_eq!((response.status, response.header("grpc-status")), (200, Some(&b"7"[..])));
+    for rig in start() {
+        let request = b"POST /pkg.Service/Call HTTP/1.1\r\nhost: evil.example\r\ncontent-type: application/grpc\r\ncontent-length: 0\r\n\r\n";
+        let seen = rig.send(Some(CHECKOUT), request);
+        assert!(!seen.got_through());
+        let response = seen.response.unwrap();
+        assert_eq!((response.status, response.header("grpc-status")), (200, Some(&b"7"[..])));
 
-    for (authority, reason) in [("evil.example", "NO_MATCH"), ("plain.example.com", "RULE_ALLOW")] {
-        let fields: &[(&[u8], &[u8])] = &[
-            (b":method", b"POST"),
-            (b":scheme", b"https"),
-            (b":authority", authority.as_bytes()),
-            (b":path", b"/pkg.Service/Call"),
-            (b"content-type", b"application/grpc"),
-            (b"te", b"trailers"),
-        ];
-        let request = http2::Request { fields, data: Some(b"\0\0\0\0\0"), trailers: &[] };
-        let seen = rig.send_http2(Some(CHECKOUT), &request);
-        assert_eq!((seen.recorded("r"), seen.got_through()), (reason, reason == "RULE_ALLOW"));
+        for (authority, reason) in [("evil.example", "NO_MATCH"), ("plain.example.com", "RULE_ALLOW")] {
+            let fields: &[(&[u8], &[u8])] = &[
+                (b":method", b"POST"),
+                (b":scheme", b"https"),
+                (b":authority", authority.as_bytes()),
+                (b":path", b"/pkg.Service/Call"),
+                (b"content-type", b"application/grpc"),
+                (b"te", b"trailers"),
+            ];
+            let request = http2::Request { fields, data: Some(b"\0\0\0\0\0"), trailers: &[] };
+            let seen = rig.send_http2(Some(CHECKOUT), &request);
+            assert_eq!((seen.recorded("r"), seen.got_through()), (reason, reason == "RULE_ALLOW"));
+        }
     }
 }
 
 #[test]
 fn hostile_bytes_do_not_kill_the_filter() {
-    let rig = start();
-    let allowed = |header: &[u8]| {
-        let request = [b"GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n", header, b"\r\n\r\n"].concat();
-        let seen = rig.send(Some(CHECKOUT), &request);
-        assert_eq!(seen.status(), 200, "{}", header[..header.len().min(80)].escape_ascii());
-        assert_eq!(seen.received.len(), 1);
-    };
-    allowed(b"x-any: \xff\xfe\x80");
-    let megabyte: Vec<u8> = b"x-big: ".iter().copied().chain(std::iter::repeat_n(b'a', 1 << 20)).collect();
-    allowed(&megabyte);
-    let thousands: Vec<_> = (0..10_000).map(|n| format!("x-{n}: v")).collect();
-    allowed(thousands.join("\r\n").as_bytes());
+    for rig in start() {
+        let allowed = |header: &[u8]| {
+            let request = [b"GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n", header, b"\r\n\r\n"].concat();
+            let seen = rig.send(Some(CHECKOUT), &request);
+            assert_eq!(seen.status(), 200, "{}", header[..header.len().min(80)].escape_ascii());
+            assert_eq!(seen.received.len(), 1);
+        };
+        allowed(b"x-any: \xff\xfe\x80");
+        let megabyte: Vec<u8> = b"x-big: ".iter().copied().chain(std::iter::repeat_n(b'a', 1 << 20)).collect();
+        allowed(&megabyte);
+        let thousands: Vec<_> = (0..10_000).map(|n| format!("x-{n}: v")).collect();
+        allowed(thousands.join("\r\n").as_bytes());
 
-    let long = format!("GET /v1/{} HTTP/1.1\r\nhost: api.example.com\r\n\r\n", "a/".repeat(25_000));
-    let seen = rig.send(Some(CHECKOUT), long.as_bytes());
-    assert_eq!((seen.status(), seen.recorded("d")), (200, "allow"));
+        let long = format!("GET /v1/{} HTTP/1.1\r\nhost: api.example.com\r\n\r\n", "a/".repeat(25_000));
+        let seen = rig.send(Some(CHECKOUT), long.as_bytes());
+        assert_eq!((seen.status(), seen.recorded("d")), (200, "allow"));
 
-    let fields: &[(&[u8], &[u8])] = &[
-        (b":method", b"POST"),
-        (b":scheme", b"https"),
-        (b":authority", b"api.example.com"),
-        (b":path", b"/v1/a"),
-        (b"x-any", b"\xff\x80"),
-    ];
-    let request = http2::Request { fields, data: Some(b"body"), trailers: &[(b"x-trailer", b"\xff")] };
-    assert!(rig.send_http2(Some(CHECKOUT), &request).got_through());
+        let fields: &[(&[u8], &[u8])] = &[
+            (b":method", b"POST"),
+            (b":scheme", b"https"),
+            (b":authority", b"api.example.com"),
+            (b":path", b"/v1/a"),
+            (b"x-any", b"\xff\x80"),
+        ];
+        let request = http2::Request { fields, data: Some(b"body"), trailers: &[(b"x-trailer", b"\xff")] };
+        assert!(rig.send_http2(Some(CHECKOUT), &request).got_through());
 
-    let log = rig.gateway.log();
-    assert!(!log.contains("VM failed") && !log.contains("Function: proxy_"), "{log}");
+        let log = rig.gateway.log();
+        assert!(!log.contains("VM failed") && !log.contains("Function: proxy_"), "{log}");
+    }
 }

@@ -3,14 +3,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support;
 use crate::support::rig::{Rig, tail};
 use serde_json::{Value, json};
 use tollgate_local::gateway::GatewayConfig;
 use tollgate_local::wire;
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
-const BAD: &str = r#"{"version":1,"name":"bad","rulez":[]}"#;
+
+fn bad() -> Value {
+    json!({"version": 1, "name": "bad", "rulez": []})
+}
 
 /// Admits `always.example` and these hosts.
 fn policy(revision: &str, hosts: &[&str]) -> Value {
@@ -23,11 +25,9 @@ fn policy(revision: &str, hosts: &[&str]) -> Value {
     })
 }
 
-fn start(policy: &str, concurrency: u32) -> Rig {
-    let config = GatewayConfig { concurrency, ..GatewayConfig::default() };
-    let mut rig = Rig::start(&support::envoy(), &support::filter(), policy, config);
-    rig.caller(CHECKOUT);
-    rig
+/// One gateway after another, each with another Envoy.
+fn start(policy: &Value, concurrency: u32) -> impl Iterator<Item = Rig> {
+    Rig::start_each(policy, &[CHECKOUT], GatewayConfig { concurrency, ..GatewayConfig::default() })
 }
 
 fn get(host: &str) -> Vec<u8> {
@@ -55,101 +55,109 @@ fn metric(rig: &Rig, line: &str) -> Option<f64> {
 
 #[test]
 fn a_good_policy_replaces_another_without_a_failed_or_wrongly_decided_request() {
-    let rig = start(&policy("without", &[]).to_string(), 2);
-    let ended = AtomicBool::new(false);
-    let asked = AtomicU32::new(0);
-    thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                let mut stream = rig.connect(Some(CHECKOUT));
-                while !ended.load(Ordering::Relaxed) {
-                    for (host, expected) in [("always.example", 200), ("never.example", 403)] {
-                        let answer = wire::exchange(&mut stream, &get(host)).unwrap();
-                        assert_eq!(answer.status, expected, "{host}");
+    for rig in start(&policy("without", &[]), 2) {
+        let ended = AtomicBool::new(false);
+        let asked = AtomicU32::new(0);
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut stream = rig.connect(Some(CHECKOUT));
+                    while !ended.load(Ordering::Relaxed) {
+                        for (host, expected) in [("always.example", 200), ("never.example", 403)] {
+                            let answer = wire::exchange(&mut stream, &get(host)).unwrap();
+                            assert_eq!(answer.status, expected, "{host}");
+                        }
+                        let answer = wire::exchange(&mut stream, &get("sometimes.example")).unwrap();
+                        assert!(matches!(answer.status, 200 | 403), "{}", answer.status);
+                        asked.fetch_add(3, Ordering::Relaxed);
                     }
-                    let answer = wire::exchange(&mut stream, &get("sometimes.example")).unwrap();
-                    assert!(matches!(answer.status, 200 | 403), "{}", answer.status);
-                    asked.fetch_add(3, Ordering::Relaxed);
-                }
-            });
-        }
-        for round in 0..20 {
-            let (revision, hosts) = match round % 2 {
-                0 => (format!("with-{round}"), vec!["sometimes.example"]),
-                _ => (format!("without-{round}"), vec![]),
-            };
-            let before = asked.load(Ordering::Relaxed);
-            rig.plugin.publish(&policy(&revision, &hosts).to_string()).unwrap();
-            rig.await_revision(&revision);
-            while asked.load(Ordering::Relaxed) < before + 60 {
-                thread::sleep(Duration::from_millis(1));
+                });
             }
+            for round in 0..20 {
+                let (revision, hosts) = match round % 2 {
+                    0 => (format!("with-{round}"), vec!["sometimes.example"]),
+                    _ => (format!("without-{round}"), vec![]),
+                };
+                let before = asked.load(Ordering::Relaxed);
+                rig.plugin.publish(&policy(&revision, &hosts).to_string()).unwrap();
+                rig.await_revision(&revision);
+                while asked.load(Ordering::Relaxed) < before + 60 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+        assert!(asked.load(Ordering::Relaxed) > 1_000);
+        for line in rig.gateway.audit().lines().iter().filter(|line| line.recorded("host") == Some("sometimes.example"))
+        {
+            let revision = line.recorded("rev").unwrap();
+            let expected = if revision.starts_with("with-") { "allow" } else { "deny" };
+            assert_eq!(line.recorded("d"), Some(expected), "{}", line.line);
         }
-        ended.store(true, Ordering::Relaxed);
-    });
-    assert!(asked.load(Ordering::Relaxed) > 1_000);
-    for line in rig.gateway.audit().lines().iter().filter(|line| line.recorded("host") == Some("sometimes.example")) {
-        let revision = line.recorded("rev").unwrap();
-        let expected = if revision.starts_with("with-") { "allow" } else { "deny" };
-        assert_eq!(line.recorded("d"), Some(expected), "{}", line.line);
+        assert_eq!(rig.gateway.admin().stat(&(rig.plugin.update_stats() + "config_fail")).unwrap(), 0);
     }
-    assert_eq!(rig.gateway.admin().stat(&(rig.plugin.update_stats() + "config_fail")).unwrap(), 0);
 }
 
 #[test]
 fn a_bad_policy_leaves_the_last_good_one_serving_and_is_counted() {
-    let rig = start(&policy("start", &[]).to_string(), 1);
-    rig.serve(&policy("", &["sometimes.example"]));
-    let stats = rig.plugin.update_stats();
-    for (count, bad) in [BAD, "", "no JSON", r#"{"version":2}"#, "{\"version\":1,\"version\":1}"].iter().enumerate() {
-        rig.plugin.publish(bad).unwrap();
-        await_stat(&rig, &format!("{stats}config_fail"), count as u64 + 1);
-        assert_eq!(status(&rig, "sometimes.example"), 200, "{bad}");
-        assert_eq!(status(&rig, "never.example"), 403, "{bad}");
+    for rig in start(&policy("start", &[]), 1) {
+        rig.serve(&policy("", &["sometimes.example"]));
+        let stats = rig.plugin.update_stats();
+        for (count, bad) in
+            [&*bad().to_string(), "", "no JSON", r#"{"version":2}"#, "{\"version\":1,\"version\":1}"].iter().enumerate()
+        {
+            rig.plugin.publish(bad).unwrap();
+            await_stat(&rig, &format!("{stats}config_fail"), count as u64 + 1);
+            assert_eq!(status(&rig, "sometimes.example"), 200, "{bad}");
+            assert_eq!(status(&rig, "never.example"), 403, "{bad}");
+        }
+        assert!(rig.gateway.log().contains("rulez"), "{}", tail(&rig.gateway.log()));
+        assert!(metric(&rig, r#"tollgate_policy_loads_total{result="rejected"} "#).unwrap() >= 5.0);
+        assert_eq!(metric(&rig, "tollgate_policy_valid{} "), Some(1.0));
+        rig.serve(&policy("", &[]));
+        assert_eq!(status(&rig, "sometimes.example"), 403);
     }
-    assert!(rig.gateway.log().contains("rulez"), "{}", tail(&rig.gateway.log()));
-    assert!(metric(&rig, r#"tollgate_policy_loads_total{result="rejected"} "#).unwrap() >= 5.0);
-    assert_eq!(metric(&rig, "tollgate_policy_valid{} "), Some(1.0));
-    rig.serve(&policy("", &[]));
-    assert_eq!(status(&rig, "sometimes.example"), 403);
 }
 
 #[test]
 fn a_first_policy_that_is_bad_denies_everything_until_a_good_one_comes() {
-    let rig = start(BAD, 1);
-    let seen = rig.send(Some(CHECKOUT), &get("always.example"));
-    assert_eq!((seen.status(), seen.recorded("r")), (403, "POLICY_INVALID"));
-    assert!(!seen.got_through());
-    assert_eq!(metric(&rig, "tollgate_policy_valid{} "), Some(0.0));
-    rig.serve(&policy("", &[]));
-    assert_eq!(status(&rig, "always.example"), 200);
-    assert_eq!(metric(&rig, "tollgate_policy_valid{} "), Some(1.0));
+    for rig in start(&bad(), 1) {
+        let seen = rig.send(Some(CHECKOUT), &get("always.example"));
+        assert_eq!((seen.status(), seen.recorded("r")), (403, "POLICY_INVALID"));
+        assert!(!seen.got_through());
+        assert_eq!(metric(&rig, "tollgate_policy_valid{} "), Some(0.0));
+        rig.serve(&policy("", &[]));
+        assert_eq!(status(&rig, "always.example"), 200);
+        assert_eq!(metric(&rig, "tollgate_policy_valid{} "), Some(1.0));
+    }
 }
 
 #[test]
 fn decisions_are_counted_with_their_labels() {
-    let rig = start(&policy("start", &[]).to_string(), 1);
-    for host in ["always.example", "always.example", "never.example"] {
-        status(&rig, host);
+    for rig in start(&policy("start", &[]), 1) {
+        for host in ["always.example", "always.example", "never.example"] {
+            status(&rig, host);
+        }
+        let counted = |labels: &str| metric(&rig, &format!("tollgate_requests_total{{{labels}}} "));
+        assert_eq!(counted(r#"decision="allow",reason="RULE_ALLOW""#), Some(2.0));
+        assert_eq!(counted(r#"decision="deny",reason="NO_MATCH""#), Some(1.0));
     }
-    let counted = |labels: &str| metric(&rig, &format!("tollgate_requests_total{{{labels}}} "));
-    assert_eq!(counted(r#"decision="allow",reason="RULE_ALLOW""#), Some(2.0));
-    assert_eq!(counted(r#"decision="deny",reason="NO_MATCH""#), Some(1.0));
 }
 
 #[test]
 fn a_filter_that_goes_missing_shuts_the_tripwire() {
-    let rig = start(&policy("start", &[]).to_string(), 1);
-    assert_eq!(status(&rig, "always.example"), 200);
-    rig.plugin.replace_by_nothing().unwrap();
-    let started = Instant::now();
-    loop {
-        let seen = rig.send(Some(CHECKOUT), &get("always.example"));
-        if seen.line.is_some_and(|line| line.record.is_none()) {
-            assert_eq!(seen.response.unwrap().status, 403);
-            assert_eq!(seen.received, []);
-            break;
+    for rig in start(&policy("start", &[]), 1) {
+        assert_eq!(status(&rig, "always.example"), 200);
+        rig.plugin.replace_by_nothing().unwrap();
+        let started = Instant::now();
+        loop {
+            let seen = rig.send(Some(CHECKOUT), &get("always.example"));
+            if seen.line.is_some_and(|line| line.record.is_none()) {
+                assert_eq!(seen.response.unwrap().status, 403);
+                assert_eq!(seen.received, []);
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(10));
         }
-        assert!(started.elapsed() < Duration::from_secs(10));
     }
 }

@@ -396,6 +396,29 @@ mod tests {
     }
 
     #[test]
+    fn no_header_gives_an_identity() {
+        let mut rig = Rig::new(POLICY);
+        let id = "spiffe://cluster.local/ns/payments/sa/checkout";
+        for header in [
+            "x-forwarded-client-cert",
+            "x-envoy-peer-metadata-id",
+            "x-spiffe-id",
+            "connection.uri_san_peer_certificate",
+            "io.istio.peer_principal",
+        ] {
+            for value in [id.to_owned(), format!("URI={id}"), format!("By=spiffe://cluster.local/x;Hash=0;URI={id}")] {
+                let headers = plain_and(&[(header, value.as_bytes())]);
+                rig.host.properties.clear();
+                assert_eq!(rig.request(&headers), Action::Pause, "{header}");
+                assert_eq!(rig.decided(), "deny IDENTITY_MISSING", "{header}");
+                rig.identity("spiffe://cluster.local/ns/other/sa/x");
+                rig.request(&headers);
+                assert_eq!(rig.decided(), "deny NO_MATCH", "{header}");
+            }
+        }
+    }
+
+    #[test]
     fn a_grpc_caller_gets_the_sentence_alone() {
         let mut rig = Rig::new(POLICY);
         for (content_type, grpc) in [

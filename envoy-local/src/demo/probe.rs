@@ -34,7 +34,7 @@ pub fn observe(stage: &Stage, scenario: &Scenario) -> Result<Observed> {
         .with_context(|| format!("no answer to `{}`", scenario.story))?;
     // A tunnel is recorded when it ends.
     drop(stream);
-    let audit = stage.gateway().audit().wait_for(|line| line.text("egress.request_id") == Some(id.as_str()))?;
+    let audit = stage.gateway().audit().wait_for(0, |line| line.text("egress.request_id") == Some(id.as_str()))?;
     Ok(Observed { response, audit, received: stage.lab().origin().take() })
 }
 

@@ -20,8 +20,3 @@ pub(crate) fn envoys() -> Vec<PathBuf> {
     let versions = std::env::var("TOLLGATE_ENVOYS").unwrap_or_else(|_| binary::PINNED.join(" "));
     versions.split_whitespace().map(|version| binary::install(&paths::tools(), version).unwrap()).collect()
 }
-
-/// The newest pinned one, for what does not depend on the release.
-pub(crate) fn envoy() -> PathBuf {
-    binary::install(&paths::tools(), binary::newest()).unwrap()
-}

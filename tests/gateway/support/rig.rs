@@ -57,6 +57,24 @@ impl Rig {
         Rig { gateway, plugin, lab, callers: HashMap::new(), revisions: AtomicU32::new(0) }
     }
 
+    /// Starts one gateway after another, each with another Envoy and with these callers made. What a failed test
+    /// prints begins with the Envoy that it failed in.
+    pub(crate) fn start_each(
+        policy: &Value,
+        callers: &'static [&'static str],
+        config: GatewayConfig<'static>,
+    ) -> impl Iterator<Item = Rig> + use<> {
+        let policy = policy.to_string();
+        super::envoys().into_iter().map(move |envoy| {
+            println!("{}", envoy.display());
+            let mut rig = Rig::start(&envoy, &super::filter(), &policy, config.clone());
+            for caller in callers {
+                rig.caller(caller);
+            }
+            rig
+        })
+    }
+
     /// Sends a good policy, and returns once the gateway decides by it. Its revision becomes a number of its own.
     pub(crate) fn serve(&self, policy: &Value) -> String {
         let revision = format!("test-{}", self.revisions.fetch_add(1, Ordering::Relaxed));
@@ -122,6 +140,7 @@ impl Rig {
         talk: impl FnOnce(&mut Connection) -> io::Result<Response>,
     ) -> Seen {
         self.lab.origin().take();
+        let seen = self.gateway.audit().count();
         let credentials = caller.map(|id| &self.callers[id]);
         let mut stream = self.lab.connect(&self.gateway, credentials, alpn).unwrap();
         let port = stream.sock.local_addr().unwrap().port();
@@ -129,16 +148,16 @@ impl Rig {
         // Tunnels are recorded when they end.
         drop(stream);
         let received = self.lab.origin().take();
-        Seen { response, line: self.line(port), received }
+        Seen { response, line: self.line(seen, port), received }
     }
 
     /// The line of the log about the connection from this port. Envoy's only worker writes them in order, so there is
-    /// none once the line of a later request is there.
-    fn line(&self, port: u16) -> Option<Line> {
+    /// none once the line of a later request is there. Ports are used again: the first `seen` lines are of others.
+    fn line(&self, seen: usize, port: u16) -> Option<Line> {
         let audit = self.gateway.audit();
         let patience = Instant::now();
         while patience.elapsed() < Duration::from_millis(50) {
-            if let Some(line) = audit.find(|line| line.is_from_port(port)) {
+            if let Some(line) = audit.find(seen, |line| line.is_from_port(port)) {
                 return Some(line);
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -146,8 +165,8 @@ impl Rig {
         let mut later = self.lab.connect(&self.gateway, None, b"http/1.1").unwrap();
         let marker = later.sock.local_addr().unwrap().port();
         wire::exchange(&mut later, b"GET / HTTP/1.1\r\nhost: probe:0\r\nconnection: close\r\n\r\n").unwrap();
-        audit.wait_for(|line| line.is_from_port(marker)).unwrap();
-        audit.find(|line| line.is_from_port(port))
+        audit.wait_for(seen, |line| line.is_from_port(marker)).unwrap();
+        audit.find(seen, |line| line.is_from_port(port))
     }
 }
 
