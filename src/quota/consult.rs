@@ -170,7 +170,7 @@ impl<S: Shared> Desk<'_, S> {
         Err(Unchanged::Contended)
     }
 
-    /// Reads the buckets that are not settled, and the clocks that they need.
+    /// Reads the buckets that are not settled, and then the clocks that they need.
     fn read(
         &mut self,
         demands: &[Demand<'_>],
@@ -179,12 +179,17 @@ impl<S: Shared> Desk<'_, S> {
         clocks: &mut Clocks,
     ) -> Result<(), Unchanged> {
         for (demand, course) in unsettled(demands, courses) {
+            course.sheet = self.ledger.sheet(&course.bucket(demand), self.books, sheets, self.shared)?;
+        }
+        // Only now: whatever stands on the pages was charged before this time.
+        for (demand, _) in unsettled(demands, courses) {
             match demand.quota.limit {
                 Limit::Rate(_) | Limit::Concurrent(_) => clocks.monotonic(self.shared)?,
                 Limit::Window(..) => clocks.wall(self.shared)?,
             };
+        }
+        for (demand, course) in unsettled(demands, courses) {
             let bucket = course.bucket(demand);
-            course.sheet = self.ledger.sheet(&bucket, self.books, sheets, clocks, self.shared)?;
             let Some(sheet) = sheets.get(course.sheet) else { return Err(Unchanged::Unavailable) };
             let (stored, is_stored) = sheet.state(&bucket);
             let standing = stored.stand(demand.quota.unit, &demand.quota.limit, clocks.now());
@@ -335,8 +340,9 @@ impl<S: Shared> Desk<'_, S> {
         change: &mut impl FnMut(State, Now) -> Option<State>,
     ) -> Result<Option<Option<(State, Now)>>, Unchanged> {
         let (mut sheets, mut clocks) = (Vec::new(), Clocks::default());
+        let mut at = self.ledger.sheet(bucket, self.books, &mut sheets, self.shared)?;
+        // Only now: whatever stands on the page was charged before this time.
         let now = clocks.both(self.shared)?;
-        let mut at = self.ledger.sheet(bucket, self.books, &mut sheets, &mut clocks, self.shared)?;
         let Some(sheet) = sheets.get(at) else { return Err(Unchanged::Unavailable) };
         let (stored, is_stored) = sheet.state(bucket);
         let standing = stored.stand(bucket.quota.unit, &bucket.quota.limit, now);

@@ -143,16 +143,15 @@ impl Ledger {
         bucket: &Bucket<'_>,
         books: &Books,
         sheets: &mut Vec<Sheet>,
-        clocks: &mut Clocks,
         shared: &mut impl Shared,
     ) -> Result<usize, Unavailable> {
         let place = Place::of(bucket.key);
-        let root = self.open(place, books, sheets, clocks, shared)?;
+        let root = self.open(place, books, sheets, shared)?;
         let Some(sheet) = sheets.get(root) else { return Err(Unavailable) };
         if !sheet.page.is_spilled() || sheet.page.find(bucket.quota.tag, bucket.key).is_some() {
             return Ok(root);
         }
-        self.open(place.below(bucket), books, sheets, clocks, shared)
+        self.open(place.below(bucket), books, sheets, shared)
     }
 
     fn open(
@@ -160,23 +159,16 @@ impl Ledger {
         place: Place,
         books: &Books,
         sheets: &mut Vec<Sheet>,
-        clocks: &mut Clocks,
         shared: &mut impl Shared,
     ) -> Result<usize, Unavailable> {
         if let Some(known) = sheets.iter().position(|sheet| sheet.place == place) {
             return Ok(known);
         }
-        sheets.push(self.fetch(place, books, clocks, shared)?);
+        sheets.push(self.fetch(place, books, shared)?);
         Ok(sheets.len().saturating_sub(1))
     }
 
-    fn fetch(
-        &mut self,
-        place: Place,
-        books: &Books,
-        clocks: &mut Clocks,
-        shared: &mut impl Shared,
-    ) -> Result<Sheet, Unavailable> {
+    fn fetch(&mut self, place: Place, books: &Books, shared: &mut impl Shared) -> Result<Sheet, Unavailable> {
         let Some((bytes, version)) = shared.read(self.page_name(books, place))? else {
             return Ok(Sheet { place, page: Page::empty(), version: None, changed: false });
         };
@@ -185,7 +177,7 @@ impl Ledger {
         }
         self.events.foreign = self.events.foreign.saturating_add(1);
         // Written back whatever is decided: since when it is doubted has to stay.
-        Ok(Sheet { place, page: Page::doubted(clocks.both(shared)?), version: Some(version), changed: true })
+        Ok(Sheet { place, page: Page::doubted(Clocks::default().both(shared)?), version: Some(version), changed: true })
     }
 
     /// Writes a sheet back; whether it still was the one that was read.
@@ -226,7 +218,7 @@ impl Ledger {
         }
         at.page.spill();
         at.changed = true;
-        Ok(Room::On(self.open(at.place.below(bucket), books, work.sheets, work.clocks, shared)?))
+        Ok(Room::On(self.open(at.place.below(bucket), books, work.sheets, shared)?))
     }
 
     /// Takes one of a quota's places; false if there is none.
@@ -281,15 +273,14 @@ impl Ledger {
     /// Drops a quota's buckets at rest from all pages, and says how many it has that are not.
     fn sweep(&mut self, quota: &Quota, books: &Books, now: Now, shared: &mut impl Shared) -> Result<u32, Unavailable> {
         let mut live = 0_usize;
-        let mut clocks = Clocks { monotonic: Some(now.monotonic), wall: Some(now.wall) };
         for page in 0..PAGES {
             let root = Place { page, below: None };
-            let (found, is_spilled) = self.sweep_page(root, quota, books, &mut clocks, shared)?;
+            let (found, is_spilled) = self.sweep_page(root, quota, books, now, shared)?;
             live = live.saturating_add(found);
             if is_spilled {
                 for below in 0..=u8::MAX {
                     let place = Place { page, below: Some(below) };
-                    live = live.saturating_add(self.sweep_page(place, quota, books, &mut clocks, shared)?.0);
+                    live = live.saturating_add(self.sweep_page(place, quota, books, now, shared)?.0);
                 }
             }
         }
@@ -301,11 +292,10 @@ impl Ledger {
         place: Place,
         quota: &Quota,
         books: &Books,
-        clocks: &mut Clocks,
+        now: Now,
         shared: &mut impl Shared,
     ) -> Result<(usize, bool), Unavailable> {
-        let now = clocks.now();
-        let mut sheet = self.fetch(place, books, clocks, shared)?;
+        let mut sheet = self.fetch(place, books, shared)?;
         let is_swept = |tag| tag == quota.tag || !books.tags.contains(&tag);
         let live = |page: &Page| page.entries().filter(|entry| entry.tag == quota.tag).count();
         let before = live(&sheet.page);

@@ -216,6 +216,41 @@ fn keys_do_not_share() {
 }
 
 #[test]
+fn a_thread_that_stands_still_before_it_reads_a_page_forgives_no_debt_of_others() {
+    /// Stands still at its first read, for two seconds in which another thread uses up the burst.
+    struct Slow<'l>(&'l mut Lab, bool);
+    impl Shared for Slow<'_> {
+        fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
+            if !std::mem::replace(&mut self.1, true) {
+                assert_eq!(self.0.after(2 * SECOND).passing("a", 100), 20);
+            }
+            self.0.store.read(key)
+        }
+        fn replace(&mut self, key: &str, value: &[u8], seen: Option<Version>) -> Result<bool, Unavailable> {
+            self.0.store.replace(key, value, seen)
+        }
+        fn monotonic(&mut self) -> Result<u64, Unavailable> {
+            self.0.store.monotonic()
+        }
+        fn wall(&mut self) -> Result<u64, Unavailable> {
+            self.0.store.wall()
+        }
+    }
+    for quota in [rate("r", Unit::Requests, 10, SECOND, 20), window("w", Unit::Requests, Calendar::Minute, 20)] {
+        let mut lab = Lab::new([quota.clone()]);
+        assert!(lab.passes("a"));
+        lab.after(59 * SECOND);
+        let (mut ledger, mut membership, books) =
+            (Ledger::default(), Membership::default(), Books::of("test", [&quota].into_iter()));
+        let demands = [Demand { quota: &quota, number: 0, key: "a", enforced: true }];
+        let slow = ledger.consult(&demands, 0, &books, &mut membership, &mut Slow(&mut lab, false));
+        assert_eq!(slow.results[0].refusal, Some(Refusal::Exhausted));
+        assert_eq!(ledger.take_events(), None, "nor takes it for a foreign writer's");
+        assert!(!lab.passes("a"), "{quota:?}");
+    }
+}
+
+#[test]
 fn a_monotonic_clock_near_its_end_lets_nothing_pass_that_it_should_not() {
     let mut lab = Lab::new([rate("r", Unit::Requests, 1, SECOND, 2)]);
     lab.store.memory.now.monotonic = u64::MAX - SECOND;
