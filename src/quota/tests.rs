@@ -255,9 +255,10 @@ fn a_monotonic_clock_near_its_end_lets_nothing_pass_that_it_should_not() {
     let mut lab = Lab::new([rate("r", Unit::Requests, 1, SECOND, 2)]);
     lab.store.memory.now.monotonic = u64::MAX - SECOND;
     assert!(lab.passes("a"));
-    assert_eq!(lab.refusals("a"), [Some(Refusal::Unavailable)], "its debt would end behind the end of time");
+    assert_eq!(lab.refusals("a"), [Some(Refusal::Exhausted)], "its debt does not end before time does");
     lab.store.memory.now.monotonic = u64::MAX;
-    assert!(!lab.passes("b"));
+    assert!(!lab.passes("a"));
+    assert!(lab.passes("b") && !lab.passes("b"));
 }
 
 // Windows
@@ -325,6 +326,19 @@ fn what_has_crossed_the_line_counts() {
     assert!(lab.flow(&mut account, 1500, 1500).is_some());
     assert!(!lab.after(2 * SECOND).passes("a"));
     assert!(lab.after(1).passes("a"));
+}
+
+#[test]
+fn bytes_whose_debt_ends_behind_the_clocks_end_are_not_free() {
+    let mut lab = Lab::new([Quota { overrun: Overrun::Finish, ..rate("b", Unit::Bytes, 1, 3600 * SECOND, 1) }]);
+    let mut account = lab.ask("a").account.unwrap();
+    assert_eq!(lab.flow(&mut account, 1 << 40, 0), None);
+    assert!(lab.settle(&mut account), "nor tried again for ever");
+    assert!(!lab.passes("a"));
+    assert!(!lab.after(1 << 62).passes("a"));
+    lab.configure([rate("b", Unit::Bytes, 1, SECOND, 1)]);
+    assert!(!lab.passes("a"));
+    assert!(lab.after(SECOND).passes("a"), "a changed limit caps it");
 }
 
 #[test]
