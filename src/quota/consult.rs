@@ -210,7 +210,7 @@ impl<S: Shared> Desk<'_, S> {
             if !has_room && *unit == Unit::Concurrent {
                 let members = match &members {
                     Some(members) => members,
-                    None => members.insert(Members::of(self.shared)?),
+                    None => members.insert(self.members()?),
                 };
                 course.mended |= course.before.forget(|member| members.is_gone(member, now.monotonic));
                 has_room = course.before.has_room(*unit, limit, now);
@@ -219,6 +219,15 @@ impl<S: Shared> Desk<'_, S> {
             course.result.level = course.before.level(limit, now);
         }
         Ok(())
+    }
+
+    fn members(&mut self) -> Result<Members, Unchanged> {
+        let members = Members::of(self.shared)?;
+        if members.is_none() {
+            let events = self.ledger.events();
+            events.foreign = events.foreign.saturating_add(1);
+        }
+        Ok(members.unwrap_or_default())
     }
 
     /// Puts onto the sheets what the buckets become: charged, or mended only.

@@ -419,6 +419,30 @@ fn a_thread_that_was_taken_for_lost_holds_under_a_new_number() {
     assert!(!lab.passes("a"), "and gives back nothing of the others'");
 }
 
+#[test]
+fn a_new_thread_gets_no_number_that_another_still_holds_under_though_a_foreign_writer_wiped_them() {
+    let mut lab = Lab::new([concurrent("c", 1)]);
+    lab.store.memory.now.monotonic += 123_456_789;
+    let _lost = lab.ask_on(0, "a").account.unwrap();
+    lab.store.memory.overwrite("tollgate/1/@members", b"?");
+    lab.ask_on(1, "b").account.unwrap();
+    // Thread 0 gives no further sign of life, and thread 1 does.
+    for _ in 0..11 {
+        Ledger::beat(&mut lab.threads[1], &mut lab.store);
+        lab.after(SECOND);
+    }
+    assert!(lab.passes("a"), "what the lost one held is not kept alive by the other");
+}
+
+#[test]
+fn members_that_cannot_be_read_hold_nothing_and_are_counted() {
+    let mut lab = Lab::new([concurrent("c", 1)]);
+    let _held = lab.ask_on(0, "a").account.unwrap();
+    lab.store.memory.overwrite("tollgate/1/@members", b"?");
+    assert!(lab.passes("a"));
+    assert_eq!(lab.ledger.take_events().map(|events| events.foreign), Some(1));
+}
+
 // Several quotas
 
 #[test]
