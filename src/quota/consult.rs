@@ -293,7 +293,7 @@ impl<S: Shared> Desk<'_, S> {
             }
             for (demand, course) in unsettled(demands, courses).filter(|(_, course)| course.sheet == number) {
                 course.settled = true;
-                course.used = !course.is_stored;
+                course.used = !course.is_stored && course.after.is_some();
                 if let Some(after) = &course.after {
                     course.result.level = after.level(&demand.quota.limit, now);
                 }

@@ -779,6 +779,37 @@ fn what_a_policy_left_behind_makes_room_once_it_is_at_rest() {
     assert!(bytes.len() < 100, "{}", bytes.len());
 }
 
+#[test]
+fn a_place_that_a_dry_run_took_and_does_not_need_any_more_is_not_lost() {
+    /// The page is begun anew under the thread's hands: what is not on it is full.
+    struct Begun<'s>(&'s mut Store, bool);
+    impl Shared for Begun<'_> {
+        fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
+            self.0.read(key)
+        }
+        fn replace(&mut self, key: &str, value: &[u8], seen: Option<Version>) -> Result<bool, Unavailable> {
+            if key.contains("@page") && !std::mem::replace(&mut self.1, true) {
+                let page = super::page::Page::doubted(self.0.memory.now);
+                self.0.memory.overwrite(key, &page.write());
+            }
+            self.0.replace(key, value, seen)
+        }
+        fn monotonic(&mut self) -> Result<u64, Unavailable> {
+            self.0.monotonic()
+        }
+        fn wall(&mut self) -> Result<u64, Unavailable> {
+            self.0.wall()
+        }
+    }
+    let mut lab = Lab::new([window("dry", Unit::Requests, Calendar::Hour, 5)]);
+    let demands = [Demand { quota: &lab.quotas[0], number: 0, key: "a", enforced: false }];
+    let doubtful = &mut Begun(&mut lab.store, false);
+    let refused = lab.ledger.consult(&demands, 0, &lab.books, &mut lab.threads[0], doubtful);
+    assert_eq!(refused.results[0].refusal, Some(Refusal::Exhausted));
+    let (places, _) = lab.store.read("tollgate/1/test/dry/@places").unwrap().unwrap();
+    assert_eq!(places, [0; 4]);
+}
+
 // Costs
 
 #[test]
