@@ -10,7 +10,7 @@ WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
 LOCAL    := cargo run --quiet --package tollgate-local --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm demo up status down test matrix lint bench fuzz clean
+.PHONY: help setup build wasm demo up status down test matrix lint bench fuzz quotas clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: wasm ## Measure the core, loads and memory in a wasm VM, and the filter i
 
 fuzz: ## Run every fuzz target for a moment
 	cargo test --manifest-path fuzz/Cargo.toml --release --no-default-features
+
+quotas: ## Play a million random operations on quotas against their model (TOLLGATE_QUOTAS_SEED)
+	TOLLGATE_QUOTAS_TIMES=$(or $(TOLLGATE_QUOTAS_TIMES),20) cargo test --release --test quotas -- --nocapture
 
 clean: down ## Stop the gateway and remove everything that was built or fetched
 	cargo clean

@@ -206,6 +206,7 @@ fn explanation(reason: Reason) -> (&'static str, &'static str) {
 mod tests {
     use super::*;
     use crate::decision::{Decision, Failed};
+    use crate::quota::{By, Calendar, Consulted, Level, Limit, Overrun, Quota, Rate};
     use crate::request::{Presented, Source};
 
     fn denied(reason: Reason) -> Judged<'static> {
@@ -303,5 +304,94 @@ mod tests {
     fn an_address_is_named_with_brackets() {
         let ip = Judged { host: Some(Host::Ip("::1".parse().expect("an address"))), ..denied(Reason::NoMatch) };
         assert!(body(&ip, &settings(Detail::Reason), None).contains("Egress to [::1]:443 was refused"));
+    }
+
+    const HOUR: u64 = 3600 * SECOND;
+
+    fn quota(unit: Unit, limit: Limit) -> Quota {
+        Quota { id: "q".into(), unit, limit, by: By::default(), overrun: Overrun::Cut, tag: 1 }
+    }
+
+    fn rate(amount: u64, per: u64, burst: u64, replicas: u32) -> Limit {
+        Limit::Rate(Rate::new(Unit::Requests, amount, per, burst, replicas).expect("a rate"))
+    }
+
+    /// The fields of a refusal, each `name: value`.
+    fn limits(quota: &Quota, refusal: Refusal, level: Level) -> Vec<String> {
+        let note = Note {
+            quota,
+            key: "k".into(),
+            consulted: Consulted { refusal: Some(refusal), level, overflowed: false },
+            number: 0,
+            enforced: true,
+        };
+        let (judged, settings) = (denied(Reason::QuotaRequests), settings(Detail::Reason));
+        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None, quota: Some(&note) };
+        assert_eq!((answer.status(), answer.grpc_status()), (429, 8));
+        answer.limits().iter().map(|(name, value)| format!("{name}: {value}")).collect()
+    }
+
+    fn waiting(retry: u64) -> Level {
+        Level { used: 7, left: 0, reset: Some(2 * retry), retry: Some(retry) }
+    }
+
+    #[test]
+    fn a_refusal_by_a_quota_says_when_to_come_again_and_what_the_limit_is() {
+        let quota = quota(Unit::Requests, rate(100, 60 * SECOND, 200, 1));
+        assert_eq!(
+            limits(&quota, Refusal::Exhausted, waiting(1)),
+            ["retry-after: 1", "ratelimit-policy: \"q\";q=100;w=60", "ratelimit: \"q\";r=0;t=1"],
+            "rounded up"
+        );
+        assert_eq!(limits(&quota, Refusal::Exhausted, waiting(SECOND))[0], "retry-after: 1");
+        assert_eq!(limits(&quota, Refusal::Exhausted, waiting(SECOND + 1))[0], "retry-after: 2");
+        assert_eq!(limits(&quota, Refusal::Exhausted, waiting(0))[0], "retry-after: 1", "never at once");
+    }
+
+    #[test]
+    fn the_limit_is_that_of_this_gateway() {
+        let quota = quota(Unit::Requests, rate(100, SECOND, 66, 3));
+        assert_eq!(limits(&quota, Refusal::Exhausted, waiting(1))[1], "ratelimit-policy: \"q\";q=33;w=1");
+    }
+
+    #[test]
+    fn a_window_that_seconds_cannot_tell_is_left_out() {
+        for limit in [rate(10, SECOND / 4, 10, 1), Limit::Window(Calendar::Month, 10)] {
+            let quota = quota(Unit::Requests, limit);
+            assert_eq!(limits(&quota, Refusal::Exhausted, waiting(1))[1], "ratelimit-policy: \"q\";q=10");
+        }
+        let hour = quota(Unit::Requests, Limit::Window(Calendar::Hour, 10));
+        assert_eq!(
+            limits(&hour, Refusal::Exhausted, waiting(HOUR)),
+            ["retry-after: 3600", "ratelimit-policy: \"q\";q=10;w=3600", "ratelimit: \"q\";r=0;t=3600"]
+        );
+    }
+
+    #[test]
+    fn what_is_counted_is_named_where_it_is_not_requests() {
+        let bytes = quota(Unit::BytesIn, Limit::Window(Calendar::Minute, 1000));
+        assert_eq!(
+            limits(&bytes, Refusal::Exhausted, waiting(SECOND))[1],
+            "ratelimit-policy: \"q\";q=1000;w=60;qu=\"content-bytes\""
+        );
+        let held = quota(Unit::Concurrent, Limit::Concurrent(5));
+        assert_eq!(
+            limits(&held, Refusal::Exhausted, Level { used: 5, left: 0, reset: None, retry: None }),
+            ["ratelimit-policy: \"q\";q=5;qu=\"concurrent-requests\"", "ratelimit: \"q\";r=0"],
+            "nobody knows when one ends"
+        );
+    }
+
+    #[test]
+    fn of_a_quota_that_cannot_be_told_only_the_policy_is_told() {
+        let quota = quota(Unit::Requests, rate(10, SECOND, 10, 1));
+        assert_eq!(limits(&quota, Refusal::Unavailable, Level::default()), ["ratelimit-policy: \"q\";q=10;w=1"]);
+    }
+
+    #[test]
+    fn a_refusal_by_the_policy_is_403_and_says_nothing_of_limits() {
+        let (judged, settings) = (denied(Reason::NoMatch), settings(Detail::Reason));
+        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None, quota: None };
+        assert_eq!((answer.status(), answer.grpc_status(), answer.limits()), (403, 7, Vec::new()));
     }
 }

@@ -32,7 +32,7 @@ impl Memo {
     /// Of a request that is let through.
     pub fn of(judged: &Judged<'_>, arrival: &Arrival<'_>) -> Memo {
         Memo {
-            identity: judged.identity.map(|presented| (presented.source, presented.id.into())),
+            identity: judged.identity.or(arrival.identity).map(|presented| (presented.source, presented.id.into())),
             trusted: judged.trusted.is_some(),
             host: judged.host.map(|host| match host {
                 Host::Name(name) => OwnHost::Name(name.into()),
@@ -78,5 +78,77 @@ impl Memo {
         };
         let key = Cow::Borrowed(&*crossing.key);
         Some((judged, Note { quota, key, consulted, number: crossing.quota, enforced: crossing.cut }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decision::{Outcome, Reason, Record, Scratch, Timestamp};
+    use crate::quota::{Level, Refusal};
+
+    const POLICY: &[u8] = br#"{"version": 1, "name": "p", "destinations": {"d": {"hosts": ["a.test"], "cidrs": ["192.0.2.0/24"]}},
+        "rules": [{"id": "r", "from": [{"any": true}, {"anonymous": true}], "to": [{"destination": "d", "paths": ["/v1/**"]}]}],
+        "quotas": [{"id": "q", "limit": {"bytes": "1kB", "per": "day"}}]}"#;
+
+    fn record(judged: &Judged<'_>, arrival: &Arrival<'_>, policy: &Policy, quotas: &[Note<'_>]) -> String {
+        let mut out = Vec::new();
+        Record { judged, arrival, settings: policy.settings(), near: None, quotas }.write(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    #[test]
+    fn what_is_said_of_a_request_that_is_cut_off_is_what_was_said_of_it_before() {
+        let policy = Policy::load(POLICY).expect("a policy");
+        let id = Presented { source: Source::PeerPrincipal, id: b"spiffe://cluster.local/ns/a/sa/b" };
+        for (authority, identity) in [("A.test:443", Some(id)), ("192.0.2.7", None)] {
+            let arrival = Arrival {
+                identity,
+                authority: authority.as_bytes(),
+                method: b"GET",
+                path: Some(b"/v1/x?y"),
+                cluster: Some(b"outbound|443||a.test"),
+                ..Arrival::default()
+            };
+            let mut scratch = Scratch::default();
+            let before = policy.decide(&arrival, Timestamp::default(), &mut scratch);
+            assert_eq!(before.decision.outcome, Outcome::Allow);
+            let memo = Memo::of(&before, &arrival);
+            for cut in [true, false] {
+                let key = "k".into();
+                let (refusal, level) = (Refusal::Exhausted, Level::default());
+                let crossing = Crossing { quota: 0, key, overflowed: false, cut, refusal, level };
+                let (judged, note) = memo.crossed(&policy, &crossing).expect("the quota is there");
+                let decision = &judged.decision;
+                let outcome = if cut { Outcome::Cut } else { Outcome::WouldDeny };
+                assert_eq!(
+                    (decision.outcome, decision.reason, decision.rule),
+                    (outcome, Reason::QuotaBytes, Some("q"))
+                );
+                assert_eq!((judged.trusted, judged.namespace()), (before.trusted, before.namespace()));
+                assert_eq!(
+                    (decision.destination, decision.pattern),
+                    (before.decision.destination, before.decision.pattern)
+                );
+                let of =
+                    |record: String| record.split_once(r#""rule":"#).map(|(_, rest)| rest.to_owned()).expect("a rule");
+                let (after, before) = (
+                    of(record(&judged, &memo.arrival(), &policy, &[note])),
+                    of(record(&before, &arrival, &policy, &[])),
+                );
+                let quota = r#""q","q":[{"id":"q","key":"k","limit":1000,"used":0}]"#;
+                assert_eq!(after, before.replace(r#""r""#, quota));
+            }
+        }
+    }
+
+    #[test]
+    fn a_quota_that_is_not_there_is_not_crossed() {
+        let policy = Policy::load(POLICY).expect("a policy");
+        let memo = Memo::of(&Judged::refused(Reason::RuleAllow), &Arrival::default());
+        let key = "k".into();
+        let (refusal, level) = (Refusal::Unavailable, Level::default());
+        let crossing = Crossing { quota: 1, key, overflowed: false, cut: true, refusal, level };
+        assert!(memo.crossed(&policy, &crossing).is_none());
     }
 }

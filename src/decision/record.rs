@@ -191,6 +191,7 @@ fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
 mod tests {
     use super::*;
     use crate::decision::{Also, Decision, Failed, Reason};
+    use crate::quota::{By, Calendar, Consulted, Level, Limit, Overrun, Quota, Unit};
     use crate::request::Identity;
 
     const PEER: Presented<'static> =
@@ -333,5 +334,42 @@ mod tests {
     fn addresses_are_recorded_without_brackets() {
         let ip = Judged { host: Some(Host::Ip("2001:db8::1".parse().expect("an address"))), ..judged(ALLOWED) };
         assert!(record(&ip, &ARRIVAL, &settings(|_| ()), None).contains(r#""host":"2001:db8::1","port":443"#));
+    }
+
+    #[test]
+    fn the_quotas_that_were_consulted_are_recorded_in_order() {
+        let quota = |id: &str, limit| Quota {
+            id: id.into(),
+            unit: Unit::Requests,
+            limit,
+            by: By::default(),
+            overrun: Overrun::Cut,
+            tag: 1,
+        };
+        let quotas = [quota("day", Limit::Window(Calendar::Day, 5)), quota("held", Limit::Concurrent(2))];
+        let note = |quota, key: &'static str, reset, overflowed| {
+            let level = Level { used: 3, left: 2, reset, retry: None };
+            let consulted = Consulted { refusal: None, level, overflowed };
+            Note { quota, key: key.into(), consulted, number: 0, enforced: true }
+        };
+        let [day, held] = &quotas;
+        let notes = [note(day, "a\"b", Some(1_000_000_001), false), note(held, "x", None, true)];
+        let (judged, settings) = (judged(ALLOWED), settings(|_| ()));
+        let mut out = Vec::new();
+        Record { judged: &judged, arrival: &ARRIVAL, settings: &settings, near: None, quotas: &notes }.write(&mut out);
+        let record = String::from_utf8(out).expect("UTF-8");
+        let expected = concat!(
+            r#""rule":"payments-api","q":[{"id":"day","key":"a\"b","limit":5,"used":3,"reset":2},"#,
+            r#"{"id":"held","key":"overflow","limit":2,"used":3}],"id":"#
+        );
+        assert!(record.contains(expected), "{record}");
+    }
+
+    #[test]
+    fn unrecorded_admissions_leave_out_their_quotas_and_what_was_cut_off_is_no_admission() {
+        let quiet = settings(|settings| settings.audit_allowed = AuditAllowed::None);
+        let cut = Decision { outcome: Outcome::Cut, ..Decision::refusal(Reason::QuotaBytes) };
+        let record = record(&judged(cut), &ARRIVAL, &quiet, None);
+        assert!(record.starts_with(r#"{"v":1,"d":"cut","r":"QUOTA_BYTES","#), "{record}");
     }
 }

@@ -158,7 +158,6 @@ impl<S: Shared> Desk<'_, S> {
         }
         let (owed, limit) = (line.owed, &quota.limit);
         let bucket = Bucket { quota, key: &line.key };
-        // A debt that cannot be told is not charged, and stays owed.
         let charged = self.change(&bucket, |state: State, now| state.charge(limit, owed, 0, now));
         match self.noted(charged) {
             Ok(Some((state, now))) => {

@@ -29,6 +29,9 @@ pub(super) struct Holding {
 /// Used up, whatever the limit is or becomes.
 pub(super) const USED_UP: u64 = u64::MAX;
 
+/// A moment of payment that never comes: the debt ends behind the clock's end, and counts as larger than any other.
+const NEVER: u64 = u64::MAX;
+
 /// How far ahead of a full debt the moment of payment may be for want of agreement between threads: what is further
 /// ahead comes from a foreign writer.
 const SLACK: u64 = 1_000_000_000;
@@ -83,7 +86,7 @@ impl State {
     pub(super) fn is_at_rest(&self, now: Now) -> bool {
         match self {
             State::Rest => true,
-            State::Rate { paid, .. } => *paid <= now.monotonic,
+            State::Rate { paid, .. } => *paid <= now.monotonic && *paid < NEVER,
             State::Window { calendar, window, .. } => *window < calendar.window(now.wall),
             State::Held(holdings) => holdings.is_empty(),
         }
@@ -116,7 +119,7 @@ impl State {
     pub(super) fn charge(self, limit: &Limit, n: u64, member: u32, now: Now) -> Option<State> {
         Some(match limit {
             Limit::Rate(rate) => {
-                let paid = self.debt(now).checked_add(rate.cost(n))?.checked_add(now.monotonic)?;
+                let paid = self.debt(now).saturating_add(rate.cost(n)).saturating_add(now.monotonic);
                 State::Rate { paid, terms: rate.terms() }
             }
             Limit::Window(calendar, _) => {
@@ -218,6 +221,7 @@ impl State {
 
     fn debt(&self, now: Now) -> u64 {
         match self {
+            State::Rate { paid: NEVER, .. } => NEVER,
             State::Rate { paid, .. } => paid.saturating_sub(now.monotonic),
             _ => 0,
         }

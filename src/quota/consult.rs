@@ -171,7 +171,7 @@ impl<S: Shared> Desk<'_, S> {
         Err(Unchanged::Contended)
     }
 
-    /// Reads the buckets that are not settled, and the clocks that they need.
+    /// Reads the buckets that are not settled, and then the clocks that they need.
     fn read(
         &mut self,
         demands: &[Demand<'_>],
@@ -180,12 +180,17 @@ impl<S: Shared> Desk<'_, S> {
         clocks: &mut Clocks,
     ) -> Result<(), Unchanged> {
         for (demand, course) in unsettled(demands, courses) {
+            course.sheet = self.ledger.sheet(&course.bucket(demand), self.books, sheets, self.shared)?;
+        }
+        // Only now: whatever stands on the pages was charged before this time.
+        for (demand, _) in unsettled(demands, courses) {
             match demand.quota.limit {
                 Limit::Rate(_) | Limit::Concurrent(_) => clocks.monotonic(self.shared)?,
                 Limit::Window(..) => clocks.wall(self.shared)?,
             };
+        }
+        for (demand, course) in unsettled(demands, courses) {
             let bucket = course.bucket(demand);
-            course.sheet = self.ledger.sheet(&bucket, self.books, sheets, clocks, self.shared)?;
             let Some(sheet) = sheets.get(course.sheet) else { return Err(Unchanged::Unavailable) };
             let (stored, place) = sheet.state(&bucket);
             let standing = stored.stand(demand.quota.unit, &demand.quota.limit, clocks.now());
@@ -206,7 +211,7 @@ impl<S: Shared> Desk<'_, S> {
             if !has_room && *unit == Unit::Concurrent {
                 let members = match &members {
                     Some(members) => members,
-                    None => members.insert(Members::of(self.shared)?),
+                    None => members.insert(self.members()?),
                 };
                 course.mended |= course.before.forget(|member| members.is_gone(member, now.monotonic));
                 has_room = course.before.has_room(*unit, limit, now);
@@ -215,6 +220,15 @@ impl<S: Shared> Desk<'_, S> {
             course.result.level = course.before.level(limit, now);
         }
         Ok(())
+    }
+
+    fn members(&mut self) -> Result<Members, Unchanged> {
+        let members = Members::of(self.shared)?;
+        if members.is_none() {
+            let events = self.ledger.events();
+            events.foreign = events.foreign.saturating_add(1);
+        }
+        Ok(members.unwrap_or_default())
     }
 
     /// Puts onto the sheets what the buckets become: charged, or mended only.
@@ -280,7 +294,7 @@ impl<S: Shared> Desk<'_, S> {
             }
             for (demand, course) in unsettled(demands, courses).filter(|(_, course)| course.sheet == number) {
                 course.settled = true;
-                course.used = course.place.is_none();
+                course.used = course.place.is_none() && course.after.is_some();
                 if let Some(after) = &course.after {
                     course.result.level = after.level(&demand.quota.limit, now);
                 }
@@ -336,8 +350,9 @@ impl<S: Shared> Desk<'_, S> {
         change: &mut impl FnMut(State, Now) -> Option<State>,
     ) -> Result<Option<Option<(State, Now)>>, Unchanged> {
         let (mut sheets, mut clocks) = (Vec::new(), Clocks::default());
+        let mut at = self.ledger.sheet(bucket, self.books, &mut sheets, self.shared)?;
+        // Only now: whatever stands on the page was charged before this time.
         let now = clocks.both(self.shared)?;
-        let mut at = self.ledger.sheet(bucket, self.books, &mut sheets, &mut clocks, self.shared)?;
         let Some(sheet) = sheets.get(at) else { return Err(Unchanged::Unavailable) };
         let (stored, place) = sheet.state(bucket);
         let standing = stored.stand(bucket.quota.unit, &bucket.quota.limit, now);

@@ -105,10 +105,6 @@ pub(super) struct Clocks {
 }
 
 impl Clocks {
-    pub(super) fn at(now: Now) -> Clocks {
-        Clocks { monotonic: Some(now.monotonic), wall: Some(now.wall) }
-    }
-
     pub(super) fn monotonic(&mut self, shared: &mut impl Shared) -> Result<u64, Unavailable> {
         match self.monotonic {
             Some(time) => Ok(time),
@@ -149,16 +145,15 @@ impl Ledger {
         bucket: &Bucket<'_>,
         books: &Books,
         sheets: &mut Vec<Sheet>,
-        clocks: &mut Clocks,
         shared: &mut impl Shared,
     ) -> Result<usize, Unavailable> {
         let place = Place::of(bucket.key);
-        let root = self.open(place, books, sheets, clocks, shared)?;
+        let root = self.open(place, books, sheets, shared)?;
         let Some(sheet) = sheets.get(root) else { return Err(Unavailable) };
         if !sheet.page.is_spilled() || sheet.page.find(bucket.quota.tag, bucket.key).is_some() {
             return Ok(root);
         }
-        self.open(place.below(bucket), books, sheets, clocks, shared)
+        self.open(place.below(bucket), books, sheets, shared)
     }
 
     fn open(
@@ -166,13 +161,12 @@ impl Ledger {
         place: Place,
         books: &Books,
         sheets: &mut Vec<Sheet>,
-        clocks: &mut Clocks,
         shared: &mut impl Shared,
     ) -> Result<usize, Unavailable> {
         if let Some(known) = sheets.iter().position(|sheet| sheet.place == place) {
             return Ok(known);
         }
-        sheets.push(self.fetch(place, books, clocks, shared)?);
+        sheets.push(self.fetch(place, books, shared)?);
         Ok(sheets.len().saturating_sub(1))
     }
 
@@ -180,7 +174,6 @@ impl Ledger {
         &mut self,
         place: Place,
         books: &Books,
-        clocks: &mut Clocks,
         shared: &mut impl Shared,
     ) -> Result<Sheet, Unavailable> {
         let Some((bytes, version)) = shared.read(self.page_name(books, place))? else {
@@ -191,7 +184,7 @@ impl Ledger {
         }
         self.events.foreign = self.events.foreign.saturating_add(1);
         // Written back whatever is decided: since when it is doubted has to stay.
-        Ok(Sheet { place, page: Page::doubted(clocks.both(shared)?), version: Some(version), changed: true })
+        Ok(Sheet { place, page: Page::doubted(Clocks::default().both(shared)?), version: Some(version), changed: true })
     }
 
     /// Writes a sheet back; whether it still was the one that was read.
@@ -232,7 +225,7 @@ impl Ledger {
         }
         at.page.spill();
         at.changed = true;
-        Ok(Room::On(self.open(at.place.below(bucket), books, work.sheets, work.clocks, shared)?))
+        Ok(Room::On(self.open(at.place.below(bucket), books, work.sheets, shared)?))
     }
 
     /// The key of a page in the store.

@@ -47,7 +47,7 @@ impl Membership {
     pub(super) fn beat(&mut self, shared: &mut impl Shared, now: u64) -> Result<u32, Unchanged> {
         for _ in 0..TRIES {
             let (mut members, version) = match shared.read(KEY)? {
-                Some((bytes, version)) => (Members::read(&bytes).unwrap_or_default(), Some(version)),
+                Some((bytes, version)) => (Members::read(&bytes).unwrap_or_else(|| Members::anew(now)), Some(version)),
                 None => (Members::default(), None),
             };
             let known = self.own.map(|(number, _)| number).filter(|number| !members.is_gone(*number, now));
@@ -62,9 +62,19 @@ impl Membership {
 }
 
 impl Members {
-    /// All members of now.
-    pub(super) fn of(shared: &mut impl Shared) -> Result<Members, Unavailable> {
-        Ok(shared.read(KEY)?.and_then(|(bytes, _)| Members::read(&bytes)).unwrap_or_default())
+    /// All members of now; none where a foreign writer left something else.
+    pub(super) fn of(shared: &mut impl Shared) -> Result<Option<Members>, Unavailable> {
+        Ok(match shared.read(KEY)? {
+            Some((bytes, _)) => Members::read(&bytes),
+            None => Some(Members::default()),
+        })
+    }
+
+    /// In place of what a foreign writer left. VMs still hold something under numbers that nobody knows any more, so
+    /// counting does not begin where it once did: a number of two VMs would outlive the one that is lost.
+    fn anew(now: u64) -> Members {
+        let [a, b, c, d, ..] = now.to_le_bytes();
+        Members { next: u32::from_le_bytes([a, b, c, d]), beats: Vec::new() }
     }
 
     pub(super) fn is_gone(&self, number: u32, now: u64) -> bool {

@@ -4,7 +4,7 @@
 //! where none is free, a thread looks through the pages for some, a few at each request and on from where it stopped.
 
 use super::bucket::{Now, State};
-use super::ledger::{Books, Clocks, Ledger, PAGES, Place};
+use super::ledger::{Books, Ledger, PAGES, Place};
 use super::limit::Quota;
 use super::members::Members;
 use super::page::Entry;
@@ -95,16 +95,15 @@ impl Sweep {
         if now.monotonic < self.paused_until {
             return Ok(0);
         }
+        // Of foreign ones nobody is known to be gone.
         let members = Members::of(shared)?;
+        let is_gone = |member| members.as_ref().is_some_and(|members| members.is_gone(member, now.monotonic));
         let is_at_rest = |entry: &Entry<'_>| {
             entry.is_at_rest(now)
-                || entry.state().is_some_and(|mut state| {
-                    state.forget(|member| members.is_gone(member, now.monotonic)) && state == State::Held(Vec::new())
-                })
+                || entry.state().is_some_and(|mut state| state.forget(is_gone) && state == State::Held(Vec::new()))
         };
-        let mut clocks = Clocks::at(now);
         for _ in 0..STEPS {
-            let mut sheet = ledger.fetch(self.next, books, &mut clocks, shared)?;
+            let mut sheet = ledger.fetch(self.next, books, shared)?;
             self.fruitless = self.fruitless.saturating_add(u32::from(sheet.place.below.is_none()));
             self.next = self.next.following(sheet.page.is_spilled());
             let dropped = sheet.page.drop_where(|entry| entry.tag == quota.tag && is_at_rest(entry));

@@ -216,13 +216,49 @@ fn keys_do_not_share() {
 }
 
 #[test]
+fn a_thread_that_stands_still_before_it_reads_a_page_forgives_no_debt_of_others() {
+    /// Stands still at its first read, for two seconds in which another thread uses up the burst.
+    struct Slow<'l>(&'l mut Lab, bool);
+    impl Shared for Slow<'_> {
+        fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
+            if !std::mem::replace(&mut self.1, true) {
+                assert_eq!(self.0.after(2 * SECOND).passing("a", 100), 20);
+            }
+            self.0.store.read(key)
+        }
+        fn replace(&mut self, key: &str, value: &[u8], seen: Option<Version>) -> Result<bool, Unavailable> {
+            self.0.store.replace(key, value, seen)
+        }
+        fn monotonic(&mut self) -> Result<u64, Unavailable> {
+            self.0.store.monotonic()
+        }
+        fn wall(&mut self) -> Result<u64, Unavailable> {
+            self.0.store.wall()
+        }
+    }
+    for quota in [rate("r", Unit::Requests, 10, SECOND, 20), window("w", Unit::Requests, Calendar::Minute, 20)] {
+        let mut lab = Lab::new([quota.clone()]);
+        assert!(lab.passes("a"));
+        lab.after(59 * SECOND);
+        let (mut ledger, mut membership, books) =
+            (Ledger::default(), Membership::default(), Books::of("test", [&quota].into_iter()));
+        let demands = [Demand { quota: &quota, number: 0, key: "a", enforced: true }];
+        let slow = ledger.consult(&demands, 0, &books, &mut membership, &mut Slow(&mut lab, false));
+        assert_eq!(slow.results[0].refusal, Some(Refusal::Exhausted));
+        assert_eq!(ledger.take_events(), None, "nor takes it for a foreign writer's");
+        assert!(!lab.passes("a"), "{quota:?}");
+    }
+}
+
+#[test]
 fn a_monotonic_clock_near_its_end_lets_nothing_pass_that_it_should_not() {
     let mut lab = Lab::new([rate("r", Unit::Requests, 1, SECOND, 2)]);
     lab.store.memory.now.monotonic = u64::MAX - SECOND;
     assert!(lab.passes("a"));
-    assert_eq!(lab.refusals("a"), [Some(Refusal::Unavailable)], "its debt would end behind the end of time");
+    assert_eq!(lab.refusals("a"), [Some(Refusal::Exhausted)], "its debt does not end before time does");
     lab.store.memory.now.monotonic = u64::MAX;
-    assert!(!lab.passes("b"));
+    assert!(!lab.passes("a"));
+    assert!(lab.passes("b") && !lab.passes("b"));
 }
 
 // Windows
@@ -290,6 +326,19 @@ fn what_has_crossed_the_line_counts() {
     assert!(lab.flow(&mut account, 1500, 1500).is_some());
     assert!(!lab.after(2 * SECOND).passes("a"));
     assert!(lab.after(1).passes("a"));
+}
+
+#[test]
+fn bytes_whose_debt_ends_behind_the_clocks_end_are_not_free() {
+    let mut lab = Lab::new([Quota { overrun: Overrun::Finish, ..rate("b", Unit::Bytes, 1, 3600 * SECOND, 1) }]);
+    let mut account = lab.ask("a").account.unwrap();
+    assert_eq!(lab.flow(&mut account, 1 << 40, 0), None);
+    assert!(lab.settle(&mut account), "nor tried again for ever");
+    assert!(!lab.passes("a"));
+    assert!(!lab.after(1 << 62).passes("a"));
+    lab.configure([rate("b", Unit::Bytes, 1, SECOND, 1)]);
+    assert!(!lab.passes("a"));
+    assert!(lab.after(SECOND).passes("a"), "a changed limit caps it");
 }
 
 #[test]
@@ -368,6 +417,30 @@ fn a_thread_that_was_taken_for_lost_holds_under_a_new_number() {
     assert!(lab.passes("a") && lab.passes("a"), "the old one is given up");
     let _ = lab.settle(&mut old);
     assert!(!lab.passes("a"), "and gives back nothing of the others'");
+}
+
+#[test]
+fn a_new_thread_gets_no_number_that_another_still_holds_under_though_a_foreign_writer_wiped_them() {
+    let mut lab = Lab::new([concurrent("c", 1)]);
+    lab.store.memory.now.monotonic += 123_456_789;
+    let _lost = lab.ask_on(0, "a").account.unwrap();
+    lab.store.memory.overwrite("tollgate/1/@members", b"?");
+    lab.ask_on(1, "b").account.unwrap();
+    // Thread 0 gives no further sign of life, and thread 1 does.
+    for _ in 0..11 {
+        Ledger::beat(&mut lab.threads[1], &mut lab.store);
+        lab.after(SECOND);
+    }
+    assert!(lab.passes("a"), "what the lost one held is not kept alive by the other");
+}
+
+#[test]
+fn members_that_cannot_be_read_hold_nothing_and_are_counted() {
+    let mut lab = Lab::new([concurrent("c", 1)]);
+    let _held = lab.ask_on(0, "a").account.unwrap();
+    lab.store.memory.overwrite("tollgate/1/@members", b"?");
+    assert!(lab.passes("a"));
+    assert_eq!(lab.ledger.take_events().map(|events| events.foreign), Some(1));
 }
 
 // Several quotas
@@ -704,6 +777,37 @@ fn what_a_policy_left_behind_makes_room_once_it_is_at_rest() {
     assert_eq!(pages.len(), 1);
     let (bytes, _) = lab.store.read(&pages[0]).unwrap().unwrap();
     assert!(bytes.len() < 100, "{}", bytes.len());
+}
+
+#[test]
+fn a_place_that_a_dry_run_took_and_does_not_need_any_more_is_not_lost() {
+    /// The page is begun anew under the thread's hands: what is not on it is full.
+    struct Begun<'s>(&'s mut Store, bool);
+    impl Shared for Begun<'_> {
+        fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
+            self.0.read(key)
+        }
+        fn replace(&mut self, key: &str, value: &[u8], seen: Option<Version>) -> Result<bool, Unavailable> {
+            if key.contains("@page") && !std::mem::replace(&mut self.1, true) {
+                let page = super::page::Page::doubted(self.0.memory.now);
+                self.0.memory.overwrite(key, page.bytes());
+            }
+            self.0.replace(key, value, seen)
+        }
+        fn monotonic(&mut self) -> Result<u64, Unavailable> {
+            self.0.monotonic()
+        }
+        fn wall(&mut self) -> Result<u64, Unavailable> {
+            self.0.wall()
+        }
+    }
+    let mut lab = Lab::new([window("dry", Unit::Requests, Calendar::Hour, 5)]);
+    let demands = [Demand { quota: &lab.quotas[0], number: 0, key: "a", enforced: false }];
+    let doubtful = &mut Begun(&mut lab.store, false);
+    let refused = lab.ledger.consult(&demands, 0, &lab.books, &mut lab.threads[0], doubtful);
+    assert_eq!(refused.results[0].refusal, Some(Refusal::Exhausted));
+    let (places, _) = lab.store.read("tollgate/1/test/dry/@places").unwrap().unwrap();
+    assert_eq!(places, [0; 4]);
 }
 
 // Costs

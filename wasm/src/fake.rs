@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::host::{ANY_VERSION, Action, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, Stream};
+use crate::meter::Way;
 use crate::pairs;
 use crate::vm::Vm;
 
@@ -30,6 +31,8 @@ pub(crate) struct Fake {
     pub(crate) metrics: Vec<(String, u64)>,
     pub(crate) monotonic: u64,
     pub(crate) shared: BTreeMap<String, (Vec<u8>, u32)>,
+    /// So many values are not set, since somebody else was faster.
+    pub(crate) too_late: u32,
     /// Sizes of header maps; a map that is not there has none.
     pub(crate) header_bytes: BTreeMap<HeaderMap, u64>,
     /// How often the instance is called, in milliseconds.
@@ -185,6 +188,10 @@ impl Host for Fake {
 
     fn set_shared(&mut self, key: &str, value: &[u8], version: u32) -> Result<bool, Failure> {
         self.call("proxy_set_shared_data")?;
+        if self.too_late > 0 {
+            self.too_late -= 1;
+            return Ok(false);
+        }
         let mismatch = self.shared.get(key).is_some_and(|(_, known)| version != ANY_VERSION && version != *known);
         if !mismatch {
             self.versions += 1;
@@ -250,6 +257,22 @@ impl Rig {
     pub(crate) fn request_to(&mut self, root: u32, headers: &[(&str, &[u8])]) -> Action {
         self.host.encode(headers);
         self.request_as_encoded(root)
+    }
+
+    /// A body flows for the request sent last, so many bytes of it.
+    pub(crate) fn body(&mut self, way: Way, size: usize) -> Action {
+        self.vm.body(&mut self.host, self.streams, way, size)
+    }
+
+    /// Trailers of so many bytes flow for the request sent last.
+    pub(crate) fn trailers(&mut self, map: HeaderMap, size: u64) -> Action {
+        self.host.header_bytes.insert(map, size);
+        self.vm.headers(&mut self.host, self.streams, map)
+    }
+
+    /// The request sent last has ended.
+    pub(crate) fn end(&mut self) {
+        self.vm.deleted(&mut self.host, self.streams);
     }
 
     /// Sends the request that `host.headers` holds.

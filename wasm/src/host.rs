@@ -119,12 +119,10 @@ pub(crate) enum Action {
 /// With this version [`Host::set_shared`] sets a value whatever it was.
 pub(crate) const ANY_VERSION: u32 = 0;
 
-/// Header maps. The values are those of the ABI.
+/// Header maps whose size is asked for. The values are those of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub(crate) enum HeaderMap {
-    /// Of the request.
-    Request = 0,
     /// Behind the request's body.
     RequestTrailers = 1,
     /// Of the response.

@@ -109,7 +109,7 @@ impl Meters {
             0
         });
         let way = match map {
-            HeaderMap::Request | HeaderMap::RequestTrailers => Way::Out,
+            HeaderMap::RequestTrailers => Way::Out,
             HeaderMap::Response | HeaderMap::ResponseTrailers => Way::In,
         };
         let action = running.flow(host, &mut self.till, way, size, paper);
@@ -192,3 +192,6 @@ impl Running {
         Action::Pause
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! One bucket as the definition has it, twice: with the least that can have been charged, and with the most. They differ
+//! only where a fault or somebody else came between.
+
+use super::terms::{Plan, Terms, window};
+use tollgate::quota::{Now, Unit};
+
+/// Used up, whatever the limit.
+const USED_UP: u128 = u128::MAX;
+
+/// What is known of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    #[default]
+    Rest,
+    /// When the debt will be paid, and under which terms that was reckoned.
+    Rate {
+        paid: u128,
+        terms: Terms,
+    },
+    Window {
+        window: u64,
+        used: u128,
+    },
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Bucket {
+    pub least: Side,
+    pub most: Side,
+    /// Charged by requests of this round that were refused after all, for a moment.
+    pub momentary: u64,
+    /// When a charge of one was admitted, since the limit is what it is.
+    pub history: Vec<u64>,
+    pub terms: Option<Terms>,
+    /// Given back in this round.
+    pub released: u64,
+    /// Whether there was room at its beginning.
+    pub had_room: bool,
+}
+
+impl Side {
+    /// As it counts now, under these terms.
+    pub fn fit(self, plan: &Plan, now: Now) -> Side {
+        match self {
+            Side::Rest => Side::Rest,
+            Side::Rate { paid, terms } => {
+                // A changed limit keeps the debt in time, capped at the new full debt.
+                let full = u128::from(now.monotonic) + plan.terms.full(plan.unit);
+                Side::Rate { paid: if terms == plan.terms { paid } else { paid.min(full) }, terms: plan.terms }
+            }
+            Side::Window { window: stored, used } => {
+                let Terms::Window { calendar, .. } = plan.terms else { panic!("another kind, the same bucket") };
+                let current = window(calendar, now);
+                match stored {
+                    _ if stored < current => Side::Rest,
+                    _ if stored <= current + 1 => Side::Window { window: stored, used },
+                    _ => Side::Window { window: current, used: USED_UP },
+                }
+            }
+        }
+    }
+
+    /// What is stored once a request has looked at it: what a changed limit or clock made of it.
+    fn keep(self, plan: &Plan, now: Now) -> Side {
+        let fit = self.fit(plan, now);
+        let changes = match (self, fit) {
+            (Side::Rate { paid, .. }, Side::Rate { paid: capped, .. }) => paid != capped,
+            (Side::Window { window, .. }, Side::Window { window: current, .. }) => window != current,
+            _ => false,
+        };
+        if changes { fit } else { self }
+    }
+
+    fn debt(self, now: Now) -> u128 {
+        match self {
+            Side::Rate { paid, .. } => paid.saturating_sub(now.monotonic.into()),
+            _ => 0,
+        }
+    }
+
+    fn used(self) -> u128 {
+        match self {
+            Side::Window { used, .. } => used,
+            _ => 0,
+        }
+    }
+
+    pub fn has_room(self, plan: &Plan, now: Now, besides: u64) -> bool {
+        let (fit, is_bytes) = (self.fit(plan, now), plan.bytes(0, 0).is_some());
+        match plan.terms {
+            Terms::Rate { .. } if fit.is_never_paid() => false,
+            Terms::Rate { .. } if is_bytes => fit.debt(now) < plan.terms.full(plan.unit),
+            Terms::Rate { .. } => fit.debt(now) + plan.terms.cost(1) <= plan.terms.full(plan.unit),
+            Terms::Window { amount, .. } => fit.used().saturating_add(besides.into()) < amount.into(),
+            Terms::Concurrent { .. } => true,
+        }
+    }
+
+    pub fn is_over(self, plan: &Plan, now: Now) -> bool {
+        let fit = self.fit(plan, now);
+        match plan.terms {
+            Terms::Rate { .. } if plan.unit != Unit::Requests && fit.is_never_paid() => true,
+            Terms::Rate { .. } => fit.debt(now) > plan.terms.full(plan.unit),
+            Terms::Window { amount, .. } => fit.used() > amount.into(),
+            Terms::Concurrent { .. } => false,
+        }
+    }
+
+    pub fn charge(self, plan: &Plan, n: u64, now: Now) -> Side {
+        if n == 0 {
+            return self;
+        }
+        let fit = self.fit(plan, now);
+        match plan.terms {
+            Terms::Rate { .. } => {
+                let paid = u128::from(now.monotonic) + fit.debt(now) + plan.terms.cost(n);
+                Side::Rate { paid, terms: plan.terms }
+            }
+            Terms::Window { calendar, .. } => {
+                let window = if let Side::Window { window, .. } = fit { window } else { window(calendar, now) };
+                Side::Window { window, used: fit.used().saturating_add(n.into()) }
+            }
+            Terms::Concurrent { .. } => self,
+        }
+    }
+
+    /// As it counts at most if this may be charged, or may not.
+    pub fn charge_perhaps(self, plan: &Plan, n: u64, now: Now) -> Side {
+        match (self, self.charge(plan, n, now)) {
+            // A changed limit caps what was there only if it is charged.
+            (Side::Rate { paid: before, .. }, Side::Rate { paid, .. }) if before > paid => self,
+            (_, charged) => charged,
+        }
+    }
+
+    /// A debt that ends with the clock's number, or behind it, does not end.
+    fn is_never_paid(self) -> bool {
+        matches!(self, Side::Rate { paid, .. } if paid >= u64::MAX.into())
+    }
+}
+
+impl Bucket {
+    /// A request or its bytes look at it. `kept`: what they made of it was stored for sure. False if nobody can tell any
+    /// more what it holds: the clock went back from a window, and that may be stored or not.
+    pub fn look(&mut self, plan: &Plan, now: Now, kept: bool) -> bool {
+        if self.terms != Some(plan.terms) {
+            (self.terms, self.history) = (Some(plan.terms), Vec::new());
+        }
+        let is_told = kept
+            || [self.least, self.most].into_iter().all(|side| match side {
+                Side::Window { .. } => side == side.keep(plan, now),
+                _ => true,
+            });
+        self.least = self.least.keep(plan, now);
+        // A bucket at rest may have given up its place.
+        if self.least.fit(plan, now) == Side::Rest {
+            self.least = Side::Rest;
+        }
+        if kept {
+            self.most = self.most.keep(plan, now);
+        }
+        is_told
+    }
+
+    /// Time has passed. False if nobody can tell any more what it holds: the clock went back to a window whose bucket may
+    /// have given up its place, or not.
+    pub fn pass(&mut self, before: Now, now: Now) -> bool {
+        let Some(Terms::Window { calendar, .. }) = self.terms else { return true };
+        let is_told = now.wall >= before.wall || self.least == self.most;
+        if matches!(self.least, Side::Window { window: stored, .. } if stored < window(calendar, now)) {
+            self.least = Side::Rest;
+        }
+        is_told
+    }
+
+    pub fn charge(&mut self, plan: &Plan, n: u64, now: Now) {
+        self.least = self.least.charge(plan, n, now);
+        self.most = self.most.charge(plan, n, now);
+    }
+
+    /// A request is admitted and charged one. Whatever interval ends now, it saw no more than was promised.
+    pub fn admit(&mut self, plan: &Plan, now: Now) {
+        if plan.unit == Unit::Requests {
+            self.history.push(now.monotonic);
+            for (earlier, start) in self.history.iter().enumerate() {
+                let (within, interval) = (self.history.len() - earlier, now.monotonic - start);
+                let promised = plan.terms.promise(interval);
+                assert!(within as u128 <= promised, "{within} of {promised} within {interval} ns: {plan:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A worker thread, and what it does in one round.
+
+use super::terms::Plan;
+use super::world::{Seen, World};
+use std::sync::Arc;
+use tollgate::quota::{Account, Books, Consultation, Crossing, Demand, Ledger, Membership, Quota, Refusal};
+
+/// What a thread does.
+#[derive(Clone, Copy, Debug)]
+pub enum Act {
+    Ask { identity: u32, bytes: u64 },
+    Flow { open: usize, out: u64, inward: u64 },
+    Settle { open: usize },
+    Beat,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Done {
+    pub act: Act,
+    pub thread: usize,
+    pub vm: u32,
+    pub seen: Seen,
+    pub contended: u32,
+    /// The request that it was about.
+    pub request: Option<u64>,
+    /// For each quota.
+    pub refusals: Vec<Option<Refusal>>,
+    pub crossing: Option<Crossing>,
+    /// Nothing is owed any more.
+    pub settled: bool,
+}
+
+/// A policy as the engine has it.
+pub struct Policy {
+    pub plans: Vec<Plan>,
+    pub quotas: Vec<Quota>,
+    pub books: Books,
+}
+
+/// A request that owes something, under the policy that admitted it.
+pub struct Open {
+    pub request: u64,
+    account: Account,
+    policy: Arc<Policy>,
+    pub ended: bool,
+}
+
+#[derive(Default)]
+pub struct Thread {
+    pub id: usize,
+    /// The VM that it runs: a lost one is followed by another.
+    pub vm: u32,
+    ledger: Ledger,
+    membership: Membership,
+    pub open: Vec<Open>,
+    requests: u64,
+}
+
+impl Policy {
+    pub fn new(plans: &[Plan]) -> Policy {
+        let quotas: Vec<Quota> = plans.iter().map(Plan::quota).collect();
+        let books = Books::of("model", quotas.iter());
+        Policy { plans: plans.to_vec(), quotas, books }
+    }
+
+    fn quota(&self, number: u32) -> Option<&Quota> {
+        self.quotas.get(number as usize)
+    }
+}
+
+impl Thread {
+    pub fn new(id: usize) -> Thread {
+        Thread { id, vm: id as u32, ..Thread::default() }
+    }
+
+    pub fn is_member(&self) -> bool {
+        self.membership.is_member()
+    }
+
+    /// The VM is lost with all it knew.
+    pub fn lose(&mut self, vm: u32) {
+        let (id, requests) = (self.id, self.requests);
+        *self = Thread { id, vm, requests, ..Thread::default() };
+    }
+
+    pub fn act(&mut self, act: Act, policy: &Arc<Policy>, world: &World) -> Done {
+        let mut handle = world.handle(self.id);
+        let (thread, vm) = (self.id, self.vm);
+        let mut done = Done {
+            act,
+            thread,
+            vm,
+            seen: Seen::default(),
+            contended: 0,
+            request: None,
+            refusals: Vec::new(),
+            crossing: None,
+            settled: false,
+        };
+        let Thread { ledger, membership, open, requests, .. } = self;
+        match act {
+            Act::Ask { identity, bytes } => {
+                let keys: Vec<String> = policy.plans.iter().map(|plan| plan.key(identity)).collect();
+                let demands = policy.plans.iter().zip(&policy.quotas).zip(&keys).zip(0..);
+                let demands: Vec<Demand<'_>> = demands
+                    .map(|(((plan, quota), key), number)| Demand { quota, number, key, enforced: plan.enforced })
+                    .collect();
+                let Consultation { results, account } =
+                    ledger.consult(&demands, bytes, &policy.books, membership, &mut handle);
+                done.refusals = results.iter().map(|result| result.refusal).collect();
+                *requests += 1;
+                let request = *requests << 8 | thread as u64;
+                done.request = Some(request);
+                done.settled = account.is_none();
+                let refused = demands.iter().zip(&results).any(|(demand, of)| demand.enforced && of.refusal.is_some());
+                let policy = Arc::clone(policy);
+                open.extend(account.map(|account| Open { request, account, policy, ended: refused }));
+            }
+            Act::Flow { open: number, out, inward } => {
+                let running = open.iter_mut().filter(|open| !open.ended).count();
+                let at = number.checked_rem(running);
+                if let Some(Open { request, account, policy, .. }) =
+                    at.and_then(|at| open.iter_mut().filter(|open| !open.ended).nth(at))
+                {
+                    done.request = Some(*request);
+                    done.crossing = ledger.flow(
+                        account,
+                        out,
+                        inward,
+                        |number| policy.quota(number),
+                        &policy.books,
+                        membership,
+                        &mut handle,
+                    );
+                }
+            }
+            Act::Settle { open: number } => {
+                if let Some(at) = number.checked_rem(open.len())
+                    && let Some(Open { request, account, policy, ended }) = open.get_mut(at)
+                {
+                    (done.request, *ended) = (Some(*request), true);
+                    let quota = |number| policy.quota(number);
+                    done.settled = ledger.settle(account, quota, &policy.books, membership, &mut handle);
+                    if done.settled {
+                        open.remove(at);
+                    }
+                }
+            }
+            Act::Beat => Ledger::beat(membership, &mut handle),
+        }
+        done.seen = handle.seen;
+        done.contended = ledger.take_events().map_or(0, |events| {
+            assert_eq!((events.foreign, &*events.overflowed), (0, &[][..]), "nobody else writes here");
+            events.contended
+        });
+        done
+    }
+}
