@@ -1,4 +1,4 @@
-//! `docs/policy.md` says what is so: its policies compile, and decide what its tables say.
+//! The documentation says what is so: its policies compile, and decide what its tables say.
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
@@ -9,6 +9,7 @@ use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented, Source};
 
 const LANGUAGE: &str = include_str!("../docs/policy.md");
+const QUOTAS: &str = include_str!("../docs/quotas.md");
 const README: &str = include_str!("../README.md");
 /// 2026-07-01T00:00:00Z.
 const NOW: Timestamp = Timestamp(1_782_864_000_000_000_000);
@@ -58,7 +59,7 @@ fn decide(policy: &Policy, request: &[&str; 3]) -> String {
 #[test]
 fn every_policy_of_the_documentation_compiles_and_decides_as_it_says() {
     let (mut policies, mut decisions) = (0, 0);
-    for page in [LANGUAGE, README] {
+    for page in [LANGUAGE, QUOTAS, README] {
         let mut policy = None;
         for (line, kind, text) in blocks(page) {
             match kind {
@@ -80,4 +81,10 @@ fn every_policy_of_the_documentation_compiles_and_decides_as_it_says() {
         }
     }
     assert!(policies >= 10 && decisions >= 40, "found {policies} policies and {decisions} decisions");
+}
+
+#[test]
+fn the_worked_example_of_quotas_is_the_one_that_is_played() {
+    let example = include_str!("cli/charges.in/policy.yaml");
+    assert!(blocks(QUOTAS).any(|(_, kind, text)| kind == "yaml policy" && text == example));
 }

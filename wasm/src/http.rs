@@ -267,7 +267,8 @@ pub(crate) struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
-    pub(crate) fn send(&self, host: &mut impl Host, paper: &mut Paper) {
+    /// Records and answers it, or else resets it; whether it is answered.
+    pub(crate) fn send(&self, host: &mut impl Host, paper: &mut Paper) -> bool {
         let Refusal { settings, arrival, judged, near, notes, caller } = *self;
         let text = Record { judged, arrival, settings, near, quotas: notes };
         if let Err(failure) = record(host, paper, &text) {
@@ -297,12 +298,12 @@ impl Refusal<'_> {
             headers: &headers,
             body: &paper.body,
         };
-        if let Err(failure) = host.respond(&response) {
-            paper.note(host, failure, "a refused request is reset instead of answered");
-            if let Err(failure) = host.close(Stream::Request) {
-                paper.note(host, failure, "a refused request is neither answered nor reset, and goes nowhere");
-            }
+        let Err(failure) = host.respond(&response) else { return true };
+        paper.note(host, failure, "a refused request is reset instead of answered");
+        if let Err(failure) = host.close(Stream::Request) {
+            paper.note(host, failure, "a refused request is neither answered nor reset, and goes nowhere");
         }
+        false
     }
 }
 

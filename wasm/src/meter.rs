@@ -46,8 +46,10 @@ struct Running {
     caller: Caller<Vec<u8>>,
     /// The response has started.
     answered: bool,
-    /// It was cut off: what still flows is not the destination's.
+    /// It was cut off.
     cut: bool,
+    /// It was answered in place of its destination: what still flows back is that answer.
+    refused: bool,
 }
 
 impl Meters {
@@ -81,7 +83,8 @@ impl Meters {
     ) {
         let memo = serving.policy.counts_bytes(&account).then(|| Memo::of(judged, arrival));
         let (serving, caller) = (Rc::clone(serving), caller.to_owned());
-        self.running.insert(context, Running { serving, account, memo, caller, answered: false, cut: false });
+        let running = Running { serving, account, memo, caller, answered: false, cut: false, refused: false };
+        self.running.insert(context, running);
     }
 
     /// The body of a request or a response flows, so many bytes of it.
@@ -151,11 +154,12 @@ impl Meters {
 impl Running {
     /// Charges bytes, and cuts the request off where they cross the line of a quota that says so.
     fn flow(&mut self, host: &mut impl Host, till: &mut Till, way: Way, size: u64, paper: &mut Paper) -> Action {
-        let Running { serving, account, memo: Some(memo), caller, answered, cut } = self else {
+        let Running { serving, account, memo: Some(memo), caller, answered, cut, refused } = self else {
             return Action::Continue;
         };
         if *cut {
-            return Action::Continue;
+            // Where it could neither be answered nor reset, it still goes nowhere.
+            return if *refused && way == Way::In { Action::Continue } else { Action::Pause };
         }
         let (out, inward) = match way {
             Way::Out => (size, 0),
@@ -187,7 +191,8 @@ impl Running {
             }
         } else {
             let (caller, notes) = (caller.as_slices(), &notes);
-            Refusal { settings, arrival: &arrival, judged: &judged, near: None, notes, caller }.send(host, paper);
+            let refusal = Refusal { settings, arrival: &arrival, judged: &judged, near: None, notes, caller };
+            *refused = refusal.send(host, paper);
         }
         Action::Pause
     }

@@ -231,8 +231,8 @@ fn a_request_cut_off_before_its_response_is_answered_with_429() {
     assert!(rig.host.closed.is_empty());
     // The answer itself flows back through this filter.
     rig.host.header_bytes.insert(HeaderMap::Response, 300);
-    rig.respond();
-    rig.body(Way::In, 5000);
+    assert_eq!([rig.respond(), rig.body(Way::In, 5000)], [Action::Continue; 2]);
+    assert_eq!(rig.body(Way::Out, 1), Action::Pause);
     rig.end();
     assert_eq!(metric(&rig, "quota=.=bytes;.;tollgate_quota_denied_total"), Some(1));
     assert_eq!(used(&mut rig), HEADERS + 1000, "it is not the destination's");
@@ -272,6 +272,15 @@ fn a_cut_that_cannot_be_carried_out_holds_the_stream() {
         }
         rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream", "proxy_set_property"]);
         assert_eq!(rig.body(Way::Out, 5000), Action::Pause, "{answered}");
+        rig.host.failing.clear();
+        let flows = [
+            rig.body(Way::Out, 1),
+            rig.trailers(HeaderMap::RequestTrailers, 1),
+            rig.respond(),
+            rig.body(Way::In, 1),
+            rig.trailers(HeaderMap::ResponseTrailers, 1),
+        ];
+        assert_eq!(flows, [Action::Pause; 5], "{answered}: and does not go on with the next piece");
     }
 }
 
