@@ -1,15 +1,16 @@
 //! Bytes are charged as they flow, whatever carries them, and cut off where they cross the line.
 
 use std::io::Write;
+use std::path::Path;
 
 use serde_json::{Value, json};
 use tollgate_local::gateway::{CLUSTER_HEADER, GatewayConfig};
 use tollgate_local::lab::Connection;
 use tollgate_local::wire;
 
-use super::{CHECKOUT, ask, eventually, get, header, policy, post, said, start};
-use crate::support::http2;
+use super::{CHECKOUT, ask, eventually, get, header, policy, post, said, start, start_in};
 use crate::support::rig::{Rig, Seen};
+use crate::support::{self, http2};
 
 const DEAD: &str = "dead";
 const LIMIT: usize = 100_000;
@@ -300,15 +301,84 @@ fn a_download_that_crosses_the_line_is_reset() {
 
 #[test]
 fn a_response_whose_headers_cross_the_line_becomes_429() {
-    let rig = limited("bytesIn", 20, &json!({}));
-    let seen = rig.send(Some(CHECKOUT), &get(HOST, "/tally/x?send=1000"));
+    for envoy in support::envoys() {
+        headers_that_cross_the_line(&envoy);
+    }
+}
+
+fn headers_that_cross_the_line(envoy: &Path) {
+    let quota = json!({"id": "line", "limit": {"bytesIn": "20B", "per": "month"}});
+    let config = GatewayConfig { dead_cluster: Some(DEAD), timeout: "0.3s", ..GatewayConfig::default() };
+    let rig = start_in(envoy, &policy(&[]), config);
+    // Another name, another bucket.
+    let serve = |name: &str| {
+        let mut policy = policy(std::slice::from_ref(&quota));
+        policy["name"] = json!(name);
+        rig.serve(&policy);
+    };
+    for (name, request) in [
+        ("with-a-body", get(HOST, "/tally/x?send=1000")),
+        ("with-a-large-body", get(HOST, &format!("/tally/x?send={MEGABYTES}"))),
+        ("without-a-body", get(HOST, "/tally/x")),
+        ("head", format!("HEAD /tally/x HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n\r\n").into_bytes()),
+        ("before-the-request-ended", post(HOST, "/tally/x?echo", 10)),
+        (
+            "websocket",
+            format!("GET / HTTP/1.1\r\nhost: {HOST}\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").into(),
+        ),
+        ("tunnel", format!("CONNECT {HOST}:443 HTTP/1.1\r\nhost: {HOST}:443\r\n\r\n").into()),
+        ("envoys-own", format!("GET / HTTP/1.1\r\nhost: {HOST}\r\n{CLUSTER_HEADER}: {DEAD}\r\n\r\n").into()),
+        ("envoys-own-timeout", get(HOST, "/tally/x?hold")),
+    ] {
+        serve(name);
+        let seen = rig.exchange(Some(CHECKOUT), b"http/1.1", |stream| match wire::exchange(stream, &request) {
+            // No body comes with the answer to HEAD, whatever its length says.
+            Err(_) if name == "head" => Ok(wire::Response::default()),
+            read => read,
+        });
+        assert_cut(&seen, "line");
+        let line = &seen.line.as_ref().unwrap().line;
+        assert_eq!(line["http.response.status_code"], 429, "{name}: {line}");
+        let response = seen.response.unwrap();
+        if name != "head" {
+            assert_eq!((response.status, header(&response, "x-egress-denied")), (429, "QUOTA_BYTES"), "{name}");
+            assert!(header(&response, "ratelimit-policy").starts_with(r#""line";q=20"#), "{name}");
+        }
+        // The worker goes on.
+        let next = rig.send(Some(CHECKOUT), &get(HOST, "/x"));
+        assert_eq!((next.status(), next.recorded("d")), (429, "deny"), "{name}");
+    }
+    serve("http2");
+    let since = recorded(&rig);
+    let mut stream = open(&rig, HOST, "/tally/x?send=1000");
+    stream.data(b"x", true).unwrap();
+    assert!(stream.end().unwrap().whole);
+    assert_cut(&last(&rig, HOST, since), "line");
+    assert!(!rig.gateway.log().contains("VM failed"), "{}", rig.gateway.log());
+}
+
+#[test]
+fn trailers_that_cross_the_line_are_cut() {
+    // Envoy takes trailers of no more than some tens of thousands of bytes.
+    const LIMIT: usize = 10_000;
+    let trailer = vec![b't'; 2 * LIMIT];
+    let rig = limited("bytesOut", LIMIT, &json!({}));
+    let since = recorded(&rig);
+    let mut stream = open(&rig, HOST, "/tally/x");
+    stream.data(b"body", false).unwrap();
+    stream.trailers(&[(b"x-end", &trailer)]).unwrap();
+    drop(stream.end());
+    let seen = last(&rig, HOST, since);
     assert_cut(&seen, "line");
-    let response = seen.response.unwrap();
-    assert_eq!((response.status, header(&response, "x-egress-denied")), (429, "QUOTA_BYTES"));
-    assert!(header(&response, "ratelimit-policy").starts_with(r#""line";q=20"#));
-    // The worker goes on.
-    let next = rig.send(Some(CHECKOUT), &get(HOST, "/x"));
-    assert_eq!((next.status(), next.recorded("d")), (429, "deny"));
+    assert_eq!(seen.line.unwrap().line["http.response.status_code"], 429);
+
+    let rig = limited("bytesIn", LIMIT, &json!({}));
+    let since = recorded(&rig);
+    let path = format!("/tally/x?send=1000&trailers={}", trailer.len());
+    let mut stream = open(&rig, HOST, &path);
+    stream.data(b"body", true).unwrap();
+    assert!(!stream.end().unwrap().whole);
+    assert_cut(&last(&rig, HOST, since), "line");
 }
 
 #[test]
@@ -355,7 +425,7 @@ fn a_dry_run_of_a_line_is_recorded_and_cuts_nothing() {
     let seen = rig.send(Some(CHECKOUT), &post(HOST, "/tally/x", MEGABYTES));
     assert_eq!((seen.status(), seen.recorded("d"), seen.recorded("r")), (200, "would-deny", "QUOTA_BYTES"));
     assert_eq!(rig.lab.origin().tally("x").bytes, MEGABYTES as u64);
-    assert_eq!(rig.metric(r#"tollgate_quota_denied_total{quota="line"}"#), Some(1.0));
+    assert_eq!(rig.metric(r#"tollgate_quota_denied_total{quota="line"}"#), Some(0.0));
     let next = rig.send(Some(CHECKOUT), &get(HOST, "/x"));
     assert_eq!((next.status(), next.recorded("d"), next.recorded("r")), (200, "would-deny", "QUOTA_BYTES"));
 }

@@ -1,16 +1,18 @@
 //! A place among those in flight comes back once, however a stream ends.
 
 use std::io::{Read, Write};
-use std::time::Instant;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_local::gateway::{CLUSTER_HEADER, GatewayConfig};
 use tollgate_local::lab::Connection;
 use tollgate_local::wire;
 
-use super::{CHECKOUT, REFUNDS, ask, eventually, get, policy, start};
-use crate::support::http2;
+use super::{CHECKOUT, REFUNDS, ask, eventually, get, newest, policy, start, start_in};
 use crate::support::rig::Rig;
+use crate::support::{self, http2};
 
 const HOST: &str = "api.example.com";
 const DEAD: &str = "dead";
@@ -21,9 +23,9 @@ fn two() -> Value {
 
 /// A gateway that lets two requests of an identity be in flight. One is, all the time: a place that came back twice
 /// would be its place.
-fn start_with_one_in_flight(timeout: &str) -> (Rig, Connection) {
+fn start_with_one_in_flight(envoy: &Path, timeout: &str) -> (Rig, Connection) {
     let config = GatewayConfig { dead_cluster: Some(DEAD), timeout, ..GatewayConfig::default() };
-    let rig = start(&policy(&[two()]), config);
+    let rig = start_in(envoy, &policy(&[two()]), config);
     let mut first = rig.connect(Some(CHECKOUT));
     // Without the rest of its body it does not end, not even by Envoy's timeout.
     first.write_all(b"POST /tally/first HTTP/1.1\r\nhost: api.example.com\r\ncontent-length: 9\r\n\r\n").unwrap();
@@ -66,7 +68,13 @@ fn ask_as(rig: &Rig, caller: &str) -> u16 {
 
 #[test]
 fn a_place_comes_back_once_however_the_stream_ends() {
-    let (rig, first) = start_with_one_in_flight("30s");
+    for envoy in support::envoys() {
+        every_end_of_a_stream(&envoy);
+    }
+}
+
+fn every_end_of_a_stream(envoy: &Path) {
+    let (rig, first) = start_with_one_in_flight(envoy, "30s");
     one_is_free(&rig, "nothing");
 
     let mut stream = hold(&rig, "a");
@@ -129,7 +137,7 @@ fn a_place_comes_back_once_however_the_stream_ends() {
 
 #[test]
 fn a_place_comes_back_after_envoys_own_timeout() {
-    let (rig, _first) = start_with_one_in_flight("0.3s");
+    let (rig, _first) = start_with_one_in_flight(&newest(), "0.3s");
     let answer = ask(&rig, &get(HOST, "/tally/slow?hold"));
     assert_eq!(answer.status, 504);
     eventually("a place comes back", || is_let_through(&rig));
@@ -150,11 +158,23 @@ fn a_request_that_another_quota_refuses_holds_nothing() {
 }
 
 #[test]
+fn what_is_held_without_a_word_stays_held() {
+    let rig = start(&policy(&[two()]), GatewayConfig { concurrency: 2, ..GatewayConfig::default() });
+    let _held = [hold(&rig, "a"), hold(&rig, "b")];
+    // Not even a policy that has no quotas lets the VM forget to give signs of life.
+    rig.serve(&policy(&[]));
+    // Longer than a VM is believed to be alive without one; no request and no policy comes meanwhile.
+    thread::sleep(Duration::from_secs(11));
+    rig.serve(&policy(&[two()]));
+    assert!(!is_let_through(&rig));
+}
+
+#[test]
 fn what_a_vm_held_comes_back_after_it_died() {
     let dir = tempfile::tempdir().unwrap();
-    let module = crate::death::mortal(&crate::support::filter(), dir.path());
+    let module = crate::death::mortal(&support::filter(), dir.path());
     let quotas = policy(&[two()]).to_string();
-    let mut rig = Rig::start(&crate::support::envoy(), &module, &quotas, GatewayConfig::default());
+    let mut rig = Rig::start(&newest(), &module, &quotas, GatewayConfig::default());
     rig.caller(CHECKOUT);
     let _held = [hold(&rig, "a"), hold(&rig, "b")];
     assert!(!is_let_through(&rig));

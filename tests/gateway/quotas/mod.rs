@@ -6,11 +6,14 @@ mod concurrent;
 mod races;
 mod updates;
 
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tollgate_local::envoy::binary;
 use tollgate_local::gateway::GatewayConfig;
+use tollgate_local::paths;
 use tollgate_local::wire::{self, Response};
 
 use crate::support;
@@ -34,8 +37,17 @@ fn policy(quotas: &[Value]) -> Value {
     })
 }
 
+/// The newest pinned Envoy, for what does not depend on the release.
+fn newest() -> PathBuf {
+    binary::install(&paths::tools(), binary::newest()).unwrap()
+}
+
 fn start(policy: &Value, config: GatewayConfig<'_>) -> Rig {
-    let mut rig = Rig::start(&support::envoy(), &support::filter(), &policy.to_string(), config);
+    start_in(&newest(), policy, config)
+}
+
+fn start_in(envoy: &Path, policy: &Value, config: GatewayConfig<'_>) -> Rig {
+    let mut rig = Rig::start(envoy, &support::filter(), &policy.to_string(), config);
     rig.caller(CHECKOUT);
     rig.caller(REFUNDS);
     rig

@@ -8,18 +8,23 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
-use tollgate_local::gateway::GatewayConfig;
+use tollgate_local::gateway::{CLUSTER_HEADER, GatewayConfig};
 use tollgate_local::origin::Tally;
 use tollgate_local::wire;
 
 use super::{CHECKOUT, get, policy, post, start};
+use crate::support::rig::{PRINCIPAL_HEADER, Rig};
 
 const CALLERS: u64 = 8;
 const WORKERS: u32 = 4;
 
-/// How many requests a race has; `TOLLGATE_QUOTA_SOAK` says otherwise.
+/// How many requests a race of the long form has.
+fn soak() -> Option<u64> {
+    std::env::var("TOLLGATE_QUOTA_SOAK").ok().map(|number| number.parse().unwrap())
+}
+
 fn requests() -> u64 {
-    std::env::var("TOLLGATE_QUOTA_SOAK").map_or(4_000, |number| number.parse().unwrap())
+    soak().unwrap_or(4_000)
 }
 
 /// What came of a race.
@@ -69,15 +74,12 @@ fn race(quota: &Value, request: &[u8], requests: u64) -> Race {
     });
     let log = rig.gateway.log();
     assert!(!log.contains("VM failed") && !log.contains("[error]"), "{log}");
-    let workers = (0..WORKERS).filter(|worker| {
-        let listener = rig.gateway.address().to_string().replace(':', "_");
-        let connections = format!("listener.{listener}.worker_{worker}.downstream_cx_total");
-        rig.gateway.admin().stat(&connections).unwrap() > 0
-    });
-    assert!(workers.count() > 1, "only one worker had requests");
+    let page = rig.gateway.admin().page("/stats?filter=worker_.*downstream_cx_total").unwrap();
+    let workers = page.lines().filter(|line| !line.ends_with(": 0")).count();
+    assert!(workers > 1, "only one worker had requests: {page}");
     let contended = rig.metric("tollgate_quota_contended_total{}").unwrap_or_default();
     let race = Race { told, tally: rig.lab.origin().tally("race"), elapsed, updates };
-    println!("{quota}\n{race:?}, {contended} changes given up for contention");
+    println!("{quota}\n{race:?} on {workers} workers, {contended} changes given up for contention");
     assert!(race.updates > 1, "{race:?}");
     assert_eq!(race.told.values().sum::<u64>(), requests);
     race
@@ -104,7 +106,7 @@ fn update(quota: &Value, round: usize) -> Value {
 }
 
 /// One caller: a connection is used until it breaks.
-fn call(rig: &crate::support::rig::Rig, request: &[u8], left: &AtomicU64) -> BTreeMap<String, u64> {
+fn call(rig: &Rig, request: &[u8], left: &AtomicU64) -> BTreeMap<String, u64> {
     let mut told = BTreeMap::new();
     let mut connection = None;
     while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
@@ -165,10 +167,10 @@ fn a_window_admits_exactly_its_limit() {
 
 #[test]
 fn bytes_exceed_their_limit_by_no_more_than_a_chunk_for_each_stream() {
-    const BODY: u64 = 8 << 10;
+    const BODY: u64 = 16 << 10;
     const CHUNK: u64 = 1 << 20;
     let requests = requests();
-    let limit = (requests - requests / 10) * BODY;
+    let limit = (requests - requests / 20) * BODY;
     let quota = json!({"id": "bytes", "limit": {"bytesOut": format!("{limit}B"), "per": "day"}});
     let request = post("api.example.com", "/tally/race", usize::try_from(BODY).unwrap());
     let race = within_a_day(|| race(&quota, &request, requests));
@@ -186,4 +188,42 @@ fn no_more_are_in_flight_than_allowed() {
     assert!(race.tally.most <= LIMIT, "{race:?}");
     assert!(race.tally.most > 1 && race.told("QUOTA_CONCURRENT") > 0, "{race:?}");
     assert_eq!(race.tally.requests, race.told("200"), "{race:?}");
+}
+
+#[test]
+fn what_comes_after_65536_live_buckets_shares_one() {
+    // Only the long form: a bucket is an identity, and each has to ask once.
+    const PLACES: u64 = 65_536;
+    if soak().is_none() {
+        return;
+    }
+    let cluster = "inbound-vip|443||api.example.com";
+    let mut policy = policy(&[json!({"id": "once", "limit": {"requests": 1, "per": "day"}})]);
+    policy["identity"] = json!({"sources": ["peer-principal"]});
+    let config = GatewayConfig {
+        concurrency: WORKERS,
+        audited: false,
+        clusters: vec![cluster.to_owned()],
+        ..GatewayConfig::default()
+    };
+    let rig = start(&policy, config);
+    let (next, admitted) = (AtomicU64::new(0), AtomicU64::new(0));
+    thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            scope.spawn(|| {
+                let mut stream = rig.connect(Some(CHECKOUT));
+                while let number @ 0..70_000 = next.fetch_add(1, Ordering::Relaxed) {
+                    let request = format!(
+                        "GET /tally/race HTTP/1.1\r\nhost: api.example.com\r\n{CLUSTER_HEADER}: {cluster}\r\n\
+                         {PRINCIPAL_HEADER}: spiffe://cluster.local/ns/many/sa/s{number}\r\n\r\n"
+                    );
+                    let status = wire::exchange(&mut stream, request.as_bytes()).unwrap().status;
+                    assert!(matches!(status, 200 | 429), "{status}");
+                    admitted.fetch_add(u64::from(status == 200), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    assert_eq!(admitted.into_inner(), PLACES + 1);
+    assert_eq!(rig.metric(r#"tollgate_quota_overflow_total{quota="once"}"#), Some(1.0));
 }
