@@ -46,8 +46,16 @@ struct Running {
     caller: Caller<Vec<u8>>,
     /// The response has started.
     answered: bool,
-    /// It was cut off: what still flows is not the destination's.
-    cut: bool,
+    cut: Option<Cut>,
+}
+
+/// How a request was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// By an answer, which flows back like the destination's.
+    Answered,
+    /// By a reset.
+    Reset,
 }
 
 impl Meters {
@@ -81,7 +89,7 @@ impl Meters {
     ) {
         let memo = serving.policy.counts_bytes(&account).then(|| Memo::of(judged, arrival));
         let (serving, caller) = (Rc::clone(serving), caller.to_owned());
-        self.running.insert(context, Running { serving, account, memo, caller, answered: false, cut: false });
+        self.running.insert(context, Running { serving, account, memo, caller, answered: false, cut: None });
     }
 
     /// The body of a request or a response flows, so many bytes of it.
@@ -154,8 +162,9 @@ impl Running {
         let Running { serving, account, memo: Some(memo), caller, answered, cut } = self else {
             return Action::Continue;
         };
-        if *cut {
-            return Action::Continue;
+        if let Some(cut) = cut {
+            // Not even if it could not be reset: to let more flow would let go what is held.
+            return if way == Way::In && *cut == Cut::Answered { Action::Continue } else { Action::Pause };
         }
         let (out, inward) = match way {
             Way::Out => (size, 0),
@@ -167,7 +176,7 @@ impl Running {
         let Some((judged, note)) = memo.crossed(&serving.policy, &crossing) else { return Action::Continue };
         let (settings, arrival) = (serving.policy.settings(), memo.arrival());
         let notes = [note];
-        *cut = crossing.cut;
+        *cut = crossing.cut.then_some(if *answered { Cut::Reset } else { Cut::Answered });
         if crossing.cut {
             serving.count_denied(host, crossing.quota, paper);
         }
