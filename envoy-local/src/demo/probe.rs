@@ -37,7 +37,10 @@ pub fn observe(stage: &Stage, scenario: &Scenario) -> Result<Observed> {
     // The last connection is closed by now: a tunnel is recorded when it ends.
     let last = request_id(scenario, scenario.repeat);
     let audit = stage.gateway().audit().wait_for(|line| line.text("egress.request_id") == Some(last.as_str()))?;
-    Ok(Observed { response, audit, received: stage.lab().origin().take() })
+    // What was cut off may arrive later, or never.
+    let own = |received: &Received| received.path == scenario.request.path || received.method == "CONNECT";
+    let received = stage.lab().origin().take().into_iter().filter(own).collect();
+    Ok(Observed { response, audit, received })
 }
 
 /// The story in letters that a header and a log line can hold.
@@ -64,12 +67,18 @@ impl Observed {
             compare("rule", rule, recorded("rule"));
         }
         compare("status", &status.to_string(), &self.response.status.to_string());
-        let received = received.unwrap_or(if decision == "deny" { 0 } else { scenario.repeat });
-        compare(
-            "the number of requests that the external server received",
-            &received.to_string(),
-            &self.received.len().to_string(),
-        );
+        if decision == "cut" {
+            let whole = |received: &Received| Some(received.body.len()) == scenario.request.body;
+            let arrived = if self.received.iter().any(whole) { "there" } else { "absent" };
+            compare("the whole of it at the external server", "absent", arrived);
+        } else {
+            let received = received.unwrap_or(if decision == "deny" { 0 } else { scenario.repeat });
+            compare(
+                "the number of requests that the external server received",
+                &received.to_string(),
+                &self.received.len().to_string(),
+            );
+        }
         let told = self.response.header("x-egress-denied").map(String::from_utf8_lossy);
         compare(
             FORGED.0,

@@ -78,7 +78,8 @@ pub struct Expected {
     pub rule: Option<String>,
     /// What the caller sees.
     pub status: u16,
-    /// How many of the requests the external server receives; if absent, all or none, as the decision says.
+    /// How many of the requests the external server receives; if absent, all or none, as the decision says. What is cut
+    /// off must not arrive whole.
     pub received: Option<usize>,
     /// Headers that the external server must not see; a `*` at the end stands for anything.
     #[serde(default)]
