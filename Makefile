@@ -10,10 +10,10 @@ WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
 LOCAL    := cargo run --quiet --package tollgate-local --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm demo up status down test matrix lint bench fuzz quotas clean
+.PHONY: help setup build wasm demo up status down test matrix quota-soak lint bench fuzz quotas clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
@@ -48,6 +48,9 @@ test: wasm ## Run every test, those in real Envoys included
 
 matrix: wasm ## Run the tests in every release of Envoy that the filter is known to load in
 	TOLLGATE_WASM=$(MODULE) TOLLGATE_ENVOYS="1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" cargo test --test gateway
+
+quota-soak: wasm ## Race callers for quotas while policies change, with 200,000 requests for each kind of limit
+	TOLLGATE_WASM=$(MODULE) TOLLGATE_QUOTA_SOAK=200000 cargo test --test gateway races:: -- --nocapture --test-threads=1
 
 lint: ## Check format and lints
 	cargo fmt --all --check

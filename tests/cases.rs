@@ -9,8 +9,9 @@ mod vectors;
 
 use format::{Expected, Request, files};
 use serde_json::{Value, json};
-use tollgate::decision::{Decision, Outcome, Reason, Scratch, Timestamp};
+use tollgate::decision::{Decision, Note, Outcome, Reason, Scratch, Till, Timestamp};
 use tollgate::policy::Policy;
+use tollgate::quota::Memory;
 use tollgate::request::{Arrival, Presented, Source};
 
 /// When requests are decided whose case does not say.
@@ -20,8 +21,20 @@ fn compile(policy: &Value) -> Policy {
     Policy::load(policy.to_string().as_bytes()).unwrap_or_else(|rejection| panic!("{:#?}", rejection.findings))
 }
 
+/// One gateway, on which the cases of a file are played.
+#[derive(Default)]
+struct Gateway {
+    till: Till,
+    memory: Memory,
+}
+
 /// Decides a request and shows the decision.
-fn decide<R>(policy: &Policy, request: &Request, show: impl FnOnce(&Decision<'_>) -> R) -> R {
+fn decide<R>(
+    policy: &Policy,
+    gateway: &mut Gateway,
+    request: &Request,
+    show: impl FnOnce(&Decision<'_>, &[Note<'_>]) -> R,
+) -> R {
     let (identity, authority, path) = (request.identity(), request.authority(), request.path());
     let mut headers = vec![(":authority", authority.as_slice()), (":method", request.method().as_bytes())];
     headers.extend(path.as_ref().map(|path| (":path", path.as_slice())));
@@ -31,15 +44,26 @@ fn decide<R>(policy: &Policy, request: &Request, show: impl FnOnce(&Decision<'_>
     arrival.identity = identity.as_ref().map(|id| Presented { source, id });
     arrival.cluster = request.cluster.as_ref().map(String::as_bytes);
     let now = Timestamp::parse(request.now.as_deref().unwrap_or(NOW)).unwrap();
-    show(&policy.decide(&arrival, now, &mut Scratch::default()).decision)
+    let mut scratch = Scratch::default();
+    let mut judged = policy.decide(&arrival, now, &mut scratch);
+    let Gateway { till, memory } = gateway;
+    (memory.now.wall, memory.now.monotonic) = (now.0, now.0);
+    let bytes = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()) as u64).sum();
+    let mut charged = policy.charge(&mut judged, bytes, till, memory);
+    if let Some(account) = &mut charged.account {
+        assert!(policy.settle(account, till, memory));
+    }
+    show(&judged.decision, &charged.notes)
 }
 
 impl Expected {
-    fn is(&self, decision: &Decision<'_>) -> bool {
+    fn is(&self, decision: &Decision<'_>, notes: &[Note<'_>]) -> bool {
+        let used = || notes.iter().map(|note| (note.quota.id.to_string(), note.consulted.level.used)).collect();
         self.decision == decision.outcome.as_str()
             && self.reason == decision.reason.as_str()
             && self.rule.as_deref().is_none_or(|rule| decision.rule == Some(rule))
             && self.also.as_ref().is_none_or(|also| decision.also.iter().map(Reason::as_str).eq(also))
+            && self.used.as_ref().is_none_or(|expected| *expected == used())
     }
 }
 
@@ -47,14 +71,16 @@ impl Expected {
 fn every_case_is_decided_as_its_file_says() {
     let (mut played, mut differences) = (0, Vec::new());
     for file in files() {
-        let policy = compile(&file.policy);
+        let (policy, mut gateway) = (compile(&file.policy), Gateway::default());
         for case in &file.tests {
             played += 1;
-            decide(&policy, &case.request, |decision| {
-                if !case.expect.is(decision) {
-                    differences.push(format!("{}: {}: {decision:?}", file.name, case.name));
-                }
-            });
+            for time in 1..=case.repeat {
+                decide(&policy, &mut gateway, &case.request, |decision, notes| {
+                    if time == case.repeat && !case.expect.is(decision, notes) {
+                        differences.push(format!("{}: {}: {decision:?} {notes:?}", file.name, case.name));
+                    }
+                });
+            }
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));

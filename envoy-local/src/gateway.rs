@@ -40,8 +40,14 @@ pub struct GatewayConfig<'a> {
     pub filters: Vec<Value>,
     /// More names for the cluster of the origin, for [`CLUSTER_HEADER`].
     pub clusters: Vec<String>,
+    /// The name of a cluster whose address nobody listens at.
+    pub dead_cluster: Option<&'a str>,
     /// Whether Envoy itself follows redirects of the origin.
     pub follow_redirects: bool,
+    /// How long the origin may take to answer.
+    pub timeout: &'a str,
+    /// Whether an audit log is written.
+    pub audited: bool,
 }
 
 impl Default for GatewayConfig<'_> {
@@ -55,7 +61,10 @@ impl Default for GatewayConfig<'_> {
             paths: Paths::default(),
             filters: Vec::new(),
             clusters: Vec::new(),
+            dead_cluster: None,
             follow_redirects: false,
+            timeout: "30s",
+            audited: true,
         }
     }
 }
@@ -112,6 +121,7 @@ fn bootstrap(lab: &Lab, config: &GatewayConfig<'_>, audit: &Audit) -> Value {
     if config.follow_redirects {
         routes = listener::following_redirects(routes);
     }
+    routes = listener::within(routes, config.timeout);
     let mut filters = config.filters.clone();
     filters.push(filter::router());
     let listener = HttpListener {
@@ -120,12 +130,14 @@ fn bootstrap(lab: &Lab, config: &GatewayConfig<'_>, audit: &Audit) -> Value {
         tls: Some(tls::downstream(&files.gateway, &files.workload_bundle, config.client_certificate)),
         filters,
         routes,
-        access_logs: vec![access_log::file(audit.file())],
+        access_logs: if config.audited { vec![access_log::file(audit.file())] } else { Vec::new() },
         side: Side::Gateway(config.paths),
     };
     let origin_tls = tls::upstream(ORIGIN_NAME, &files.origin_bundle, None);
     let names = config.clusters.iter().map(String::as_str).chain([ORIGIN]);
-    let clusters: Vec<_> = names.map(|name| cluster::fixed(name, lab.origin().address(), &origin_tls)).collect();
+    let mut clusters: Vec<_> = names.map(|name| cluster::fixed(name, lab.origin().address(), &origin_tls)).collect();
+    // Port 1 is nobody's who is not root.
+    clusters.extend(config.dead_cluster.map(|name| cluster::fixed(name, loopback(1), &origin_tls)));
     config::bootstrap(loopback(config.admin_port), &[listener.build()], &clusters)
 }
 

@@ -20,14 +20,18 @@ impl Response {
     }
 }
 
-/// Sends `request` and reads one final response. After a 101, or a 2xx to CONNECT, `stream` is the tunnel.
+/// Sends `request` and reads one final response, which may come before all of it is sent. After a 101, or a 2xx to
+/// CONNECT, `stream` is the tunnel.
 ///
 /// # Errors
 /// `UnexpectedEof` if the peer closed without a whole response, `InvalidData` if it is none.
 pub fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::Result<Response> {
-    stream.write_all(request)?;
-    stream.flush()?;
-    let connect = request.starts_with(b"CONNECT ");
+    // Whoever refuses a body does not read all of it.
+    let sent = stream.write_all(request).and_then(|()| stream.flush());
+    read(stream, request.starts_with(b"CONNECT ")).map_err(|error| sent.err().unwrap_or(error))
+}
+
+fn read(stream: &mut impl Read, connect: bool) -> io::Result<Response> {
     loop {
         let mut response = read_head(stream)?;
         match response.status {

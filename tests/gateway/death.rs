@@ -13,11 +13,11 @@ use crate::support;
 use crate::support::rig::Rig;
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
-/// Not called unless a request has a body, and not exported by the filter itself.
+/// Not called unless a request has a body.
 const CALLBACK: &str = "proxy_on_request_body";
 
 /// The same module, but a request with a body kills the VM that it is in.
-fn mortal(module: &Path, dir: &Path) -> PathBuf {
+pub(crate) fn mortal(module: &Path, dir: &Path) -> PathBuf {
     let mut mortal = Module::from_file(module).unwrap();
     drop(mortal.exports.remove(CALLBACK));
     let parameters = [ValType::I32; 3];

@@ -14,5 +14,6 @@ mod death;
 mod demo;
 #[path = "../support/cases.rs"]
 mod format;
+mod quotas;
 mod support;
 mod updates;

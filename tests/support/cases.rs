@@ -1,5 +1,5 @@
 //! The case files of `tests/cases`: a policy, and requests with what is decided about each. The same files run on the
-//! core and over mTLS in real Envoys.
+//! core and over mTLS in real Envoys. A file's requests come one after another, so that quotas remember them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,12 +21,15 @@ pub(crate) struct File {
     pub(crate) tests: Vec<Case>,
 }
 
-/// A request, and what is decided about it.
+/// A request, and what is decided about it; about the last, if it is repeated.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) request: Request,
+    /// How often it is sent; once if absent.
+    #[serde(default = "once")]
+    pub(crate) repeat: usize,
     pub(crate) expect: Expected,
 }
 
@@ -52,7 +55,11 @@ pub(crate) struct Request {
     pub(crate) now: Option<String>,
 }
 
-/// What is decided. A rule or further reasons that are not given are not compared.
+fn once() -> usize {
+    1
+}
+
+/// What is decided. What is not given is not compared.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
@@ -60,6 +67,8 @@ pub(crate) struct Expected {
     pub(crate) reason: String,
     pub(crate) rule: Option<String>,
     pub(crate) also: Option<Vec<String>>,
+    /// How much is used of each quota that was consulted, by id.
+    pub(crate) used: Option<BTreeMap<String, u64>>,
 }
 
 /// All files, by name.

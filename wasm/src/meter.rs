@@ -46,10 +46,16 @@ struct Running {
     caller: Caller<Vec<u8>>,
     /// The response has started.
     answered: bool,
-    /// It was cut off.
-    cut: bool,
-    /// It was answered in place of its destination: what still flows back is that answer.
-    refused: bool,
+    cut: Option<Cut>,
+}
+
+/// How a request was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// By an answer, which flows back like the destination's.
+    Answered,
+    /// By a reset.
+    Reset,
 }
 
 impl Meters {
@@ -83,8 +89,7 @@ impl Meters {
     ) {
         let memo = serving.policy.counts_bytes(&account).then(|| Memo::of(judged, arrival));
         let (serving, caller) = (Rc::clone(serving), caller.to_owned());
-        let running = Running { serving, account, memo, caller, answered: false, cut: false, refused: false };
-        self.running.insert(context, running);
+        self.running.insert(context, Running { serving, account, memo, caller, answered: false, cut: None });
     }
 
     /// The body of a request or a response flows, so many bytes of it.
@@ -154,12 +159,12 @@ impl Meters {
 impl Running {
     /// Charges bytes, and cuts the request off where they cross the line of a quota that says so.
     fn flow(&mut self, host: &mut impl Host, till: &mut Till, way: Way, size: u64, paper: &mut Paper) -> Action {
-        let Running { serving, account, memo: Some(memo), caller, answered, cut, refused } = self else {
+        let Running { serving, account, memo: Some(memo), caller, answered, cut } = self else {
             return Action::Continue;
         };
-        if *cut {
-            // Where it could neither be answered nor reset, it still goes nowhere.
-            return if *refused && way == Way::In { Action::Continue } else { Action::Pause };
+        if let Some(cut) = cut {
+            // Not even if it could not be reset: to let more flow would let go what is held.
+            return if way == Way::In && *cut == Cut::Answered { Action::Continue } else { Action::Pause };
         }
         let (out, inward) = match way {
             Way::Out => (size, 0),
@@ -171,8 +176,8 @@ impl Running {
         let Some((judged, note)) = memo.crossed(&serving.policy, &crossing) else { return Action::Continue };
         let (settings, arrival) = (serving.policy.settings(), memo.arrival());
         let notes = [note];
-        *cut = crossing.cut;
         if crossing.cut {
+            *cut = Some(Cut::Reset);
             serving.count_denied(host, crossing.quota, paper);
         }
         if !crossing.cut || *answered {
@@ -192,7 +197,9 @@ impl Running {
         } else {
             let (caller, notes) = (caller.as_slices(), &notes);
             let refusal = Refusal { settings, arrival: &arrival, judged: &judged, near: None, notes, caller };
-            *refused = refusal.send(host, paper);
+            if refusal.send(host, paper) {
+                *cut = Some(Cut::Answered);
+            }
         }
         Action::Pause
     }

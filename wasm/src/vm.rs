@@ -88,7 +88,7 @@ pub(crate) fn request_headers_without_vm(host: &mut impl Host) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::Fake;
+    use crate::fake::{Fake, Rig};
 
     #[test]
     fn a_connection_is_closed_since_this_is_no_network_filter() {
@@ -98,6 +98,30 @@ mod tests {
         host.failing.insert("proxy_close_stream");
         assert_eq!(vm.new_connection(&mut host), Action::Pause);
         assert_eq!(host.log.len(), 1);
+    }
+
+    #[test]
+    fn what_was_cut_off_and_could_not_be_reset_is_let_go_by_nothing_that_follows() {
+        let policy = r#"{"version": 1, "name": "prod",
+            "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}],
+            "quotas": [{"id": "q", "limit": {"bytes": "1000B", "per": "day"}}]}"#;
+        let request: [(&str, &[u8]); 3] = [(":authority", b"a.com"), (":method", b"POST"), (":path", b"/")];
+        for answered in [false, true] {
+            let mut rig = Rig::new(policy);
+            assert_eq!(rig.request(&request), Action::Continue);
+            rig.host.header_bytes.extend([HeaderMap::RequestTrailers, HeaderMap::Response].map(|map| (map, 10)));
+            if answered {
+                assert_eq!(rig.respond(), Action::Continue);
+            }
+            rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream"]);
+            let (host, stream) = (&mut rig.host, rig.streams);
+            for _ in 0..3 {
+                assert_eq!(rig.vm.body(host, stream, Way::Out, 5000), Action::Pause, "{answered}");
+            }
+            assert_eq!(rig.vm.headers(host, stream, HeaderMap::RequestTrailers), Action::Pause, "{answered}");
+            // Nobody answered, so what comes back is the destination's.
+            assert_eq!(rig.vm.body(host, stream, Way::In, 5000), Action::Pause, "{answered}");
+        }
     }
 
     #[test]

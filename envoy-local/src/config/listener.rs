@@ -123,6 +123,14 @@ fn routes(action: &Value, headers: &[Value]) -> Vec<Value> {
     [connect, any_path].iter().map(|matches| json!({"match": matches, "route": action})).collect()
 }
 
+/// The same routes, but the servers behind them have to answer within this time.
+pub fn within(mut routes: Vec<Value>, timeout: &str) -> Vec<Value> {
+    for action in routes.iter_mut().filter_map(|route| route.get_mut("route")) {
+        merge(action, json!({"timeout": timeout}));
+    }
+    routes
+}
+
 /// The same routes, but Envoy itself follows redirects of the servers behind them, as if the caller had.
 pub fn following_redirects(mut routes: Vec<Value>) -> Vec<Value> {
     let policy = json!({

@@ -11,12 +11,12 @@ use crate::audit::Line;
 use crate::origin::{FORGED, Received};
 use crate::wire::{self, Response};
 
-/// What was seen of one request.
+/// What was seen of a scenario.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// What the caller got.
+    /// What the caller got at last.
     pub response: Response,
-    /// What the audit log says.
+    /// What the audit log says of that.
     pub audit: Line,
     /// What the external server received.
     pub received: Vec<Received>,
@@ -26,27 +26,34 @@ pub struct Observed {
 pub fn observe(stage: &Stage, scenario: &Scenario) -> Result<Observed> {
     let name = &scenario.workload;
     let address = stage.workloads().get(name).with_context(|| format!("there is no workload `{name}`"))?;
-    let id = request_id(scenario);
     drop(stage.lab().origin().take());
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-    let response = wire::exchange(&mut stream, &scenario.request.bytes(&id))
-        .with_context(|| format!("no answer to `{}`", scenario.story))?;
-    // A tunnel is recorded when it ends.
-    drop(stream);
-    let audit = stage.gateway().audit().wait_for(0, |line| line.text("egress.request_id") == Some(id.as_str()))?;
-    Ok(Observed { response, audit, received: stage.lab().origin().take() })
+    let mut response = Response::default();
+    for number in 1..=scenario.repeat {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        response = wire::exchange(&mut stream, &scenario.request.bytes(&request_id(scenario, number)))
+            .with_context(|| format!("no answer to `{}`", scenario.story))?;
+    }
+    // The last connection is closed by now: a tunnel is recorded when it ends.
+    let last = request_id(scenario, scenario.repeat);
+    let audit = stage.gateway().audit().wait_for(0, |line| line.text("egress.request_id") == Some(last.as_str()))?;
+    // What was cut off may arrive later, or never.
+    let own = |received: &Received| received.path == scenario.request.path || received.method == "CONNECT";
+    let received = stage.lab().origin().take().into_iter().filter(own).collect();
+    Ok(Observed { response, audit, received })
 }
 
 /// The story in letters that a header and a log line can hold.
-fn request_id(scenario: &Scenario) -> String {
-    scenario.story.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+fn request_id(scenario: &Scenario, number: usize) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let story: String = scenario.story.chars().map(letter).collect();
+    if scenario.repeat > 1 { format!("{story}-{number}") } else { story }
 }
 
 impl Observed {
     /// Everything in which it is not what the scenario expects.
     pub fn differences(&self, scenario: &Scenario) -> Vec<String> {
-        let Expected { decision, reason, rule, status, withheld } = &scenario.expect;
+        let Expected { decision, reason, rule, status, received, withheld } = &scenario.expect;
         let mut differences = Vec::new();
         let mut compare = |what: &str, expected: &str, seen: &str| {
             if expected != seen {
@@ -60,14 +67,24 @@ impl Observed {
             compare("rule", rule, recorded("rule"));
         }
         compare("status", &status.to_string(), &self.response.status.to_string());
-        let let_through = decision != "deny";
-        compare(
-            "the number of requests that the external server received",
-            if let_through { "1" } else { "0" },
-            &self.received.len().to_string(),
-        );
+        if decision == "cut" {
+            let whole = |received: &Received| Some(received.body.len()) == scenario.request.body;
+            let arrived = if self.received.iter().any(whole) { "there" } else { "absent" };
+            compare("the whole of it at the external server", "absent", arrived);
+        } else {
+            let received = received.unwrap_or(if decision == "deny" { 0 } else { scenario.repeat });
+            compare(
+                "the number of requests that the external server received",
+                &received.to_string(),
+                &self.received.len().to_string(),
+            );
+        }
         let told = self.response.header("x-egress-denied").map(String::from_utf8_lossy);
-        compare(FORGED.0, if let_through { "absent" } else { reason }, told.as_deref().unwrap_or("absent"));
+        compare(
+            FORGED.0,
+            if matches!(&**decision, "deny" | "cut") { reason } else { "absent" },
+            told.as_deref().unwrap_or("absent"),
+        );
         for header in self.received.iter().flat_map(|received| &received.headers) {
             if withheld.iter().any(|pattern| covers(pattern, &header.0)) {
                 compare(&format!("the header `{}` that the external server received", header.0), "absent", "there");

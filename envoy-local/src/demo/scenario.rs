@@ -29,7 +29,7 @@ pub struct Member {
     pub foreign: bool,
 }
 
-/// One request of one workload.
+/// A request of one workload, or several of the same.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -40,6 +40,9 @@ pub struct Scenario {
     pub workload: String,
     /// What it sends.
     pub request: Request,
+    /// How often, one after another; once if absent.
+    #[serde(default = "once")]
+    pub repeat: usize,
     /// What must come of it.
     pub expect: Expected,
 }
@@ -59,9 +62,11 @@ pub struct Request {
     /// More headers.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Bytes of its body, if it has one.
+    pub body: Option<usize>,
 }
 
-/// What must come of a request.
+/// What must come of a request; of the last, if there are several.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
@@ -73,9 +78,16 @@ pub struct Expected {
     pub rule: Option<String>,
     /// What the caller sees.
     pub status: u16,
+    /// How many of the requests the external server receives; if absent, all or none, as the decision says. What is cut
+    /// off must not arrive whole.
+    pub received: Option<usize>,
     /// Headers that the external server must not see; a `*` at the end stands for anything.
     #[serde(default)]
     pub withheld: Vec<String>,
+}
+
+fn once() -> usize {
+    1
 }
 
 fn get() -> String {
@@ -107,21 +119,27 @@ fn directory() -> PathBuf {
 impl Request {
     /// The bytes, with an id by which to find the record.
     pub fn bytes(&self, id: &str) -> Vec<u8> {
-        let Request { method, authority, path, headers } = self;
+        let Request { method, authority, path, headers, body } = self;
         let target = if method == "CONNECT" { authority } else { path };
         let mut text = format!("{method} {target} HTTP/1.1\r\nhost: {authority}\r\nx-request-id: {id}\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
+        if let Some(size) = body {
+            text.push_str(&format!("content-length: {size}\r\n"));
+        }
         text.push_str("\r\n");
-        text.into_bytes()
+        let mut bytes = text.into_bytes();
+        bytes.resize(bytes.len().saturating_add(body.unwrap_or_default()), b'x');
+        bytes
     }
 
     /// `METHOD authority/path`, for people.
     pub fn summary(&self) -> String {
         let path = if self.method == "CONNECT" { "" } else { &self.path };
         let upgrade = self.headers.get("upgrade").map(|to| format!(" (upgrade: {to})")).unwrap_or_default();
-        format!("{} {}{path}{upgrade}", self.method, self.authority)
+        let body = self.body.map(|size| format!(" ({size} bytes)")).unwrap_or_default();
+        format!("{} {}{path}{upgrade}{body}", self.method, self.authority)
     }
 
     /// The same as a command for the workload whose listener is at this address.
@@ -133,6 +151,10 @@ impl Request {
         for (name, value) in &self.headers {
             command.push_str(&format!(" -H '{name}: {value}'"));
         }
-        format!("{command} 'http://{}{}'", self.authority, self.path)
+        let command = format!("{command} 'http://{}{}'", self.authority, self.path);
+        match self.body {
+            Some(size) => format!("head -c {size} /dev/zero | {command} --data-binary @-"),
+            None => command,
+        }
     }
 }

@@ -21,6 +21,13 @@ pub(super) fn render(played: &[(&Scenario, Observed)]) -> Table {
             "would-deny" => Color::Yellow,
             _ => Color::Red,
         };
+        let summary = match scenario.repeat {
+            1 => scenario.request.summary(),
+            often => {
+                let received = observed.received.len();
+                format!("{often} × {}: {received} got through", scenario.request.summary())
+            }
+        };
         let mut story = Cell::new(&scenario.story);
         if !observed.differences(scenario).is_empty() {
             story = story.add_attribute(Attribute::Bold).fg(Color::Magenta);
@@ -28,7 +35,7 @@ pub(super) fn render(played: &[(&Scenario, Observed)]) -> Table {
         table.add_row([
             story,
             Cell::new(&scenario.workload),
-            Cell::new(scenario.request.summary()),
+            Cell::new(summary),
             Cell::new(decision).fg(color),
             Cell::new(recorded("r")),
             Cell::new(recorded("rule")),

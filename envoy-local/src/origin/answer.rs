@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, LOCATION, UPGRADE};
 use hyper::upgrade::OnUpgrade;
@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::received::{Received, Records, Shared, lock};
+use super::tally::{Flow, Orders, Tallies};
 use super::tap;
 
 /// The header by which a denial is told apart, and which origins forge on every answer.
@@ -23,12 +24,16 @@ const REDIRECT: &str = "/redirect-to/";
 pub(super) async fn answer(
     mut request: Request<Incoming>,
     records: Arc<Records>,
+    tallies: Arc<Tallies>,
     bytes: tap::Bytes,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Either<Full<Bytes>, Flow>>, Infallible> {
+    if let Some(orders) = Orders::of(request.uri()) {
+        return Ok(orders.carry_out(request.into_body(), tallies, bytes).await.map(Either::Right));
+    }
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, mut body) = request.into_parts();
     let record = records.add(Received::new(&parts, bytes.take()));
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Either::Left(Full::default()));
     response.headers_mut().insert(FORGED.0, hyper::header::HeaderValue::from_static(FORGED.1));
 
     if parts.method == Method::CONNECT {
@@ -58,8 +63,8 @@ pub(super) async fn answer(
         return Ok(response);
     }
     let received = lock(&record);
-    *response.body_mut() =
-        Full::from(format!("received {} {}{}\n", received.method, received.authority, received.path));
+    let text = format!("received {} {}{}\n", received.method, received.authority, received.path);
+    *response.body_mut() = Either::Left(Full::from(text));
     Ok(response)
 }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 mod received;
+mod tally;
 mod tap;
 
 use std::net::SocketAddr;
@@ -20,13 +21,17 @@ use crate::pki::Pki;
 pub use answer::FORGED;
 use received::Records;
 pub use received::{Protocol, Received};
+use tally::Tallies;
+pub use tally::Tally;
 use tap::Tap;
 
-/// A recording HTTPS server: HTTP/1.1 and HTTP/2, upgrades and CONNECT tunnels (which it echoes).
+/// A recording HTTPS server: HTTP/1.1 and HTTP/2, upgrades and CONNECT tunnels (which it echoes). Requests for
+/// `/tally/NAME` are counted instead of recorded.
 #[derive(Debug)]
 pub struct Origin {
     address: SocketAddr,
     records: Arc<Records>,
+    tallies: Arc<Tallies>,
     // Dropped last, and with it everything that serves.
     _runtime: Runtime,
 }
@@ -37,9 +42,10 @@ impl Origin {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).context("no port for an origin")?;
         let address = listener.local_addr()?;
-        let records = Arc::new(Records::default());
-        runtime.spawn(accept(listener, TlsAcceptor::from(Arc::new(tls(pki)?)), Arc::clone(&records)));
-        Ok(Origin { address, records, _runtime: runtime })
+        let (records, tallies) = (Arc::new(Records::default()), Arc::new(Tallies::default()));
+        let tls = TlsAcceptor::from(Arc::new(tls(pki)?));
+        runtime.spawn(accept(listener, tls, Arc::clone(&records), Arc::clone(&tallies)));
+        Ok(Origin { address, records, tallies, _runtime: runtime })
     }
 
     /// Where it listens.
@@ -50,6 +56,16 @@ impl Origin {
     /// Everything received since the last call.
     pub fn take(&self) -> Vec<Received> {
         self.records.take()
+    }
+
+    /// What was counted of requests for `/tally/NAME`.
+    pub fn tally(&self, name: &str) -> Tally {
+        self.tallies.get(name)
+    }
+
+    /// Lets requests for `/tally/NAME` go on that ordered to be held.
+    pub fn release(&self, name: &str) {
+        self.tallies.release(name);
     }
 
     /// Everything received since the last [`Origin::take`].
@@ -69,19 +85,20 @@ fn tls(pki: &Pki) -> Result<rustls::ServerConfig> {
     Ok(config)
 }
 
-async fn accept(listener: TcpListener, tls: TlsAcceptor, records: Arc<Records>) {
+async fn accept(listener: TcpListener, tls: TlsAcceptor, records: Arc<Records>, tallies: Arc<Tallies>) {
     while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, tls.clone(), Arc::clone(&records)));
+        tokio::spawn(serve(stream, tls.clone(), Arc::clone(&records), Arc::clone(&tallies)));
     }
 }
 
-async fn serve(stream: TcpStream, tls: TlsAcceptor, records: Arc<Records>) {
+async fn serve(stream: TcpStream, tls: TlsAcceptor, records: Arc<Records>, tallies: Arc<Tallies>) {
     let Ok(stream) = tls.accept(stream).await else { return };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let (tap, bytes) = Tap::new(stream);
     let io = TokioIo::new(tap);
     let taken = bytes.clone();
-    let service = service_fn(|request| answer::answer(request, Arc::clone(&records), taken.clone()));
+    let service =
+        service_fn(|request| answer::answer(request, Arc::clone(&records), Arc::clone(&tallies), taken.clone()));
     let served = if is_http2 {
         http2::Builder::new(TokioExecutor::new())
             .enable_connect_protocol()

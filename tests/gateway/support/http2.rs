@@ -18,7 +18,11 @@ const HEADERS: u8 = 0x1;
 const RST_STREAM: u8 = 0x3;
 const SETTINGS: u8 = 0x4;
 const GOAWAY: u8 = 0x7;
+const WINDOW_UPDATE: u8 = 0x8;
 const CONTINUATION: u8 = 0x9;
+/// A setting.
+const INITIAL_WINDOW_SIZE: u16 = 0x4;
+const MAX_WINDOW: u32 = (1 << 31) - 1;
 const END_STREAM: u8 = 0x1;
 const ACK: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
@@ -56,6 +60,129 @@ impl Request<'_> {
                 _ => {}
             }
         }
+    }
+}
+
+/// A stream that stays open: its frames are sent when the test says so.
+pub(crate) struct Open<S> {
+    stream: S,
+    /// How much the peer takes: on the connection, on the stream, and on streams at first.
+    windows: [i64; 3],
+    /// What has come since it was last asked for.
+    end: End,
+    over: bool,
+}
+
+/// What came of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct End {
+    /// Bytes of the response's body.
+    pub(crate) data: usize,
+    /// The peer said that this was all.
+    pub(crate) whole: bool,
+}
+
+impl<S: Read + Write> Open<S> {
+    /// Opens a stream with these fields, and has the peer send as much as it likes.
+    pub(crate) fn start(stream: S, fields: &[(&[u8], &[u8])]) -> io::Result<Open<S>> {
+        let mut bytes = PREFACE.to_vec();
+        let setting = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &MAX_WINDOW.to_be_bytes()].concat();
+        frame(&mut bytes, SETTINGS, 0, 0, &setting);
+        frame(&mut bytes, WINDOW_UPDATE, 0, 0, &(MAX_WINDOW - 65_535).to_be_bytes());
+        headers(&mut bytes, fields, false);
+        let mut open = Open { stream, windows: [65_535; 3], end: End::default(), over: false };
+        open.send(&bytes)?;
+        Ok(open)
+    }
+
+    /// Sends a piece of the body, as the peer takes it; what it does not take since the stream is over is dropped.
+    pub(crate) fn data(&mut self, data: &[u8], ends: bool) -> io::Result<()> {
+        let chunks: Vec<_> = data.chunks(MAX_FRAME).collect();
+        for (index, chunk) in chunks.iter().enumerate() {
+            let size = chunk.len() as i64;
+            while !self.over && self.windows[..2].iter().any(|window| *window < size) {
+                self.receive()?;
+            }
+            if self.over {
+                return Ok(());
+            }
+            self.windows[..2].iter_mut().for_each(|window| *window -= size);
+            let mut bytes = Vec::new();
+            frame(&mut bytes, DATA, if ends && index + 1 == chunks.len() { END_STREAM } else { 0 }, STREAM, chunk);
+            self.send(&bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the request with trailers.
+    pub(crate) fn trailers(&mut self, fields: &[(&[u8], &[u8])]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        headers(&mut bytes, fields, true);
+        self.send(&bytes)
+    }
+
+    /// Gives the stream up: CANCEL (RFC 9113 §7).
+    pub(crate) fn reset(&mut self) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, RST_STREAM, 0, STREAM, &8_u32.to_be_bytes());
+        self.send(&bytes)
+    }
+
+    /// Reads until so many bytes of the response's body have come since it was last asked, or the stream is over.
+    pub(crate) fn read(&mut self, at_least: usize) -> io::Result<End> {
+        while !self.over && self.end.data < at_least {
+            self.receive()?;
+        }
+        let whole = self.end.whole;
+        Ok(std::mem::replace(&mut self.end, End { data: 0, whole }))
+    }
+
+    /// Reads until the stream is over.
+    pub(crate) fn end(&mut self) -> io::Result<End> {
+        self.read(usize::MAX)
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
+    }
+
+    /// Takes in one frame.
+    fn receive(&mut self) -> io::Result<()> {
+        let (kind, flags, id, payload) = match read_frame(&mut self.stream) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.over = true;
+                return Ok(());
+            }
+            read => read?,
+        };
+        match kind {
+            SETTINGS if flags & ACK == 0 => {
+                for setting in
+                    payload.chunks_exact(6).filter(|setting| setting[..2] == INITIAL_WINDOW_SIZE.to_be_bytes())
+                {
+                    let window = i64::from(u32::from_be_bytes(setting[2..].try_into().unwrap()));
+                    self.windows[1] += window - self.windows[2];
+                    self.windows[2] = window;
+                }
+                let mut ack = Vec::new();
+                frame(&mut ack, SETTINGS, ACK, 0, &[]);
+                self.send(&ack)?;
+            }
+            WINDOW_UPDATE => {
+                let more = i64::from(u32::from_be_bytes(payload[..4].try_into().unwrap()));
+                self.windows[usize::from(id == STREAM)] += more;
+            }
+            DATA | HEADERS if id == STREAM => {
+                self.end.data += if kind == DATA { payload.len() } else { 0 };
+                self.end.whole = flags & END_STREAM != 0;
+                self.over = self.end.whole;
+            }
+            RST_STREAM if id == STREAM => self.over = true,
+            GOAWAY => self.over = true,
+            _ => {}
+        }
+        Ok(())
     }
 }
 

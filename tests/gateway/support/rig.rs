@@ -100,10 +100,21 @@ impl Rig {
         self.lab.origin().take();
     }
 
+    /// The value of a counter or gauge of the filter, as Prometheus scrapes it: `NAME{LABELS}`.
+    pub(crate) fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.gateway.admin().prometheus().unwrap();
+        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.trim().parse().ok())
+    }
+
     /// The credentials of a workload, made when first asked for. Panics if no certificate can hold the identity.
     pub(crate) fn caller(&mut self, identity: &str) -> &Credentials {
         let pki = self.lab.pki();
         self.callers.entry(identity.to_owned()).or_insert_with(|| pki.workload(Signer::Mesh, &[identity]).unwrap())
+    }
+
+    /// Those made by [`Rig::caller`].
+    pub(crate) fn credentials(&self, caller: &str) -> &Credentials {
+        &self.callers[caller]
     }
 
     /// A connection, for more than one exchange.
@@ -133,7 +144,8 @@ impl Rig {
         })
     }
 
-    fn exchange(
+    /// The same, whatever is said on the connection.
+    pub(crate) fn exchange(
         &self,
         caller: Option<&str>,
         alpn: &[u8],
