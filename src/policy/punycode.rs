@@ -20,6 +20,10 @@ fn label(label: &str) -> Option<String> {
     if label.is_ascii() {
         return Some(label.to_owned());
     }
+    // no shorter once encoded, which takes the square of its length
+    if label.chars().nth(63).is_some() {
+        return None;
+    }
     encode(label).map(|encoded| format!("xn--{encoded}")).filter(|ascii| ascii.len() <= 63)
 }
 
@@ -100,5 +104,13 @@ mod tests {
         ] {
             assert_eq!(to_ascii(name).as_deref(), Some(ascii));
         }
+    }
+
+    #[test]
+    fn a_label_that_would_be_too_long_is_not_encoded() {
+        let long: String = ('\u{4e00}'..='\u{9fa5}').cycle().take(300_000).collect();
+        assert_eq!(to_ascii(&long), None);
+        assert_eq!(to_ascii(&["é"; 64].concat()), None);
+        assert!(to_ascii(&["é"; 50].concat()).is_some());
     }
 }
