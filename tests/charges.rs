@@ -262,6 +262,20 @@ fn a_quota_matches_in_the_wide_reading() {
 }
 
 #[test]
+fn among_many_paths_those_are_found_that_match_in_the_wide_reading() {
+    let quotas: Vec<Value> = (0..30)
+        .map(|n| {
+            let to = json!([{"hosts": ["a.test"], "paths": [format!("/v{n}/**")]}]);
+            per_day(&json!({"id": format!("q{n}"), "to": to}), 1)
+        })
+        .collect();
+    for path in ["/v7/x", "/V7/x", "/v7", "/%767/x"] {
+        let charged = Gateway::open(&json!(quotas)).ask(CHECKOUT, "a.test", path);
+        assert!(charged.notes.contains(&format!("q7 {CHECKOUT} 1")), "{path}: {charged:?}");
+    }
+}
+
+#[test]
 fn a_request_that_servers_may_read_in_several_ways_is_charged_to_every_quota_that_it_may_mean() {
     let quota = per_day(&json!({"to": [{"hosts": ["a.test"], "paths": ["/v1/**"]}]}), 1);
     let mut gateway = Gateway::open(&json!([quota]));

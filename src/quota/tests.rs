@@ -385,6 +385,15 @@ fn what_is_held_is_given_back_once() {
 }
 
 #[test]
+fn of_two_that_a_thread_holds_one_is_given_back_and_the_other_stays() {
+    let mut lab = Lab::new([concurrent("c", 2)]);
+    let mut first = lab.ask("a").account.unwrap();
+    let _second = lab.ask("a").account.unwrap();
+    assert!(lab.settle(&mut first));
+    assert!(lab.passes("a") && !lab.passes("a"));
+}
+
+#[test]
 fn what_a_lost_thread_held_comes_back_within_ten_seconds() {
     let mut lab = Lab::new([concurrent("c", 1)]);
     let mut lost = lab.ask_on(1, "a").account.unwrap();
