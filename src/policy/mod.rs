@@ -7,6 +7,7 @@ mod document;
 mod exempt;
 mod finding;
 mod host_pattern;
+mod json;
 mod load;
 mod names;
 mod packed;
