@@ -410,11 +410,10 @@ mod tests {
         })
     }
 
-    fn parse(text: &str) -> Result<Value, Fault> {
+    fn parse(text: &str) -> Result<Value, Option<Fault>> {
         let mut json = Json::new(text);
         let value = read(&mut json).and_then(|value| json.end().map(|()| value));
-        let depth = json.depth();
-        value.inspect(|_| assert_eq!(depth, 0)).map_err(|Stop| json.fault().unwrap())
+        value.map_err(|Stop| json.fault())
     }
 
     fn skips(text: &str) -> bool {
@@ -443,15 +442,15 @@ mod tests {
 
     #[test]
     fn what_is_json_and_what_is_not() {
-        for text in [
-            "", " ", "null", " null ", "nul", "nulll", "true", "false", "tru", "[]", "[ ]", "[,]", "[1,]", "[1 2]", "[1", "[",
-            "]", "{}", "{ }", "{,}", "{\"a\":1,}", "{\"a\":1", "{\"a\"}", "{\"a\" 1}", "{a:1}", "{1:1}", "{\"a\":}",
-            "{\"a\":1 \"b\":2}", "{\"a\":[{},[],{\"b\":[[]]}]}", "[1]]", "[}", "{]", "1 1", "0", "-0", "-", "-1", "00", "01", "-01",
-            "1.", ".5", "1.5", "1e", "1e5", "1E+5", "1e-", "1.0e-2", "+1", "18446744073709551615", "18446744073709551616",
-            "-9223372036854775809", "\"", "\"\"", "\"a\"", "\"\u{1}\"", "\"\\", "\"\\\"", "\"\\x\"", "\"\\/\\b\\f\\n\\r\\t\\\\\"",
-            "\"\\u00e9\\u0041\"", "\"\\u00g0\"", "\"\\u12\"", "\"\\ud83d\\ude00\"", "\"\\ud83d\"", "\"\\ude00\"", "\"\\ud83dx\"",
-            "\"\\ud83d\\u0041\"", "\"\\ud83d\\n\"", "\"ünï\u{7f}cödé and more of it\"", "\u{feff}1", "[1\u{a0}]", "'a'", "// x", "[1,/**/2]",
-        ] {
+        let texts = r#"null tru true truex false nul nulll [] [,] [1,] [1,2] [1 [ ] {} {,} {"a":1,} {"a":1 {"a"} {a:1} {1:1} {"a":}
+            {"a":[{},[],{"b":[[]]}]} {"a":1,"a":2} [1]] [} {] 0 -0 - -1 00 01 -01 1. .5 1.5 1.5.5 1e 1e5 1E+5 1e- 1.0e-2 +1 0x1
+            18446744073709551615 18446744073709551616 -9223372036854775809 " "" "a" "\ "\" "\x" "\/\b\f\n\r\t\\\"" "\u00e9\u0041"
+            "\u00g0" "\u12" "\ud83d\ude00" "\ud83d" "\ude00" "\ud83dx" "\ud83d\u0041" "\ud83d\n" "ünïcödé" 'a' // [1,/**/2]"#;
+        texts.split_whitespace().for_each(agrees);
+        for text in ["", " ", " \t\r\n[ 1 , { \"a\" : \"b\" } ] ", "[1 2]", "{\"a\" 1}", "{\"a\":1 \"b\":2}", "1 1"] {
+            agrees(text);
+        }
+        for text in ["\"\u{1}\"", "\"\u{7f} and more\"", "\"some\nlines\"", "\u{feff}1", "[1\u{a0}]", "\u{b}1"] {
             agrees(text);
         }
     }
@@ -476,7 +475,7 @@ mod tests {
             ("{\"a\":", None, 5),
             ("tr", None, 2),
         ] {
-            assert_eq!(parse(text), Err(Fault { reason, offset }), "{text}");
+            assert_eq!(parse(text), Err(Some(Fault { reason, offset })), "{text}");
         }
     }
 
@@ -531,7 +530,7 @@ mod tests {
         fn what_was_damaged_is_read_as_serde_json_reads_it(value in json(), at: prop::sample::Index, with in "[\\[\\]{},:\"\\\\0-9a-z. \n-]{0,2}") {
             let mut text = value.to_string();
             let at = text.floor_char_boundary(at.index(text.len()));
-            let end = text.ceil_char_boundary(at + 1);
+            let end = text.ceil_char_boundary(at.saturating_add(1));
             text.replace_range(at..end, &with);
             // serde_json refuses numbers that no float can hold
             prop_assume!(!text.contains(['e', 'E']) || theirs(&text).is_some() || parse(&text).is_err());

@@ -355,7 +355,9 @@ impl<'de> Slot<'de> for Destinations<'_> {
             value.refuse("a map from names to destinations", findings);
             return Ok(());
         };
-        named(&mut entries, findings, |name, destination, findings| self.compiler.destination(name, destination, findings))
+        named(&mut entries, findings, |name, destination, findings| {
+            self.compiler.destination(name, destination, findings)
+        })
     }
 }
 
