@@ -128,9 +128,8 @@ impl Names {
         let index = u32::try_from(self.chunks.len().checked_sub(1)?).ok().filter(|index| *index < 1 << 16)?;
         let chunk = self.chunks.last_mut()?;
         let address = index << 16 | u32::try_from(chunk.len()).ok()?;
-        chunk.extend_from_slice(&self.len.to_le_bytes());
-        chunk.extend_from_slice(&length.to_le_bytes());
-        chunk.extend_from_slice(&kind.to_le_bytes());
+        let head = u64::from(self.len) | u64::from(length) << 32 | u64::from(kind) << 48;
+        chunk.extend_from_slice(&head.to_le_bytes());
         chunk.extend_from_slice(name);
         Some(address)
     }

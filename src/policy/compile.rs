@@ -53,6 +53,8 @@ pub(super) struct Compiler {
     waiting: Vec<Waiting>,
     /// Room for the lists that are being read.
     nodes: Vec<u32>,
+    /// Room for the name that is being read.
+    key: String,
 }
 
 /// The parts of the graph.
@@ -129,7 +131,7 @@ fn not_listed(domain: &str, listed: &[String], pointer: String, findings: &mut F
 impl Compiler {
     /// `bytes`: size of the text, from which the sizes of the tables are guessed.
     pub(super) fn new(bytes: usize) -> Compiler {
-        let names = bytes.div_euclid(256);
+        let names = bytes.div_euclid(160);
         Compiler {
             ids: Names::with_capacity(names),
             identities: Identities::with_capacity(names),
@@ -156,6 +158,7 @@ impl Compiler {
             globs: 0,
             waiting: Vec::new(),
             nodes: Vec::new(),
+            key: String::new(),
         }
     }
 
@@ -453,7 +456,7 @@ impl Compiler {
             findings.leave();
             self.identities.spiffe(&spiffe.id)
         } else if let Some(account) = doc.service_account.good() {
-            self.identities.service_account(domain, &account.key())
+            self.identities.service_account(domain, account.key(&mut self.key))
         } else if let Some(namespace) = doc.namespace.good() {
             self.identities.namespace(domain, &namespace.0)
         } else if let Some(name) = doc.workloads.good() {

@@ -296,7 +296,7 @@ words! { BucketKey, "`identity`, `namespace` or `destination`" {
 /// The one list of a map that may be empty: a bucket for everyone.
 impl<'de> Shape<'de> for By {
     const EXPECTED: &'static str = "a list of `identity`, `namespace` and `destination`";
-    fn list(items: &mut dyn Items<'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
+    fn list(items: Items<'_, 'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
         let mut by = By::default();
         each::<BucketKey>(items, findings, |key, findings| {
             let (listed, word) = match key {

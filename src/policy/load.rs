@@ -1,16 +1,16 @@
 //! The document from top to bottom: settings into [`Settings`], entries into the compiler, one at a time.
 
 use super::compile::Compiler;
-use super::decode::{Any, At, Entries, Read, Shape, Slot, Stop, Text, Value, each, value};
+use super::decode::{Any, At, Entries, Shape, Slot, Stop, Text, Value, each, read, value};
 use super::document::{
     AuditDoc, AuthorityDoc, IdentityDoc, MetricLabel, MetricsDoc, RequestHeadersDoc, ResponseDoc, SelectorDoc,
     TripwireDoc,
 };
 use super::finding::{Finding, Findings, Rejection, code};
+use super::json::{Fault, Json};
 use super::packed::Packed;
 use super::settings::{HeaderName, Mode, Settings, Tripwire};
 use super::value::{HeaderToRemove, Id, Replicas, Revision};
-use serde::de::DeserializeSeed;
 use std::marker::PhantomData;
 
 /// Reads a policy. If nothing is wrong, the compiler holds its entries; the findings are what is probably not meant.
@@ -71,17 +71,17 @@ impl Document {
             Err(error) => return part.syntax("the text is not UTF-8", error.valid_up_to(), findings),
         };
         let mut own = Findings::default();
-        let mut json = serde_json::Deserializer::from_str(text);
-        let top = Read { slot: &mut TopLevel { document: self, part }, findings: &mut own };
-        if let Err(error) = top.deserialize(&mut json).and_then(|()| json.end()) {
-            let message = if text.trim().is_empty() {
-                "the policy is empty"
-            } else if error.is_eof() {
-                "the text ends too early"
-            } else {
-                &format!("not JSON: {}", reason(&error))
+        let mut json = Json::new(text);
+        let mut top = TopLevel { document: self, part };
+        if read(&mut json, &mut top, &mut own).and_then(|()| json.end()).is_err()
+            && let Some(Fault { reason, offset }) = json.fault()
+        {
+            let message = match reason {
+                Some(reason) => &format!("not JSON: {reason}"),
+                None if text.trim().is_empty() => "the policy is empty",
+                None => "the text ends too early",
             };
-            part.syntax(message, offset(text, error.line(), error.column()), &mut own);
+            part.syntax(message, offset, &mut own);
         }
         findings.append(own);
     }
@@ -102,19 +102,6 @@ impl Document {
             Err(findings.into_rejection(self.settings.name))
         }
     }
-}
-
-/// serde's message without the position that it repeats.
-fn reason(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    message.rsplit_once(" at line ").map(|(reason, _)| reason.to_owned()).unwrap_or(message)
-}
-
-/// Byte offset of a position as serde_json counts: lines and columns from 1, columns in bytes.
-fn offset(text: &str, line: usize, column: usize) -> usize {
-    let mut newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at.saturating_add(1));
-    let start = line.checked_sub(2).and_then(|newline| newlines.nth(newline)).unwrap_or(0);
-    start.saturating_add(column.saturating_sub(1)).min(text.len())
 }
 
 /// The document's own map.
@@ -150,7 +137,7 @@ const KEYS: [&str; 21] = [
 
 impl<'de> Slot<'de> for TopLevel<'_> {
     fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
-        let Value::Map(entries) = value else {
+        let Value::Map(mut entries) = value else {
             value.refuse("a map with the keys of a policy", findings);
             return Ok(());
         };
@@ -170,7 +157,7 @@ impl<'de> Slot<'de> for TopLevel<'_> {
                 entries.skip()?;
             } else {
                 self.document.seen.push(key);
-                self.document.key(key, entries, findings)?;
+                self.document.key(key, &mut entries, findings)?;
             }
             findings.leave();
         }
@@ -183,7 +170,7 @@ impl Document {
     fn key<'de>(
         &mut self,
         key: &'static str,
-        entries: &mut dyn Entries<'de>,
+        entries: &mut Entries<'_, 'de>,
         findings: &mut Findings<'de>,
     ) -> Result<(), Stop> {
         let Document { compiler, settings, packed, .. } = self;
@@ -348,11 +335,11 @@ struct Workloads<'c> {
 
 impl<'de> Slot<'de> for Workloads<'_> {
     fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
-        let Value::Map(entries) = value else {
+        let Value::Map(mut entries) = value else {
             value.refuse("a map from names to lists of selectors", findings);
             return Ok(());
         };
-        named(entries, findings, |name, selectors, findings| self.compiler.workload_set(name, selectors, findings))
+        named(&mut entries, findings, |name, selectors, findings| self.compiler.workload_set(name, selectors, findings))
     }
 }
 
@@ -363,11 +350,13 @@ struct Destinations<'c> {
 
 impl<'de> Slot<'de> for Destinations<'_> {
     fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop> {
-        let Value::Map(entries) = value else {
+        let Value::Map(mut entries) = value else {
             value.refuse("a map from names to destinations", findings);
             return Ok(());
         };
-        named(entries, findings, |name, destination, findings| self.compiler.destination(name, destination, findings))
+        named(&mut entries, findings, |name, destination, findings| {
+            self.compiler.destination(name, destination, findings)
+        })
     }
 }
 
@@ -376,7 +365,7 @@ const LONGEST_NAME: usize = 253;
 
 /// Reads a map from names to `T`s, one by one.
 fn named<'de, T: Shape<'de>>(
-    entries: &mut dyn Entries<'de>,
+    entries: &mut Entries<'_, 'de>,
     findings: &mut Findings<'de>,
     mut take: impl FnMut(&str, Option<T>, &mut Findings<'de>),
 ) -> Result<(), Stop> {

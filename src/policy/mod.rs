@@ -8,6 +8,7 @@ mod document;
 mod exempt;
 mod finding;
 mod host_pattern;
+mod json;
 mod limit;
 mod load;
 mod names;

@@ -40,7 +40,7 @@ impl<'de> Shape<'de> for PathPattern<'de> {
 type Bad = (String, Option<&'static str>);
 
 fn parse(text: Cow<'_, str>, item: usize) -> Result<PathPattern<'_>, Bad> {
-    let seen = text.bytes().fold(0, |seen, byte| seen | CLASS.get(usize::from(byte)).copied().unwrap_or(FOREIGN));
+    let seen = classes(&text);
     if seen & FOREIGN != 0 {
         return Err(foreign(&text));
     }
@@ -52,13 +52,20 @@ fn parse(text: Cow<'_, str>, item: usize) -> Result<PathPattern<'_>, Bad> {
     let encoded_slash = path.form == Form::EncodedSlash;
     let changed = (!buffer.is_empty()).then(|| String::from_utf8_lossy(&buffer).into_owned());
     let text = changed.map_or(text, Cow::Owned);
-    let kind = if seen & WILD == 0 {
-        PathKind::Exact
-    } else {
-        wildcards(&text)?;
-        PathKind::of(&text)
+    let kind = match text.strip_suffix("/**") {
+        _ if seen & WILD == 0 => PathKind::Exact,
+        Some(prefix) if classes(prefix) & WILD == 0 => PathKind::Prefix,
+        _ => {
+            wildcards(&text)?;
+            PathKind::of(&text)
+        }
     };
     Ok(PathPattern { text, kind, encoded_slash, item })
+}
+
+/// The classes of all bytes of a text.
+fn classes(text: &str) -> u8 {
+    text.bytes().fold(0, |seen, byte| seen | CLASS.get(usize::from(byte)).copied().unwrap_or(FOREIGN))
 }
 
 /// Wildcards and braces.

@@ -179,17 +179,28 @@ pub(super) struct ServiceAccount<'a>(Text<'a>);
 
 impl ServiceAccount<'_> {
     /// The tail that a SPIFFE ID of this service account has: `NS/sa/NAME`.
-    pub(super) fn key(&self) -> String {
-        let (namespace, name) = self.0.split_once('/').unwrap_or_default();
-        [namespace, "/sa/", name].concat()
+    pub(super) fn key<'b>(&self, buffer: &'b mut String) -> &'b str {
+        let (namespace, name) = split(&self.0).unwrap_or_default();
+        buffer.clear();
+        for part in [namespace, "/sa/", name] {
+            buffer.push_str(part);
+        }
+        buffer
     }
+}
+
+/// What stands before the first slash, and what behind it. Quicker here than the standard search, which is made for
+/// longer texts.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let slash = text.bytes().position(|byte| byte == b'/')?;
+    Some((text.get(..slash)?, text.get(slash.checked_add(1)?..)?))
 }
 
 impl<'de> Shape<'de> for ServiceAccount<'de> {
     const EXPECTED: &'static str = "a service account";
 
     fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
-        if text.split_once('/').is_some_and(|(namespace, name)| is_segment(namespace) && is_segment(name)) {
+        if split(&text).is_some_and(|(namespace, name)| is_segment(namespace) && is_segment(name)) {
             return Some(ServiceAccount(text));
         }
         let fix = no_wildcards(&text).or_else(|| Some("write `NAMESPACE/NAME`".to_owned()));

@@ -137,7 +137,7 @@ enum Case {
     Upper(u8),
 }
 
-/// Checks a name in one pass; letters of either case pass.
+/// Checks a name label by label; letters of either case pass.
 fn scan(name: &str) -> Result<Case, NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);
@@ -145,64 +145,57 @@ fn scan(name: &str) -> Result<Case, NameError> {
     if name.len() > MAX_NAME {
         return Err(NameError::Long);
     }
-    let mut case = Case::Lower;
-    let mut label = Label::default();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'_' => label.add(byte, false),
-            b'0'..=b'9' => label.add(byte, true),
-            b'.' => label = label.end()?,
-            b'-' if label.length == 0 => return Err(NameError::LeadingHyphen),
-            b'-' => label.add(byte, false),
-            b'A'..=b'Z' => {
-                case = Case::Upper(byte);
-                label.add(byte, false);
-            }
-            _ => return Err(NameError::Character(byte)),
+    let (mut seen, mut last) = (0, &[][..]);
+    for label in name.as_bytes().split(|byte| *byte == b'.') {
+        seen |= scan_label(label)?;
+        last = label;
+    }
+    if matches!(last, [b'0', b'x' | b'X', ..]) || last.iter().all(u8::is_ascii_digit) {
+        return Err(NameError::Number);
+    }
+    let upper = if seen & UPPER == 0 { None } else { name.bytes().rfind(u8::is_ascii_uppercase) };
+    Ok(upper.map_or(Case::Lower, Case::Upper))
+}
+
+/// Checks a label; the classes of its bytes.
+fn scan_label(label: &[u8]) -> Result<u8, NameError> {
+    let class = |byte: u8| CLASS.get(usize::from(byte)).copied().unwrap_or(FOREIGN);
+    let seen = label.iter().fold(0, |seen, byte| seen | class(*byte));
+    if seen & FOREIGN != 0
+        && let Some(byte) = label.iter().find(|byte| class(**byte) == FOREIGN)
+    {
+        return Err(NameError::Character(*byte));
+    }
+    match label {
+        [] => Err(NameError::EmptyLabel),
+        [b'-', ..] => Err(NameError::LeadingHyphen),
+        [.., b'-'] => Err(NameError::TrailingHyphen),
+        label if label.len() > MAX_LABEL => Err(NameError::LongLabel),
+        _ => Ok(seen),
+    }
+}
+
+/// Upper-case letters.
+const UPPER: u8 = 1;
+/// What no label holds.
+const FOREIGN: u8 = 2;
+
+const CLASS: [u8; 256] = {
+    let mut class = [FOREIGN; 256];
+    let mut byte = 0x21;
+    while byte <= 0x7E_usize {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            class[byte] = match byte as u8 {
+                b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => 0,
+                b'A'..=b'Z' => UPPER,
+                _ => FOREIGN,
+            };
         }
+        byte = byte.saturating_add(1);
     }
-    let number = label.digits || has_hex_prefix(name, label.length);
-    label.end()?;
-    if number { Err(NameError::Number) } else { Ok(case) }
-}
-
-/// Whether the last label, `length` bytes long, starts with `0x`.
-fn has_hex_prefix(name: &str, length: usize) -> bool {
-    let label = name.as_bytes().get(name.len().saturating_sub(length)..);
-    matches!(label, Some([b'0', b'x' | b'X', ..]))
-}
-
-/// What was seen of a label.
-struct Label {
-    length: usize,
-    last: u8,
-    /// Nothing but digits.
-    digits: bool,
-}
-
-impl Default for Label {
-    fn default() -> Self {
-        Label { length: 0, last: b'.', digits: true }
-    }
-}
-
-impl Label {
-    fn add(&mut self, byte: u8, digit: bool) {
-        self.length = self.length.saturating_add(1);
-        self.last = byte;
-        self.digits &= digit;
-    }
-
-    /// Judges the label and begins the next.
-    fn end(self) -> Result<Label, NameError> {
-        match self {
-            Label { length: 0, .. } => Err(NameError::EmptyLabel),
-            Label { last: b'-', .. } => Err(NameError::TrailingHyphen),
-            Label { length, .. } if length > MAX_LABEL => Err(NameError::LongLabel),
-            _ => Ok(Label::default()),
-        }
-    }
-}
+    class
+};
 
 #[cfg(test)]
 mod tests {

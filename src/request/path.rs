@@ -91,6 +91,10 @@ fn read(text: &[u8]) -> Option<Reading> {
     let mut segment = Segment::Empty;
     let mut reading = Reading { encoded_slash: false, lower_hex: false };
     while let Some(&byte) = bytes.next() {
+        if is_plain(byte) {
+            segment = Segment::Other;
+            continue;
+        }
         segment = match byte {
             b'/' => segment.slash()?,
             b'.' => segment.dot(),
@@ -113,13 +117,29 @@ fn read(text: &[u8]) -> Option<Reading> {
                     _ => Segment::Other,
                 }
             }
-            b'\\' | b'#' => return None,
-            0x21..=0x7E => Segment::Other,
             _ => return None,
         };
     }
     segment.is_no_dots().then_some(reading)
 }
+
+/// Bytes that are themselves wherever they stand: visible ASCII without those that `read` looks at, `\` and `#`.
+fn is_plain(byte: u8) -> bool {
+    PLAIN.get(usize::from(byte)).is_some_and(|plain| *plain)
+}
+
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x21;
+    while byte <= 0x7E_usize {
+        #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]
+        {
+            plain[byte] = !matches!(byte as u8, b'/' | b'.' | b';' | b'%' | b'\\' | b'#');
+        }
+        byte = byte.saturating_add(1);
+    }
+    plain
+};
 
 /// Escapes that servers decode or refuse before they look at the path: controls, separators, and the unreserved
 /// characters, whose escapes mean the same as the characters (RFC 3986 §2.3).
