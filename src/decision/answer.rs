@@ -332,7 +332,7 @@ mod tests {
     }
 
     fn waiting(retry: u64) -> Level {
-        Level { used: 7, left: 0, reset: Some(2 * retry), retry: Some(retry) }
+        Level { used: 7, left: 0, reset: Some(HOUR), retry: Some(retry) }
     }
 
     #[test]
