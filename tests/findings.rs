@@ -903,7 +903,7 @@ fn a_key_that_stands_inside_packed_and_outside_is_given_twice() {
 fn what_is_wrong_before_the_end_of_a_broken_text_is_told_too() {
     let found = findings(r#"{"version":1,"name":"P","rules":["#);
     let told: Vec<_> = found.iter().map(|finding| (finding.code, &*finding.pointer, finding.offset)).collect();
-    assert_eq!(told, [("TG006", "name", None), ("TG001", "rules[0]", Some(32))]);
+    assert_eq!(told, [("TG006", "name", None), ("TG001", "rules", Some(33))]);
 }
 
 #[test]

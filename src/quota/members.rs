@@ -13,7 +13,7 @@ const KEY: &str = "tollgate/1/@members";
 const PATIENCE: u64 = 10_000_000_000;
 
 /// How old a member's own sign of life may be when it takes something to hold. Ticks come more often.
-const FRESH: u64 = 3_000_000_000;
+const FRESH: u64 = 500_000_000;
 
 /// All members, as they are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
