@@ -332,11 +332,7 @@ mod tests {
     }
 
     fn waiting(retry: u64) -> Level {
-<<<<<<< HEAD
-        Level { used: 7, left: 0, reset: Some(retry.saturating_mul(2)), retry: Some(retry) }
-=======
         Level { used: 7, left: 0, reset: Some(HOUR), retry: Some(retry) }
->>>>>>> h6
     }
 
     #[test]
