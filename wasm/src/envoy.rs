@@ -21,6 +21,8 @@ const NOT_FOUND: Status = 1;
 const CAS_MISMATCH: Status = 8;
 const INTERNAL_FAILURE: Status = 10;
 
+// `proxy_map_type_t`; the others are `HeaderMap`.
+const REQUEST_HEADERS: u32 = 0;
 // `proxy_buffer_type_t`.
 const PLUGIN_CONFIGURATION: u32 = 7;
 /// `clockid_t` of WASI.
@@ -141,25 +143,19 @@ impl Host for Envoy {
         const CALL: &str = "proxy_get_header_map_pairs";
         let pairs = bytes(CALL, |data, data_size| {
             // SAFETY: both pointers are to locals of `bytes`.
-            unsafe { proxy_get_header_map_pairs(HeaderMap::Request as u32, data, data_size) }
+            unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, data, data_size) }
         })?;
         pairs.ok_or(Failure { call: CALL, status: NOT_FOUND })
     }
 
     fn remove_request_header(&mut self, name: &[u8]) -> Result<(), Failure> {
-        remove_header(HeaderMap::Request as u32, name)
+        remove_header(REQUEST_HEADERS, name)
     }
 
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         // SAFETY: both slices are borrowed for the call, which copies them.
         let status = unsafe {
-            proxy_replace_header_map_value(
-                HeaderMap::Request as u32,
-                name.as_ptr(),
-                name.len(),
-                value.as_ptr(),
-                value.len(),
-            )
+            proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
         };
         check("proxy_replace_header_map_value", status)
     }
