@@ -21,8 +21,9 @@ const NOT_FOUND: Status = 1;
 const CAS_MISMATCH: Status = 8;
 const INTERNAL_FAILURE: Status = 10;
 
-// `proxy_map_type_t`; the other maps are those of `HeaderMap`. `proxy_buffer_type_t`.
+// `proxy_map_type_t`; the others are `HeaderMap`.
 const REQUEST_HEADERS: u32 = 0;
+// `proxy_buffer_type_t`.
 const PLUGIN_CONFIGURATION: u32 = 7;
 /// `clockid_t` of WASI.
 const MONOTONIC: u32 = 1;
@@ -154,13 +155,7 @@ impl Host for Envoy {
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         // SAFETY: both slices are borrowed for the call, which copies them.
         let status = unsafe {
-            proxy_replace_header_map_value(
-                REQUEST_HEADERS,
-                name.as_ptr(),
-                name.len(),
-                value.as_ptr(),
-                value.len(),
-            )
+            proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
         };
         check("proxy_replace_header_map_value", status)
     }
