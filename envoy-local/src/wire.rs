@@ -27,7 +27,14 @@ impl Response {
 pub fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::Result<Response> {
     stream.write_all(request)?;
     stream.flush()?;
-    let connect = request.starts_with(b"CONNECT ");
+    receive(stream, request.starts_with(b"CONNECT "))
+}
+
+/// Reads one final response, to a CONNECT or to anything else.
+///
+/// # Errors
+/// See [`exchange`].
+pub fn receive(stream: &mut impl Read, connect: bool) -> io::Result<Response> {
     loop {
         let mut response = read_head(stream)?;
         match response.status {
