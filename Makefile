@@ -56,11 +56,13 @@ lint: ## Check format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-bench: wasm ## Measure the core, loads and memory in a wasm VM, and the filter in Envoy
+bench: wasm ## Measure the core, loads and memory in a wasm VM, and the filter in Envoy; write docs/performance.md
 	cargo run --release --package tollgate-bench --bin core
 	cargo run --release --package tollgate-bench --bin memory
 	TOLLGATE_WASM=$(MODULE) cargo run --release --package tollgate-bench --bin loading
+	cargo run --release --package tollgate-bench --bin quotas
 	TOLLGATE_WASM=$(MODULE) cargo run --release --package tollgate-bench --bin envoy
+	cargo run --release --package tollgate-bench --bin report
 
 fuzz: ## Run every fuzz target for a moment
 	cargo test --manifest-path fuzz/Cargo.toml --release --no-default-features

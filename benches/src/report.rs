@@ -4,24 +4,25 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use crate::machine;
+use serde_json::{Value, json};
 
-/// The order of the sections in `docs/performance.md`, by the name of the program that measures each.
-pub const SECTIONS: [&str; 5] = ["core", "memory", "loading", "quotas", "envoy"];
+use crate::machine;
 
 /// One section of the report.
 #[derive(Debug)]
 pub struct Section {
     name: &'static str,
     text: String,
+    bars: Bars,
 }
 
 impl Section {
-    /// The section of the program of this name, measured by `command`.
-    pub fn new(name: &'static str, title: &str, command: &str) -> Section {
+    /// The section of the program of this name.
+    pub fn new(name: &'static str, title: &str) -> Section {
+        let command = format!("cargo run --release --package tollgate-bench --bin {name}");
         let text = format!("## {title}\n\n`{command}` · {} · {}\n", machine::when(), machine::describe());
         println!("{text}");
-        Section { name, text }
+        Section { name, text, bars: Bars::default() }
     }
 
     /// A paragraph.
@@ -32,6 +33,12 @@ impl Section {
     /// A table, under a title.
     pub fn table(&mut self, title: &str, table: &Table) {
         self.add(&format!("### {title}\n\n{}", table.render()));
+    }
+
+    /// What had to be reached. The report puts all of it at its head.
+    pub fn bars(&mut self, bars: Bars) {
+        println!("### Bars\n\n{}", bars.0.render());
+        self.bars = bars;
     }
 
     fn add(&mut self, text: &str) {
@@ -46,13 +53,23 @@ impl Section {
     /// The file cannot be written.
     pub fn save(&self) -> io::Result<()> {
         fs::create_dir_all(folder())?;
-        fs::write(file(self.name), &self.text)
+        fs::write(file(self.name), json!({"text": self.text, "bars": self.bars.0.rows}).to_string())
     }
 }
 
+/// What a program left: the text of its section, and its bars with their head.
+///
+/// # Errors
+/// It left nothing.
+pub fn read(name: &str) -> io::Result<(String, Vec<Vec<String>>)> {
+    let saved: Value = serde_json::from_slice(&fs::read(file(name))?)?;
+    let text = saved["text"].as_str().unwrap_or_default().to_owned();
+    Ok((text, serde_json::from_value(saved["bars"].clone())?))
+}
+
 /// Where the section of this name lies.
-pub fn file(name: &str) -> PathBuf {
-    folder().join(format!("{name}.md"))
+fn file(name: &str) -> PathBuf {
+    folder().join(format!("{name}.json"))
 }
 
 /// The root of the repository.
@@ -84,7 +101,8 @@ impl Table {
         self.rows.push(cells);
     }
 
-    fn render(&self) -> String {
+    /// In Markdown.
+    pub fn render(&self) -> String {
         let columns = self.rows[0].len();
         let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(3);
         let widths: Vec<usize> = (0..columns).map(width).collect();
@@ -141,11 +159,6 @@ impl Bars {
     fn row(&mut self, what: &str, bar: f64, measured: String, unit: &str, verdict: &str) {
         self.0.row([what.to_owned(), format!("≤ {}{unit}", trim(bar)), measured, verdict.to_owned()]);
     }
-
-    /// The table of them.
-    pub fn table(&self) -> &Table {
-        &self.0
-    }
 }
 
 /// A number with as many digits as say something.
@@ -173,7 +186,7 @@ mod tests {
     fn a_bar_names_who_missed_it() {
         let mut bars = Bars::default();
         bars.each_at_most("x", 2.0, &[("A", 1.0), ("B", 3.0), ("C", 2.5)], " ×");
-        let text = bars.table().render();
+        let text = bars.0.render();
         assert!(text.contains("| ≤ 2 × |    1–3 × | **missed** by B, C |"), "{text}");
     }
 
@@ -182,7 +195,7 @@ mod tests {
         let mut bars = Bars::default();
         bars.at_most("x", 2.2, 2.2, "×");
         bars.at_most("y", 400.0, 401.2, " ns");
-        let text = bars.table().render();
+        let text = bars.0.render();
         assert!(text.contains("|   ≤ 2.2× |     2.2× |        met |"), "{text}");
         assert!(text.contains("| ≤ 400 ns |   401 ns | **missed** |"), "{text}");
     }

@@ -135,6 +135,14 @@ pub fn median_ratio(of: &[f64], to: &[f64]) -> f64 {
     median(of.iter().zip(to).map(|(of, to)| of / to))
 }
 
+/// The quartiles: a quarter of the values is below the first, a quarter above the second.
+pub fn quartiles(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let last = values.len() - 1;
+    (values[last.div_ceil(4)], values[last - last.div_ceil(4)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,5 +152,6 @@ mod tests {
     fn a_median_is_the_middle_or_between_the_two_middle_ones() {
         assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(quartiles([5.0, 1.0, 2.0, 4.0, 3.0]), (2.0, 4.0));
     }
 }

@@ -28,10 +28,14 @@ impl Response {
 pub fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::Result<Response> {
     // Whoever refuses a body does not read all of it.
     let sent = stream.write_all(request).and_then(|()| stream.flush());
-    read(stream, request.starts_with(b"CONNECT ")).map_err(|error| sent.err().unwrap_or(error))
+    receive(stream, request.starts_with(b"CONNECT ")).map_err(|error| sent.err().unwrap_or(error))
 }
 
-fn read(stream: &mut impl Read, connect: bool) -> io::Result<Response> {
+/// Reads one final response, to a CONNECT or to anything else.
+///
+/// # Errors
+/// See [`exchange`].
+pub fn receive(stream: &mut impl Read, connect: bool) -> io::Result<Response> {
     loop {
         let mut response = read_head(stream)?;
         match response.status {

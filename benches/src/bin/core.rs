@@ -25,7 +25,7 @@ const ROUNDS: usize = 10;
 const LOADS: usize = 5;
 
 fn main() -> Result<()> {
-    let mut section = Section::new("core", "The core, natively", "make bench-core");
+    let mut section = Section::new("core", "The core, natively");
     section.say(&format!(
         "Medians of {REPETITIONS} interleaved repetitions of {} decisions over {REQUESTS} distinct requests, every second one \
          allowed; *hot* over {HOT} of them. *Read* makes the raw bytes canonical, *judge* decides from canonical values. Loads \
@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     }
     results.compare(&mut bars);
     measure_hostile(&mut section, &mut bars)?;
-    section.table("Bars", bars.table());
+    section.bars(bars);
     section.save()?;
     Ok(())
 }

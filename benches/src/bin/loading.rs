@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let vm = Vm { module: &module, folder: folder.path() };
 
-    let mut section = Section::new("loading", "Loading in a wasm VM", "make bench-core");
+    let mut section = Section::new("loading", "Loading in a wasm VM");
     section.say(&format!(
         "Shape A in V8 (Node.js {node}), {PROCESSES} fresh processes of each kind, interleaved; medians of the \
          thread's CPU time. *First* is the first load \
@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     let mut bars = Bars::default();
     measure_time(&vm, &mut section, &mut bars)?;
     measure_memory(&vm, &mut section, &mut bars)?;
-    section.table("Bars", bars.table());
+    section.bars(bars);
     section.save()?;
     Ok(())
 }

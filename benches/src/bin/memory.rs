@@ -14,7 +14,7 @@ const SIZES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
 const RESERVE: f64 = 65_536.0;
 
 fn main() -> Result<()> {
-    let mut section = Section::new("memory", "Memory of the core", "make bench-core");
+    let mut section = Section::new("memory", "Memory of the core");
     section.say(
         "Counted by the allocator, native. *Index* is what is held once the policy is loaded, *says* what `Policy::bytes` \
          (the metric) makes of it, *peak* the most held while it is loaded, without the JSON itself. *Allocations* is how \
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
     }
     section.table("Bytes", &table);
     bars.each_at_most("index ÷ (2 × JSON + 64 KiB), every shape and size", 1.0, &parts, "");
-    section.table("Bars", bars.table());
+    section.bars(bars);
     section.save()?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Who asks: many workloads, each with its own certificate on its own connection.
 
+use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use tollgate_local::lab::Lab;
@@ -16,8 +16,9 @@ use tollgate_bench::shapes::{Request, Shape};
 
 /// Workloads.
 pub(crate) const CONNECTIONS: usize = 256;
-/// Requests under way at a time.
-const THREADS: usize = 8;
+/// Workloads that wait for an answer at a time: Envoy finds so many requests whenever it wakes up, and what it spends on
+/// waking up is a small part.
+pub(crate) const AHEAD: usize = 64;
 
 /// Connections to one Envoy.
 pub(crate) struct Client {
@@ -26,7 +27,7 @@ pub(crate) struct Client {
 
 /// One connection, and the request that it sends again and again.
 pub(crate) struct Workload {
-    stream: StreamOwned<ClientConnection, TcpStream>,
+    stream: BufReader<StreamOwned<ClientConnection, TcpStream>>,
     request: Vec<u8>,
     expected: u16,
 }
@@ -38,26 +39,15 @@ impl Client {
         Ok(Client { workloads: (0..CONNECTIONS).map(workload).collect::<Result<_>>()? })
     }
 
-    /// Sends so many requests in all, one at a time on each connection.
+    /// Sends so many requests, from workloads that are spread over all of them.
     pub(crate) fn run(&mut self, requests: usize) -> Result<()> {
-        let rounds = requests / CONNECTIONS;
-        let rest = requests % CONNECTIONS;
-        let chunk = CONNECTIONS / THREADS;
-        let send = |(first, workloads): (usize, &mut [Workload])| -> Result<()> {
-            for round in 0..=rounds {
-                for (k, workload) in workloads.iter_mut().enumerate() {
-                    if round < rounds || first * chunk + k < rest {
-                        workload.ask()?;
-                    }
-                }
-            }
-            Ok(())
-        };
-        thread::scope(|scope| {
-            let chunks = self.workloads.chunks_mut(chunk).enumerate();
-            let threads: Vec<_> = chunks.map(|chunk| scope.spawn(move || send(chunk))).collect();
-            threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a client panicked"))?)
-        })
+        let stride = (CONNECTIONS / requests).max(1);
+        let order: Vec<usize> = (0..requests).map(|request| request * stride % CONNECTIONS).collect();
+        for group in order.chunks(AHEAD) {
+            group.iter().try_for_each(|workload| self.workloads[*workload].send())?;
+            group.iter().try_for_each(|workload| self.workloads[*workload].receive())?;
+        }
+        Ok(())
     }
 }
 
@@ -73,14 +63,26 @@ impl Workload {
         let (path, host) = (&request.path, &request.authority);
         let headers = "user-agent: bench\r\naccept: */*\r\naccept-encoding: gzip\r\nx-request-id: 0f3f3d2e-5a0c-4a7e-9a37-0b6e4c1d2f3a\r\n";
         let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n").into_bytes();
-        Ok(Workload { stream: StreamOwned::new(connection, tcp), request, expected })
+        Ok(Workload { stream: BufReader::new(StreamOwned::new(connection, tcp)), request, expected })
     }
 
     /// One request; how long its answer took.
     pub(crate) fn ask(&mut self) -> Result<Duration> {
         let started = Instant::now();
-        let response = wire::exchange(&mut self.stream, &self.request)?;
-        ensure!(response.status == self.expected, "{} to {}", response.status, String::from_utf8_lossy(&self.request));
+        self.send()?;
+        self.receive()?;
         Ok(started.elapsed())
+    }
+
+    fn send(&mut self) -> Result<()> {
+        let stream = self.stream.get_mut();
+        stream.write_all(&self.request)?;
+        Ok(stream.flush()?)
+    }
+
+    fn receive(&mut self) -> Result<()> {
+        let response = wire::receive(&mut self.stream, false)?;
+        ensure!(response.status == self.expected, "{} to {}", response.status, String::from_utf8_lossy(&self.request));
+        Ok(())
     }
 }

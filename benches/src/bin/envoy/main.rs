@@ -22,13 +22,14 @@ use tollgate_local::{module, paths};
 use chain::{Chain, Target};
 use client::Client;
 use tollgate_bench::report::{Bars, Section, Table, trim};
-use tollgate_bench::timing::{median, median_ratio};
+use tollgate_bench::timing::{median, median_ratio, quartiles};
 
 /// Interleaved repetitions.
-const REPETITIONS: usize = 7;
-const REQUESTS: usize = 20_000;
-/// Of chains that take a millisecond a request.
-const FEW_REQUESTS: usize = 2_000;
+const REPETITIONS: usize = 41;
+/// Requests in each.
+const REQUESTS: usize = 16 * client::CONNECTIONS;
+/// To a chain that takes a millisecond a request.
+const FEW_REQUESTS: usize = client::CONNECTIONS;
 
 /// What every measurement needs.
 struct Bench {
@@ -46,7 +47,7 @@ fn main() -> Result<()> {
     let bench =
         Bench { envoy: binary::install(&paths::tools(), version)?, module: module::find_or_build()?, noop, lab };
 
-    let mut section = Section::new("envoy", "The filter in Envoy", "make bench");
+    let mut section = Section::new("envoy", "The filter in Envoy");
     section.say(&format!(
         "Envoy {version}, one worker, mTLS with an identity a connection, HTTP/1.1, a direct response, no access log."
     ));
@@ -56,7 +57,7 @@ fn main() -> Result<()> {
     calls::measure(&bench, &mut section)?;
     let kib = size(&bench.module)? / 1024.0;
     bars.at_most("module", 400.0, kib, " KiB");
-    section.table("Bars", bars.table());
+    section.bars(bars);
     section.save()?;
     Ok(())
 }
@@ -78,7 +79,8 @@ impl Subject {
     fn start(bench: &Bench, chain: Chain) -> Result<Subject> {
         let target = Target::start(bench, chain)?;
         let mut client = Client::connect(&bench.lab, target.address, chain.rules())?;
-        client.run(REQUESTS / 10)?;
+        let requests = if chain == Chain::Rbac(10_000) { FEW_REQUESTS } else { REQUESTS };
+        client.run(requests).with_context(|| format!("the chain {chain}: {}", tail(&target.envoy.log())))?;
         Ok(Subject { chain, target, client, microseconds: Vec::new() })
     }
 
@@ -91,9 +93,22 @@ impl Subject {
         Ok(())
     }
 
-    fn above(&self, other: &Subject) -> f64 {
-        median(self.microseconds.iter().zip(&other.microseconds).map(|(mine, its)| mine - its))
+    /// In each repetition: what it took more than another.
+    fn above(&self, other: &Subject) -> Vec<f64> {
+        self.microseconds.iter().zip(&other.microseconds).map(|(mine, its)| mine - its).collect()
     }
+}
+
+/// The end of a log.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("\n")
+}
+
+/// The middle of differences, and the half of them that is nearest to it.
+fn spread(differences: Vec<f64>) -> String {
+    let (low, high) = quartiles(differences.iter().copied());
+    format!("{:.2} ({low:.2} to {high:.2})", median(differences))
 }
 
 fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<()> {
@@ -101,37 +116,44 @@ fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<
     for chain in Chain::ALL {
         subjects.push(Subject::start(bench, chain)?);
     }
-    for _ in 0..REPETITIONS {
-        for subject in &mut subjects {
-            subject.repeat()?;
+    for repetition in 0..REPETITIONS {
+        // in turns forwards and backwards, so that nobody always comes after the same one
+        let mut order: Vec<&mut Subject> = subjects.iter_mut().collect();
+        if repetition % 2 == 1 {
+            order.reverse();
         }
+        order.into_iter().try_for_each(Subject::repeat)?;
     }
     let [empty, noop, smallest, _, _, largest, _, _, rbac_1k, rbac_10k] = subjects.as_slice() else {
         bail!("not one subject a chain");
     };
-    let mut table = Table::new(&["chain", "CPU µs a request", "above empty", "above no-op", "RSS MiB"]);
+    let mut table = Table::new(&["chain", "CPU µs a request", "least", "above empty", "above no-op", "RSS MiB"]);
     for subject in &subjects {
         table.row([
             subject.chain.to_string(),
             trim(median(subject.microseconds.iter().copied())),
-            trim(subject.above(empty)),
-            trim(subject.above(noop)),
+            trim(subject.microseconds.iter().copied().fold(f64::INFINITY, f64::min)),
+            spread(subject.above(empty)),
+            spread(subject.above(noop)),
             trim(process::resident(subject.target.envoy.id())? / 1_048_576.0),
         ]);
     }
     section.table("CPU a request", &table);
     section.say(&format!(
-        "Medians of {REPETITIONS} interleaved repetitions of {REQUESTS} requests, all of them allowed, over {} connections with an \
-         identity each, spread over all rules: RBAC's match stands in the middle on average. CPU is that of Envoy's whole process. \
-         Record and counter are on. The wasm filter that does nothing exports the same callbacks.",
-        client::CONNECTIONS
+        "Medians of {REPETITIONS} interleaved repetitions of {REQUESTS} requests, all of them allowed, from {} connections with an \
+         identity each, spread over all rules: RBAC's match stands in the middle on average. {} requests are under way at a time, \
+         from one thread. CPU is that of Envoy's whole process. *Above* is the median of the differences within a repetition, \
+         with their quartiles. Record and counter are on. The wasm filter that does nothing exports the same callbacks.",
+        client::CONNECTIONS,
+        client::AHEAD,
     ));
-    bars.at_most("100,000 rules of shape A above no-op wasm", 4.0, largest.above(noop), " µs");
+    let above_noop = median(largest.above(noop));
+    bars.at_most("CPU of 100,000 rules of shape A above a wasm filter that does nothing", 4.0, above_noop, " µs");
     let growth = median_ratio(&largest.microseconds, &smallest.microseconds);
-    bars.at_most("100,000 rules against 10, a whole request", 1.2, growth, " ×");
+    bars.at_most("CPU of a whole request, 100,000 rules against 10", 1.2, growth, " ×");
     for (rbac, rules) in [(rbac_1k, "1,000"), (rbac_10k, "10,000")] {
-        let ratio = largest.above(empty) / rbac.above(empty);
-        bars.at_most(&format!("100,000 rules ÷ RBAC with {rules} policies, above empty"), 1.0, ratio, " ×");
+        let ratio = median(largest.above(empty)) / median(rbac.above(empty));
+        bars.at_most(&format!("CPU of 100,000 rules ÷ that of RBAC with {rules} policies"), 1.0, ratio, " ×");
     }
     Ok(())
 }
