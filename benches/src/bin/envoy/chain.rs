@@ -11,6 +11,7 @@ use tollgate_local::config::{self, filter};
 use tollgate_local::envoy::{Envoy, Launch};
 
 use crate::Bench;
+use crate::quotas::Quotas;
 use tollgate_bench::shapes::Shape;
 
 const LISTENER: &str = "egress";
@@ -24,6 +25,8 @@ pub(crate) enum Chain {
     Tollgate(usize),
     /// Envoy's RBAC filter with so many policies that say the same.
     Rbac(usize),
+    /// One with quotas, or without to compare.
+    Quotas(Quotas),
 }
 
 impl Chain {
@@ -45,6 +48,7 @@ impl Chain {
         match self {
             Chain::Empty | Chain::Noop => 10,
             Chain::Tollgate(rules) | Chain::Rbac(rules) => rules,
+            Chain::Quotas(quotas) => quotas.rules(),
         }
     }
 
@@ -55,6 +59,7 @@ impl Chain {
             Chain::Noop => vec![wasm(&bench.noop, "")],
             Chain::Tollgate(rules) => vec![wasm(&bench.module, &Shape::A.policy(rules))],
             Chain::Rbac(rules) => vec![rbac(rules)],
+            Chain::Quotas(quotas) => quotas.filters(bench),
         }
     }
 }
@@ -66,12 +71,13 @@ impl fmt::Display for Chain {
             Chain::Noop => write!(f, "wasm that does nothing"),
             Chain::Tollgate(rules) => write!(f, "Tollgate, {rules} rules"),
             Chain::Rbac(rules) => write!(f, "RBAC, {rules} policies"),
+            Chain::Quotas(quotas) => quotas.fmt(f),
         }
     }
 }
 
 /// The rules of shape A as Istio writes an AuthorizationPolicy into Envoy's filter.
-fn rbac(rules: usize) -> Value {
+pub(crate) fn rbac(rules: usize) -> Value {
     let policies = (0..rules).map(|i| {
         let rule = Shape::A.request(rules, i, 0);
         let principal = json!({"authenticated": {"principal_name": {"exact": rule.spiffe()}}});

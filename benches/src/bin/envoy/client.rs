@@ -12,6 +12,8 @@ use tollgate_local::lab::Lab;
 use tollgate_local::pki::{GATEWAY_NAME, Signer};
 use tollgate_local::wire;
 
+use crate::chain::Chain;
+use crate::quotas::{self, Quotas};
 use tollgate_bench::shapes::{Request, Shape};
 
 /// Workloads.
@@ -25,17 +27,26 @@ pub(crate) struct Client {
     workloads: Vec<Workload>,
 }
 
-/// One connection, and the request that it sends again and again.
+/// One connection, and the requests that it sends again and again.
 pub(crate) struct Workload {
     stream: BufReader<StreamOwned<ClientConnection, TcpStream>>,
-    request: Vec<u8>,
+    requests: Vec<Vec<u8>>,
+    sent: usize,
     expected: u16,
 }
 
 impl Client {
-    /// Connections whose identities are spread over the rules of a policy of shape A.
-    pub(crate) fn connect(lab: &Lab, address: SocketAddr, rules: usize) -> Result<Client> {
-        let workload = |k: usize| Workload::connect(lab, address, &Shape::A.request(rules, k * rules / CONNECTIONS, k));
+    /// Connections whose identities are spread over the rules of a policy of shape A; or, where the chain takes
+    /// identities from a header, over those.
+    pub(crate) fn connect(lab: &Lab, address: SocketAddr, chain: Chain) -> Result<Client> {
+        let rules = chain.rules();
+        let workload = |k: usize| -> Result<Workload> {
+            let mut workload = Workload::connect(lab, address, &Shape::A.request(rules, k * rules / CONNECTIONS, k))?;
+            if let Chain::Quotas(Quotas::Principals(principals)) = chain {
+                workload.name_principals((k..principals.max(k + 1)).step_by(CONNECTIONS).map(|i| i % principals));
+            }
+            Ok(workload)
+        };
         Ok(Client { workloads: (0..CONNECTIONS).map(workload).collect::<Result<_>>()? })
     }
 
@@ -63,7 +74,8 @@ impl Workload {
         let (path, host) = (&request.path, &request.authority);
         let headers = "user-agent: bench\r\naccept: */*\r\naccept-encoding: gzip\r\nx-request-id: 0f3f3d2e-5a0c-4a7e-9a37-0b6e4c1d2f3a\r\n";
         let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n").into_bytes();
-        Ok(Workload { stream: BufReader::new(StreamOwned::new(connection, tcp)), request, expected })
+        let stream = BufReader::new(StreamOwned::new(connection, tcp));
+        Ok(Workload { stream, requests: vec![request], sent: 0, expected })
     }
 
     /// One request; how long its answer took.
@@ -76,13 +88,24 @@ impl Workload {
 
     fn send(&mut self) -> Result<()> {
         let stream = self.stream.get_mut();
-        stream.write_all(&self.request)?;
+        stream.write_all(&self.requests[self.sent % self.requests.len()])?;
+        self.sent += 1;
         Ok(stream.flush()?)
     }
 
     fn receive(&mut self) -> Result<()> {
         let response = wire::receive(&mut self.stream, false)?;
-        ensure!(response.status == self.expected, "{} to {}", response.status, String::from_utf8_lossy(&self.request));
+        let last = &self.requests[(self.sent - 1) % self.requests.len()];
+        ensure!(response.status == self.expected, "{} to {}", response.status, String::from_utf8_lossy(last));
         Ok(())
+    }
+
+    /// Has each request come from another of these principals.
+    fn name_principals(&mut self, principals: impl Iterator<Item = usize>) {
+        let Some(request) = self.requests.pop() else { return };
+        let head = &request[..request.len() - 2];
+        let of =
+            |i| format!("{}: spiffe://cluster.local/ns/team-{}/sa/worker-{i:06}\r\n\r\n", quotas::PRINCIPAL, i % 100);
+        self.requests.extend(principals.map(|i| [head, of(i).as_bytes()].concat()));
     }
 }

@@ -10,6 +10,7 @@ mod calls;
 mod chain;
 mod client;
 mod process;
+mod quotas;
 mod stall;
 
 use std::path::{Path, PathBuf};
@@ -53,6 +54,7 @@ fn main() -> Result<()> {
     ));
     let mut bars = Bars::default();
     measure_cpu(&bench, &mut section, &mut bars)?;
+    quotas::measure(&bench, &mut section, &mut bars)?;
     stall::measure(&bench, &mut section, &mut bars)?;
     calls::measure(&bench, &mut section)?;
     let kib = size(&bench.module)? / 1024.0;
@@ -78,7 +80,7 @@ struct Subject {
 impl Subject {
     fn start(bench: &Bench, chain: Chain) -> Result<Subject> {
         let target = Target::start(bench, chain)?;
-        let mut client = Client::connect(&bench.lab, target.address, chain.rules())?;
+        let mut client = Client::connect(&bench.lab, target.address, chain)?;
         let requests = if chain == Chain::Rbac(10_000) { FEW_REQUESTS } else { REQUESTS };
         client.run(requests).with_context(|| format!("the chain {chain}: {}", tail(&target.envoy.log())))?;
         Ok(Subject { chain, target, client, microseconds: Vec::new() })
@@ -111,10 +113,11 @@ fn spread(differences: Vec<f64>) -> String {
     format!("{:.2} ({low:.2} to {high:.2})", median(differences))
 }
 
-fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<()> {
+/// Measures chains side by side.
+fn run(bench: &Bench, chains: &[Chain]) -> Result<Vec<Subject>> {
     let mut subjects = Vec::new();
-    for chain in Chain::ALL {
-        subjects.push(Subject::start(bench, chain)?);
+    for chain in chains {
+        subjects.push(Subject::start(bench, *chain)?);
     }
     for repetition in 0..REPETITIONS {
         // in turns forwards and backwards, so that nobody always comes after the same one
@@ -124,6 +127,11 @@ fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<
         }
         order.into_iter().try_for_each(Subject::repeat)?;
     }
+    Ok(subjects)
+}
+
+fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<()> {
+    let subjects = run(bench, &Chain::ALL)?;
     let [empty, noop, smallest, _, _, largest, _, _, rbac_1k, rbac_10k] = subjects.as_slice() else {
         bail!("not one subject a chain");
     };
