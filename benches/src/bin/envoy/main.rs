@@ -26,7 +26,7 @@ use tollgate_bench::report::{Bars, Section, Table, trim};
 use tollgate_bench::timing::{median, median_ratio, quartiles};
 
 /// Interleaved repetitions.
-const REPETITIONS: usize = 41;
+const REPETITIONS: usize = 21;
 /// Requests in each.
 const REQUESTS: usize = 16 * client::CONNECTIONS;
 /// To a chain that takes a millisecond a request.
