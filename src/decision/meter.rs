@@ -68,6 +68,11 @@ impl Search for Meter<'_, '_> {
 }
 
 impl Metered {
+    /// The quota's number in the policy.
+    pub fn number(&self) -> u32 {
+        self.quota
+    }
+
     /// The name of the destination that matched first.
     pub(super) fn destination<'p>(&self, policy: &'p Policy) -> Option<&'p str> {
         (self.destination != NONE).then_some(self.destination).and_then(|number| policy.destination_name(number))

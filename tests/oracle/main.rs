@@ -123,6 +123,45 @@ fn every_decision_is_that_of_a_naive_scan() {
     }
 }
 
+/// What a deny entry closes, a quota of the same `from` and `to` charges, but for requests without an identity where it
+/// says `any`.
+#[test]
+fn every_request_is_charged_to_the_quotas_of_a_naive_scan() {
+    let charged = RefCell::new([0_usize; 4]);
+    for_each_policy(2_000, |policy, rng| {
+        let policy = metered(policy);
+        let compiled = valid(&policy);
+        let mut scratch = Scratch::default();
+        for _ in 0..REQUESTS {
+            let request = requests::request(rng);
+            let judged = compiled.decide(&request.arrival(), Timestamp(request.now), &mut scratch);
+            let ids = judged.quotas.iter().filter_map(|metered| compiled.quota(metered.number()));
+            let ids: Vec<String> = ids.map(|quota| quota.id.to_string()).collect();
+            assert_eq!(ids, naive::quotas(&policy, &request.arrival()), "{policy:#}\n{request}");
+            charged.borrow_mut()[ids.len().min(3)] += 1;
+        }
+    });
+    assert!(charged.borrow().iter().all(|requests| *requests > 100), "{charged:?}");
+}
+
+/// The same policy in dry-run, with its deny entries turned into quotas.
+fn metered(policy: &Value) -> Value {
+    let mut policy = policy.clone();
+    let entries = policy.as_object_mut().unwrap().remove("deny").unwrap_or_default();
+    // Such a target is refused in a quota.
+    let never = |target: &Value| target.get("paths").is_some() && target.get("methods") == Some(&json!(["CONNECT"]));
+    let mut quotas = entries.as_array().cloned().unwrap_or_default();
+    quotas.retain(|entry| !entry["to"].as_array().is_some_and(|to| to.iter().any(never)));
+    for quota in &mut quotas {
+        let quota = quota.as_object_mut().unwrap();
+        quota.retain(|key, _| matches!(key.as_str(), "id" | "from" | "to"));
+        quota.insert("limit".to_owned(), json!({"concurrent": 5}));
+    }
+    policy["quotas"] = quotas.into();
+    policy["mode"] = json!("dry-run");
+    policy
+}
+
 /// Each pattern for itself, in a rule and in a deny entry, and the one reading against the other.
 #[test]
 fn a_path_pattern_closes_whatever_it_opens() {

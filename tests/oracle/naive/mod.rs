@@ -136,6 +136,35 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     Verdict { outcome, reason, rule, also, destination, port: Some(port) }
 }
 
+/// The ids of the quotas that a request is charged to, by a policy in dry-run: nothing but its host can refuse it.
+pub fn quotas(policy: &Value, arrival: &Arrival<'_>) -> Vec<String> {
+    let Some((place, named)) = request::authority(arrival.authority) else { return Vec::new() };
+    if arrival.method == b"CONNECT" && named.is_none() {
+        return Vec::new();
+    }
+    let default = policy["authority"]["defaultPort"].as_u64().map_or(443, |port| port.try_into().unwrap());
+    let routed = routed_port(policy, arrival, &place, named).unwrap_or(None);
+    let request = Request {
+        who: identity(policy, arrival).unwrap_or(None),
+        port: routed.or(named).unwrap_or(default),
+        place,
+        method: arrival.method,
+        path: arrival.path.map(request::path),
+        upgrade: arrival.upgrade,
+        overridden: arrival.overridden,
+    };
+    let from = |quota: &Value| {
+        let from = entries(quota, "from");
+        from.is_empty() || from.iter().any(|selector| selects(policy, selector, &request, false))
+    };
+    let to = |quota: &Value| {
+        let to = entries(quota, "to");
+        let matches = |target| target::target(policy, target, &request, Side::Deny) != Match::No;
+        to.is_empty() || to.iter().any(matches)
+    };
+    entries(policy, "quotas").iter().filter(|quota| from(quota) && to(quota)).map(id).collect()
+}
+
 /// Whether an allow rule's pattern matches the path of a request.
 pub fn admits_path(pattern: &str, arrival: &Arrival<'_>) -> bool {
     arrival.path.map(request::path).is_some_and(|path| !path.ambiguous && paths::narrow(pattern, &path))
