@@ -108,7 +108,7 @@ impl<'s> Candidate<'s> {
     }
 }
 
-/// Looks at candidates. Used as an object: the walk is large, and each kind of search would have its own.
+/// Looks at candidates.
 pub(crate) trait Search {
     /// Whether targets whose paths do not match are wanted too; of those that a table tells apart by nothing but their
     /// paths, one is enough.
@@ -159,7 +159,7 @@ impl Section {
         tos: &[Ranked],
         path: Option<&[u8]>,
         marks: &mut Marks,
-        search: &mut dyn Search,
+        search: &mut impl Search,
     ) {
         if self.is_empty() {
             return;
@@ -174,13 +174,19 @@ impl Section {
             }
         }
         if !self.from_neighbours.is_empty() || !self.to_neighbours.is_empty() {
-            self.search_sets(froms, tos, marks, &mut walk);
+            let Walk { hashes, search, .. } = walk;
+            self.search_sets(
+                froms,
+                tos,
+                marks,
+                &mut Walk { section: self, path, hashes, search: &mut Dynamic(search) },
+            );
         }
     }
 
     /// The same where names stand for sets: linear in the sets of the names, unless both sides are dense.
     #[inline(never)]
-    fn search_sets(&self, froms: &[u32], tos: &[Ranked], marks: &mut Marks, walk: &mut Walk<'_, '_>) {
+    fn search_sets(&self, froms: &[u32], tos: &[Ranked], marks: &mut Marks, walk: &mut Walk<'_, '_, Dynamic<'_>>) {
         marks.begin(self.from_neighbours.len(), self.to_neighbours.len());
         for from in froms {
             for set in self.froms.sets(*from) {
@@ -293,15 +299,15 @@ fn sparse(neighbours: &Neighbours, set: u32) -> Option<impl Iterator<Item = u32>
 }
 
 /// One search under way.
-struct Walk<'s, 'q> {
+struct Walk<'s, 'q, S> {
     section: &'s Section,
     path: Option<&'q [u8]>,
     /// Made when the first table asks for it.
     hashes: Option<PathHashes>,
-    search: &'q mut (dyn Search + 'q),
+    search: &'q mut S,
 }
 
-impl Walk<'_, '_> {
+impl<S: Search> Walk<'_, '_, S> {
     #[inline]
     fn edge(&mut self, from: u32, to: u32, rank: u8) {
         if !self.search.is_open(rank) {
@@ -313,40 +319,10 @@ impl Walk<'_, '_> {
             Content::Several(span) => self.look_all(span, rank, Fit::Unknown),
             Content::Large(table) => {
                 if let Some(table) = self.section.tables.get(table) {
-                    self.table(table, rank);
+                    let hashes = &mut self.hashes;
+                    in_table(self.section, self.path, hashes, table, rank, &mut Dynamic(self.search));
                 }
             }
-        }
-    }
-
-    #[inline(never)]
-    fn table(&mut self, table: &Table, rank: u8) {
-        let section = self.section;
-        if let Some(path) = self.path {
-            let hashes = self.hashes.get_or_insert_with(|| PathHashes::of(path));
-            let wide = section.patterns.is_wide();
-            // the entries are collected per shape: at most one pattern of a shape matches a path
-            for entry in section.tables.hits(table, hashes, wide) {
-                let hit =
-                    section.patterns.read(entry.pattern).filter(|(pattern, _)| section.patterns.matches(pattern, path));
-                if hit.is_some() {
-                    let span = entry.targets;
-                    for target in section.tables.targets(span) {
-                        look(section, self.search, *target, rank, Fit::Hit(entry.pattern));
-                    }
-                }
-            }
-            for target in section.tables.targets(table.others) {
-                self.look(*target, rank, Fit::Unknown);
-            }
-        }
-        if self.search.wants_misses() {
-            for target in section.tables.targets(table.samples) {
-                self.look(*target, rank, Fit::Miss);
-            }
-        }
-        for target in section.tables.targets(table.pathless) {
-            self.look(*target, rank, Fit::Unknown);
         }
     }
 
@@ -363,8 +339,59 @@ impl Walk<'_, '_> {
     }
 }
 
+/// A search of whatever kind, for code that is called less often than it is large.
+struct Dynamic<'a>(&'a mut dyn Search);
+
+impl Search for Dynamic<'_> {
+    fn wants_misses(&self) -> bool {
+        self.0.wants_misses()
+    }
+    fn is_open(&self, rank: u8) -> bool {
+        self.0.is_open(rank)
+    }
+    fn look(&mut self, candidate: Candidate<'_>) {
+        self.0.look(candidate);
+    }
+}
+
+#[inline(never)]
+fn in_table(
+    section: &Section,
+    path: Option<&[u8]>,
+    hashes: &mut Option<PathHashes>,
+    table: &Table,
+    rank: u8,
+    search: &mut Dynamic<'_>,
+) {
+    if let Some(path) = path {
+        let hashes = hashes.get_or_insert_with(|| PathHashes::of(path));
+        let wide = section.patterns.is_wide();
+        // the entries are collected per shape: at most one pattern of a shape matches a path
+        for entry in section.tables.hits(table, hashes, wide) {
+            let hit =
+                section.patterns.read(entry.pattern).filter(|(pattern, _)| section.patterns.matches(pattern, path));
+            if hit.is_some() {
+                for target in section.tables.targets(entry.targets) {
+                    look(section, search, *target, rank, Fit::Hit(entry.pattern));
+                }
+            }
+        }
+        for target in section.tables.targets(table.others) {
+            look(section, search, *target, rank, Fit::Unknown);
+        }
+    }
+    if search.wants_misses() {
+        for target in section.tables.targets(table.samples) {
+            look(section, search, *target, rank, Fit::Miss);
+        }
+    }
+    for target in section.tables.targets(table.pathless) {
+        look(section, search, *target, rank, Fit::Unknown);
+    }
+}
+
 #[inline]
-fn look(section: &Section, search: &mut dyn Search, number: u32, rank: u8, fit: Fit) {
+fn look<S: Search>(section: &Section, search: &mut S, number: u32, rank: u8, fit: Fit) {
     if let Some(target) = section.target(number)
         && let Some(guard) = section.guard(target)
     {
