@@ -178,9 +178,10 @@ impl Game {
 
     /// Makes the buckets fit for limit and time.
     fn look(&mut self, act: &Done, now: Now, at_once: bool, seen: &mut HashMap<(u64, String), Terms>) {
-        let touched: Vec<(Plan, (u64, String))> = match act.act {
+        // With whether it is sure: nobody knows which of several charges a fault prevented, and what is still owed.
+        let touched: Vec<(Plan, (u64, String), bool)> = match act.act {
             Act::Ask { identity, .. } => {
-                self.policy.plans.iter().map(|plan| (plan.clone(), place(plan, identity))).collect()
+                self.policy.plans.iter().map(|plan| (plan.clone(), place(plan, identity), true)).collect()
             }
             Act::Flow { out, inward, .. } => {
                 let Some(request) = act.request.and_then(|id| self.requests.get(&id)) else { return };
@@ -189,7 +190,10 @@ impl Game {
                     .filter(|(plan, (charged, unsure))| {
                         *charged && plan.bytes(out, inward).is_some_and(|n| n + unsure > 0)
                     })
-                    .map(|(plan, _)| (plan.clone(), place(plan, request.identity)))
+                    .map(|(plan, _)| {
+                        let flows = plan.bytes(out, inward).is_some_and(|n| n > 0);
+                        (plan.clone(), place(plan, request.identity), flows)
+                    })
                     .collect()
             }
             Act::Settle { .. } => {
@@ -197,13 +201,13 @@ impl Game {
                 request
                     .lines()
                     .filter(|(_, (_, unsure))| *unsure > 0)
-                    .map(|(plan, _)| (plan.clone(), place(plan, request.identity)))
+                    .map(|(plan, _)| (plan.clone(), place(plan, request.identity), false))
                     .collect()
             }
             Act::Beat => return,
         };
         let refused = self.policy.plans.iter().zip(&act.refusals).any(|(plan, of)| plan.enforced && of.is_some());
-        for (number, (plan, place)) in touched.into_iter().enumerate() {
+        for (number, (plan, place, sure)) in touched.into_iter().enumerate() {
             if at_once && *seen.entry(place.clone()).or_insert(plan.terms) != plan.terms {
                 self.murky.insert(place.clone());
             }
@@ -211,7 +215,7 @@ impl Game {
                 Act::Ask { bytes, .. } => !refused && act.refusals[number].is_none() && plan.charge(bytes) > 0,
                 _ => !act.is_troubled(),
             };
-            let kept = charges || !act.is_troubled() && act.seen.late == 0;
+            let kept = sure && (charges || !act.is_troubled() && act.seen.late == 0);
             let bucket = self.buckets.entry(place.clone()).or_default();
             if !bucket.look(&plan, now, kept) {
                 self.murky.insert(place);
