@@ -171,8 +171,7 @@ impl<S: Shared> Desk<'_, S> {
     /// Counts a change that others were too often faster with.
     pub(super) fn noted<T>(&mut self, change: Result<T, Unchanged>) -> Result<T, Unchanged> {
         if matches!(change, Err(Unchanged::Contended)) {
-            let events = self.ledger.events();
-            events.contended = events.contended.saturating_add(1);
+            self.ledger.events().count_contended();
         }
         change
     }

@@ -194,8 +194,9 @@ impl<S: Shared> Desk<'_, S> {
             let Some(sheet) = sheets.get(course.sheet) else { return Err(Unchanged::Unavailable) };
             let (stored, place) = sheet.state(&bucket);
             let standing = stored.stand(demand.quota.unit, &demand.quota.limit, clocks.now());
-            let events = self.ledger.events();
-            events.foreign = events.foreign.saturating_add(u32::from(standing.foreign));
+            if standing.foreign {
+                self.ledger.events().count_foreign();
+            }
             (course.before, course.place, course.mended) = (standing.state, place, standing.mended);
             course.after = None;
         }
@@ -225,8 +226,7 @@ impl<S: Shared> Desk<'_, S> {
     fn members(&mut self) -> Result<Members, Unchanged> {
         let members = Members::of(self.shared)?;
         if members.is_none() {
-            let events = self.ledger.events();
-            events.foreign = events.foreign.saturating_add(1);
+            self.ledger.events().count_foreign();
         }
         Ok(members.unwrap_or_default())
     }

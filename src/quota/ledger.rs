@@ -44,6 +44,16 @@ pub struct Events {
     pub overflowed: Vec<u32>,
 }
 
+impl Events {
+    pub(super) fn count_foreign(&mut self) {
+        self.foreign = self.foreign.saturating_add(1);
+    }
+
+    pub(super) fn count_contended(&mut self) {
+        self.contended = self.contended.saturating_add(1);
+    }
+}
+
 /// What the ledger has to know of a policy. Policies of one name share their buckets, in one process.
 #[derive(Debug, Default)]
 pub struct Books {
@@ -182,7 +192,7 @@ impl Ledger {
         if let Some(page) = Page::read(bytes) {
             return Ok(Sheet { place, page, version: Some(version), changed: false });
         }
-        self.events.foreign = self.events.foreign.saturating_add(1);
+        self.events.count_foreign();
         // Written back whatever is decided: since when it is doubted has to stay.
         Ok(Sheet { place, page: Page::doubted(Clocks::default().both(shared)?), version: Some(version), changed: true })
     }
@@ -208,18 +218,13 @@ impl Ledger {
         let Some(at) = work.sheets.get_mut(sheet) else { return Err(Unchanged::Unavailable) };
         // What quotas left that are no more; nobody counts it.
         at.page.drop_where(|entry| !books.has(entry.tag) && entry.is_at_rest(now));
-        let mut one = bucket.key == OVERFLOW || *reserved;
-        let reused = !one
-            && at.page.drop_where(|entry| {
-                !one && entry.tag == tag && entry.is_at_rest(now) && {
-                    one = true;
-                    true
-                }
-            }) > 0;
-        if !one && !reused && !self.reserve(bucket.quota, books, now, shared)? {
-            return Ok(Room::Full);
+        let wants_place = bucket.key != OVERFLOW && !*reserved;
+        if wants_place && !at.page.drop_first(|entry| entry.tag == tag && entry.is_at_rest(now)) {
+            if !self.reserve(bucket.quota, books, now, shared)? {
+                return Ok(Room::Full);
+            }
+            *reserved = true;
         }
-        *reserved |= !one && !reused;
         if at.place.below.is_some() || at.page.entries().count() < SPILL {
             return Ok(Room::On(sheet));
         }

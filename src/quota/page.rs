@@ -165,6 +165,15 @@ impl Page {
         Some(())
     }
 
+    /// Drops the first entry of a kind, and says whether there was one.
+    pub(super) fn drop_first(&mut self, is_dropped: impl FnMut(&Entry<'_>) -> bool) -> bool {
+        let found = self.entries().find(is_dropped).map(|entry| entry.start..entry.end());
+        if let Some(range) = found.clone() {
+            self.bytes.drain(range);
+        }
+        found.is_some()
+    }
+
     /// Drops entries, and says how many.
     pub(super) fn drop_where(&mut self, mut is_dropped: impl FnMut(&Entry<'_>) -> bool) -> usize {
         let dropped: Vec<_> =
