@@ -3,7 +3,7 @@
 use super::Trouble;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
-use super::source::{self, Failure};
+use super::source;
 use crate::policy::Severity;
 use std::path::PathBuf;
 
@@ -21,16 +21,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
-    match source::load(&arguments.files) {
-        Ok(loaded) => {
-            report::write(arguments.format, &Report::of_policy(&loaded))?;
-            let has_warnings = loaded.advice.iter().any(|advice| advice.finding.severity >= Severity::Warning);
-            Ok(if has_warnings { Exit::Findings } else { Exit::Fine })
-        }
-        Err(Failure::Rejected(rejected)) => {
-            report::write(arguments.format, &Report::of_rejection(&rejected))?;
-            Ok(Exit::Invalid)
-        }
-        Err(Failure::Unreadable(unreadable)) => Err(Trouble::Unreadable(unreadable)),
-    }
+    let loaded = source::load(&arguments.files).map_err(|failure| Trouble::loading(failure, arguments.format))?;
+    report::write(arguments.format, &Report::of_policy(&loaded))?;
+    let has_warnings = loaded.advice.iter().any(|advice| advice.finding.severity >= Severity::Warning);
+    Ok(if has_warnings { Exit::Findings } else { Exit::Fine })
 }

@@ -1,6 +1,7 @@
 //! The `tollgate` command: the only part of the crate that reads files, clocks and the environment.
 
 mod check;
+mod document;
 mod eval;
 mod exit;
 mod report;
@@ -35,8 +36,20 @@ enum Command {
 enum Trouble {
     /// A file that the command line names cannot be read.
     Unreadable(source::Unreadable),
+    /// The policy is none; findings are reported in this format.
+    Rejected(source::Rejected, report::Format),
     /// What the command says cannot be written.
     Output(io::Error),
+}
+
+impl Trouble {
+    /// The policy could not be loaded.
+    fn loading(failure: source::Failure, format: report::Format) -> Trouble {
+        match failure {
+            source::Failure::Unreadable(unreadable) => Trouble::Unreadable(unreadable),
+            source::Failure::Rejected(rejected) => Trouble::Rejected(rejected, format),
+        }
+    }
 }
 
 impl From<io::Error> for Trouble {
@@ -67,7 +80,7 @@ fn run(command: &Command) -> Exit {
         Command::Check(arguments) => check::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
     };
-    match done {
+    match done.or_else(rejected) {
         Ok(exit) => exit,
         // whoever reads the output has enough
         Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
@@ -79,5 +92,14 @@ fn run(command: &Command) -> Exit {
             report::error(&unreadable.to_string());
             Exit::Usage
         }
+        // reported just before
+        Err(Trouble::Rejected(..)) => Exit::Invalid,
     }
+}
+
+/// Reports what is wrong with a policy that is none.
+fn rejected(trouble: Trouble) -> Result<Exit, Trouble> {
+    let Trouble::Rejected(rejected, format) = trouble else { return Err(trouble) };
+    report::write(format, &report::Report::of_rejection(&rejected))?;
+    Ok(Exit::Invalid)
 }

@@ -31,6 +31,8 @@ pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mo
 pub(crate) use exempt::{Exemption, GroupSet};
 #[cfg(feature = "cli")]
 pub(crate) use finding::{Step, code};
+#[cfg(feature = "cli")]
+pub(crate) use packed::unpack;
 pub(crate) use residency::{Regions, Residency};
 
 use crate::index::{Hosts, Identities, NONE, Names, Section};

@@ -11,8 +11,8 @@ use self::quotas::Quotas;
 use self::request::{Buffers, Mistake, Request};
 use super::Trouble;
 use super::exit::Exit;
-use super::report::{self, Report};
-use super::source::{self, Failure, Unreadable};
+use super::report;
+use super::source::{self, Unreadable};
 use crate::decision::{Scratch, Timestamp};
 use crate::policy::Policy;
 use std::fs::File;
@@ -58,14 +58,8 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
-    let policy = match source::load(&arguments.policy) {
-        Ok(loaded) => loaded.policy,
-        Err(Failure::Rejected(rejected)) => {
-            report::write(report::Format::Human, &Report::of_rejection(&rejected))?;
-            return Ok(Exit::Invalid);
-        }
-        Err(Failure::Unreadable(unreadable)) => return Err(Trouble::Unreadable(unreadable)),
-    };
+    let loading = |failure| Trouble::loading(failure, report::Format::Human);
+    let policy = source::load(&arguments.policy).map_err(loading)?.policy;
     let name = arguments.requests.to_string_lossy().into_owned();
     let unreadable = |error| Trouble::Unreadable(Unreadable { path: name.clone(), error });
     let input: Box<dyn Read> = match name.as_str() {

@@ -4,6 +4,7 @@ mod github;
 mod human;
 mod json;
 mod sarif;
+pub(super) mod table;
 
 pub(super) use human::error;
 

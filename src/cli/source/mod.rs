@@ -107,7 +107,7 @@ fn merged(files: &[File]) -> Result<tree::Node<'_>, Vec<Located>> {
 }
 
 /// Finds the places that the checker's pointers speak of, and puts the findings in their order.
-fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
+pub(in crate::cli) fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
     let root = merged(files).ok();
     let place = |finding: Finding| match (finding.offset, files, &root) {
         (Some(offset), [file], _) => Located::at(finding, file.place(offset)),

@@ -1,0 +1,249 @@
+//! The entries of a policy, and what they are made of. Lists that are empty were not given: the language has no
+//! other empty ones, but for `by`.
+
+use super::values::{
+    Amount, By, Cidr, Host, Id, Method, Mode, Namespace, NotEmpty, Overrun, PathPattern, Period, Scope, ServiceAccount,
+    SpiffeId, Tls, TrustDomain,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Who may reach what.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::cli) struct Rule {
+    /// Its name in records and reports, unique in the policy.
+    #[schemars(with = "Id")]
+    pub(in crate::cli) id: String,
+    /// Who; any one selector suffices.
+    #[schemars(with = "NotEmpty<Selector>")]
+    pub(in crate::cli) from: Vec<Selector>,
+    /// What; any one target suffices.
+    #[schemars(with = "NotEmpty<Target>")]
+    pub(in crate::cli) to: Vec<Target>,
+    /// When the rule ends (RFC 3339).
+    #[schemars(extend("format" = "date-time"))]
+    pub(in crate::cli) expires_at: Option<String>,
+    /// Who answers for it; for people, never matched.
+    pub(in crate::cli) owner: Option<String>,
+    /// Why it is there; for people, never matched.
+    pub(in crate::cli) reason: Option<String>,
+    /// Where it was agreed; for people, never matched.
+    pub(in crate::cli) ticket: Option<String>,
+}
+
+/// What is denied, whatever the rules say. What it leaves out is everything.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::cli) struct Deny {
+    /// Its name in records and reports, unique in the policy.
+    #[schemars(with = "Id")]
+    pub(in crate::cli) id: String,
+    /// Whom it denies; everyone unless given.
+    #[serde(default)]
+    #[schemars(with = "NotEmpty<Selector>")]
+    pub(in crate::cli) from: Vec<Selector>,
+    /// What it denies; everything unless given.
+    #[serde(default)]
+    #[schemars(with = "NotEmpty<Target>")]
+    pub(in crate::cli) to: Vec<Target>,
+    /// What it leaves to the rules.
+    #[serde(default)]
+    #[schemars(with = "NotEmpty<Target>")]
+    pub(in crate::cli) except: Vec<Target>,
+    /// Whom it leaves to the rules.
+    #[serde(default)]
+    #[schemars(with = "NotEmpty<Selector>")]
+    pub(in crate::cli) not_from: Vec<Selector>,
+    /// `dry-run` only records what it would have denied.
+    #[serde(default)]
+    pub(in crate::cli) mode: Mode,
+    /// Who answers for it; for people, never matched.
+    pub(in crate::cli) owner: Option<String>,
+    /// Why it is there; for people, never matched.
+    pub(in crate::cli) reason: Option<String>,
+    /// Where it was agreed; for people, never matched.
+    pub(in crate::cli) ticket: Option<String>,
+}
+
+/// Identities that may reach only destinations of certain regions.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::cli) struct Residency {
+    /// Its name in records and reports, unique in the policy.
+    #[schemars(with = "Id")]
+    pub(in crate::cli) id: String,
+    /// Who.
+    #[schemars(with = "NotEmpty<Selector>")]
+    pub(in crate::cli) from: Vec<Selector>,
+    /// The labels that a destination may have.
+    #[schemars(with = "NotEmpty<String>")]
+    pub(in crate::cli) regions: Vec<String>,
+    /// Who answers for it; for people, never matched.
+    pub(in crate::cli) owner: Option<String>,
+    /// Why it is there; for people, never matched.
+    pub(in crate::cli) reason: Option<String>,
+    /// Where it was agreed; for people, never matched.
+    pub(in crate::cli) ticket: Option<String>,
+}
+
+/// How much of what may be used.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::cli) struct Quota {
+    /// Its name in records and reports, unique in the policy, and part of its buckets' key.
+    #[schemars(with = "Id")]
+    pub(in crate::cli) id: String,
+    /// Whose requests are counted; everyone's unless given.
+    #[serde(default)]
+    #[schemars(with = "NotEmpty<Selector>")]
+    pub(in crate::cli) from: Vec<Selector>,
+    /// Which requests are counted; all unless given.
+    #[serde(default)]
+    #[schemars(with = "NotEmpty<Target>")]
+    pub(in crate::cli) to: Vec<Target>,
+    /// What a bucket is kept for: `[identity]` unless given; `[]` is one bucket for everyone.
+    pub(in crate::cli) by: Option<Vec<By>>,
+    /// How much a bucket allows.
+    pub(in crate::cli) limit: Limit,
+    /// Where the state is kept.
+    #[serde(default)]
+    pub(in crate::cli) scope: Scope,
+    /// What happens to the request that crosses a limit of bytes.
+    pub(in crate::cli) overrun: Option<Overrun>,
+    /// `dry-run` only records; `enforce` holds even where the policy or the caller is in dry-run.
+    pub(in crate::cli) mode: Option<Mode>,
+    /// Who answers for it; for people, never matched.
+    pub(in crate::cli) owner: Option<String>,
+    /// Why it is there; for people, never matched.
+    pub(in crate::cli) reason: Option<String>,
+    /// Where it was agreed; for people, never matched.
+    pub(in crate::cli) ticket: Option<String>,
+}
+
+/// How much: one unit, and over what it is counted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("oneOf" = [
+    {"required": ["requests", "per"]}, {"required": ["bytesOut", "per"]}, {"required": ["bytesIn", "per"]},
+    {"required": ["bytes", "per"]}, {"required": ["concurrent"], "not": {"required": ["per"]}},
+]))]
+pub(in crate::cli) struct Limit {
+    /// Requests.
+    #[schemars(range(min = 1))]
+    pub(in crate::cli) requests: Option<u64>,
+    /// Bytes to the destination: `10GiB`, or a number.
+    pub(in crate::cli) bytes_out: Option<Amount>,
+    /// Bytes from the destination: `10GiB`, or a number.
+    pub(in crate::cli) bytes_in: Option<Amount>,
+    /// Bytes both ways: `10GiB`, or a number.
+    pub(in crate::cli) bytes: Option<Amount>,
+    /// Requests in flight.
+    #[schemars(range(min = 1))]
+    pub(in crate::cli) concurrent: Option<u64>,
+    /// A duration (`250ms`, `1s`, `5m`, `1h`) for a rate; `minute`, `hour`, `day`, `week` or `month` for a calendar
+    /// window in UTC.
+    #[schemars(with = "Option<Period>")]
+    pub(in crate::cli) per: Option<String>,
+    /// How much a rate allows at once after a rest; the limit unless given.
+    pub(in crate::cli) burst: Option<Amount>,
+}
+
+/// Who: one of these keys.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("oneOf" = [
+    {"required": ["spiffe"]}, {"required": ["serviceAccount"]}, {"required": ["namespace"]},
+    {"required": ["workloads"]}, {"required": ["any"]}, {"required": ["anonymous"]},
+]))]
+pub(in crate::cli) struct Selector {
+    /// Exactly this SPIFFE ID.
+    #[schemars(with = "Option<SpiffeId>")]
+    pub(in crate::cli) spiffe: Option<String>,
+    /// `NAMESPACE/NAME`: that service account.
+    #[schemars(with = "Option<ServiceAccount>")]
+    pub(in crate::cli) service_account: Option<String>,
+    /// Every service account of that namespace.
+    #[schemars(with = "Option<Namespace>")]
+    pub(in crate::cli) namespace: Option<String>,
+    /// The set of that name.
+    pub(in crate::cli) workloads: Option<String>,
+    /// Every authenticated identity of a trusted domain; in `deny` every request.
+    #[schemars(extend("const" = true))]
+    pub(in crate::cli) any: Option<bool>,
+    /// Requests without any identity.
+    #[schemars(extend("const" = true))]
+    pub(in crate::cli) anonymous: Option<bool>,
+    /// With `serviceAccount` and `namespace`: their trust domain, if it is not the mesh's own.
+    #[schemars(with = "Option<TrustDomain>")]
+    pub(in crate::cli) trust_domain: Option<String>,
+}
+
+/// What: a named destination, or hosts and networks; everything given must match.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct Target {
+    /// Name of an entry of `destinations`.
+    pub(in crate::cli) destination: Option<String>,
+    /// `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more), `**` (every name).
+    #[schemars(with = "NotEmpty<Host>")]
+    pub(in crate::cli) hosts: Vec<String>,
+    /// `10.0.0.0/8`, an address, or `private`. They judge addresses in the request, not what a name resolves to.
+    #[schemars(with = "NotEmpty<Cidr>")]
+    pub(in crate::cli) cidrs: Vec<String>,
+    /// In rules 80 and 443 unless given; in `deny` and `quotas` every port.
+    #[schemars(with = "NotEmpty<u16>")]
+    pub(in crate::cli) ports: Vec<u16>,
+    /// A label that `residency` compares.
+    #[schemars(length(min = 1))]
+    pub(in crate::cli) region: Option<String>,
+    /// How it is reached; for renderers and advice.
+    pub(in crate::cli) tls: Option<Tls>,
+    /// In rules every method but CONNECT unless given; in `deny` and `quotas` every method.
+    #[schemars(with = "NotEmpty<Method>")]
+    pub(in crate::cli) methods: Vec<String>,
+    /// `/v1/charges`, `/v1/**` (all below), `/v1/*/items` (one segment), `/files/{a,b}-*.json`.
+    #[schemars(with = "NotEmpty<PathPattern>")]
+    pub(in crate::cli) paths: Vec<String>,
+    /// Upgrades that a rule lets through besides plain requests.
+    #[schemars(with = "NotEmpty<Upgrade>")]
+    pub(in crate::cli) upgrades: Vec<Upgrade>,
+    /// `data`: `%2F` is an ordinary escape here, as package registries and object stores use it.
+    pub(in crate::cli) encoded_slash: Option<EncodedSlash>,
+}
+
+/// An upgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum Upgrade {
+    /// RFC 6455.
+    Websocket,
+}
+
+/// What `%2F` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum EncodedSlash {
+    /// An ordinary escape.
+    Data,
+}
+
+/// A place with a name.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct Destination {
+    /// `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more), `**` (every name).
+    #[schemars(with = "NotEmpty<Host>")]
+    pub(in crate::cli) hosts: Vec<String>,
+    /// `10.0.0.0/8`, an address, or `private`.
+    #[schemars(with = "NotEmpty<Cidr>")]
+    pub(in crate::cli) cidrs: Vec<String>,
+    /// In rules 80 and 443 unless given; in `deny` and `quotas` every port.
+    #[schemars(with = "NotEmpty<u16>")]
+    pub(in crate::cli) ports: Vec<u16>,
+    /// A label that `residency` compares.
+    #[schemars(length(min = 1))]
+    pub(in crate::cli) region: Option<String>,
+    /// How it is reached; for renderers and advice.
+    pub(in crate::cli) tls: Option<Tls>,
+}

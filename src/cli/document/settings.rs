@@ -1,0 +1,139 @@
+//! What a policy says besides its entries.
+
+use super::values::{HeaderName, NotEmpty, Secret, TrustDomain};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// Where identities come from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct Identity {
+    /// Tried in order; `peer-certificate` unless given.
+    #[schemars(with = "NotEmpty<Source>")]
+    pub(in crate::cli) sources: Vec<Source>,
+    /// Trust domains whose identities count; the first is the mesh's own. `cluster.local` unless given.
+    #[schemars(with = "NotEmpty<TrustDomain>")]
+    pub(in crate::cli) trust_domains: Vec<String>,
+}
+
+/// Where an identity comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::cli) enum Source {
+    /// The client certificate of the connection: at gateways.
+    PeerCertificate,
+    /// The principal of the mesh's tunnel: at waypoints.
+    PeerPrincipal,
+}
+
+/// How the authority of a request is read.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct Authority {
+    /// Port of an authority that names none; 443 unless given.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(in crate::cli) default_port: Option<u16>,
+    /// Compare the routed cluster with the authority, for identities from certificates too.
+    pub(in crate::cli) verify_route: bool,
+}
+
+/// What a denied caller is told.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct Response {
+    /// How much.
+    pub(in crate::cli) detail: Detail,
+    /// Where people read on.
+    pub(in crate::cli) docs_url: Option<String>,
+}
+
+/// How much a denied caller is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum Detail {
+    /// Nothing.
+    None,
+    /// The reason.
+    #[default]
+    Reason,
+    /// The reason, the entry that decided, and the rule that came nearest.
+    Full,
+}
+
+/// Request headers that no external server gets to see.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct RequestHeaders {
+    /// Besides the default: `x-forwarded-client-cert`, `x-forwarded-for` and `x-envoy-*`. A name may end in `*`.
+    #[schemars(with = "NotEmpty<HeaderName>")]
+    pub(in crate::cli) remove: Vec<String>,
+    /// What of the default is left in place.
+    #[schemars(with = "NotEmpty<HeaderName>")]
+    pub(in crate::cli) keep: Vec<String>,
+}
+
+/// A header that proves the filter's presence.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(in crate::cli) struct Tripwire {
+    /// Its name.
+    #[schemars(with = "HeaderName")]
+    pub(in crate::cli) header: String,
+    /// The first is sent, every one is accepted: so that it can be changed.
+    #[schemars(with = "NotEmpty<Secret>")]
+    pub(in crate::cli) values: Vec<String>,
+}
+
+/// What records say.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct Audit {
+    /// Which admitted requests get a full record.
+    pub(in crate::cli) allowed: AuditAllowed,
+    /// What a record says of the path.
+    pub(in crate::cli) path: AuditPath,
+}
+
+/// Which admitted requests get a full record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum AuditAllowed {
+    /// Every one.
+    #[default]
+    All,
+    /// None.
+    None,
+}
+
+/// What a record says of the path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum AuditPath {
+    /// All of it, without the query.
+    #[default]
+    Full,
+    /// The pattern that admitted it.
+    Pattern,
+    /// Nothing.
+    None,
+}
+
+/// Labels of the request counter.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(in crate::cli) struct Metrics {
+    /// Besides decision and reason. Each multiplies the number of time series.
+    pub(in crate::cli) by: Vec<Label>,
+}
+
+/// A label of the request counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum Label {
+    /// The entry that decided.
+    Rule,
+    /// The caller's namespace.
+    Namespace,
+    /// The named destination.
+    Destination,
+}

@@ -1,0 +1,141 @@
+//! Single values of the language.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// `enforce` or `dry-run`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::cli) enum Mode {
+    /// Deny what is to be denied.
+    #[default]
+    Enforce,
+    /// Let it through, and record it.
+    DryRun,
+}
+
+/// How a destination is reached; for renderers and advice, never matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum Tls {
+    /// The gateway speaks TLS to it.
+    Originate,
+    /// The workload does, through the gateway.
+    Passthrough,
+    /// Either.
+    Both,
+    /// Nobody does.
+    None,
+}
+
+/// What a quota keeps a bucket for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum By {
+    /// Each SPIFFE ID.
+    Identity,
+    /// Each namespace of each trust domain.
+    Namespace,
+    /// Each named destination.
+    Destination,
+}
+
+/// What happens to the request that crosses a quota of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum Overrun {
+    /// It is stopped.
+    #[default]
+    Cut,
+    /// It may end, and what it moves is owed.
+    Finish,
+}
+
+/// Where the state of a quota is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum Scope {
+    /// In each gateway.
+    #[default]
+    Gateway,
+}
+
+/// A number, or an amount of bytes with its unit.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(in crate::cli) enum Amount {
+    Number(u64),
+    Text(String),
+}
+
+impl JsonSchema for Amount {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Amount".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": "^[0-9]+(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$"},
+            ],
+        })
+    }
+}
+
+/// Declares the schema of a string that fits a pattern.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $pattern:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(super) struct $name;
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "string", "pattern": $pattern})
+            }
+        }
+    };
+}
+
+text!(Id, "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$");
+text!(
+    Host,
+    r"^(\*\*|(\*\*?\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?)$"
+);
+text!(Cidr, "^(private|[0-9.]+(/[0-9]{1,2})?|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$");
+text!(Method, "^[A-Z][A-Z0-9_-]*$");
+text!(PathPattern, r"^/[!-~]*$");
+text!(SpiffeId, "^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)*$");
+text!(TrustDomain, "^[a-z0-9._-]{1,255}$");
+text!(ServiceAccount, "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$");
+text!(Namespace, "^[A-Za-z0-9._-]+$");
+text!(Period, "^([0-9]+(ms|s|m|h)|minute|hour|day|week|month)$");
+text!(HeaderName, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
+text!(Secret, "^[A-Za-z0-9_-]{16,}$");
+
+/// The schema of a list with at least one element.
+#[derive(Debug)]
+pub(super) struct NotEmpty<T>(std::marker::PhantomData<T>);
+
+impl<T: JsonSchema> JsonSchema for NotEmpty<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("NotEmpty_{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let items = generator.subschema_for::<T>();
+        json_schema!({"type": "array", "items": items, "minItems": 1})
+    }
+}
