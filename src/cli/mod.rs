@@ -1,10 +1,12 @@
 //! The `tollgate` command: the only part of the crate that reads files, clocks and the environment.
 
 mod check;
+mod completion;
 mod document;
 mod eval;
 mod exit;
 mod report;
+mod schema;
 pub mod source;
 
 use clap::{Parser, Subcommand};
@@ -29,6 +31,9 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Eval(eval::Arguments),
+    Schema(schema::Arguments),
+    Completion(completion::CompletionArguments),
+    Man(completion::ManArguments),
 }
 
 /// Why a command could not do its work.
@@ -79,6 +84,9 @@ fn run(command: &Command) -> Exit {
     let done = match command {
         Command::Check(arguments) => check::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
+        Command::Schema(arguments) => schema::run(arguments),
+        Command::Completion(arguments) => completion::completion(arguments),
+        Command::Man(arguments) => completion::man(arguments),
     };
     match done.or_else(rejected) {
         Ok(exit) => exit,

@@ -2,7 +2,7 @@
 
 pub mod answer;
 mod charge;
-mod json;
+pub(crate) mod json;
 mod memo;
 mod meter;
 mod order;

@@ -2,8 +2,8 @@
 //! other empty ones, but for `by`.
 
 use super::values::{
-    Amount, By, Cidr, Host, Id, Method, Mode, Namespace, NotEmpty, Overrun, PathPattern, Period, Scope, ServiceAccount,
-    SpiffeId, Tls, TrustDomain,
+    Amount, By, Cidr, Host, Id, Method, Mode, Namespace, NotEmpty, Overrun, PathPattern, Period, Port, Scope,
+    ServiceAccount, SpiffeId, Tls, TrustDomain,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -73,7 +73,7 @@ pub(in crate::cli) struct Residency {
     /// Its name in records and reports, unique in the policy.
     #[schemars(with = "Id")]
     pub(in crate::cli) id: String,
-    /// Who.
+    /// Who is bound to them; any one selector suffices.
     #[schemars(with = "NotEmpty<Selector>")]
     pub(in crate::cli) from: Vec<Selector>,
     /// The labels that a destination may have.
@@ -192,7 +192,7 @@ pub(in crate::cli) struct Target {
     #[schemars(with = "NotEmpty<Cidr>")]
     pub(in crate::cli) cidrs: Vec<String>,
     /// In rules 80 and 443 unless given; in `deny` and `quotas` every port.
-    #[schemars(with = "NotEmpty<u16>")]
+    #[schemars(with = "NotEmpty<Port>")]
     pub(in crate::cli) ports: Vec<u16>,
     /// A label that `residency` compares.
     #[schemars(length(min = 1))]
@@ -239,7 +239,7 @@ pub(in crate::cli) struct Destination {
     #[schemars(with = "NotEmpty<Cidr>")]
     pub(in crate::cli) cidrs: Vec<String>,
     /// In rules 80 and 443 unless given; in `deny` and `quotas` every port.
-    #[schemars(with = "NotEmpty<u16>")]
+    #[schemars(with = "NotEmpty<Port>")]
     pub(in crate::cli) ports: Vec<u16>,
     /// A label that `residency` compares.
     #[schemars(length(min = 1))]

@@ -123,6 +123,22 @@ text!(Period, "^([0-9]+(ms|s|m|h)|minute|hour|day|week|month)$");
 text!(HeaderName, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
 text!(Secret, "^[A-Za-z0-9_-]{16,}$");
 
+/// A TCP port.
+#[derive(Debug)]
+pub(super) struct Port;
+
+impl JsonSchema for Port {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Port".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 1, "maximum": 65535})
+    }
+}
+
 /// The schema of a list with at least one element.
 #[derive(Debug)]
 pub(super) struct NotEmpty<T>(std::marker::PhantomData<T>);

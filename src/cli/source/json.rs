@@ -3,6 +3,7 @@
 
 use super::finding::Located;
 use super::tree::{Node, Unsupported, Value};
+use crate::decision::json;
 use crate::policy::{Step, code};
 use std::borrow::Cow;
 
@@ -11,43 +12,48 @@ use std::borrow::Cow;
 /// # Errors
 /// Everything in it that JSON has no word for.
 pub(super) fn write(root: &Node<'_>) -> Result<String, Vec<Located>> {
-    let mut writer = Writer { json: String::new(), pointer: String::new(), findings: Vec::new() };
+    let mut writer = Writer { json: Vec::new(), way: Vec::new(), findings: Vec::new() };
     writer.node(root);
-    if writer.findings.is_empty() { Ok(writer.json) } else { Err(writer.findings) }
+    if !writer.findings.is_empty() {
+        return Err(writer.findings);
+    }
+    // strings are written as they are read, and those are text
+    Ok(String::from_utf8(writer.json).unwrap_or_default())
 }
 
-struct Writer {
-    json: String,
-    pointer: String,
+struct Writer<'n> {
+    json: Vec<u8>,
+    /// The steps of the pointer to where the writing stands.
+    way: Vec<Step<'n>>,
     findings: Vec<Located>,
 }
 
-impl Writer {
-    fn node(&mut self, node: &Node<'_>) {
+impl<'n> Writer<'n> {
+    fn node(&mut self, node: &'n Node<'_>) {
         match &node.value {
-            Value::Null => self.json.push_str("null"),
-            Value::Bool(true) => self.json.push_str("true"),
-            Value::Bool(false) => self.json.push_str("false"),
-            Value::Number(number) => self.json.push_str(number),
+            Value::Null => self.json.extend(b"null"),
+            Value::Bool(true) => self.json.extend(b"true"),
+            Value::Bool(false) => self.json.extend(b"false"),
+            Value::Number(number) => self.json.extend(number.as_bytes()),
             Value::Text(text) => self.text(text),
             Value::List(items) => {
-                self.json.push('[');
+                self.json.push(b'[');
                 for (index, item) in items.iter().enumerate() {
                     self.separate(index);
-                    self.inside(&Step::Item(index), item);
+                    self.inside(Step::Item(index), item);
                 }
-                self.json.push(']');
+                self.json.push(b']');
             }
             Value::Map(entries) => {
-                self.json.push('{');
+                self.json.push(b'{');
                 for (index, entry) in entries.iter().enumerate() {
                     self.separate(index);
                     self.key(&entry.key);
-                    self.json.push(':');
+                    self.json.push(b':');
                     let key = entry.key.text().unwrap_or_default();
-                    self.inside(&Step::Key(Cow::Borrowed(key)), &entry.value);
+                    self.inside(Step::Key(Cow::Borrowed(key)), &entry.value);
                 }
-                self.json.push('}');
+                self.json.push(b'}');
             }
             Value::Unsupported(Unsupported::Tag) => {
                 self.complain(node, "tags are not part of a policy", "remove it; put quotes around a string");
@@ -62,7 +68,7 @@ impl Writer {
         }
     }
 
-    fn key(&mut self, key: &Node<'_>) {
+    fn key(&mut self, key: &'n Node<'_>) {
         match key.text() {
             Some(text) => self.text(text),
             None => self.complain(key, "the key is not a string", "put quotes around it"),
@@ -70,24 +76,25 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str) {
-        self.json.push_str(&serde_json::Value::from(text).to_string());
+        json::text(&mut self.json, text);
     }
 
     fn separate(&mut self, index: usize) {
         if index > 0 {
-            self.json.push(',');
+            self.json.push(b',');
         }
     }
 
-    fn inside(&mut self, step: &Step<'_>, node: &Node<'_>) {
-        let outside = self.pointer.len();
-        step.write(&mut self.pointer);
+    fn inside(&mut self, step: Step<'n>, node: &'n Node<'_>) {
+        self.way.push(step);
         self.node(node);
-        self.pointer.truncate(outside);
+        self.way.pop();
     }
 
     fn complain(&mut self, node: &Node<'_>, message: &str, fix: &str) {
         let finding = Located::error(code::SYNTAX, node.place, message.to_owned(), Some(fix.to_owned()));
-        self.findings.push(finding.with_pointer(self.pointer.clone()));
+        let mut pointer = String::new();
+        self.way.iter().for_each(|step| step.write(&mut pointer));
+        self.findings.push(finding.with_pointer(pointer));
     }
 }
