@@ -126,6 +126,47 @@ fn every_question_is_answered_before_the_next_is_asked() {
     assert!(child.wait().unwrap().success());
 }
 
+/// Runs a command that reads this.
+fn tollgate_reading(folder: &Path, arguments: &[&str], text: &str) -> Output {
+    let mut child = Command::new(TOLLGATE)
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_policy_is_read_from_stdin_where_the_file_is_a_dash() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tollgate_reading(folder.path(), &["check", "-"], POLICY);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    let output = tollgate_reading(folder.path(), &["check", "-"], "version: 1\nname: p\nrulez: []\n");
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("--> <stdin>:3:1"), "{}", stderr(&output));
+
+    fs::write(folder.path().join("r.jsonl"), REQUEST).unwrap();
+    let output = tollgate_reading(folder.path(), &["eval", "-", "--requests", "r.jsonl"], POLICY);
+    assert!(output.stdout.starts_with(b"{\"decision\":\"deny\""), "{output:?}");
+
+    // a file may be called so too
+    fs::write(folder.path().join("-"), POLICY).unwrap();
+    let output = tollgate_reading(folder.path(), &["check", "./-"], "nonsense");
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+}
+
+#[test]
+fn one_input_is_not_two_things() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = tollgate(folder.path(), &["eval", "-", "--requests", "-"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("not both"), "{}", stderr(&output));
+}
+
 #[test]
 fn a_reader_that_has_enough_is_no_error() {
     let folder = tempfile::tempdir().unwrap();

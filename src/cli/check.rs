@@ -3,7 +3,6 @@
 use super::Trouble;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
-use super::source;
 use crate::policy::Severity;
 use std::path::PathBuf;
 
@@ -12,7 +11,7 @@ use std::path::PathBuf;
 /// Several files or folders are one policy. Everything that is wrong is reported in one run.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// YAML or JSON files, or folders of them
+    /// YAML or JSON files, or folders of them; `-` for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How to report
@@ -21,7 +20,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
-    let loaded = source::load(&arguments.files).map_err(|failure| Trouble::loading(failure, arguments.format))?;
+    let loaded = super::load(&arguments.files, arguments.format)?;
     report::write(arguments.format, &Report::of_policy(&loaded))?;
     let has_warnings = loaded.advice.iter().any(|advice| advice.finding.severity >= Severity::Warning);
     Ok(if has_warnings { Exit::Findings } else { Exit::Fine })

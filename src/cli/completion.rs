@@ -1,7 +1,6 @@
 //! `tollgate completion` and `tollgate man`: what shells and manuals say of the command, from its own definition.
 
 use super::exit::Exit;
-use super::source::Unreadable;
 use super::{Arguments as Tollgate, Trouble};
 use clap::CommandFactory;
 use clap_complete::Shell;
@@ -39,13 +38,9 @@ pub(super) fn man(arguments: &ManArguments) -> Result<Exit, Trouble> {
     let command = Tollgate::command();
     match &arguments.output {
         None => clap_mangen::Man::new(command).render(&mut io::stdout().lock())?,
-        Some(folder) => {
-            let name = || folder.to_string_lossy().into_owned();
-            let unwritable = |error| Trouble::Unreadable(Unreadable { path: name(), error });
-            std::fs::create_dir_all(folder).map_err(unwritable)?;
-            clap_mangen::generate_to(command, folder)
-                .map_err(|error| Trouble::Unreadable(Unreadable { path: name(), error }))?;
-        }
+        Some(folder) => std::fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(command, folder))
+            .map_err(|error| Trouble::Usage(format!("cannot write `{}`: {error}", folder.display())))?,
     }
     Ok(Exit::Fine)
 }

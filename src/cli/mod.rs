@@ -5,6 +5,7 @@ mod completion;
 mod document;
 mod eval;
 mod exit;
+mod progress;
 mod report;
 mod schema;
 pub mod source;
@@ -12,6 +13,7 @@ pub mod source;
 use clap::{Parser, Subcommand};
 use exit::Exit;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Decides the outbound requests of a mesh: who may reach what.
@@ -36,11 +38,18 @@ enum Command {
     Man(completion::ManArguments),
 }
 
+/// Reads a policy, with a sign of life.
+fn load<P: AsRef<Path>>(paths: &[P], format: report::Format) -> Result<source::Loaded, Trouble> {
+    progress::during("reading the policy", || source::load(paths)).map_err(|failure| Trouble::loading(failure, format))
+}
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 enum Trouble {
     /// A file that the command line names cannot be read.
     Unreadable(source::Unreadable),
+    /// What the command line asks for cannot be.
+    Usage(String),
     /// The policy is none; findings are reported in this format.
     Rejected(source::Rejected, report::Format),
     /// What the command says cannot be written.
@@ -98,6 +107,10 @@ fn run(command: &Command) -> Exit {
         }
         Err(Trouble::Unreadable(unreadable)) => {
             report::error(&unreadable.to_string());
+            Exit::Usage
+        }
+        Err(Trouble::Usage(message)) => {
+            report::error(&message);
             Exit::Usage
         }
         // reported just before

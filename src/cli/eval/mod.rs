@@ -12,7 +12,7 @@ use self::request::{Buffers, Mistake, Request};
 use super::Trouble;
 use super::exit::Exit;
 use super::report;
-use super::source::{self, Unreadable};
+use super::source::{Unreadable, is_stdin};
 use crate::decision::{Scratch, Timestamp};
 use crate::policy::Policy;
 use std::fs::File;
@@ -37,7 +37,7 @@ const COMPLAINTS: u64 = 10;
 /// begins, and moves no bytes but those of the headers that its line gives.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// YAML or JSON files, or folders of them: one policy
+    /// YAML or JSON files, or folders of them: one policy; `-` for stdin
     #[arg(required = true, value_name = "POLICY")]
     policy: Vec<PathBuf>,
     /// Requests as JSON lines; `-` for stdin
@@ -58,8 +58,10 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
-    let loading = |failure| Trouble::loading(failure, report::Format::Human);
-    let policy = source::load(&arguments.policy).map_err(loading)?.policy;
+    if arguments.requests.as_os_str() == "-" && arguments.policy.iter().any(|path| is_stdin(path)) {
+        return Err(Trouble::Usage("stdin can be the policy or the requests, not both".to_owned()));
+    }
+    let policy = super::load(&arguments.policy, report::Format::Human)?.policy;
     let name = arguments.requests.to_string_lossy().into_owned();
     let unreadable = |error| Trouble::Unreadable(Unreadable { path: name.clone(), error });
     let input: Box<dyn Read> = match name.as_str() {

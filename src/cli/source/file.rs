@@ -6,7 +6,7 @@ use crate::policy::code;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
@@ -41,6 +41,12 @@ pub(super) fn read<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<File>, Unreadable>
     let mut files = Vec::with_capacity(found.len());
     let mut seen = HashSet::with_capacity(found.len());
     for path in found.into_values() {
+        if is_stdin(&path) {
+            let mut bytes = Vec::new();
+            io::stdin().lock().read_to_end(&mut bytes).map_err(|error| unreadable(&path, error))?;
+            files.push(File::new(files.len(), PathBuf::from(STDIN), bytes));
+            continue;
+        }
         // what has no canonical path, such as a pipe, has no second name either
         if let Ok(canonical) = fs::canonicalize(&path)
             && !seen.insert(canonical)
@@ -53,10 +59,18 @@ pub(super) fn read<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<File>, Unreadable>
     Ok(files)
 }
 
+/// What the standard input is called in findings.
+const STDIN: &str = "<stdin>";
+
+/// `-` stands for the standard input, as everywhere. A file of that name is `./-`.
+pub(in crate::cli) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
 /// Adds what `path` stands for, keyed by the path's bytes.
 fn find(path: &Path, found: &mut BTreeMap<Vec<u8>, PathBuf>) -> Result<(), Unreadable> {
     let mut add = |path: PathBuf| found.insert(path.as_os_str().as_encoded_bytes().to_vec(), path);
-    if !fs::metadata(path).map_err(|error| unreadable(path, error))?.is_dir() {
+    if is_stdin(path) || !fs::metadata(path).map_err(|error| unreadable(path, error))?.is_dir() {
         add(path.to_owned());
         return Ok(());
     }

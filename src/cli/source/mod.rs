@@ -12,6 +12,7 @@ mod scalar;
 mod tree;
 mod yaml;
 
+pub(in crate::cli) use file::is_stdin;
 pub use file::{File, Position};
 pub use finding::{Located, Place};
 
@@ -61,7 +62,7 @@ pub struct Rejected {
 
 /// Reads files and folders as one policy.
 ///
-/// A folder stands for every `*.yaml`, `*.yml` and `*.json` below it, names that begin with a dot excepted. Keys other
+/// `-` is the standard input, read as YAML. A folder stands for every `*.yaml`, `*.yml` and `*.json` below it, names that begin with a dot excepted. Keys other
 /// than the lists `deny`, `rules`, `residency`, `quotas` and the maps `destinations`, `workloads` stand in one file
 /// only; lists are joined in byte order of the files' paths, maps merged.
 ///
