@@ -37,16 +37,26 @@ struct Bench {
     lab: Lab,
     envoy: PathBuf,
     module: PathBuf,
+    /// Filters to compare with: what any wasm filter costs, and what any exact quota in one costs.
     noop: PathBuf,
+    store: PathBuf,
 }
 
 fn main() -> Result<()> {
     let version = binary::newest();
     let lab = Lab::temporary()?;
-    let noop = lab.dir().join("noop.wasm");
-    std::fs::write(&noop, wat::parse_str(include_str!("noop.wat"))?)?;
-    let bench =
-        Bench { envoy: binary::install(&paths::tools(), version)?, module: module::find_or_build()?, noop, lab };
+    let assembled = |name: &str, text: &str| -> Result<PathBuf> {
+        let file = lab.dir().join(name);
+        std::fs::write(&file, wat::parse_str(text)?)?;
+        Ok(file)
+    };
+    let bench = Bench {
+        envoy: binary::install(&paths::tools(), version)?,
+        module: module::find_or_build()?,
+        noop: assembled("noop.wasm", include_str!("noop.wat"))?,
+        store: assembled("store.wasm", include_str!("store.wat"))?,
+        lab,
+    };
 
     let mut section = Section::new("envoy", "The filter in Envoy");
     section.say(&format!(
@@ -95,6 +105,11 @@ impl Subject {
         Ok(())
     }
 
+    /// The repetition that was disturbed least.
+    fn least(&self) -> f64 {
+        self.microseconds.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
     /// In each repetition: what it took more than another.
     fn above(&self, other: &Subject) -> Vec<f64> {
         self.microseconds.iter().zip(&other.microseconds).map(|(mine, its)| mine - its).collect()
@@ -140,7 +155,7 @@ fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<
         table.row([
             subject.chain.to_string(),
             trim(median(subject.microseconds.iter().copied())),
-            trim(subject.microseconds.iter().copied().fold(f64::INFINITY, f64::min)),
+            trim(subject.least()),
             spread(subject.above(empty)),
             spread(subject.above(noop)),
             trim(process::resident(subject.target.envoy.id())? / 1_048_576.0),

@@ -1,0 +1,36 @@
+;; What no exact quota in a wasm filter can do without, and nothing else: for every request a value of Envoy's shared
+;; data is read, the clock is read, and the value is written back if nobody was faster.
+(module
+  (import "env" "proxy_get_shared_data" (func $get (param i32 i32 i32 i32 i32) (result i32)))
+  (import "env" "proxy_set_shared_data" (func $set (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+  (memory (export "memory") 2)
+  ;; A key as long as one of the filter's, and a page of one bucket.
+  (data (i32.const 16) "tollgate/1/bench/@page/1234")
+  (data (i32.const 64) "a value of the size of a page that holds one bucket and its key..")
+  (global $free (mut i32) (i32.const 1024))
+  (func (export "_initialize"))
+  (func (export "proxy_abi_version_0_2_1"))
+  ;; What is read is dropped before more is asked for, so that the memory begins anew.
+  (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
+    (local $at i32)
+    (local.set $at (global.get $free))
+    (global.set $free (i32.add (global.get $free) (local.get $size)))
+    (if (i32.gt_u (global.get $free) (i32.const 65536)) (then (global.set $free (i32.const 1024))))
+    (local.get $at))
+  (func (export "proxy_on_context_create") (param i32 i32))
+  (func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 1))
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+    ;; at 0: address, length and version of the value; at 12: the time
+    (drop (call $get (i32.const 16) (i32.const 27) (i32.const 0) (i32.const 4) (i32.const 8)))
+    (drop (call $clock (i32.const 1) (i64.const 0) (i32.const 512)))
+    (drop (call $set (i32.const 16) (i32.const 27) (i32.const 64) (i32.const 64) (i32.load (i32.const 8))))
+    (i32.const 0))
+  (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_request_trailers") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_response_headers") (param i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_response_body") (param i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_response_trailers") (param i32 i32) (result i32) (i32.const 0))
+  (func (export "proxy_on_delete") (param i32))
+  (func (export "proxy_on_tick") (param i32))
+  (func (export "proxy_on_new_connection") (param i32) (result i32) (i32.const 0)))
