@@ -16,7 +16,8 @@ use std::process::Command;
 fn pages() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = fs::read_dir(root.join("docs/commands")).unwrap().map(|entry| entry.unwrap().path());
-    let mut pages: Vec<_> = [root.join("README.md"), root.join("docs/first-policy.md")].into_iter().chain(folder).collect();
+    let mut pages: Vec<_> =
+        [root.join("README.md"), root.join("docs/first-policy.md")].into_iter().chain(folder).collect();
     pages.retain(|page| page.extension().is_some_and(|extension| extension == "md"));
     pages.sort();
     pages

@@ -9,6 +9,8 @@ pub(super) enum Exit {
     Fine,
     /// Warnings: the policy works, and probably not as meant.
     Findings,
+    /// The explained request is denied.
+    Denied,
     /// The policy is rejected.
     Invalid,
     /// The command line, a file it names, or a line of input is not what the command takes.
@@ -22,6 +24,7 @@ impl Exit {
         match self {
             Exit::Fine => 0,
             Exit::Findings => 1,
+            Exit::Denied => 2,
             Exit::Invalid => 3,
             Exit::Usage => 64,
             Exit::Internal => 70,

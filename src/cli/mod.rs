@@ -4,17 +4,25 @@ mod check;
 mod completion;
 mod document;
 mod eval;
+mod excerpt;
 mod exit;
+mod explain;
+mod gateway;
 mod progress;
 mod report;
+mod request;
 mod schema;
 pub mod source;
+mod test;
+mod who;
 
+use crate::decision::Timestamp;
 use clap::{Parser, Subcommand};
 use exit::Exit;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Decides the outbound requests of a mesh: who may reach what.
 #[derive(Debug, Parser)]
@@ -33,6 +41,8 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Eval(eval::Arguments),
+    Explain(explain::Arguments),
+    Test(test::Arguments),
     Schema(schema::Arguments),
     Completion(completion::CompletionArguments),
     Man(completion::ManArguments),
@@ -43,11 +53,19 @@ fn load<P: AsRef<Path>>(paths: &[P], format: report::Format) -> Result<source::L
     progress::during("reading the policy", || source::load(paths)).map_err(|failure| Trouble::loading(failure, format))
 }
 
+/// The clock, read once: everything of a run that names no time is decided at the same.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 enum Trouble {
     /// A file that the command line names cannot be read.
     Unreadable(source::Unreadable),
+    /// A fault of the command.
+    Internal(&'static str),
     /// What the command line asks for cannot be.
     Usage(String),
     /// The policy is none; findings are reported in this format.
@@ -93,6 +111,8 @@ fn run(command: &Command) -> Exit {
     let done = match command {
         Command::Check(arguments) => check::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Test(arguments) => test::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completion(arguments) => completion::completion(arguments),
         Command::Man(arguments) => completion::man(arguments),
@@ -108,6 +128,10 @@ fn run(command: &Command) -> Exit {
         Err(Trouble::Unreadable(unreadable)) => {
             report::error(&unreadable.to_string());
             Exit::Usage
+        }
+        Err(Trouble::Internal(message)) => {
+            report::error(&format!("internal error: {message}; please report it"));
+            Exit::Internal
         }
         Err(Trouble::Usage(message)) => {
             report::error(&message);

@@ -136,6 +136,11 @@ impl Note<'_> {
         self.number
     }
 
+    /// Whether the quota is enforced: else it only says that it would refuse.
+    pub fn is_enforced(&self) -> bool {
+        self.enforced
+    }
+
     /// Whether the quota refuses, and not only says that it would.
     pub fn refuses(&self) -> bool {
         self.enforced && self.consulted.refusal.is_some()

@@ -1,6 +1,8 @@
 //! Reasons, the order of the decision, and the record of it.
 
 pub mod answer;
+#[cfg(feature = "cli")]
+mod candidates;
 mod charge;
 pub(crate) mod json;
 mod memo;

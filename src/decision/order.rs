@@ -5,7 +5,7 @@ use super::question::{Closed, Method, Question, QuestionPath};
 use super::scratch::{Buffers, Lookups, Scratch, SectionMarks};
 use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse};
 use super::{Also, Decision, Failed, Judged, Near, Outcome, Reason};
-use crate::index::{NONE, Ranked, Section};
+use crate::index::{NONE, Ranked, Resolved, Section};
 use crate::policy::{Mode, Policy, Regions};
 use crate::request::{Arrival, Authority, Form, Host, Identity, Path, Presented, Route, Source, Upgrade, widen};
 use crate::timestamp::Timestamp;
@@ -27,9 +27,7 @@ impl Policy {
         let Lookups { groups, hosts, marks, metered } = lookups;
         let mut course = Course { suspended: canonical.suspended, judged: canonical.judged };
 
-        self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
-        self.hosts.resolve(canonical.host, hosts);
-        let question = canonical.question(now);
+        let question = self.ask(canonical, now, groups, hosts);
         let asked = Asked { groups, narrow: hosts.narrow(), wide: hosts.wide(), question: &question };
 
         if let Some(refusal) = self.refuse(&self.deny, &asked, marks) {
@@ -76,14 +74,25 @@ impl Policy {
     pub fn nearest<'s>(&'s self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Near<'s>> {
         let Scratch { buffers, lookups: Lookups { groups, hosts, marks, .. } } = scratch;
         let canonical = self.read(arrival, buffers).ok()?;
-        self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
-        self.hosts.resolve(canonical.host, hosts);
-        let question = canonical.question(now);
+        let question = self.ask(&canonical, now, groups, hosts);
         let mut explain = Explain::new(&question);
         self.rules.search(groups, hosts.narrow(), question.narrow_path(), &mut marks.rules, &mut explain);
         let (rule, failed) =
             explain.nearest().or_else(|| self.rules.first_of(groups).map(|target| (target.entry, Failed::Host)))?;
         Some(Near { rule: self.rule_id(rule)?, failed })
+    }
+
+    /// What the index knows of a request, and what is asked of its targets.
+    pub(super) fn ask<'s>(
+        &self,
+        canonical: &Canonical<'s>,
+        now: Timestamp,
+        groups: &mut Vec<u32>,
+        hosts: &mut Resolved,
+    ) -> Question<'s> {
+        self.identities.resolve(canonical.identity.as_ref(), self.own_domain(), groups);
+        self.hosts.resolve(canonical.host, hosts);
+        canonical.question(now)
     }
 
     fn own_domain(&self) -> &str {

@@ -355,7 +355,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 /// The known word that somebody may have meant.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let allowed = |known: &str| known.len().div_euclid(3).max(1);
     let length = word.chars().count();
     known

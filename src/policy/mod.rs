@@ -30,9 +30,11 @@ pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mo
 
 pub(crate) use exempt::{Exemption, GroupSet};
 #[cfg(feature = "cli")]
-pub(crate) use finding::{Step, code};
+pub(crate) use finding::{Step, code, nearest};
 #[cfg(feature = "cli")]
 pub(crate) use packed::unpack;
+#[cfg(feature = "cli")]
+pub(crate) use period::duration;
 pub(crate) use residency::{Regions, Residency};
 
 use crate::index::{Hosts, Identities, NONE, Names, Section};

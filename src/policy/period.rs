@@ -92,6 +92,12 @@ impl<'de> Shape<'de> for Period<'de> {
     }
 }
 
+/// Nanoseconds of a stretch of time as `per` takes it, such as `250ms`.
+#[cfg(feature = "cli")]
+pub(crate) fn duration(text: &str) -> Option<u64> {
+    measure(text, UNITS).ok()
+}
+
 fn too_long(text: &str, findings: &mut Findings<'_>) -> Option<Period<'static>> {
     findings.error(code::LIMIT, format!("`{text}` is too long"), "the longest window is `month`".to_owned())
 }

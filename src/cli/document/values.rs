@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
+use std::fmt;
 
 /// `enforce` or `dry-run`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -67,6 +68,15 @@ pub(in crate::cli) enum Scope {
 pub(in crate::cli) enum Amount {
     Number(u64),
     Text(String),
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Amount::Number(number) => number.fmt(f),
+            Amount::Text(text) => text.fmt(f),
+        }
+    }
 }
 
 impl JsonSchema for Amount {

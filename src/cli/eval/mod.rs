@@ -2,23 +2,20 @@
 
 mod answer;
 mod lines;
-mod quotas;
-mod request;
 
 use self::answer::Answer;
 use self::lines::{Line, Lines};
-use self::quotas::Quotas;
-use self::request::{Buffers, Mistake, Request};
-use super::Trouble;
 use super::exit::Exit;
+use super::gateway::Gateway;
 use super::report;
+use super::request::{Mistake, Request};
 use super::source::{Unreadable, is_stdin};
-use crate::decision::{Scratch, Timestamp};
+use super::{Trouble, now};
+use crate::decision::Timestamp;
 use crate::policy::Policy;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes read and written at once.
 const CHUNK: usize = 1 << 18;
@@ -74,9 +71,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         format: arguments.format,
         start: now(),
         out: BufWriter::with_capacity(CHUNK, io::stdout().lock()),
-        buffers: Buffers::default(),
-        scratch: Scratch::default(),
-        quotas: Quotas::default(),
+        gateway: Gateway::default(),
     };
     let mut bad = 0_u64;
     loop {
@@ -105,9 +100,7 @@ struct Evaluation<'p, W: Write> {
     format: Format,
     start: Timestamp,
     out: W,
-    buffers: Buffers,
-    scratch: Scratch,
-    quotas: Quotas,
+    gateway: Gateway,
 }
 
 impl<W: Write> Evaluation<'_, W> {
@@ -127,16 +120,10 @@ impl<W: Write> Evaluation<'_, W> {
     }
 
     fn decide(&mut self, request: &Request<'_>) -> Result<io::Result<()>, Mistake> {
-        let arrival = request.arrival(&mut self.buffers)?;
-        let now = request.now().unwrap_or(self.start);
-        let mut judged = self.policy.decide(&arrival, now, &mut self.scratch);
-        let charged = self.quotas.charge(self.policy, &mut judged, request.header_bytes(&arrival), now);
-        Ok(Answer::of(&judged.decision, &charged.notes).write(&arrival, self.format, &mut self.out))
+        let Evaluation { policy, format, start, out, gateway } = self;
+        let now = request.now().unwrap_or(*start);
+        gateway.play(policy, request, now, |arrival, judged, charged| {
+            Answer::of(&judged.decision, &charged.notes).write(arrival, *format, out)
+        })
     }
-}
-
-/// The clock, read once: every request of a run that names no time is decided at the same.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
 }

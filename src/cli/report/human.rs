@@ -20,7 +20,9 @@ pub(super) fn write(report: &Report<'_>) -> io::Result<()> {
     let count = |severity| report.findings.iter().filter(|located| located.finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match report.policy {
-        None => writeln!(err, "{}", title(Level::ERROR, &format!("no valid policy: {}", counted(errors, "error")))),
+        None => {
+            writeln!(err, "{}", title(Level::ERROR, &format!("no valid {}: {}", report.noun, counted(errors, "error"))))
+        }
         Some(policy) => {
             let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
             let (name, entries) = (&policy.settings().name, counted(policy.rule_count(), "entry"));
@@ -33,6 +35,32 @@ pub(super) fn write(report: &Report<'_>) -> io::Result<()> {
 /// Says on stderr why the command cannot do its work.
 pub(in crate::cli) fn error(message: &str) {
     anstream::eprintln!("{}", title(Level::ERROR, message));
+}
+
+/// How a statement sounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Tone {
+    /// All is well.
+    Good,
+    /// It may be, or not.
+    Mixed,
+    /// It is not.
+    Bad,
+}
+
+/// A statement about a place of the policy, with its line.
+pub(in crate::cli) fn statement(text: &str, tone: Tone, place: Option<Place>, files: &[File]) -> String {
+    let level = match tone {
+        Tone::Good => Level::INFO,
+        Tone::Mixed => Level::WARNING,
+        Tone::Bad => Level::ERROR,
+    };
+    let text = normalize_untrusted_str(text);
+    let mut group = Group::with_title(level.no_name().primary_title(text.as_str()));
+    if let Some(excerpt) = place.and_then(|place| Excerpt::of(place, files)) {
+        group = excerpt.add_to(group, AnnotationKind::Primary, None);
+    }
+    Renderer::styled().render(&[group])
 }
 
 fn title(level: Level<'_>, message: &str) -> String {

@@ -6,7 +6,7 @@ mod json;
 mod sarif;
 pub(super) mod table;
 
-pub(super) use human::error;
+pub(super) use human::{Tone, error, statement};
 
 use super::source::{File, Loaded, Located, Rejected};
 use crate::policy::{Policy, Severity};
@@ -31,17 +31,19 @@ pub(super) enum Format {
 pub(super) struct Report<'a> {
     /// None where it is rejected.
     policy: Option<&'a Policy>,
+    /// What it should have been.
+    noun: &'static str,
     findings: &'a [Located],
     files: &'a [File],
 }
 
 impl<'a> Report<'a> {
     pub(super) fn of_policy(loaded: &'a Loaded) -> Self {
-        Report { policy: Some(&loaded.policy), findings: &loaded.advice, files: &loaded.files }
+        Report { policy: Some(&loaded.policy), noun: "policy", findings: &loaded.advice, files: &loaded.files }
     }
 
     pub(super) fn of_rejection(rejected: &'a Rejected) -> Self {
-        Report { policy: None, findings: &rejected.findings, files: &rejected.files }
+        Report { policy: None, noun: rejected.noun, findings: &rejected.findings, files: &rejected.files }
     }
 }
 

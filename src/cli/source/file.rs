@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 /// One file as it was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct File {
     index: usize,
     path: PathBuf,
@@ -121,6 +121,11 @@ impl File {
             }
         };
         File { index, path, shown, text, broken, lines: OnceCell::new() }
+    }
+
+    /// The file by itself, not as one of several.
+    pub(super) fn alone(self) -> Self {
+        File { index: 0, ..self }
     }
 
     /// The path, as the caller named it or as it was found in a folder.

@@ -7,6 +7,7 @@ mod file;
 mod finding;
 mod json;
 mod merge;
+mod merged_keys;
 mod pointer;
 mod scalar;
 mod tree;
@@ -58,7 +59,12 @@ pub struct Rejected {
     pub findings: Vec<Located>,
     /// The files that the findings speak of.
     pub files: Vec<File>,
+    /// What they should have been: `policy`.
+    pub noun: &'static str,
 }
+
+/// What files are read as.
+const POLICY: &str = "policy";
 
 /// Reads files and folders as one policy.
 ///
@@ -72,7 +78,7 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
     let files = file::read(paths).map_err(Failure::Unreadable)?;
     let json = match translate(&files) {
         Ok(json) => json,
-        Err(findings) => return Err(Failure::Rejected(Rejected { findings, files })),
+        Err(findings) => return Err(Failure::Rejected(Rejected { findings, files, noun: POLICY })),
     };
     match Policy::load_with_advice(json.as_bytes()) {
         Ok((policy, advice)) => {
@@ -81,7 +87,49 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
         }
         Err(rejection) => {
             let findings = locate(rejection.findings, &files);
-            Err(Failure::Rejected(Rejected { findings, files }))
+            Err(Failure::Rejected(Rejected { findings, files, noun: POLICY }))
+        }
+    }
+}
+
+/// Reads files and folders, each a text of its own, as JSON. They may have merge keys, which policies may not.
+pub(in crate::cli) fn texts<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<(File, String)>, Failure> {
+    let files = file::read(paths).map_err(Failure::Unreadable)?;
+    let mut texts = Vec::with_capacity(files.len());
+    for file in files {
+        let file = file.alone();
+        let root = yaml::parse(&file).map_err(|finding| vec![*finding]);
+        let json = root.and_then(|mut root| {
+            merged_keys::resolve(&mut root);
+            json::write(&root)
+        });
+        match json {
+            Ok(json) => texts.push((file, json)),
+            Err(findings) => {
+                return Err(Failure::Rejected(Rejected { findings, files: vec![file], noun: "test file" }));
+            }
+        }
+    }
+    Ok(texts)
+}
+
+/// A policy that stands under a key of a file, as JSON.
+///
+/// # Errors
+/// Everything that is wrong with it, shown in that file.
+pub(in crate::cli) fn load_inline(json: &str, key: &str, file: &File) -> Result<Loaded, Failure> {
+    let files = vec![file.clone()];
+    let below = |mut finding: Finding| {
+        let dot = if finding.pointer.is_empty() || finding.pointer.starts_with('[') { "" } else { "." };
+        finding.pointer = format!("{key}{dot}{}", finding.pointer);
+        finding.offset = None;
+        finding
+    };
+    let located = |findings: Vec<Finding>| locate(findings.into_iter().map(below).collect(), &files);
+    match Policy::load_with_advice(json.as_bytes()) {
+        Ok((policy, advice)) => Ok(Loaded { policy, json: json.to_owned(), advice: located(advice), files }),
+        Err(rejection) => {
+            Err(Failure::Rejected(Rejected { findings: located(rejection.findings), files, noun: POLICY }))
         }
     }
 }
@@ -118,6 +166,12 @@ pub(in crate::cli) fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Loca
     let mut located: Vec<_> = findings.into_iter().map(place).collect();
     located.sort_by_key(|located| located.place.map(|place| (place.file, place.start)));
     located
+}
+
+/// The places that pointers speak of: as near as the files have them.
+pub(in crate::cli) fn places(pointers: &[String], files: &[File]) -> Vec<Option<Place>> {
+    let Ok(root) = merged(files) else { return vec![None; pointers.len()] };
+    pointers.iter().map(|pointer| Some(pointer::place(pointer, &root))).collect()
 }
 
 impl fmt::Display for Unreadable {

@@ -9,10 +9,22 @@ use std::borrow::Cow;
 pub(super) fn resolve(finding: Finding, root: &Node<'_>) -> Located {
     let second = finding.code == code::DUPLICATE_KEY;
     let about_key = second || finding.code == code::UNKNOWN_KEY;
+    let (place, other) = follow(&finding.pointer, root, about_key, second);
+    Located { finding, place: Some(place), other }
+}
+
+/// The place of what a pointer points at.
+pub(super) fn place(pointer: &str, root: &Node<'_>) -> Place {
+    follow(pointer, root, false, false).0
+}
+
+/// Follows a pointer as far as it leads: to the key or to the value, to the first or to the second use of a key, and
+/// then to the first, too.
+fn follow(pointer: &str, root: &Node<'_>, about_key: bool, second: bool) -> (Place, Option<Place>) {
     let mut place = root.place;
     let mut other = None;
     let mut node = root;
-    let mut rest = finding.pointer.as_str();
+    let mut rest = pointer;
     while !rest.is_empty() {
         match step(node, rest) {
             Some(Found::Entries(entries, behind)) => {
@@ -30,7 +42,7 @@ pub(super) fn resolve(finding: Finding, root: &Node<'_>) -> Located {
             None => break,
         }
     }
-    Located { finding, place: Some(place), other }
+    (place, other)
 }
 
 /// The first use of a key, when `entry` is not it.

@@ -1,0 +1,80 @@
+//! `tollgate explain`: a decision, and the walk to it.
+
+mod ask;
+mod edit;
+pub(super) mod human;
+mod looked;
+mod walk;
+mod why_not;
+
+use super::document::Document;
+use super::excerpt::Text;
+use super::exit::Exit;
+use super::report;
+use super::{Trouble, now};
+use crate::decision::Outcome;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+pub(super) use self::walk::Explainer;
+
+/// Explain the decision on a request
+///
+/// Shows what the request is reduced to, every entry that could speak of it with the first thing that failed, the
+/// entry that decides with its place in the file, and the quotas it would be charged to, as a gateway that has just
+/// started keeps them. The exit code is 0 for a request that is let through and 2 for one that is denied.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A YAML or JSON file, or a folder of them: one policy; `-` for stdin
+    #[arg(value_name = "POLICY")]
+    policy: PathBuf,
+    #[command(flatten)]
+    ask: ask::Ask,
+    /// If it is denied, say what comes nearest to letting it through: the smallest edit that was found, tried out
+    #[arg(long)]
+    why_not: bool,
+    /// How to explain
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let loading = match arguments.format {
+        Format::Human => report::Format::Human,
+        Format::Json => report::Format::Json,
+    };
+    let loaded = super::load(std::slice::from_ref(&arguments.policy), loading)?;
+    let document = Document::read(&loaded.json).ok_or(Trouble::Internal("the policy cannot be read back"))?;
+    let text = Text::of(&loaded.json, &document);
+    let excerpts = text.excerpts().ok_or(Trouble::Internal("the policy cannot be taken apart"))?;
+    let explainer = Explainer { policy: &loaded.policy, document: &document, excerpts: &excerpts };
+
+    let line = arguments.ask.line(loaded.policy.settings()).map_err(Trouble::Usage)?;
+    let request = super::request::Request::read(line.as_bytes()).map_err(|mistake| Trouble::Usage(mistake.message))?;
+    let mut walk = explainer.walk(&request, request.now().unwrap_or_else(now)).map_err(Trouble::Usage)?;
+    walk.locate(&loaded.files);
+    if !walk.agrees() {
+        return Err(Trouble::Internal("the explanation and the decision differ"));
+    }
+    if arguments.why_not && walk.outcome() == Outcome::Deny {
+        walk.why_not = Some(why_not::find(&explainer, &loaded.json, &request, &walk));
+    }
+    let mut out = anstream::stdout().lock();
+    match arguments.format {
+        Format::Human => human::write(&walk, &loaded.files, &mut out)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut out, &walk).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(if walk.outcome() == Outcome::Deny { Exit::Denied } else { Exit::Fine })
+}

@@ -1,0 +1,99 @@
+//! `tollgate test`: unit tests of a policy.
+
+mod coverage;
+mod expected;
+mod file;
+mod play;
+mod report;
+mod watch;
+
+use self::coverage::Coverages;
+use self::play::Subject;
+use self::report::{Format, Run};
+use super::Trouble;
+use super::exit::Exit;
+use super::progress;
+use super::report::Format as Findings;
+use super::source::Failure;
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+/// Test a policy
+///
+/// A test file holds a policy (`policy`), or names its files (`policyFiles`), or neither where `--policy` does; and
+/// `tests`, each with a `name`, a `request` as `tollgate eval` takes it, and what to `expect`: `decision`, and where
+/// they matter `reason`, `rule`, `also` and `used`, by quota. Requests come one after another to one gateway: with
+/// `after: 5s` so much later than the one before, with `repeat: 3` three times. A file's clock starts at `now`
+/// (2026-07-01T00:00:00Z); a request may have a time of its own.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Test files, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The policy of test files that name none: a file or a folder
+    #[arg(long, value_name = "POLICY")]
+    policy: Option<PathBuf>,
+    /// Say which rules, deny entries, residency entries and quotas no test made speak
+    #[arg(long)]
+    coverage: bool,
+    /// Fail if fewer of them spoke, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    min_coverage: f64,
+    /// Test again whenever a policy or a test file changes
+    #[arg(long)]
+    watch: bool,
+    /// How to report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("write a number from 0 to 100".to_owned()),
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    if !arguments.watch {
+        return once(arguments, &mut BTreeSet::new());
+    }
+    let given: BTreeSet<PathBuf> = arguments.files.iter().chain(&arguments.policy).cloned().collect();
+    let again = || {
+        let mut paths = BTreeSet::new();
+        match once(arguments, &mut paths).or_else(super::rejected) {
+            Ok(_) => {}
+            // it may be back in a moment
+            Err(Trouble::Unreadable(unreadable)) => super::report::error(&unreadable.to_string()),
+            Err(trouble) => return Err(trouble),
+        }
+        Ok(paths)
+    };
+    watch::forever(given, again).map(|()| Exit::Fine)
+}
+
+/// One run. `paths` gets what it depends on.
+fn once(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Exit, Trouble> {
+    let rejected = |failure: Failure| Trouble::loading(failure, Findings::Human);
+    let run = progress::during("testing", || play(arguments, paths)).map_err(rejected)?;
+    run.write(arguments.format, &mut io::stdout().lock())?;
+    Ok(if run.failed() > 0 || run.is_thin() { Exit::Findings } else { Exit::Fine })
+}
+
+fn play(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Run, Failure> {
+    let texts = file::read(&arguments.files)?;
+    let mut coverages = Coverages::default();
+    let mut files = Vec::with_capacity(texts.len());
+    for text in &texts {
+        let suite = text.suite(arguments.policy.as_deref()).map_err(Failure::Rejected)?;
+        if let file::Source::Files(files) = &suite.policy {
+            paths.extend(files.iter().cloned());
+        }
+        let subject = Subject::load(&suite.policy, &text.file)?;
+        let played = subject.play(&suite, coverages.of(&suite.policy, &subject));
+        files.push(report::File { path: text.file.path().to_owned(), played });
+    }
+    let wanted = arguments.coverage || arguments.min_coverage > 0.0;
+    Ok(Run { files, coverage: wanted.then(|| coverages.report()), least: arguments.min_coverage })
+}

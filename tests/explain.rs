@@ -1,0 +1,153 @@
+//! Explanations say what is decided, and the edits that they propose do what is said of them: over random policies and
+//! requests, asked through the command.
+#![cfg(feature = "cli")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+#![expect(unreachable_pub, reason = "modules of a test have no outside")]
+
+#[path = "oracle/policies.rs"]
+mod policies;
+#[path = "oracle/requests.rs"]
+#[expect(dead_code, reason = "requests of single paths are of no interest here")]
+mod requests;
+#[path = "oracle/words.rs"]
+mod words;
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
+use tollgate::policy::Policy;
+use tollgate::request::{Arrival, Upgrade};
+
+const NOW: &str = "2026-07-01T00:00:00Z";
+
+/// What the command is given for a request, where a URL can say it.
+fn arguments(arrival: &Arrival<'_>) -> Option<Vec<String>> {
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).unwrap().to_owned();
+    let (authority, path) = (text(arrival.authority), arrival.path.map(text));
+    let path = match path {
+        None if arrival.method == b"CONNECT" => String::new(),
+        Some(path) if arrival.method != b"CONNECT" && path.starts_with('/') && !path.contains('#') => path,
+        _ => return None,
+    };
+    if authority.is_empty() || authority.contains(['/', '?', '#', ' ']) || path.contains("://") {
+        return None;
+    }
+    let mut arguments = vec![format!("{authority}{path}"), format!("--method={}", text(arrival.method))];
+    if let Some(presented) = arrival.identity {
+        let id = text(presented.id);
+        if !id.contains("://") {
+            return None;
+        }
+        let source = format!("{:?}", presented.source).replace("PeerC", "peer-c").replace("PeerP", "peer-p");
+        arguments.extend([format!("--as={id}"), format!("--source={source}")]);
+    }
+    match arrival.upgrade {
+        Upgrade::Absent => {}
+        Upgrade::To(value) => arguments.push(format!("--header=upgrade: {}", text(value))),
+        Upgrade::Several => arguments.extend(["a", "b"].map(|value| format!("--header=upgrade: {value}"))),
+    }
+    if arrival.overridden {
+        arguments.push("--header=X-HTTP-Method-Override: PUT".to_owned());
+    }
+    arguments.extend(arrival.cluster.map(|cluster| format!("--cluster={}", text(cluster))));
+    Some(arguments)
+}
+
+fn explain(policy: &Path, arguments: &[String]) -> (i32, Value) {
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["explain", "--why-not", "--format=json", "--now", NOW])
+        .arg(policy)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(stderr, "", "{arguments:?}");
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// Makes an edit as the explanation words it.
+fn edit(policy: &mut Value, edit: &Value) {
+    let mut at = policy;
+    let pointer = edit["pointer"].as_str().unwrap().replace('[', ".").replace(']', "");
+    let (way, last) = pointer.rsplit_once('.').unwrap_or(("", &pointer));
+    for step in way.split('.').filter(|step| !step.is_empty()) {
+        at = match step.parse::<usize>() {
+            Ok(item) => &mut at[item],
+            Err(_) => &mut at[step],
+        };
+    }
+    let map = at.as_object_mut().unwrap();
+    if let Some(values) = edit["add"].as_array() {
+        let list = map.entry(last).or_insert_with(|| json!([]));
+        list.as_array_mut().unwrap().extend(values.iter().cloned());
+    } else if edit["remove"] == true {
+        assert!(map.remove(last).is_some(), "{edit}");
+    } else {
+        map.insert(last.to_owned(), edit["set"].clone());
+    }
+}
+
+/// Requests that were explained, and denials to which edits were found.
+#[derive(Default)]
+struct Tally {
+    explained: usize,
+    denied: usize,
+    mended: usize,
+}
+
+fn compare(folder: &Path, text: &Value, rng: &mut Rng, tally: &mut Tally) {
+    let file = folder.join("policy.json");
+    fs::write(&file, text.to_string()).unwrap();
+    let policy = Policy::load(text.to_string().as_bytes()).unwrap();
+    let now = Timestamp::parse(NOW).unwrap();
+    for _ in 0..6 {
+        let request = requests::request(rng);
+        let arrival = request.arrival();
+        let Some(arguments) = arguments(&arrival) else { continue };
+        let (status, walk) = explain(&file, &arguments);
+        let mut scratch = Scratch::default();
+        let decision = policy.decide(&arrival, now, &mut scratch).decision;
+        // no quota of these policies refuses the first request
+        assert_eq!(walk["decision"]["decision"], decision.outcome.as_str(), "{arguments:?} {text}");
+        assert_eq!(walk["decision"]["reason"], decision.reason.as_str(), "{arguments:?} {text}");
+        assert_eq!(walk["decision"]["rule"].as_str(), decision.rule, "{arguments:?} {text}");
+        assert_eq!(status, if decision.outcome == Outcome::Deny { 2 } else { 0 });
+        tally.explained += 1;
+        let edits = walk["whyNot"]["edits"].as_array().cloned().unwrap_or_default();
+        if matches!(decision.reason, Reason::NoMatch | Reason::DenyRule | Reason::Residency | Reason::RuleExpired) {
+            tally.denied += usize::from(decision.outcome == Outcome::Deny);
+        }
+        if !edits.is_empty() {
+            tally.mended += 1;
+            let mut changed = text.clone();
+            edits.iter().for_each(|change| edit(&mut changed, change));
+            let policy = Policy::load(changed.to_string().as_bytes()).unwrap();
+            let outcome = policy.decide(&arrival, now, &mut scratch).decision.outcome;
+            assert_ne!(outcome, Outcome::Deny, "{edits:?} {arguments:?} {text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_explained_is_what_is_decided_and_what_is_proposed_admits() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tally = Tally::default();
+    for seed in 0..150 {
+        let rng = &mut Rng::with_seed(seed);
+        let policy = policies::policy(rng);
+        compare(folder.path(), &policy, rng, &mut tally);
+    }
+    let Tally { explained, denied, mended } = tally;
+    assert!(explained >= 300, "{explained}");
+    assert!(mended * 10 >= denied * 9, "{mended} of {denied}");
+}
