@@ -4,7 +4,6 @@
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::string_slice,
     clippy::unwrap_used,
     reason = "a test that cannot go on fails"
@@ -12,6 +11,7 @@
 #![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
 #[path = "oracle/policies.rs"]
+#[expect(dead_code, reason = "single policies are enough here")]
 mod policies;
 #[path = "oracle/requests.rs"]
 #[expect(dead_code, reason = "requests of single paths are of no interest here")]

@@ -14,6 +14,7 @@
 #[expect(dead_code, reason = "its requests are of no interest here")]
 mod cases;
 #[path = "oracle/policies.rs"]
+#[expect(dead_code, reason = "single policies are enough here")]
 mod policies;
 #[path = "oracle/words.rs"]
 #[expect(dead_code, reason = "requests are of no interest here")]

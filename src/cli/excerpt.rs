@@ -63,11 +63,6 @@ impl Excerpts<'_> {
         serde_json::from_str(self.texts.deny.get(number)?.get()).ok()
     }
 
-    /// A named destination as JSON.
-    pub(super) fn destination(&self, name: &str) -> Option<Value> {
-        serde_json::from_str(self.texts.destinations.get(name)?.get()).ok()
-    }
-
     /// A policy with one list of entries, what they name, and the settings that say what it means.
     pub(super) fn policy(&self, list: &str, entries: &[&Value]) -> Option<Policy> {
         let mut policy = Map::new();

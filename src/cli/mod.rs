@@ -8,6 +8,7 @@ mod excerpt;
 mod exit;
 mod explain;
 mod gateway;
+mod lint;
 mod progress;
 mod report;
 mod request;
@@ -40,6 +41,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Lint(lint::Arguments),
     Eval(eval::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
@@ -110,6 +112,7 @@ pub fn main() -> ExitCode {
 fn run(command: &Command) -> Exit {
     let done = match command {
         Command::Check(arguments) => check::run(arguments),
+        Command::Lint(arguments) => lint::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Test(arguments) => test::run(arguments),

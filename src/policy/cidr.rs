@@ -65,6 +65,15 @@ const PRIVATE: [Network; 18] = [
     v6(0xff00, 0, 0, 8),
 ];
 
+/// The networks that a checked entry of `cidrs` stands for.
+#[cfg(feature = "cli")]
+pub(crate) fn networks(text: &str) -> Vec<Network> {
+    match text {
+        "private" => PRIVATE.to_vec(),
+        _ => parse(text).into_iter().collect(),
+    }
+}
+
 type Bad = (String, Option<String>);
 
 fn parse(text: &str) -> Result<Network, Bad> {

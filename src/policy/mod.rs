@@ -28,6 +28,8 @@ pub use finding::{Finding, Rejection, Severity};
 pub use quota::QuotaEntry;
 pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, Settings, Tripwire};
 
+#[cfg(feature = "cli")]
+pub(crate) use cidr::networks;
 pub(crate) use exempt::{Exemption, GroupSet};
 #[cfg(feature = "cli")]
 pub(crate) use finding::{Step, code, nearest};

@@ -212,6 +212,22 @@ pub(in crate::cli) struct Target {
     pub(in crate::cli) encoded_slash: Option<EncodedSlash>,
 }
 
+impl Target {
+    /// Everything, where what is left out is that.
+    pub(in crate::cli) const NOTHING_GIVEN: Target = Target {
+        destination: None,
+        hosts: Vec::new(),
+        cidrs: Vec::new(),
+        ports: Vec::new(),
+        region: None,
+        tls: None,
+        methods: Vec::new(),
+        paths: Vec::new(),
+        upgrades: Vec::new(),
+        encoded_slash: None,
+    };
+}
+
 /// An upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -42,6 +42,10 @@ impl<'a> Report<'a> {
         Report { policy: Some(&loaded.policy), noun: "policy", findings: &loaded.advice, files: &loaded.files }
     }
 
+    pub(super) fn of_lint(loaded: &'a Loaded, findings: &'a [Located]) -> Self {
+        Report { findings, ..Report::of_policy(loaded) }
+    }
+
     pub(super) fn of_rejection(rejected: &'a Rejected) -> Self {
         Report { policy: None, noun: rejected.noun, findings: &rejected.findings, files: &rejected.files }
     }

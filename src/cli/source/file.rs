@@ -134,7 +134,7 @@ impl File {
     }
 
     /// Whether the file is to be read as JSON and nothing more.
-    pub(super) fn is_json(&self) -> bool {
+    pub(in crate::cli) fn is_json(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "json")
     }
 
@@ -149,6 +149,17 @@ impl File {
                 Some("save it as UTF-8".to_owned()),
             ))),
         }
+    }
+
+    /// The lines of the text, without their ends.
+    pub(in crate::cli) fn lines_of_text(&self) -> impl Iterator<Item = &str> {
+        self.text.lines()
+    }
+
+    /// What stands in a line (counted from 1) from a byte of it on.
+    pub(in crate::cli) fn stretch_of_line(&self, line: usize, from: usize) -> Place {
+        let (start, text) = self.line(line);
+        self.stretch(start.saturating_add(from), start.saturating_add(text.len()))
     }
 
     /// The stretch from `start` to `end`.

@@ -1,0 +1,74 @@
+//! `tollgate lint`: is the policy what was meant?
+
+mod code;
+mod cover;
+mod hosts;
+mod parts;
+mod quotas;
+mod reach;
+mod settings;
+mod subject;
+mod suppress;
+
+use self::subject::{Advice, Subject};
+use super::document::Document;
+use super::exit::Exit;
+use super::report::{self, Format, Report};
+use super::source::{self, Located};
+use super::{Trouble, now};
+use crate::decision::Timestamp;
+use crate::policy::Severity;
+use std::path::PathBuf;
+
+/// Check a policy, and say what is probably not as meant
+///
+/// Each finding has a code; docs/lints.md says what it means and what to write instead. A comment allows what is as it
+/// should be: `# tollgate: allow TG201 because …`, on the line above or at the end of the line. The exit code is 1 if
+/// there is any warning.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// YAML or JSON files, or folders of them; `-` for stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Let notes count as warnings do
+    #[arg(long)]
+    strict: bool,
+    /// When rules end is compared with this time (RFC 3339); now if not given
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    now: Option<Timestamp>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// A moment on the command line.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "write it as 2027-01-31T00:00:00Z".to_owned())
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let loaded = super::load(&arguments.files, arguments.format)?;
+    let document = Document::read(&loaded.json).ok_or(Trouble::Internal("the policy cannot be read back"))?;
+    let subject = Subject {
+        policy: &loaded.policy,
+        document: &document,
+        size: loaded.json.len(),
+        now: arguments.now.unwrap_or_else(now),
+    };
+    let mut findings = loaded.advice.clone();
+    findings.append(&mut advise(&subject, &loaded.files));
+    let findings = suppress::apply(findings, &loaded.files);
+    report::write(arguments.format, &Report::of_lint(&loaded, &findings))?;
+    let worst = if arguments.strict { Severity::Note } else { Severity::Warning };
+    Ok(if findings.iter().any(|located| located.finding.severity >= worst) { Exit::Findings } else { Exit::Fine })
+}
+
+fn advise(subject: &Subject<'_>, files: &[source::File]) -> Vec<Located> {
+    let mut advice = Advice::default();
+    let denied = reach::lint(subject, &mut advice);
+    hosts::lint(subject, &denied, &mut advice);
+    parts::lint(subject, &mut advice);
+    quotas::lint(subject, &mut advice);
+    settings::lint(subject, &mut advice);
+    source::locate(advice.findings, files)
+}
