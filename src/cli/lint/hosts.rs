@@ -51,8 +51,20 @@ fn wide(subject: &Subject<'_>, rule: &Rule, entry: &Entry<'_>, host: usize, patt
 
 /// Labels under which clouds let their customers choose names. Which of them are public suffixes, and of which cloud, the
 /// list says.
-const SERVICES: [&str; 12] =
-    ["s3", "compute", "elb", "us-east-1", "eu-west-1", "blob.core", "web.core", "cloudapp", "app", "web", "sites", "pages"];
+const SERVICES: [&str; 12] = [
+    "s3",
+    "compute",
+    "elb",
+    "us-east-1",
+    "eu-west-1",
+    "blob.core",
+    "web.core",
+    "cloudapp",
+    "app",
+    "web",
+    "sites",
+    "pages",
+];
 
 /// Whether a name is on the Public Suffix List, in either of its parts.
 fn is_public_suffix(name: &str) -> bool {

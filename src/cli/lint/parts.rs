@@ -32,7 +32,10 @@ pub(super) fn lint(subject: &Subject<'_>, advice: &mut Advice) {
             }
         }
         for (item, given) in rule.to.iter().enumerate() {
-            if let Some(method) = given.methods.iter().position(|method| method == "CONNECT") {
+            // with paths, a target matches no CONNECT request
+            let connect =
+                given.methods.iter().position(|method| method == "CONNECT").filter(|_| given.paths.is_empty());
+            if let Some(method) = connect {
                 let message = format!("`{}` admits tunnels: what flows in them, nothing judges", rule.id);
                 let fix = "let the gateway see the requests themselves, or leave TLS to the filter for it".to_owned();
                 advice.add(code::CONNECT, target("rules", number, item, &format!("methods[{method}]")), message, fix);
