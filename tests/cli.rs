@@ -134,6 +134,36 @@ fn the_case_files_are_tests_that_pass() {
     assert!(stdout.ends_with(" passed, 0 failed\n"), "{stdout}");
 }
 
+#[test]
+fn damaged_files_are_answered_and_never_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = include_str!("cli/charges.in/policy.yaml");
+    let tests = "policyFiles: [p.yaml]\nnow: \"2026-07-01T00:00:00Z\"\ntests:\n  - name: t\n    after: 5s\n    repeat: 2\n    request: &r {authority: a.example.com, path: /x, headers: {a: [b]}}\n    expect: {decision: deny, reason: NO_MATCH, also: [], used: {q: 1}}\n  - {name: u, request: {<<: *r}, expect: {decision: deny}}\n";
+    let rng = &mut fastrand::Rng::with_seed(7);
+    for _ in 0..150 {
+        for (name, text, arguments) in [
+            ("p.yaml", policy, ["lint", "p.yaml"].as_slice()),
+            ("p.yaml", policy, &["explain", "p.yaml", "a.example.com", "--why-not"]),
+            ("t.yaml", tests, &["test", "t.yaml", "--coverage"]),
+        ] {
+            fs::write(folder.path().join("p.yaml"), policy).unwrap();
+            let mut bytes = text.as_bytes().to_vec();
+            for _ in 0..rng.usize(1..4) {
+                let at = rng.usize(..bytes.len());
+                match rng.u8(0..3) {
+                    0 => drop(bytes.remove(at)),
+                    1 => bytes.insert(at, *rng.choice(b"{}[]:,-#&*<\"'\n\t a0\xff").unwrap()),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            fs::write(folder.path().join(name), &bytes).unwrap();
+            let output = tollgate(folder.path(), arguments);
+            let status = output.status.code().unwrap();
+            assert!([0, 1, 2, 3, 64].contains(&status), "{status}: {}", String::from_utf8_lossy(&bytes));
+        }
+    }
+}
+
 /// Runs a command that reads this.
 fn tollgate_reading(folder: &Path, arguments: &[&str], text: &str) -> Output {
     let mut child = Command::new(TOLLGATE)

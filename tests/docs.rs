@@ -63,7 +63,7 @@ fn every_policy_of_the_documentation_compiles_and_decides_as_it_says() {
         let mut policy = None;
         for (line, kind, text) in blocks(page) {
             match kind {
-                "yaml policy" => {
+                "yaml policy" | "yaml policy.yaml" => {
                     policy = Some(compile(line, &text));
                     policies += 1;
                 }
@@ -76,6 +76,8 @@ fn every_policy_of_the_documentation_compiles_and_decides_as_it_says() {
                         decisions += 1;
                     }
                 }
+                // played with the page
+                "yaml shop.tests.yaml" => {}
                 other => assert!(!other.starts_with("yaml"), "line {line}: is this a policy? then say `yaml policy`"),
             }
         }

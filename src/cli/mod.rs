@@ -31,7 +31,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
     name = "tollgate",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 fine, 1 warnings, 3 invalid policy, 64 usage or unreadable input, 70 internal error."
+    after_help = "Exit codes: 0 fine, 1 warnings, failed tests or widening, 2 denied (explain), 3 invalid policy or test file, 64 \
+                  usage or unreadable input, 70 internal error."
 )]
 struct Arguments {
     #[command(subcommand)]
