@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let line = arguments.ask.line(loaded.policy.settings()).map_err(Trouble::Usage)?;
     let request = super::request::Request::read(line.as_bytes()).map_err(|mistake| Trouble::Usage(mistake.message))?;
     let mut walk = explainer.walk(&request, request.now().unwrap_or_else(now)).map_err(Trouble::Usage)?;
-    walk.locate(&loaded.files);
+    walk.locate(&loaded);
     if !walk.agrees() {
         return Err(Trouble::Internal("the explanation and the decision differ"));
     }

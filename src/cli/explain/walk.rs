@@ -6,7 +6,7 @@ use crate::cli::document::{Document, Quota};
 use crate::cli::excerpt::Excerpts;
 use crate::cli::gateway::Gateway;
 use crate::cli::request::Request;
-use crate::cli::source::{self, File, Place};
+use crate::cli::source::{Loaded, Place};
 use crate::cli::who;
 use crate::decision::{Charged, Judged, Outcome, Reason, Scratch, Timestamp};
 use crate::policy::{Mode, Policy};
@@ -416,15 +416,15 @@ impl Walk {
     }
 
     /// Finds where everything stands in the files.
-    pub(in crate::cli) fn locate(&mut self, files: &[File]) {
+    pub(in crate::cli) fn locate(&mut self, loaded: &Loaded) {
         let spots = self.deny.looked_at.iter_mut().chain(&mut self.rules.looked_at).map(|looked| &mut looked.spot);
         let spots = spots.chain(self.residency.iter_mut().map(|named| &mut named.spot));
         let spots = spots.chain(self.quotas.iter_mut().map(|charge| &mut charge.spot));
         let mut spots: Vec<&mut Spot> = spots.chain([&mut self.decision.spot]).collect();
         let pointers: Vec<String> = spots.iter().map(|spot| spot.pointer.clone()).collect();
-        for (spot, place) in spots.iter_mut().zip(source::places(&pointers, files)) {
+        for (spot, place) in spots.iter_mut().zip(loaded.places(&pointers)) {
             spot.place = place.filter(|_| !spot.pointer.is_empty());
-            if let Some(file) = spot.place.and_then(|place| files.get(place.file)) {
+            if let Some(file) = spot.place.and_then(|place| loaded.files.get(place.file)) {
                 spot.file = Some(file.path().to_owned());
                 spot.line = spot.place.map(|place| file.position(place.start).line);
             }

@@ -1,31 +1,41 @@
 //! From the tree to the JSON text that the checker reads. Nothing is lost on the way that it must see: order,
 //! duplicate keys, nulls, the spelling of numbers.
 
-use super::finding::Located;
+use super::finding::{Located, Place};
 use super::tree::{Node, Unsupported, Value};
 use crate::decision::json;
 use crate::policy::{Step, code};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Writes a policy's tree as JSON.
 ///
 /// # Errors
 /// Everything in it that JSON has no word for.
 pub(super) fn write(root: &Node<'_>) -> Result<String, Vec<Located>> {
-    let mut writer = Writer { json: Vec::new(), way: Vec::new(), findings: Vec::new() };
+    write_with_places(root).map(|(json, _)| json)
+}
+
+/// The same, and where the elements of the root's lists stand, by key.
+pub(super) fn write_with_places(root: &Node<'_>) -> Result<(String, Entries), Vec<Located>> {
+    let mut writer = Writer { json: Vec::new(), way: Vec::new(), findings: Vec::new(), entries: Entries::new() };
     writer.node(root);
     if !writer.findings.is_empty() {
         return Err(writer.findings);
     }
     // strings are written as they are read, and those are text
-    Ok(String::from_utf8(writer.json).unwrap_or_default())
+    Ok((String::from_utf8(writer.json).unwrap_or_default(), writer.entries))
 }
+
+/// Where the elements of a policy's lists stand.
+pub(super) type Entries = BTreeMap<String, Vec<Place>>;
 
 struct Writer<'n> {
     json: Vec<u8>,
     /// The steps of the pointer to where the writing stands.
     way: Vec<Step<'n>>,
     findings: Vec<Located>,
+    entries: Entries,
 }
 
 impl<'n> Writer<'n> {
@@ -86,6 +96,13 @@ impl<'n> Writer<'n> {
     }
 
     fn inside(&mut self, step: Step<'n>, node: &'n Node<'_>) {
+        if let ([Step::Key(key)], Step::Item(item)) = (self.way.as_slice(), &step) {
+            let of_key = self.entries.entry(key.to_string()).or_default();
+            // a key that is given twice has no valid policy
+            if of_key.len() == *item {
+                of_key.push(node.place);
+            }
+        }
         self.way.push(step);
         self.node(node);
         self.way.pop();

@@ -32,6 +32,22 @@ pub struct Loaded {
     pub advice: Vec<Located>,
     /// The files, for showing where the advice stands.
     pub files: Vec<File>,
+    /// Where the elements of the policy's lists stand; empty if the files were not read that far.
+    entries: json::Entries,
+}
+
+impl Loaded {
+    /// The places of elements such as `rules[3]`.
+    pub(in crate::cli) fn places(&self, pointers: &[String]) -> Vec<Option<Place>> {
+        if self.entries.is_empty() {
+            return places(pointers, &self.files);
+        }
+        let place = |pointer: &String| {
+            let (list, item) = pointer.strip_suffix(']')?.split_once('[')?;
+            self.entries.get(list)?.get(item.parse::<usize>().ok()?).copied()
+        };
+        pointers.iter().map(place).collect()
+    }
 }
 
 /// Why files gave no policy.
@@ -76,14 +92,14 @@ const POLICY: &str = "policy";
 /// A path that cannot be read, or everything that is wrong with the policy, each with its place.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
     let files = file::read(paths).map_err(Failure::Unreadable)?;
-    let json = match translate(&files) {
-        Ok(json) => json,
+    let (json, entries) = match translate(&files) {
+        Ok(translated) => translated,
         Err(findings) => return Err(Failure::Rejected(Rejected { findings, files, noun: POLICY })),
     };
     match Policy::load_with_advice(json.as_bytes()) {
         Ok((policy, advice)) => {
             let advice = if advice.is_empty() { Vec::new() } else { locate(advice, &files) };
-            Ok(Loaded { policy, json, advice, files })
+            Ok(Loaded { policy, json, advice, files, entries })
         }
         Err(rejection) => {
             let findings = locate(rejection.findings, &files);
@@ -127,7 +143,9 @@ pub(in crate::cli) fn load_inline(json: &str, key: &str, file: &File) -> Result<
     };
     let located = |findings: Vec<Finding>| locate(findings.into_iter().map(below).collect(), &files);
     match Policy::load_with_advice(json.as_bytes()) {
-        Ok((policy, advice)) => Ok(Loaded { policy, json: json.to_owned(), advice: located(advice), files }),
+        Ok((policy, advice)) => {
+            Ok(Loaded { policy, json: json.to_owned(), advice: located(advice), files, entries: json::Entries::new() })
+        }
         Err(rejection) => {
             Err(Failure::Rejected(Rejected { findings: located(rejection.findings), files, noun: POLICY }))
         }
@@ -135,10 +153,13 @@ pub(in crate::cli) fn load_inline(json: &str, key: &str, file: &File) -> Result<
 }
 
 /// Makes one JSON text of the files: the very bytes of a single JSON file, the translation of anything else.
-fn translate(files: &[File]) -> Result<String, Vec<Located>> {
+fn translate(files: &[File]) -> Result<(String, json::Entries), Vec<Located>> {
     match files {
-        [file] if file.is_json() => Ok(file.text().map_err(|finding| vec![*finding])?.to_owned()),
-        _ => json::write(&merged(files)?),
+        [file] if file.is_json() => {
+            let text = file.text().map_err(|finding| vec![*finding])?;
+            Ok((text.to_owned(), json::Entries::new()))
+        }
+        _ => json::write_with_places(&merged(files)?),
     }
 }
 
