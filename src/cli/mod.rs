@@ -1,11 +1,15 @@
 //! The `tollgate` command: the only part of the crate that reads files, clocks and the environment.
 
+mod atoms;
 mod check;
+mod clock;
 mod completion;
+mod diff;
 mod document;
 mod eval;
 mod exit;
 mod progress;
+mod reach;
 mod report;
 mod schema;
 pub mod source;
@@ -32,7 +36,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Diff(diff::Arguments),
     Eval(eval::Arguments),
+    WhoCan(reach::WhoCan),
+    WhatCan(reach::WhatCan),
     Schema(schema::Arguments),
     Completion(completion::CompletionArguments),
     Man(completion::ManArguments),
@@ -54,6 +61,8 @@ enum Trouble {
     Rejected(source::Rejected, report::Format),
     /// What the command says cannot be written.
     Output(io::Error),
+    /// The command found itself to be wrong.
+    Internal(String),
 }
 
 impl Trouble {
@@ -92,7 +101,10 @@ pub fn main() -> ExitCode {
 fn run(command: &Command) -> Exit {
     let done = match command {
         Command::Check(arguments) => check::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
         Command::Eval(arguments) => eval::run(arguments),
+        Command::WhoCan(arguments) => reach::who_can(arguments),
+        Command::WhatCan(arguments) => reach::what_can(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completion(arguments) => completion::completion(arguments),
         Command::Man(arguments) => completion::man(arguments),
@@ -103,6 +115,10 @@ fn run(command: &Command) -> Exit {
         Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
         Err(Trouble::Output(error)) => {
             report::error(&format!("cannot write: {error}"));
+            Exit::Internal
+        }
+        Err(Trouble::Internal(message)) => {
+            report::error(&format!("internal error: {message}; please report it"));
             Exit::Internal
         }
         Err(Trouble::Unreadable(unreadable)) => {

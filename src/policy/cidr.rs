@@ -65,6 +65,17 @@ const PRIVATE: [Network; 18] = [
     v6(0xff00, 0, 0, 8),
 ];
 
+/// The networks that an entry of `cidrs` stands for, each as address and prefix length; none where it is none.
+#[cfg(feature = "cli")]
+pub(crate) fn networks(text: &str) -> Vec<(IpAddr, u8)> {
+    let pattern = if text == "private" { Some(CidrPattern::Private) } else { parse(text).ok().map(CidrPattern::One) };
+    let spell = |network: &Network| match *network {
+        Network::V4(bits, length) => (Ipv4Addr::from_bits(bits).into(), length),
+        Network::V6(bits, length) => (Ipv6Addr::from_bits(bits).into(), length),
+    };
+    pattern.iter().flat_map(CidrPattern::networks).map(spell).collect()
+}
+
 type Bad = (String, Option<String>);
 
 fn parse(text: &str) -> Result<Network, Bad> {

@@ -30,6 +30,8 @@ pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mo
 
 pub(crate) use exempt::{Exemption, GroupSet};
 #[cfg(feature = "cli")]
+pub(crate) use cidr::networks;
+#[cfg(feature = "cli")]
 pub(crate) use finding::{Step, code};
 #[cfg(feature = "cli")]
 pub(crate) use packed::unpack;

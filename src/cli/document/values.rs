@@ -155,3 +155,12 @@ impl<T: JsonSchema> JsonSchema for NotEmpty<T> {
         json_schema!({"type": "array", "items": items, "minItems": 1})
     }
 }
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Amount::Number(number) => number.fmt(f),
+            Amount::Text(text) => f.write_str(text),
+        }
+    }
+}

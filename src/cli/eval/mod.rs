@@ -8,7 +8,9 @@ mod request;
 use self::answer::Answer;
 use self::lines::{Line, Lines};
 use self::quotas::Quotas;
-use self::request::{Buffers, Mistake, Request};
+pub(super) use self::request::{Buffers, Request};
+
+use self::request::Mistake;
 use super::Trouble;
 use super::exit::Exit;
 use super::report;

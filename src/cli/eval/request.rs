@@ -12,7 +12,7 @@ use std::time::Duration;
 /// A request as a line gives it.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request<'a> {
+pub(in crate::cli) struct Request<'a> {
     #[serde(borrow)]
     identity: Option<Text<'a>>,
     #[serde(borrow)]
@@ -38,14 +38,14 @@ pub(super) struct Request<'a> {
 
 /// What is wrong with a line, and the character at which that showed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
-    pub(super) column: usize,
-    pub(super) message: String,
+pub(in crate::cli) struct Mistake {
+    pub(in crate::cli) column: usize,
+    pub(in crate::cli) message: String,
 }
 
 /// Memory for the values that are given in base64.
 #[derive(Debug, Default)]
-pub(super) struct Buffers {
+pub(in crate::cli) struct Buffers {
     identity: Vec<u8>,
     authority: Vec<u8>,
     path: Vec<u8>,
@@ -53,7 +53,7 @@ pub(super) struct Buffers {
 
 impl<'a> Request<'a> {
     /// Reads a line.
-    pub(super) fn read(line: &'a [u8]) -> Result<Self, Mistake> {
+    pub(in crate::cli) fn read(line: &'a [u8]) -> Result<Self, Mistake> {
         // serde would take a list as well, value by value
         if !line.trim_ascii_start().starts_with(b"{") {
             return Err(Mistake::anywhere("a request is a JSON object"));
@@ -67,7 +67,7 @@ impl<'a> Request<'a> {
     }
 
     /// The request as it would have arrived.
-    pub(super) fn arrival<'r>(&'r self, buffers: &'r mut Buffers) -> Result<Arrival<'r>, Mistake> {
+    pub(in crate::cli) fn arrival<'r>(&'r self, buffers: &'r mut Buffers) -> Result<Arrival<'r>, Mistake> {
         let Buffers { identity, authority, path } = buffers;
         let identity = bytes("identity", &self.identity, &self.identity_b64, identity)?;
         let authority = bytes("authority", &self.authority, &self.authority_b64, authority)?
@@ -84,7 +84,7 @@ impl<'a> Request<'a> {
     }
 
     /// Bytes of the names and values of its headers.
-    pub(super) fn header_bytes(&self, arrival: &Arrival<'_>) -> u64 {
+    pub(in crate::cli) fn header_bytes(&self, arrival: &Arrival<'_>) -> u64 {
         let path = arrival.path.map(|path| (":path", path.len()));
         let pseudo = [(":authority", arrival.authority.len()), (":method", arrival.method.len())];
         let others = self.headers.0.iter().map(|(name, value)| (name.len(), value.len()));
@@ -93,7 +93,7 @@ impl<'a> Request<'a> {
     }
 
     /// The time at which it is to be decided, if the line gives one.
-    pub(super) fn now(&self) -> Option<Timestamp> {
+    pub(in crate::cli) fn now(&self) -> Option<Timestamp> {
         self.now.as_ref().map(|now| now.0)
     }
 }
@@ -121,7 +121,7 @@ fn bytes<'r>(
 
 impl Mistake {
     /// A mistake of the line as a whole.
-    pub(super) fn anywhere(message: impl Into<String>) -> Self {
+    pub(in crate::cli) fn anywhere(message: impl Into<String>) -> Self {
         Mistake { column: 1, message: message.into() }
     }
 }
