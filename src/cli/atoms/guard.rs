@@ -45,6 +45,9 @@ pub(in crate::cli) struct Ask {
     pub(in crate::cli) paths: Vec<PathPart>,
     #[serde(skip_serializing_if = "is_everything")]
     pub(in crate::cli) upgrades: Listed<String>,
+    /// Where identities come from; left out where that makes no difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) source: Option<&'static str>,
     /// Whether a header names another method or path; left out where that does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::cli) overridden: Option<bool>,
@@ -76,6 +79,24 @@ pub(in crate::cli) struct PathPart {
     /// None of these does in the wide reading.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(in crate::cli) but_widely: Vec<String>,
+}
+
+impl Ask {
+    /// Whether some of the requests are of the usual form: no upgrade, no override header, a canonical path, a method in
+    /// upper case.
+    pub(in crate::cli) fn is_usual(&self) -> bool {
+        let upper = |method: &String| !method.bytes().any(|byte| byte.is_ascii_lowercase());
+        let method = match &self.methods {
+            Listed::Only(methods) => methods.iter().any(upper),
+            Listed::But(_) => true,
+        };
+        let upgrade = match &self.upgrades {
+            Listed::Only(upgrades) => upgrades.iter().any(|upgrade| upgrade == "none"),
+            Listed::But(_) => true,
+        };
+        let path = self.paths.is_empty() || self.paths.iter().any(|part| part.form == PathForm::Canonical);
+        method && upgrade && path && self.overridden != Some(true)
+    }
 }
 
 fn is_everything<T>(listed: &Listed<T>) -> bool {
@@ -308,7 +329,8 @@ impl Classes {
             Listed::Only(names.map(str::to_owned).collect())
         };
         let overridden = (overridden.len() < self.overridden.len()).then(|| overridden.contains(&1));
-        Ask { ports, methods: self.methods_of(methods), paths: self.paths_of(paths), upgrades, overridden }
+        let (methods, paths) = (self.methods_of(methods), self.paths_of(paths));
+        Ask { ports, methods, paths, upgrades, source: None, overridden }
     }
 
     /// Methods as they are spelled; in `Only`, `*` is every other upper-case one and `a-z` every other spelling.

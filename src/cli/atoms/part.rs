@@ -29,7 +29,12 @@ impl<T: fmt::Display> fmt::Display for Part<T> {
     }
 }
 
-/// Parts, one after the other.
+/// Parts that are written out for people.
+const FEW_PARTS: usize = 4;
+
+/// Parts, one after the other, as far as there are few.
 pub(in crate::cli) fn list<T: fmt::Display>(parts: &[T]) -> String {
-    parts.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+    let mut words: Vec<String> = parts.iter().take(FEW_PARTS).map(T::to_string).collect();
+    words.extend(parts.len().checked_sub(FEW_PARTS).filter(|more| *more > 0).map(|more| format!("{more} more")));
+    words.join("; ")
 }

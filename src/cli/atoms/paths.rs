@@ -6,11 +6,11 @@ use regex_automata::MatchKind;
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::util::start;
 use regex_automata::util::syntax;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt::Write as _;
 
 /// Memory that one automaton may take.
-const LARGEST: usize = 8 << 20;
+const LARGEST: usize = 4 << 20;
 /// States that are walked.
 const LONGEST_WALK: usize = 100_000;
 
@@ -53,8 +53,37 @@ pub(super) fn classes(patterns: &[Pattern], encoded_slash: bool) -> Option<Vec<P
         // it counts as ambiguous then
         found.push(PathClass { form: PathForm::Ambiguous, matches: vec![false; patterns.len()], witness: Some("/a%2Fb".to_owned()) });
     }
-    found.extend(walk(patterns, encoded_slash)?);
+    found.extend(match plainly(patterns) {
+        Some(plain) if !encoded_slash => plain,
+        _ => walk(patterns, encoded_slash)?,
+    });
     Some(found)
+}
+
+/// The classes of exact paths and whole trees, read narrowly: each path itself, and in each tree a path of no longer one.
+fn plainly(patterns: &[Pattern]) -> Option<Vec<PathClass>> {
+    let plain = |pattern: &Pattern| {
+        let body = pattern.text.strip_suffix("/**").unwrap_or(&pattern.text);
+        !pattern.wide && !body.contains(['*', '{', '%'])
+    };
+    if !patterns.iter().all(plain) {
+        return None;
+    }
+    let segments: HashSet<&str> = patterns.iter().flat_map(|pattern| pattern.text.split('/')).collect();
+    let other = super::who::free(|word| segments.contains(word))?;
+    let trees = patterns.iter().filter_map(|pattern| pattern.text.strip_suffix("**"));
+    let inside = std::iter::once("/").chain(trees).map(|tree| format!("{tree}{other}"));
+    let exact = patterns.iter().filter(|pattern| !pattern.text.ends_with("/**")).map(|pattern| pattern.text.clone());
+    let mut found: BTreeMap<Vec<bool>, String> = BTreeMap::new();
+    for path in exact.chain(inside) {
+        let matches = |pattern: &Pattern| match pattern.text.strip_suffix("**") {
+            Some(tree) => path.starts_with(tree),
+            None => path == pattern.text,
+        };
+        found.entry(patterns.iter().map(matches).collect()).or_insert(path.clone());
+    }
+    let class = |(matches, path)| PathClass { form: PathForm::Canonical, matches, witness: Some(path) };
+    Some(found.into_iter().map(class).collect())
 }
 
 /// The languages of canonical paths, of those canonical but for `%2F`, and of what neither may hold.

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// Parts of a region that are asked about; beyond, what is found is a sample.
 const MOST_CELLS: usize = 400_000;
 
+const PEER_PRINCIPAL: &str = "peer-principal";
+
 /// The entries of one or two policies, and how to find those that speak of a region.
 pub(in crate::cli) struct Analysis<'s> {
     sides: Vec<&'s Side>,
@@ -54,6 +56,8 @@ pub(in crate::cli) struct Inquiry {
     pub(in crate::cli) names_port: bool,
     /// Identities come from the mesh's tunnel, not from a certificate.
     pub(in crate::cli) by_principal: bool,
+    /// Whether that is to be said.
+    pub(in crate::cli) says_source: bool,
 }
 
 /// Says whatever there is to say of a request: now, and at each of the given times.
@@ -292,8 +296,10 @@ impl<'s> Analysis<'s> {
         for dimension in [2, 4, 3, 1, 0] {
             rows = joined(rows, dimension);
         }
-        let mut rows: Vec<Row<V>> =
-            rows.into_iter().map(|((verdict, at), witness)| (classes.describe(&at), verdict, witness)).collect();
+        let source = if inquiry.by_principal { PEER_PRINCIPAL } else { "peer-certificate" };
+        let source = inquiry.says_source.then_some(source);
+        let row = |((verdict, at), witness)| (Ask { source, ..classes.describe(&at) }, verdict, witness);
+        let mut rows: Vec<Row<V>> = rows.into_iter().map(row).collect();
         rows.sort_by(|one, other| said(one).cmp(&said(other)));
         rows
     }
@@ -329,7 +335,7 @@ fn witness(caller: &Caller, host: &Host, tuple: &Tuple, inquiry: Inquiry, now: u
     let authority = host.authority();
     Witness {
         identity: caller.id().map(str::to_owned),
-        source: (inquiry.by_principal && caller.id().is_some()).then_some("peer-principal"),
+        source: (inquiry.by_principal && caller.id().is_some()).then_some(PEER_PRINCIPAL),
         authority: tuple.port.map_or_else(|| authority.clone(), |port| format!("{authority}:{port}")),
         method: tuple.method.clone(),
         path: tuple.path.clone(),

@@ -2,12 +2,14 @@
 
 use super::Difference;
 use super::changes::{Change, Kind};
-use crate::cli::atoms::{Found, list};
+use crate::cli::atoms::{Ask, Found, Listed, list};
 use crate::cli::report::table;
 use std::io::{self, Write};
 
 /// Lines of a kind that are shown unless all are asked for.
 const FEW: usize = 50;
+/// Lines that are shown though they speak of requests in unusual forms only.
+const FEW_ODD: usize = 3;
 
 pub(super) fn write(difference: &Difference, all: bool, out: &mut impl Write) -> io::Result<()> {
     let Difference { changes, quotas, settings, complete, .. } = difference;
@@ -43,8 +45,10 @@ fn section(head: &str, lines: &[&Found<Change>], all: bool, out: &mut impl Write
         return Ok(());
     }
     writeln!(out, "{head}")?;
-    let shown = if all { lines.len() } else { FEW };
-    let rows = lines.iter().take(shown).map(|found| {
+    // requests in other forms follow those in the usual one
+    let (usual, odd): (Vec<_>, Vec<_>) = lines.iter().partition(|found| found.ask.is_usual());
+    let shown = if all { lines.len() } else { usual.len().clamp(FEW_ODD, FEW) };
+    let rows = usual.into_iter().chain(odd).take(shown).map(|found: &&Found<Change>| {
         let Change { since, old, new, .. } = &found.verdict;
         let mut what = ask(&found.ask);
         if let Some(since) = since {
@@ -64,19 +68,20 @@ fn section(head: &str, lines: &[&Found<Change>], all: bool, out: &mut impl Write
 }
 
 /// Ports, methods and paths, as far as they matter.
-pub(in crate::cli) fn ask(ask: &crate::cli::atoms::Ask) -> String {
+pub(in crate::cli) fn ask(ask: &Ask) -> String {
     let mut words = vec![format!("port {}", ask.ports)];
     words.push(format!("method {}", ask.methods));
+    words.extend(ask.source.map(|source| format!("identity by {source}")));
     if !ask.paths.is_empty() {
         words.push(format!("path {}", list(&ask.paths)));
     }
-    if let crate::cli::atoms::Listed::Only(_) = ask.upgrades {
+    let plain = Listed::Only(vec!["none".to_owned()]);
+    if ask.upgrades != plain && matches!(ask.upgrades, Listed::Only(_)) {
         words.push(format!("upgrade {}", ask.upgrades));
     }
     match ask.overridden {
         Some(true) => words.push("with an override header".to_owned()),
-        Some(false) => words.push("without override headers".to_owned()),
-        None => {}
+        Some(false) | None => {}
     }
     words.join(", ")
 }

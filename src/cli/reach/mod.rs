@@ -159,7 +159,7 @@ fn report(
     let mut analysis = Analysis::new(vec![side], clock::seconds(common.now.as_deref())?);
     analysis.pin(pinned.port, pinned.method, pinned.path);
     let by_principal = !side.document.sources().contains(&Source::PeerCertificate);
-    let inquiry = Inquiry { changed_only: false, names_port: true, by_principal };
+    let inquiry = Inquiry { changed_only: false, names_port: true, by_principal, says_source: false };
     let mut scratch = Scratch::default();
     let mut found = Vec::new();
     for who in &whos {
