@@ -1,7 +1,10 @@
 //! The `tollgate` command: the only part of the crate that reads files, clocks and the environment.
 
+mod atoms;
 mod check;
+mod clock;
 mod completion;
+mod diff;
 mod document;
 mod eval;
 mod excerpt;
@@ -10,6 +13,7 @@ mod explain;
 mod gateway;
 mod lint;
 mod progress;
+mod reach;
 mod report;
 mod request;
 mod schema;
@@ -17,13 +21,11 @@ pub mod source;
 mod test;
 mod who;
 
-use crate::decision::Timestamp;
 use clap::{Parser, Subcommand};
 use exit::Exit;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Decides the outbound requests of a mesh: who may reach what.
 #[derive(Debug, Parser)]
@@ -46,6 +48,9 @@ enum Command {
     Eval(eval::Arguments),
     Explain(explain::Arguments),
     Test(test::Arguments),
+    Diff(diff::Arguments),
+    WhoCan(reach::WhoCan),
+    WhatCan(reach::WhatCan),
     Schema(schema::Arguments),
     Completion(completion::CompletionArguments),
     Man(completion::ManArguments),
@@ -56,25 +61,19 @@ fn load<P: AsRef<Path>>(paths: &[P], format: report::Format) -> Result<source::L
     progress::during("reading the policy", || source::load(paths)).map_err(|failure| Trouble::loading(failure, format))
 }
 
-/// The clock, read once: everything of a run that names no time is decided at the same.
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-}
-
 /// Why a command could not do its work.
 #[derive(Debug)]
 enum Trouble {
     /// A file that the command line names cannot be read.
     Unreadable(source::Unreadable),
-    /// A fault of the command.
-    Internal(&'static str),
     /// What the command line asks for cannot be.
     Usage(String),
     /// The policy is none; findings are reported in this format.
     Rejected(source::Rejected, report::Format),
     /// What the command says cannot be written.
     Output(io::Error),
+    /// The command found itself to be wrong.
+    Internal(String),
 }
 
 impl Trouble {
@@ -117,6 +116,9 @@ fn run(command: &Command) -> Exit {
         Command::Eval(arguments) => eval::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Test(arguments) => test::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
+        Command::WhoCan(arguments) => reach::who_can(arguments),
+        Command::WhatCan(arguments) => reach::what_can(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completion(arguments) => completion::completion(arguments),
         Command::Man(arguments) => completion::man(arguments),

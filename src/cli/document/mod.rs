@@ -4,6 +4,7 @@
 //! need the text's own words. These types are also where the JSON Schema of the language comes from: what stands
 //! above a field is what an editor shows of its key.
 
+mod defaults;
 mod entries;
 mod settings;
 mod values;

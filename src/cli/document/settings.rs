@@ -17,7 +17,7 @@ pub(in crate::cli) struct Identity {
 }
 
 /// Where an identity comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(in crate::cli) enum Source {
     /// The client certificate of the connection: at gateways.

@@ -10,7 +10,7 @@ use super::gateway::Gateway;
 use super::report;
 use super::request::{Mistake, Request};
 use super::source::{Unreadable, is_stdin};
-use super::{Trouble, now};
+use super::{Trouble, clock};
 use crate::decision::Timestamp;
 use crate::policy::Policy;
 use std::fs::File;
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let mut evaluation = Evaluation {
         policy: &policy,
         format: arguments.format,
-        start: now(),
+        start: clock::now(),
         out: BufWriter::with_capacity(CHUNK, io::stdout().lock()),
         gateway: Gateway::default(),
     };

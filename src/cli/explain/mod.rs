@@ -10,8 +10,8 @@ mod why_not;
 use super::document::Document;
 use super::excerpt::Text;
 use super::exit::Exit;
-use super::report;
-use super::{Trouble, now};
+use super::report::{self, Plain};
+use super::{Trouble, clock};
 use crate::decision::Outcome;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -35,43 +35,35 @@ pub(super) struct Arguments {
     why_not: bool,
     /// How to explain
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Human,
-    /// One JSON object
-    Json,
+    format: Plain,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let loading = match arguments.format {
-        Format::Human => report::Format::Human,
-        Format::Json => report::Format::Json,
+        Plain::Human => report::Format::Human,
+        Plain::Json => report::Format::Json,
     };
     let loaded = super::load(std::slice::from_ref(&arguments.policy), loading)?;
-    let document = Document::read(&loaded.json).ok_or(Trouble::Internal("the policy cannot be read back"))?;
+    let document =
+        Document::read(&loaded.json).ok_or_else(|| Trouble::Internal("the policy cannot be read back".to_owned()))?;
     let text = Text::of(&loaded.json, &document);
-    let excerpts = text.excerpts().ok_or(Trouble::Internal("the policy cannot be taken apart"))?;
+    let excerpts = text.excerpts().ok_or_else(|| Trouble::Internal("the policy cannot be taken apart".to_owned()))?;
     let explainer = Explainer { policy: &loaded.policy, document: &document, excerpts: &excerpts };
 
     let line = arguments.ask.line(loaded.policy.settings()).map_err(Trouble::Usage)?;
     let request = super::request::Request::read(line.as_bytes()).map_err(|mistake| Trouble::Usage(mistake.message))?;
-    let mut walk = explainer.walk(&request, request.now().unwrap_or_else(now)).map_err(Trouble::Usage)?;
+    let mut walk = explainer.walk(&request, request.now().unwrap_or_else(clock::now)).map_err(Trouble::Usage)?;
     walk.locate(&loaded);
     if !walk.agrees() {
-        return Err(Trouble::Internal("the explanation and the decision differ"));
+        return Err(Trouble::Internal("the explanation and the decision differ".to_owned()));
     }
     if arguments.why_not && walk.outcome() == Outcome::Deny {
         walk.why_not = Some(why_not::find(&explainer, &loaded.json, &request, &walk));
     }
     let mut out = anstream::stdout().lock();
     match arguments.format {
-        Format::Human => human::write(&walk, &loaded.files, &mut out)?,
-        Format::Json => {
+        Plain::Human => human::write(&walk, &loaded.files, &mut out)?,
+        Plain::Json => {
             serde_json::to_writer_pretty(&mut out, &walk).map_err(io::Error::from)?;
             writeln!(out)?;
         }

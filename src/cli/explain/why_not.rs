@@ -4,7 +4,7 @@ use super::edit::{Change, Edit, Into};
 use super::walk::{Explainer, Walk};
 use crate::cli::gateway::Gateway;
 use crate::cli::request::Request;
-use crate::cli::{now, who};
+use crate::cli::{clock, who};
 use crate::decision::{Failed, Outcome, Reason, Timestamp};
 use crate::policy::{Policy, Settings};
 use crate::request::{Arrival, Form, Host, Identity, Path, Upgrade};
@@ -39,7 +39,7 @@ pub(super) struct Nearest {
 
 /// Looks for the smallest edits that let a request through.
 pub(super) fn find(explainer: &Explainer<'_>, json: &str, request: &Request<'_>, walk: &Walk) -> WhyNot {
-    let at = request.now().unwrap_or_else(now);
+    let at = request.now().unwrap_or_else(clock::now);
     let nearest = Gateway::default().play(explainer.policy, request, at, |arrival, _, _| {
         let near = explainer.policy.nearest(arrival, at, &mut Default::default())?;
         Some(Nearest { rule: near.rule.to_owned(), failed: near.failed.as_str() })

@@ -15,7 +15,7 @@ use super::document::Document;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
 use super::source::{self, Located};
-use super::{Trouble, now};
+use super::{Trouble, clock};
 use crate::decision::Timestamp;
 use crate::policy::Severity;
 use std::path::PathBuf;
@@ -34,26 +34,22 @@ pub(super) struct Arguments {
     #[arg(long)]
     strict: bool,
     /// When rules end is compared with this time (RFC 3339); now if not given
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = clock::moment)]
     now: Option<Timestamp>,
     /// How to report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// A moment on the command line.
-pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "write it as 2027-01-31T00:00:00Z".to_owned())
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let loaded = super::load(&arguments.files, arguments.format)?;
-    let document = Document::read(&loaded.json).ok_or(Trouble::Internal("the policy cannot be read back"))?;
+    let document =
+        Document::read(&loaded.json).ok_or_else(|| Trouble::Internal("the policy cannot be read back".to_owned()))?;
     let subject = Subject {
         policy: &loaded.policy,
         document: &document,
         size: loaded.json.len(),
-        now: arguments.now.unwrap_or_else(now),
+        now: arguments.now.unwrap_or_else(clock::now),
     };
     let mut findings = loaded.advice.clone();
     findings.append(&mut advise(&subject, &loaded.files));

@@ -26,6 +26,16 @@ pub(super) enum Format {
     Github,
 }
 
+/// How results that are no findings are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Plain {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object
+    Json,
+}
+
 /// What there is to say of a policy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Report<'a> {

@@ -1,0 +1,25 @@
+//! What the entries of policies tell apart: classes of callers, hosts, ports, methods and paths, small enough that one
+//! request decides for all of its class.
+//!
+//! A region (some callers, some hosts) is parted by the entries that speak of it. Every part is then asked about with
+//! one request, and what is said of the part is what [`Policy::decide`](crate::policy::Policy::decide) said of it.
+
+mod address;
+mod entry;
+mod guard;
+mod part;
+mod paths;
+mod place;
+mod region;
+mod side;
+mod who;
+mod witness;
+
+pub(super) use entry::Reach;
+pub(super) use guard::{Ask, Listed};
+pub(super) use part::{Part, list};
+pub(super) use place::Place;
+pub(super) use region::{Analysis, Found, Inquiry, merged};
+pub(super) use side::{Said, Side};
+pub(super) use who::Who;
+pub(super) use witness::Witness;

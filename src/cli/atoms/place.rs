@@ -1,0 +1,323 @@
+//! Hosts: sets of them as policies name them, and the classes that a region falls into.
+
+use super::address::{self, Range};
+use super::part::Part;
+use super::who::free;
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+
+/// A set of hosts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::cli) enum Place {
+    /// One name.
+    Name(String),
+    /// `*.NAME`.
+    Star(String),
+    /// `**.NAME`.
+    Below(String),
+    /// `*`: every name of one label. No pattern of the language says it.
+    Single,
+    /// `**` of a rule: every name of two or more labels.
+    Dotted,
+    /// `**` of a deny entry: every name.
+    Names,
+    /// Addresses.
+    Range(Range),
+}
+
+/// A class of hosts that no entry tells apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::cli) enum Host {
+    Name(String),
+    /// One label before the name (empty for the root), and no name that an entry names; and one of them.
+    One(String, String),
+    /// Two or more labels before the name, and below no longer name that an entry names; and one of them.
+    More(String, String),
+    Range(Range),
+}
+
+impl Place {
+    /// What hosts and CIDRs stand for. Where neither is given that is everything, if the list closes.
+    pub(super) fn listed(hosts: &[String], cidrs: &[String], wide: bool) -> Vec<Place> {
+        if hosts.is_empty() && cidrs.is_empty() {
+            return Place::everywhere();
+        }
+        let mut listed = BTreeSet::new();
+        for host in hosts {
+            let host = host.to_ascii_lowercase();
+            let host = host.strip_suffix('.').unwrap_or(&host);
+            listed.insert(if host == "**" {
+                if wide { Place::Names } else { Place::Dotted }
+            } else if let Some(name) = host.strip_prefix("**.") {
+                Place::Below(name.to_owned())
+            } else if let Some(name) = host.strip_prefix("*.") {
+                Place::Star(name.to_owned())
+            } else {
+                Place::Name(host.to_owned())
+            });
+        }
+        listed.extend(cidrs.iter().flat_map(|cidr| address::networks(cidr)).map(Place::Range));
+        listed.into_iter().collect()
+    }
+
+    /// Every name and every address.
+    pub(in crate::cli) fn everywhere() -> Vec<Place> {
+        vec![Place::Names, Place::Range(Range::ALL_V4), Place::Range(Range::ALL_V6)]
+    }
+
+    /// The one place of a canonical host.
+    pub(in crate::cli) fn of_host(host: crate::request::Host<'_>) -> Place {
+        match host {
+            crate::request::Host::Name(name) => Place::Name(name.to_owned()),
+            crate::request::Host::Ip(address) => Place::Range(Range::one(address)),
+        }
+    }
+
+    /// Whether all of the other set is in this one.
+    pub(super) fn covers(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Range(wide), Place::Range(range)) => wide.covers(range),
+            (Place::Range(_), _) | (_, Place::Range(_)) => false,
+            (Place::Names, _) => true,
+            (Place::Dotted, Place::Name(name)) => name.contains('.'),
+            (Place::Dotted, Place::Star(_) | Place::Below(_)) => true,
+            (Place::Star(parent), Place::Name(name)) => parent_of(name) == Some(parent),
+            (Place::Below(above), Place::Name(name) | Place::Star(name) | Place::Below(name)) => {
+                is_below(name, above) || name == above && !matches!(other, Place::Name(_))
+            }
+            _ => self == other,
+        }
+    }
+
+    /// Whether the two have a host in common.
+    pub(super) fn meets(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Range(one), Place::Range(other)) => one.meets(other),
+            (Place::Star(one), Place::Below(above)) | (Place::Below(above), Place::Star(one)) => {
+                one == above || is_below(one, above)
+            }
+            _ => self.covers(other) || other.covers(self),
+        }
+    }
+
+    /// Sets that cover a name, from itself up to all names.
+    pub(super) fn covering_name(name: &str) -> Vec<Place> {
+        let mut places = vec![Place::Name(name.to_owned()), Place::Names];
+        if let Some(parent) = parent_of(name) {
+            places.extend([Place::Dotted, Place::Star(parent.to_owned())]);
+        }
+        places.extend(
+            std::iter::successors(parent_of(name), |name| parent_of(name)).map(|above| Place::Below(above.to_owned())),
+        );
+        places
+    }
+
+    /// The name that the pattern is made of, if it has one.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Place::Name(name) | Place::Star(name) | Place::Below(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl Host {
+    /// The classes of a set, given all sets that entries name. `embeds` tells whether some entry compares the IPv4
+    /// addresses inside IPv6 ones.
+    pub(super) fn classes<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>, embeds: bool) -> Vec<Host> {
+        match region {
+            Place::Name(name) => vec![Host::Name(name.clone())],
+            Place::Range(range) => {
+                let named = named
+                    .into_iter()
+                    .filter_map(|place| if let Place::Range(range) = place { Some(range) } else { None });
+                range.cut(named, embeds).into_iter().map(Host::Range).collect()
+            }
+            _ => Host::names(region, named),
+        }
+    }
+
+    fn names<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> Vec<Host> {
+        let named: BTreeSet<&str> = named.into_iter().filter_map(Place::name).collect();
+        let inner = named.iter().filter(|name| {
+            region.covers(&Place::Name((**name).to_owned())) || region.covers(&Place::Star((**name).to_owned()))
+        });
+        let root = region.name().unwrap_or("");
+        let roots: BTreeSet<&str> = inner.copied().chain([root]).collect();
+        let labels: HashSet<&str> = named.iter().flat_map(|name| name.split('.')).collect();
+        let Some(label) = free(|label| labels.contains(label)) else { return Vec::new() };
+        let mut classes = Vec::new();
+        for name in roots {
+            if !name.is_empty() && region.covers(&Place::Name(name.to_owned())) {
+                classes.push(Host::Name(name.to_owned()));
+            }
+            let below = |label: &str| if name.is_empty() { label.to_owned() } else { format!("{label}.{name}") };
+            let one = below(&label);
+            let more = format!("{label}.{one}");
+            if region.covers(&Place::Name(one.clone())) {
+                classes.push(Host::One(name.to_owned(), one));
+            }
+            if region.covers(&Place::Name(more.clone())) {
+                classes.push(Host::More(name.to_owned(), more));
+            }
+        }
+        classes
+    }
+
+    /// A host of the class, as an authority spells it.
+    pub(super) fn authority(&self) -> String {
+        match self {
+            Host::Name(name) | Host::One(_, name) | Host::More(_, name) => name.clone(),
+            Host::Range(range) => range.witness(),
+        }
+    }
+
+    /// The smallest sets that hold it, for people to read.
+    pub(super) fn place(&self) -> Place {
+        match self {
+            Host::Name(name) => Place::Name(name.clone()),
+            Host::One(name, _) if name.is_empty() => Place::Single,
+            Host::More(name, _) if name.is_empty() => Place::Dotted,
+            Host::One(name, _) => Place::Star(name.clone()),
+            Host::More(name, _) => Place::Below(name.clone()),
+            Host::Range(range) => Place::Range(range.clone()),
+        }
+    }
+
+    /// The sets that cover the class, if it is one of names.
+    pub(super) fn covering(&self) -> Vec<Place> {
+        match self {
+            Host::Name(name) | Host::One(_, name) | Host::More(_, name) => Place::covering_name(name),
+            Host::Range(_) => Vec::new(),
+        }
+    }
+
+    /// Classes in few words: those of `all` that are in `set`.
+    pub(super) fn describe(set: &BTreeSet<&Host>, all: &[Host]) -> Vec<Part<Place>> {
+        let mut parts = Vec::new();
+        let mut ranges: Vec<Range> = Vec::new();
+        /// What of a name is in the set: itself, one label below, more.
+        #[derive(Clone, Copy, Default)]
+        struct Held {
+            has: [bool; 3],
+            is: [bool; 3],
+        }
+        let mut held: BTreeMap<&str, Held> = BTreeMap::new();
+        for host in all {
+            let (name, at) = match host {
+                Host::Name(name) => (name, 0),
+                Host::One(name, _) => (name, 1),
+                Host::More(name, _) => (name, 2),
+                Host::Range(range) => {
+                    if set.contains(host) {
+                        ranges.push(range.clone());
+                    }
+                    continue;
+                }
+            };
+            let held = held.entry(name).or_default();
+            if let (Some(has), Some(is)) = (held.has.get_mut(at), held.is.get_mut(at)) {
+                *has = true;
+                *is = set.contains(host);
+            }
+        }
+        parts
+            .extend(address::joined(ranges).into_iter().map(|range| Part { of: Place::Range(range), but: Vec::new() }));
+        let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut tops = Vec::new();
+        for name in held.keys().filter(|name| !name.is_empty()) {
+            let above = std::iter::successors(parent_of(name), |name| parent_of(name)).chain([""]);
+            match above.into_iter().find(|above| held.contains_key(above)) {
+                Some(above) => below.entry(above).or_default().push(name),
+                None => tops.push(*name),
+            }
+        }
+        tops.extend(held.contains_key("").then_some(""));
+        // whether all that exists of a name and what is below it is in the set
+        let mut whole: BTreeMap<&str, bool> = BTreeMap::new();
+        let mut by_depth: Vec<&str> = held.keys().copied().collect();
+        by_depth.sort_by_key(|name| std::cmp::Reverse(depth(name)));
+        for name in by_depth {
+            let own = held.get(name).is_some_and(|held| held.has == held.is);
+            let inner = below.get(name).is_none_or(|inner| inner.iter().all(|inner| whole.get(inner) == Some(&true)));
+            whole.insert(name, own && inner);
+        }
+        // the second says whether a part that has been said holds the name's whole tree
+        let mut open: Vec<(&str, bool)> = tops.into_iter().map(|name| (name, false)).collect();
+        while let Some((name, is_said)) = open.pop() {
+            if is_said {
+                continue;
+            }
+            let Some(Held { is: [itself, one, more], .. }) = held.get(name).copied() else { continue };
+            let inner = below.get(name).map_or(&[][..], Vec::as_slice);
+            if itself {
+                parts.push(Part { of: Place::Name(name.to_owned()), but: Vec::new() });
+            }
+            let is_whole = |inner: &str| whole.get(inner) == Some(&true);
+            let tree = |inner: &str| {
+                let has = held.get(inner).is_some_and(|held| held.has.iter().skip(1).any(|has| *has));
+                std::iter::once(Place::Name(inner.to_owned())).chain(has.then(|| Place::Below(inner.to_owned())))
+            };
+            let (star, deep) = match name {
+                "" => (Place::Single, Place::Dotted),
+                _ => (Place::Star(name.to_owned()), Place::Below(name.to_owned())),
+            };
+            let direct = |inner: &str| parent_of(inner).unwrap_or("") == name;
+            if more {
+                let left_out = inner.iter().filter(|inner| !is_whole(inner)).flat_map(|inner| tree(inner));
+                let but = left_out.chain((!one && !name.is_empty()).then(|| star.clone())).collect();
+                parts.push(Part { of: deep, but });
+            }
+            if one && (!more || name.is_empty()) {
+                let left_out = inner.iter().filter(|inner| direct(inner) && !is_whole(inner));
+                let but = left_out.map(|inner| Place::Name((*inner).to_owned())).collect();
+                parts.push(Part { of: star.clone(), but });
+            }
+            for inner in inner {
+                let is_said = is_whole(inner) && more && (one || !direct(inner));
+                let is_said_but_for_itself = is_whole(inner) && more && !is_said;
+                if is_said_but_for_itself && held.get(inner).is_some_and(|held| matches!(held.is, [true, ..])) {
+                    parts.push(Part { of: Place::Name((*inner).to_owned()), but: Vec::new() });
+                }
+                open.push((inner, is_said || is_said_but_for_itself));
+            }
+        }
+        parts.sort();
+        parts
+    }
+}
+
+fn depth(name: &str) -> usize {
+    if name.is_empty() { 0 } else { name.split('.').count() }
+}
+
+/// What follows the first label.
+pub(super) fn parent_of(name: &str) -> Option<&str> {
+    name.split_once('.').map(|(_, parent)| parent)
+}
+
+/// Whether a name has labels before the other one.
+pub(super) fn is_below(name: &str, above: &str) -> bool {
+    name.strip_suffix(above).is_some_and(|before| before.ends_with('.'))
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Name(name) => f.write_str(name),
+            Place::Star(name) => write!(f, "*.{name}"),
+            Place::Below(name) => write!(f, "**.{name}"),
+            Place::Single => f.write_str("*"),
+            Place::Dotted => f.write_str("**"),
+            Place::Names => f.write_str("every name"),
+            Place::Range(range) => range.fmt(f),
+        }
+    }
+}

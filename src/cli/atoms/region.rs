@@ -1,0 +1,590 @@
+//! A region, parted by the entries that speak of it.
+
+use super::entry::{Entry, entries};
+use super::guard::{Ask, Cache, Classes, Guard, Reading, Tuple};
+use super::part::Part;
+use super::place::{Host, Place};
+use super::side::Side;
+use super::who::{Caller, Who};
+use super::witness::{Witness, seconds};
+use crate::cli::document::{Mode, Source};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Parts of a region that are asked about; beyond, what is found is a sample.
+const MOST_CELLS: usize = 400_000;
+
+const PEER_PRINCIPAL: &str = "peer-principal";
+
+/// The entries of one or two policies, and how to find those that speak of a region.
+pub(in crate::cli) struct Analysis<'s> {
+    sides: Vec<&'s Side>,
+    entries: Vec<Entry>,
+    by_who: HashMap<Who, Vec<usize>>,
+    /// Those that name an account of the namespace.
+    by_namespace: HashMap<Who, Vec<usize>>,
+    by_place: HashMap<Place, Vec<usize>>,
+    /// By the labels of the pattern's name from the last to the first.
+    by_name: BTreeMap<String, Vec<usize>>,
+    by_range: Vec<usize>,
+    /// What of requests is asked about; everything at first.
+    asked: Guard,
+    cache: Cache,
+    now: u64,
+    cells: usize,
+    /// Some classes were not asked about.
+    pub(in crate::cli) is_sample: bool,
+}
+
+/// Requests of which the same is said, and one of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::cli) struct Found<V> {
+    pub(in crate::cli) verdict: V,
+    pub(in crate::cli) ask: Ask,
+    pub(in crate::cli) who: Vec<Part<Who>>,
+    pub(in crate::cli) places: Vec<Part<Place>>,
+    /// Pairs of callers and hosts of which it is not said.
+    pub(in crate::cli) except: Vec<(Part<Who>, Part<Place>)>,
+    pub(in crate::cli) witness: Witness,
+}
+
+/// What is asked of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Inquiry {
+    /// Only requests of which an entry speaks that not both policies have.
+    pub(in crate::cli) changed_only: bool,
+    /// Whether authorities name their port.
+    pub(in crate::cli) names_port: bool,
+    /// Identities come from the mesh's tunnel, not from a certificate.
+    pub(in crate::cli) by_principal: bool,
+    /// Whether that is to be said.
+    pub(in crate::cli) says_source: bool,
+}
+
+/// Says whatever there is to say of a request: now, and at each of the given times.
+pub(in crate::cli) type Judge<'j, V> = dyn FnMut(&Witness, &[u64]) -> Vec<(V, Witness)> + 'j;
+
+/// Part of what is said of a cell.
+type Row<V> = (Ask, V, Witness);
+
+impl<'s> Analysis<'s> {
+    pub(in crate::cli) fn new(sides: Vec<&'s Side>, now: u64) -> Self {
+        let entries = entries(&sides);
+        let mut analysis = Analysis {
+            sides,
+            entries: Vec::new(),
+            by_who: HashMap::new(),
+            by_namespace: HashMap::new(),
+            by_place: HashMap::new(),
+            by_name: BTreeMap::new(),
+            by_range: Vec::new(),
+            asked: Guard::ANYTHING,
+            cache: Cache::new(),
+            now,
+            cells: 0,
+            is_sample: false,
+        };
+        for (number, entry) in entries.iter().enumerate() {
+            for who in &entry.from {
+                analysis.by_who.entry(who.clone()).or_default().push(number);
+                let namespace = who.covering().into_iter().skip(1).find(|set| matches!(set, Who::Namespace(..)));
+                if let Some(namespace) = namespace {
+                    analysis.by_namespace.entry(namespace).or_default().push(number);
+                }
+            }
+            let mut has_range = false;
+            for place in &entry.to {
+                if let Place::Range(_) = place {
+                    has_range = true;
+                    continue;
+                }
+                analysis.by_place.entry(place.clone()).or_default().push(number);
+                if let Some(name) = place.name() {
+                    analysis.by_name.entry(reversed(name)).or_default().push(number);
+                }
+            }
+            if has_range {
+                analysis.by_range.push(number);
+            }
+        }
+        analysis.entries = entries;
+        analysis
+    }
+
+    /// Asks about these requests only; paths may be a pattern.
+    pub(in crate::cli) fn pin(&mut self, port: Option<u16>, method: Option<&str>, path: Option<&str>) {
+        self.asked = Guard {
+            reading: Reading::Exception,
+            ports: port.into_iter().collect(),
+            methods: method.map(str::to_owned).into_iter().collect(),
+            paths: path.map(str::to_owned).into_iter().collect(),
+            ..Guard::ANYTHING
+        };
+    }
+
+    /// Where entries are that only one of the policies has, each region once and none inside another.
+    pub(in crate::cli) fn changed_regions(&self) -> Vec<(Who, Place)> {
+        let changed = self.entries.iter().filter(|entry| entry.changed);
+        let pairs = |entry: &'_ Entry| {
+            let to = entry.to.clone();
+            entry
+                .from
+                .clone()
+                .into_iter()
+                .flat_map(move |who| to.clone().into_iter().map(move |place| (who.clone(), place)))
+        };
+        without_inner(changed.flat_map(pairs).collect())
+    }
+
+    /// Callers that count as anonymous for one of the policies: those of other trust domains where it is in dry-run.
+    pub(in crate::cli) fn counts_untrusted(&self) -> bool {
+        self.sides.iter().any(|side| side.document.mode == Mode::DryRun)
+    }
+
+    /// Whether one of the policies may take such a caller for anonymous.
+    fn may_be_anonymous(&self, who: &Who, inquiry: Inquiry) -> bool {
+        let source = if inquiry.by_principal { Source::PeerPrincipal } else { Source::PeerCertificate };
+        let ignores = |side: &&Side| !side.document.sources().contains(&source);
+        let knows = |side: &&Side| who.domain().is_none_or(|domain| side.document.trust_domains().contains(&domain));
+        self.sides.iter().any(|side| ignores(side) || !knows(side))
+    }
+
+    /// The entries that speak of some request of the region.
+    fn speaking_of(&self, who: &Who, place: &Place, anonymous_too: bool) -> Vec<usize> {
+        let mut by_place: BTreeSet<usize> = BTreeSet::new();
+        let add =
+            |of: &Place, numbers: &mut BTreeSet<usize>| numbers.extend(self.by_place.get(of).into_iter().flatten());
+        match place {
+            Place::Range(_) => by_place.extend(&self.by_range),
+            Place::Names | Place::Dotted | Place::Single => by_place.extend(0..self.entries.len()),
+            Place::Name(name) => Place::covering_name(name).iter().for_each(|place| add(place, &mut by_place)),
+            Place::Star(name) | Place::Below(name) => {
+                let above = Place::covering_name(name);
+                above
+                    .iter()
+                    .chain([&Place::Star(name.clone()), &Place::Below(name.clone())])
+                    .for_each(|place| add(place, &mut by_place));
+                add(&Place::Dotted, &mut by_place);
+                let prefix = format!("{}.", reversed(name));
+                let below = self.by_name.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+                by_place.extend(below.flat_map(|(_, numbers)| numbers));
+            }
+        }
+        let speaks = |number: &usize| {
+            self.entries.get(*number).is_some_and(|entry| {
+                extent(entry, who, anonymous_too) != Extent::None && entry.to.iter().any(|to| to.meets(place))
+            })
+        };
+        if let Who::Id(_) | Who::Namespace(..) = who {
+            let mut sets = who.covering();
+            sets.extend(anonymous_too.then_some(Who::Anonymous));
+            let inside = self.by_namespace.get(who);
+            let by_who = sets.iter().filter_map(|who| self.by_who.get(who)).chain(inside).flatten().copied();
+            let by_who: BTreeSet<usize> = by_who.collect();
+            if by_who.len() < by_place.len() {
+                return by_who.into_iter().filter(speaks).collect();
+            }
+        }
+        by_place.into_iter().filter(speaks).collect()
+    }
+
+    /// Everything there is to say of a region.
+    pub(in crate::cli) fn region<V: Clone + Ord>(
+        &mut self,
+        who: &Who,
+        place: &Place,
+        inquiry: Inquiry,
+        judge: &mut Judge<'_, V>,
+    ) -> Vec<Found<V>> {
+        let anonymous_too = self.may_be_anonymous(who, inquiry);
+        let speaking = self.speaking_of(who, place, anonymous_too);
+        let parts = Parts::of(self, who, place, anonymous_too, &speaking);
+        let mut found = Vec::new();
+        let kinds = parts.callers_by_kind.len().saturating_mul(parts.hosts_by_kind.len());
+        if self.cells.saturating_add(kinds).saturating_add(parts.crossing.len()) > MOST_CELLS {
+            self.is_sample = true;
+        }
+        let mut crossing_by_kind: BTreeMap<(usize, usize), Vec<(usize, usize)>> = BTreeMap::new();
+        for (caller, host) in parts.crossing.keys() {
+            let kind = (parts.kind_of_caller.get(*caller), parts.kind_of_host.get(*host));
+            if let (Some(of_caller), Some(of_host)) = kind {
+                crossing_by_kind.entry((*of_caller, *of_host)).or_default().push((*caller, *host));
+            }
+        }
+        for (caller_kind, (caller_entries, callers)) in parts.callers_by_kind.iter().enumerate() {
+            for (host_kind, (host_entries, hosts)) in parts.hosts_by_kind.iter().enumerate() {
+                self.cells = self.cells.saturating_add(1);
+                if self.cells > MOST_CELLS {
+                    self.is_sample = true;
+                    return found;
+                }
+                let numbers: Vec<usize> =
+                    parts.everywhere.iter().chain(caller_entries).chain(host_entries).copied().collect();
+                let crossing = crossing_by_kind.get(&(caller_kind, host_kind)).map_or(&[][..], Vec::as_slice);
+                let pair = callers
+                    .iter()
+                    .flat_map(|caller| hosts.iter().map(move |host| (*caller, *host)))
+                    .find(|pair| crossing.is_empty() || !parts.crossing.contains_key(pair));
+                let bulk = pair.map(|pair| self.cell(&parts, pair, &numbers, inquiry, judge)).unwrap_or_default();
+                let mut except = Vec::new();
+                for pair in crossing {
+                    self.cells = self.cells.saturating_add(1);
+                    if self.cells > MOST_CELLS {
+                        self.is_sample = true;
+                        return found;
+                    }
+                    let own = parts.crossing.get(pair).into_iter().flatten();
+                    let numbers: Vec<usize> = numbers.iter().chain(own).copied().collect();
+                    let rows = self.cell(&parts, *pair, &numbers, inquiry, judge);
+                    if rows.iter().map(said).eq(bulk.iter().map(said)) {
+                        continue;
+                    }
+                    let (who, places) = parts.describe(&[pair.0], &[pair.1]);
+                    if !bulk.is_empty() {
+                        except
+                            .extend(who.iter().flat_map(|who| places.iter().map(|place| (who.clone(), place.clone()))));
+                    }
+                    found.extend(rows.into_iter().map(|(ask, verdict, witness)| Found {
+                        verdict,
+                        ask,
+                        who: who.clone(),
+                        places: places.clone(),
+                        except: Vec::new(),
+                        witness,
+                    }));
+                }
+                if bulk.is_empty() {
+                    continue;
+                }
+                let (who, places) = parts.describe(callers, hosts);
+                except.sort();
+                found.extend(bulk.into_iter().map(|(ask, verdict, witness)| Found {
+                    verdict,
+                    ask,
+                    who: who.clone(),
+                    places: places.clone(),
+                    except: except.clone(),
+                    witness,
+                }));
+            }
+        }
+        found
+    }
+
+    /// What is said of the requests of one class of callers to one class of hosts.
+    fn cell<V: Clone + Ord>(
+        &mut self,
+        parts: &Parts,
+        (caller, host): (usize, usize),
+        numbers: &[usize],
+        inquiry: Inquiry,
+        judge: &mut Judge<'_, V>,
+    ) -> Vec<Row<V>> {
+        let (Some(caller), Some(host)) = (parts.callers.get(caller), parts.hosts.get(host)) else { return Vec::new() };
+        let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(*number)).collect();
+        let mut guards: BTreeSet<&Guard> = entries.iter().filter_map(|entry| entry.guard.as_ref()).collect();
+        guards.insert(&self.asked);
+        let guards: Vec<&Guard> = guards.into_iter().collect();
+        let changed =
+            entries.iter().filter(|entry| entry.changed).map(|entry| entry.guard.as_ref().unwrap_or(&self.asked));
+        let relevant: Vec<&Guard> = if inquiry.changed_only { changed.collect() } else { vec![&self.asked] };
+        if relevant.is_empty() {
+            return Vec::new();
+        }
+        let times: BTreeSet<u64> =
+            entries.iter().filter_map(|entry| entry.expires).map(seconds).filter(|at| *at > self.now).collect();
+        let times: Vec<u64> = times.into_iter().collect();
+        let classes = Classes::of(&guards, inquiry.names_port, &mut self.cache);
+        self.is_sample |= classes.is_sample;
+        let mut rows: BTreeMap<(V, [BTreeSet<usize>; 5]), Witness> = BTreeMap::new();
+        for tuple in classes.tuples(&relevant) {
+            let witness = witness(caller, host, &tuple, inquiry, self.now);
+            for (verdict, witness) in judge(&witness, &times) {
+                rows.entry((verdict, tuple.at.map(|at| BTreeSet::from([at])))).or_insert(witness);
+            }
+        }
+        for dimension in [2, 4, 3, 1, 0] {
+            rows = joined(rows, dimension);
+        }
+        let source = if inquiry.by_principal { PEER_PRINCIPAL } else { "peer-certificate" };
+        let source = inquiry.says_source.then_some(source);
+        let row = |((verdict, at), witness)| (Ask { source, ..classes.describe(&at) }, verdict, witness);
+        let mut rows: Vec<Row<V>> = rows.into_iter().map(row).collect();
+        rows.sort_by(|one, other| said(one).cmp(&said(other)));
+        rows
+    }
+}
+
+fn said<V>(row: &Row<V>) -> (&V, &Ask) {
+    (&row.1, &row.0)
+}
+
+/// Joins rows that differ in one dimension only.
+fn joined<V: Clone + Ord>(
+    rows: BTreeMap<(V, [BTreeSet<usize>; 5]), Witness>,
+    dimension: usize,
+) -> BTreeMap<(V, [BTreeSet<usize>; 5]), Witness> {
+    let mut groups: BTreeMap<(V, [BTreeSet<usize>; 5]), (BTreeSet<usize>, Witness)> = BTreeMap::new();
+    for ((verdict, mut at), witness) in rows {
+        let own = at.get_mut(dimension).map(std::mem::take).unwrap_or_default();
+        groups.entry((verdict, at)).or_insert_with(|| (BTreeSet::new(), witness)).0.extend(own);
+    }
+    let whole = |((verdict, mut at), (own, witness)): ((V, [BTreeSet<usize>; 5]), (BTreeSet<usize>, Witness))| {
+        if let Some(slot) = at.get_mut(dimension) {
+            *slot = own;
+        }
+        ((verdict, at), witness)
+    };
+    groups.into_iter().map(whole).collect()
+}
+
+fn witness(caller: &Caller, host: &Host, tuple: &Tuple, inquiry: Inquiry, now: u64) -> Witness {
+    let mut headers = BTreeMap::new();
+    headers.extend(tuple.upgrade.map(|protocol| ("upgrade", protocol.to_owned())));
+    headers.extend(tuple.overridden.then(|| ("x-http-method-override", "DELETE".to_owned())));
+    let authority = host.authority();
+    Witness {
+        identity: caller.id().map(str::to_owned),
+        source: (inquiry.by_principal && caller.id().is_some()).then_some(PEER_PRINCIPAL),
+        authority: tuple.port.map_or_else(|| authority.clone(), |port| format!("{authority}:{port}")),
+        method: tuple.method.clone(),
+        path: tuple.path.clone(),
+        headers,
+        now,
+    }
+}
+
+/// How much of a set of callers an entry speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    None,
+    Some,
+    All,
+}
+
+fn extent(entry: &Entry, who: &Who, anonymous_too: bool) -> Extent {
+    if entry.from.iter().any(|from| from.covers(who)) || anonymous_too && entry.from.contains(&Who::Anonymous) {
+        Extent::All
+    } else if entry.from.iter().any(|from| who.covers(from)) {
+        Extent::Some
+    } else {
+        Extent::None
+    }
+}
+
+/// A region's classes of callers and of hosts, and the entries that speak of each.
+struct Parts {
+    callers: Vec<Caller>,
+    hosts: Vec<Host>,
+    /// Entries that speak of every pair.
+    everywhere: Vec<usize>,
+    /// Callers of whom the same entries speak, whatever the host.
+    callers_by_kind: Kinds,
+    hosts_by_kind: Kinds,
+    kind_of_caller: Vec<usize>,
+    kind_of_host: Vec<usize>,
+    /// Entries that speak of some callers and some hosts only, by pair.
+    crossing: BTreeMap<(usize, usize), Vec<usize>>,
+}
+
+/// The entries of each kind, and its members.
+struct Kinds(BTreeMap<Vec<usize>, Vec<usize>>);
+
+impl Kinds {
+    fn of(entries: Vec<Vec<usize>>) -> (Self, Vec<usize>) {
+        let mut kinds: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+        let mut kind_of = vec![0; entries.len()];
+        for (member, entries) in entries.into_iter().enumerate() {
+            kinds.entry(entries).or_default().push(member);
+        }
+        for (kind, members) in kinds.values().enumerate() {
+            for member in members {
+                if let Some(slot) = kind_of.get_mut(*member) {
+                    *slot = kind;
+                }
+            }
+        }
+        (Kinds(kinds), kind_of)
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Vec<usize>, &Vec<usize>)> {
+        self.0.iter()
+    }
+}
+
+impl Parts {
+    fn of(analysis: &Analysis<'_>, who: &Who, place: &Place, anonymous_too: bool, speaking: &[usize]) -> Parts {
+        let entries: Vec<(usize, &Entry)> =
+            speaking.iter().filter_map(|number| Some((*number, analysis.entries.get(*number)?))).collect();
+        let callers = Caller::classes(who, entries.iter().flat_map(|(_, entry)| &entry.from));
+        let embeds =
+            entries.iter().any(|(_, entry)| entry.guard.as_ref().is_none_or(|guard| guard.reading == Reading::Wide));
+        let hosts = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to), embeds);
+        let by_caller = CallerIndex::new(&callers);
+        let by_host = HostIndex::new(&hosts);
+        let mut everywhere = Vec::new();
+        let mut of_caller = vec![Vec::new(); callers.len()];
+        let mut of_host = vec![Vec::new(); hosts.len()];
+        let mut crossing: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
+        for (number, entry) in entries {
+            let all_callers = extent(entry, who, anonymous_too) == Extent::All;
+            let embeds = entry.guard.as_ref().is_none_or(|guard| guard.reading == Reading::Wide);
+            let all_hosts = entry.to.iter().any(|to| to.covers(place));
+            let own_callers = || by_caller.of(&entry.from);
+            match (all_callers, all_hosts) {
+                (true, true) => everywhere.push(number),
+                (true, false) => {
+                    by_host.of(&hosts, &entry.to, embeds).into_iter().for_each(|host| push(&mut of_host, host, number))
+                }
+                (false, true) => own_callers().into_iter().for_each(|caller| push(&mut of_caller, caller, number)),
+                (false, false) => {
+                    let own_hosts = by_host.of(&hosts, &entry.to, embeds);
+                    for caller in own_callers() {
+                        for host in &own_hosts {
+                            crossing.entry((caller, *host)).or_default().push(number);
+                        }
+                    }
+                }
+            }
+        }
+        let (callers_by_kind, kind_of_caller) = Kinds::of(of_caller);
+        let (hosts_by_kind, kind_of_host) = Kinds::of(of_host);
+        Parts { callers, hosts, everywhere, callers_by_kind, hosts_by_kind, kind_of_caller, kind_of_host, crossing }
+    }
+
+    fn describe(&self, callers: &[usize], hosts: &[usize]) -> (Vec<Part<Who>>, Vec<Part<Place>>) {
+        let who = match callers {
+            [one]
+                if matches!(self.callers.get(*one), Some(Caller::Id(_) | Caller::Anonymous | Caller::Untrusted(_))) =>
+            {
+                self.callers.get(*one).map(|caller| Part { of: caller.who(), but: Vec::new() }).into_iter().collect()
+            }
+            _ => Caller::describe(&callers.iter().filter_map(|at| self.callers.get(*at)).collect(), &self.callers),
+        };
+        let places = match hosts {
+            [one] if matches!(self.hosts.get(*one), Some(Host::Name(_) | Host::Range(_))) => {
+                self.hosts.get(*one).map(|host| Part { of: host.place(), but: Vec::new() }).into_iter().collect()
+            }
+            _ => Host::describe(&hosts.iter().filter_map(|at| self.hosts.get(*at)).collect(), &self.hosts),
+        };
+        (who, places)
+    }
+}
+
+fn push(lists: &mut [Vec<usize>], at: usize, number: usize) {
+    if let Some(list) = lists.get_mut(at) {
+        list.push(number);
+    }
+}
+
+/// Classes of callers by the sets that hold them.
+struct CallerIndex(HashMap<Who, Vec<usize>>);
+
+impl CallerIndex {
+    fn new(callers: &[Caller]) -> Self {
+        let mut index: HashMap<Who, Vec<usize>> = HashMap::new();
+        for (at, caller) in callers.iter().enumerate() {
+            for who in caller.who().covering() {
+                index.entry(who).or_default().push(at);
+            }
+        }
+        CallerIndex(index)
+    }
+
+    fn of(&self, from: &[Who]) -> BTreeSet<usize> {
+        from.iter().filter_map(|who| self.0.get(who)).flatten().copied().collect()
+    }
+}
+
+/// Classes of hosts by the patterns that hold them.
+struct HostIndex {
+    by_place: HashMap<Place, Vec<usize>>,
+    ranges: Vec<usize>,
+}
+
+impl HostIndex {
+    fn new(hosts: &[Host]) -> Self {
+        let mut index = HostIndex { by_place: HashMap::new(), ranges: Vec::new() };
+        for (at, host) in hosts.iter().enumerate() {
+            if let Host::Range(_) = host {
+                index.ranges.push(at);
+            }
+            for place in host.covering() {
+                index.by_place.entry(place).or_default().push(at);
+            }
+        }
+        index
+    }
+
+    fn of(&self, hosts: &[Host], to: &[Place], embeds: bool) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        for place in to {
+            let Place::Range(range) = place else {
+                found.extend(self.by_place.get(place).into_iter().flatten());
+                continue;
+            };
+            let holds = |at: &usize| matches!(hosts.get(*at), Some(Host::Range(own)) if range.holds(own, embeds));
+            found.extend(self.ranges.iter().copied().filter(holds));
+        }
+        found
+    }
+}
+
+/// A name with its labels from the last to the first.
+fn reversed(name: &str) -> String {
+    let labels: Vec<&str> = name.rsplit('.').collect();
+    labels.join(".")
+}
+
+/// Regions that are in no other one.
+fn without_inner(regions: BTreeSet<(Who, Place)>) -> Vec<(Who, Place)> {
+    let ranges: Vec<&Place> =
+        regions.iter().map(|(_, place)| place).filter(|place| matches!(place, Place::Range(_))).collect();
+    let ranges: BTreeSet<&Place> = ranges.into_iter().collect();
+    let is_inner = |(who, place): &(Who, Place)| {
+        let mut places: Vec<Place> = match place {
+            Place::Range(_) => ranges.iter().filter(|wide| wide.covers(place)).map(|wide| (*wide).clone()).collect(),
+            Place::Name(name) => Place::covering_name(name),
+            Place::Star(name) | Place::Below(name) => {
+                let above = Place::covering_name(name).into_iter().filter(|above| above.covers(place));
+                above.chain([Place::Below(name.clone()), Place::Dotted, Place::Names]).collect()
+            }
+            Place::Single | Place::Dotted | Place::Names => vec![Place::Names],
+        };
+        places.push(place.clone());
+        let whos = who.covering();
+        let mut pairs = whos.iter().flat_map(|who| places.iter().map(move |place| (who.clone(), place.clone())));
+        pairs.any(|pair| (&pair.0, &pair.1) != (who, place) && regions.contains(&pair))
+    };
+    regions.iter().filter(|region| !is_inner(region)).cloned().collect()
+}
+
+/// Joins what differs in hosts only, and then what differs in callers only.
+pub(in crate::cli) fn merged<V: Clone + Ord>(found: Vec<Found<V>>) -> Vec<Found<V>> {
+    let mut by_place = BTreeMap::new();
+    for one in found {
+        let key = (one.verdict, one.ask, one.who, one.except);
+        let (places, _) = by_place.entry(key).or_insert_with(|| (BTreeSet::new(), one.witness));
+        places.extend(one.places);
+    }
+    let mut by_who = BTreeMap::new();
+    for ((verdict, ask, own, except), (places, witness)) in by_place {
+        let (who, _) = by_who.entry((verdict, ask, places, except)).or_insert_with(|| (BTreeSet::new(), witness));
+        who.extend(own);
+    }
+    let whole =
+        |((verdict, ask, places, except), (who, witness)): ((V, Ask, BTreeSet<_>, Vec<_>), (BTreeSet<_>, Witness))| {
+            Found {
+                verdict,
+                ask,
+                who: who.into_iter().collect(),
+                places: places.into_iter().collect(),
+                except,
+                witness,
+            }
+        };
+    by_who.into_iter().map(whole).collect()
+}

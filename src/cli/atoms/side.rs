@@ -1,0 +1,64 @@
+//! A policy that is asked, compiled and as written.
+
+use super::witness::Witness;
+use crate::cli::document::Document;
+use crate::cli::source::Loaded;
+use crate::decision::{Judged, Scratch, Timestamp};
+use crate::policy::Policy;
+use serde::Serialize;
+
+/// A policy and its text.
+#[derive(Debug)]
+pub(in crate::cli) struct Side {
+    pub(in crate::cli) policy: Policy,
+    pub(in crate::cli) document: Document,
+}
+
+/// What a policy says of a request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(in crate::cli) struct Said {
+    pub(in crate::cli) decision: &'static str,
+    pub(in crate::cli) reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::cli) rule: Option<String>,
+}
+
+impl Side {
+    /// None only for a policy that the checker would not have let through.
+    pub(in crate::cli) fn new(loaded: Loaded) -> Option<Side> {
+        Some(Side { document: Document::read(&loaded.json)?, policy: loaded.policy })
+    }
+
+    pub(in crate::cli) fn ask<T>(
+        &self,
+        witness: &Witness,
+        scratch: &mut Scratch,
+        of: impl FnOnce(&Judged<'_>) -> T,
+    ) -> T {
+        let now = Timestamp(witness.now().saturating_mul(1_000_000_000));
+        of(&self.policy.decide(&witness.arrival(), now, scratch))
+    }
+
+    /// What `tollgate eval` makes of the request in its written form; none if it cannot read it.
+    pub(in crate::cli) fn confirm(&self, witness: &Witness, scratch: &mut Scratch) -> Option<Said> {
+        witness.as_read(|arrival, now| Said::of(&self.policy.decide(arrival, now, scratch)))
+    }
+}
+
+impl Said {
+    pub(in crate::cli) fn of(judged: &Judged<'_>) -> Said {
+        let decision = &judged.decision;
+        Said {
+            decision: decision.outcome.as_str(),
+            reason: decision.reason.as_str(),
+            rule: decision.rule.map(str::to_owned),
+        }
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.decision, self.reason)?;
+        self.rule.as_ref().map_or(Ok(()), |rule| write!(f, " {rule}"))
+    }
+}

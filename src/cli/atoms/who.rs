@@ -1,0 +1,246 @@
+//! Identities: sets of them as policies name them, and the classes that a region falls into.
+
+use super::part::Part;
+use crate::cli::document::{Document, Selector};
+use crate::request::Identity;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A set of callers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::cli) enum Who {
+    /// Every identity of a trust domain.
+    Domain(String),
+    /// Every service account of a namespace: trust domain, namespace.
+    Namespace(String, String),
+    /// One SPIFFE ID.
+    Id(String),
+    /// No identity.
+    Anonymous,
+    /// An identity that does not count: no SPIFFE ID, or of a trust domain that is not listed.
+    Untrusted,
+}
+
+/// A class of callers that no entry tells apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::cli) enum Caller {
+    /// One SPIFFE ID.
+    Id(String),
+    /// Whoever of the set is named by no smaller one; and one of them.
+    Other(Who, String),
+    Anonymous,
+    /// And one of them.
+    Untrusted(String),
+}
+
+impl Who {
+    /// Whom a list of selectors names, `any` as the trust domains that the policy trusts.
+    pub(super) fn listed(document: &Document, selectors: &[Selector], any_is_everyone: bool) -> Vec<Who> {
+        let domains = document.trust_domains();
+        let mut listed = BTreeSet::new();
+        for selector in document.selectors(selectors) {
+            let domain = selector
+                .trust_domain
+                .clone()
+                .unwrap_or_else(|| domains.first().copied().unwrap_or_default().to_owned());
+            if let Some(id) = &selector.spiffe {
+                listed.insert(Who::Id(id.clone()));
+            } else if let Some((namespace, account)) =
+                selector.service_account.as_ref().and_then(|of| of.split_once('/'))
+            {
+                listed.insert(Who::Id(format!("spiffe://{domain}/ns/{namespace}/sa/{account}")));
+            } else if let Some(namespace) = &selector.namespace {
+                listed.insert(Who::Namespace(domain, namespace.clone()));
+            } else if selector.any.is_some() {
+                listed.extend(domains.iter().map(|domain| Who::Domain((*domain).to_owned())));
+                listed.extend(any_is_everyone.then_some(Who::Anonymous));
+            } else if selector.anonymous.is_some() {
+                listed.insert(Who::Anonymous);
+            }
+        }
+        listed.into_iter().collect()
+    }
+
+    /// Everyone whom a policy knows.
+    pub(in crate::cli) fn everyone(document: &Document) -> Vec<Who> {
+        let domains = document.trust_domains().into_iter().map(|domain| Who::Domain(domain.to_owned()));
+        domains.chain([Who::Anonymous]).collect()
+    }
+
+    /// Whom a policy lets through while they are being onboarded.
+    pub(in crate::cli) fn onboarding(document: &Document) -> Vec<Who> {
+        Who::listed(document, &document.dry_run_for, false)
+    }
+
+    /// Whether all of the other set is in this one.
+    pub(super) fn covers(&self, other: &Who) -> bool {
+        match (self, other) {
+            (Who::Domain(domain), Who::Namespace(of, _)) => domain == of,
+            (Who::Domain(domain), Who::Id(id)) => trust_domain(id) == Some(domain),
+            (Who::Namespace(domain, namespace), Who::Id(id)) => {
+                namespace_of(id).is_some_and(|(of, name)| of == domain && name == namespace)
+            }
+            // both are anonymous to the steps after the first
+            (Who::Anonymous, Who::Untrusted) => true,
+            _ => self == other,
+        }
+    }
+
+    /// The sets that cover this one, itself first.
+    pub(super) fn covering(&self) -> Vec<Who> {
+        let mut sets = vec![self.clone()];
+        match self {
+            Who::Namespace(domain, _) => sets.push(Who::Domain(domain.clone())),
+            Who::Id(id) => {
+                sets.extend(namespace_of(id).map(|(of, name)| Who::Namespace(of.to_owned(), name.to_owned())));
+                sets.extend(trust_domain(id).map(|domain| Who::Domain(domain.to_owned())));
+            }
+            Who::Untrusted => sets.push(Who::Anonymous),
+            Who::Domain(_) | Who::Anonymous => {}
+        }
+        sets
+    }
+
+    /// The trust domain of everyone in it.
+    pub(super) fn domain(&self) -> Option<&str> {
+        match self {
+            Who::Domain(domain) | Who::Namespace(domain, _) => Some(domain),
+            Who::Id(id) => trust_domain(id),
+            Who::Anonymous | Who::Untrusted => None,
+        }
+    }
+}
+
+impl Caller {
+    /// The classes of a set, given all sets that entries name.
+    pub(super) fn classes<'w>(region: &Who, named: impl IntoIterator<Item = &'w Who>) -> Vec<Caller> {
+        let mut inside: BTreeSet<&Who> = named.into_iter().filter(|who| region.covers(who)).collect();
+        inside.insert(region);
+        let taken: BTreeSet<&str> =
+            inside.iter().filter_map(|who| if let Who::Id(id) = who { Some(id.as_str()) } else { None }).collect();
+        let spaces: BTreeSet<&str> = inside
+            .iter()
+            .filter_map(|who| if let Who::Namespace(_, name) = who { Some(name.as_str()) } else { None })
+            .collect();
+        let fresh = |id: &dyn Fn(&str) -> String| free(|word| taken.contains(id(word).as_str())).map(|word| id(&word));
+        let class = |who: &Who| match who {
+            Who::Id(id) => Some(Caller::Id(id.clone())),
+            Who::Namespace(domain, name) => {
+                let id = fresh(&|word| format!("spiffe://{domain}/ns/{name}/sa/{word}"))?;
+                Some(Caller::Other(who.clone(), id))
+            }
+            Who::Domain(domain) => {
+                let space = free(|word| spaces.contains(word))?;
+                let id = fresh(&|word| format!("spiffe://{domain}/ns/{space}/sa/{word}"))?;
+                Some(Caller::Other(who.clone(), id))
+            }
+            Who::Anonymous => Some(Caller::Anonymous),
+            Who::Untrusted => Some(Caller::Untrusted("spiffe://untrusted.invalid/other".to_owned())),
+        };
+        inside.into_iter().filter_map(class).collect()
+    }
+
+    /// The smallest named set that it is in.
+    pub(super) fn who(&self) -> Who {
+        match self {
+            Caller::Id(id) => Who::Id(id.clone()),
+            Caller::Other(who, _) => who.clone(),
+            Caller::Anonymous => Who::Anonymous,
+            Caller::Untrusted(_) => Who::Untrusted,
+        }
+    }
+
+    /// A SPIFFE ID of the class.
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Caller::Id(id) | Caller::Other(_, id) | Caller::Untrusted(id) => Some(id),
+            Caller::Anonymous => None,
+        }
+    }
+
+    /// Classes in few words: those of `all` that are in `set`.
+    pub(super) fn describe(set: &BTreeSet<&Caller>, all: &[Caller]) -> Vec<Part<Who>> {
+        let whos: BTreeSet<Who> = set.iter().map(|caller| caller.who()).collect();
+        let every: Vec<Who> = all.iter().map(Caller::who).collect();
+        // what is inside each namespace and each domain
+        let mut below: BTreeMap<&Who, Vec<&Who>> = BTreeMap::new();
+        let known: BTreeSet<&Who> = every.iter().collect();
+        for who in &every {
+            if let Some(parent) = who.covering().iter().skip(1).find_map(|parent| known.get(parent)) {
+                below.entry(parent).or_default().push(who);
+            }
+        }
+        let is_child: BTreeSet<&Who> = below.values().flatten().copied().collect();
+        let mut parts = Vec::new();
+        let mut open: Vec<&Who> = every.iter().filter(|who| !is_child.contains(who)).collect();
+        while let Some(who) = open.pop() {
+            let children = below.get(who).map_or(&[][..], Vec::as_slice);
+            let whole = |child: &Who| {
+                let inner = below.get(child).map_or(&[][..], Vec::as_slice);
+                whos.contains(child) && inner.iter().all(|inner| whos.contains(*inner))
+            };
+            if !whos.contains(who) {
+                open.extend(children);
+                continue;
+            }
+            let outside: Vec<&Who> = children.iter().copied().filter(|child| !whole(child)).collect();
+            parts.push(Part { of: who.clone(), but: outside.iter().map(|who| (*who).clone()).collect() });
+            open.extend(outside);
+        }
+        parts.sort();
+        parts
+    }
+}
+
+/// `other`, or with a number where that is taken.
+pub(super) fn free(is_taken: impl Fn(&str) -> bool) -> Option<String> {
+    let numbered = (2_u32..).map(|number| format!("other{number}"));
+    std::iter::once("other".to_owned()).chain(numbered).find(|word| !is_taken(word))
+}
+
+fn trust_domain(id: &str) -> Option<&str> {
+    Identity::parse(id.as_bytes()).map(|identity| identity.trust_domain())
+}
+
+fn namespace_of(id: &str) -> Option<(&str, &str)> {
+    let identity = Identity::parse(id.as_bytes())?;
+    Some((identity.trust_domain(), identity.namespace()?))
+}
+
+impl Serialize for Who {
+    /// As a selector of the policy language would say it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match self {
+            Who::Domain(domain) => map.serialize_entry("trustDomain", domain)?,
+            Who::Namespace(domain, namespace) => {
+                map.serialize_entry("namespace", namespace)?;
+                map.serialize_entry("trustDomain", domain)?;
+            }
+            Who::Id(id) => map.serialize_entry("spiffe", id)?,
+            Who::Anonymous => map.serialize_entry("anonymous", &true)?,
+            Who::Untrusted => map.serialize_entry("untrusted", &true)?,
+        }
+        map.end()
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Domain(domain) => write!(f, "any of {domain}"),
+            Who::Namespace(domain, namespace) if domain == "cluster.local" => write!(f, "{namespace}/*"),
+            Who::Namespace(domain, namespace) => write!(f, "spiffe://{domain}/ns/{namespace}/sa/*"),
+            Who::Id(id) => f.write_str(&short(id)),
+            Who::Anonymous => f.write_str("anonymous"),
+            Who::Untrusted => f.write_str("untrusted"),
+        }
+    }
+}
+
+/// `ns/sa` for an account of the usual trust domain.
+fn short(id: &str) -> String {
+    let account = id.strip_prefix("spiffe://cluster.local/ns/").and_then(|rest| rest.split_once("/sa/"));
+    account.filter(|(_, account)| !account.contains('/')).map_or_else(|| id.to_owned(), |(ns, sa)| format!("{ns}/{sa}"))
+}

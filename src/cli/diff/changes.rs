@@ -1,0 +1,133 @@
+//! What became reachable or unreachable, region by region.
+
+use super::super::Trouble;
+use crate::cli::atoms::{Analysis, Found, Inquiry, Place, Said, Side, Who, Witness, merged};
+use crate::cli::document::{Document, Source};
+use crate::decision::{Outcome, Scratch};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What changed for some requests.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Change {
+    pub(super) kind: Kind,
+    /// When that begins, in seconds since 1970, if it is not so yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<u64>,
+    pub(super) old: Said,
+    pub(super) new: Said,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Kind {
+    /// Denied before, let through now.
+    Reachable,
+    /// Let through before, denied now.
+    Unreachable,
+    /// Let through as before, and recorded otherwise.
+    Recorded,
+}
+
+/// The changes, and whether they are all.
+pub(super) fn between(old: &Side, new: &Side, now: u64) -> Result<(Vec<Found<Change>>, bool), Trouble> {
+    let mut analysis = Analysis::new(vec![old, new], now);
+    let mut judge = Judge { old, new, scratch: Scratch::default() };
+    let mut found = Vec::new();
+    for (regions, inquiry) in inquiries(&analysis, &old.document, &new.document) {
+        for (who, place) in regions {
+            found.extend(analysis.region(&who, &place, inquiry, &mut |witness, times| judge.changes(witness, times)));
+        }
+    }
+    let changes = merged(found);
+    for change in &changes {
+        judge.confirm(change)?;
+    }
+    Ok((changes, !analysis.is_sample))
+}
+
+/// Where to look, and for what.
+fn inquiries(analysis: &Analysis<'_>, old: &Document, new: &Document) -> Vec<(Vec<(Who, Place)>, Inquiry)> {
+    let both = [old, new];
+    let all_of = |whos: BTreeSet<Who>| -> Vec<(Who, Place)> {
+        whos.iter().flat_map(|who| Place::everywhere().into_iter().map(move |place| (who.clone(), place))).collect()
+    };
+    let mut everyone: BTreeSet<Who> = both.into_iter().flat_map(Who::everyone).collect();
+    everyone.insert(Who::Untrusted);
+    let mut changed = analysis.changed_regions();
+    if analysis.counts_untrusted() {
+        let anonymous: Vec<_> = changed.iter().filter(|(who, _)| *who == Who::Anonymous).cloned().collect();
+        changed.extend(anonymous.into_iter().map(|(_, place)| (Who::Untrusted, place)));
+    }
+    let sources = both.map(|document| document.sources());
+    let [before, after] = &sources;
+    let mut inquiries = Vec::new();
+    // what both read alike they decide alike
+    let most = if before == after { 1 } else { usize::MAX };
+    for source in before.union(after).take(most) {
+        let by_principal = *source == Source::PeerPrincipal;
+        let inquiry = Inquiry { changed_only: true, names_port: true, by_principal, says_source: before != after };
+        // what one of them ignores, or what each reads in another mode, may differ anywhere
+        if !(before.contains(source) && after.contains(source)) || old.mode != new.mode {
+            inquiries.push((all_of(everyone.clone()), Inquiry { changed_only: false, ..inquiry }));
+            continue;
+        }
+        inquiries.push((changed.clone(), inquiry));
+        let [known_before, known_after] =
+            both.map(|document| Who::everyone(document).into_iter().collect::<BTreeSet<_>>());
+        let newcomers: BTreeSet<Who> = known_before.symmetric_difference(&known_after).cloned().collect();
+        inquiries.push((all_of(newcomers), Inquiry { changed_only: false, ..inquiry }));
+        if old.default_port() != new.default_port() {
+            inquiries.push((all_of(everyone.clone()), Inquiry { changed_only: false, names_port: false, ..inquiry }));
+        }
+    }
+    inquiries
+}
+
+struct Judge<'s> {
+    old: &'s Side,
+    new: &'s Side,
+    scratch: Scratch,
+}
+
+impl Judge<'_> {
+    /// Every kind of change, with the first time at which there is one.
+    fn changes(&mut self, witness: &Witness, times: &[u64]) -> Vec<(Change, Witness)> {
+        let mut changes: Vec<(Change, Witness)> = Vec::new();
+        for since in std::iter::once(None).chain(times.iter().copied().map(Some)) {
+            let later;
+            let asked = match since {
+                None => witness,
+                Some(now) => {
+                    later = witness.at(now);
+                    &later
+                }
+            };
+            let [before, after] =
+                [self.old, self.new].map(|side| side.ask(asked, &mut self.scratch, |judged| judged.decision.outcome));
+            let kind = match (before != Outcome::Deny, after != Outcome::Deny) {
+                (false, true) => Kind::Reachable,
+                (true, false) => Kind::Unreachable,
+                (true, true) if before != after => Kind::Recorded,
+                _ => continue,
+            };
+            if changes.iter().any(|(change, _)| change.kind == kind) {
+                continue;
+            }
+            let [old, new] = [self.old, self.new].map(|side| side.ask(asked, &mut self.scratch, Said::of));
+            changes.push((Change { kind, since, old, new }, asked.clone()));
+        }
+        changes
+    }
+
+    /// Whether both policies say of the witness, as it is written, what the line says.
+    fn confirm(&mut self, found: &Found<Change>) -> Result<(), Trouble> {
+        let [old, new] = [self.old, self.new].map(|side| side.confirm(&found.witness, &mut self.scratch));
+        let is_so = old.as_ref() == Some(&found.verdict.old) && new.as_ref() == Some(&found.verdict.new);
+        if is_so {
+            return Ok(());
+        }
+        Err(Trouble::Internal(format!("a change is not confirmed by its request: {found:?}")))
+    }
+}

@@ -1,0 +1,90 @@
+//! The difference for people.
+
+use super::Difference;
+use super::changes::{Change, Kind};
+use crate::cli::atoms::{Ask, Found, Listed, list};
+use crate::cli::report::table;
+use std::io::{self, Write};
+
+/// Lines of a kind that are shown unless all are asked for.
+const FEW: usize = 50;
+/// Lines that are shown though they speak of requests in unusual forms only.
+const FEW_ODD: usize = 3;
+
+pub(super) fn write(difference: &Difference, all: bool, out: &mut impl Write) -> io::Result<()> {
+    let Difference { changes, quotas, settings, complete, .. } = difference;
+    if changes.is_empty() && *complete {
+        writeln!(out, "no change in what may be reached")?;
+    }
+    for (kind, head) in [
+        (Kind::Reachable, "became reachable"),
+        (Kind::Unreachable, "became unreachable"),
+        (Kind::Recorded, "let through as before, recorded otherwise"),
+    ] {
+        let lines: Vec<&Found<Change>> = changes.iter().filter(|found| found.verdict.kind == kind).collect();
+        section(head, &lines, all, out)?;
+    }
+    if !complete {
+        writeln!(
+            out,
+            "\nthe policies differ in more ways than were looked at: what is listed is so, what is not may be"
+        )?;
+    }
+    if !quotas.is_empty() {
+        writeln!(out, "\nquotas")?;
+        let rows = quotas.iter().map(|quota| [quota.id.clone(), quota.direction.to_string(), quota.what.join("; ")]);
+        table::write(["QUOTA", "BECAME", "WHAT"], rows, out)?;
+    }
+    if !settings.is_empty() {
+        writeln!(out, "\nsettings")?;
+        let rows = settings.iter().map(|setting| [setting.key.to_owned(), setting.old.clone(), setting.new.clone()]);
+        table::write(["SETTING", "OLD", "NEW"], rows, out)?;
+    }
+    Ok(())
+}
+
+fn section(head: &str, lines: &[&Found<Change>], all: bool, out: &mut impl Write) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{head}")?;
+    // requests in other forms follow those in the usual one
+    let (usual, odd): (Vec<_>, Vec<_>) = lines.iter().partition(|found| found.ask.is_usual());
+    let shown = if all { lines.len() } else { usual.len().clamp(FEW_ODD, FEW) };
+    let rows = usual.into_iter().chain(odd).take(shown).map(|found: &&Found<Change>| {
+        let Change { since, old, new, .. } = &found.verdict;
+        let mut what = ask(&found.ask);
+        if let Some(since) = since {
+            what = format!("from {} on: {what}", crate::cli::clock::written(*since));
+        }
+        let places = match found.except.len() {
+            0 => list(&found.places),
+            pairs => format!("{} (but {pairs} pairs of identity and host)", list(&found.places)),
+        };
+        [list(&found.who), places, what, old.to_string(), new.to_string()]
+    });
+    table::write(["IDENTITY", "HOST", "REQUESTS", "OLD", "NEW"], rows, out)?;
+    if let Some(more) = lines.len().checked_sub(shown).filter(|more| *more > 0) {
+        writeln!(out, "and {more} more; `--all` shows them")?;
+    }
+    Ok(())
+}
+
+/// Ports, methods and paths, as far as they matter.
+pub(in crate::cli) fn ask(ask: &Ask) -> String {
+    let mut words = vec![format!("port {}", ask.ports)];
+    words.push(format!("method {}", ask.methods));
+    words.extend(ask.source.map(|source| format!("identity by {source}")));
+    if !ask.paths.is_empty() {
+        words.push(format!("path {}", list(&ask.paths)));
+    }
+    let plain = Listed::Only(vec!["none".to_owned()]);
+    if ask.upgrades != plain && matches!(ask.upgrades, Listed::Only(_)) {
+        words.push(format!("upgrade {}", ask.upgrades));
+    }
+    match ask.overridden {
+        Some(true) => words.push("with an override header".to_owned()),
+        Some(false) | None => {}
+    }
+    words.join(", ")
+}

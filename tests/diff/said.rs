@@ -1,0 +1,215 @@
+//! Whether a line of the output speaks of a request, read from the line's words alone.
+
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use tollgate::decision::{Reason, Scratch, Timestamp};
+use tollgate::policy::Policy;
+use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Source, Upgrade, is_method};
+
+/// What of two policies a request's reading depends on.
+pub struct Facts {
+    domains: BTreeSet<String>,
+    sources: BTreeSet<String>,
+    same_sources: bool,
+    default_ports: [u16; 2],
+}
+
+impl Facts {
+    pub fn of(old: &Value, new: &Value) -> Facts {
+        let listed = |policy: &Value, key: &str, default: &str| -> BTreeSet<String> {
+            let list = policy["identity"][key].as_array();
+            list.map_or([default.to_owned()].into(), |list| {
+                list.iter().map(|one| one.as_str().unwrap().to_owned()).collect()
+            })
+        };
+        let both = |key: &str, default: &str| [old, new].map(|policy| listed(policy, key, default));
+        let [was, is] = both("sources", "peer-certificate");
+        let default_ports = [old, new].map(|policy| policy["authority"]["defaultPort"].as_u64().unwrap_or(443) as u16);
+        Facts {
+            domains: both("trustDomains", "cluster.local").into_iter().flatten().collect(),
+            same_sources: was == is,
+            sources: was.union(&is).cloned().collect(),
+            default_ports,
+        }
+    }
+
+    /// Whether the words for such a request are exact: those for methods in lower case are not.
+    pub fn is_exact_of(&self, arrival: &Arrival<'_>) -> bool {
+        is_method(arrival.method)
+            && Authority::parse(arrival.authority, &mut Vec::new())
+                .is_some_and(|authority| authority.port.is_some() || arrival.method != b"CONNECT")
+    }
+
+    pub fn covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+        let mut buffer = Vec::new();
+        let Some(authority) = Authority::parse(arrival.authority, &mut buffer) else { return false };
+        let pair = |who: &Value, host: &Value| self.has_who(who, arrival) && has_host(host, authority.host);
+        let list = |key: &str| line[key].as_array().unwrap().iter();
+        list("identities").any(|who| list("hosts").any(|host| pair(who, host)))
+            && !line["except"]
+                .as_array()
+                .is_some_and(|pairs| pairs.iter().any(|except| pair(&except["identity"], &except["host"])))
+            && self.has_source(line, arrival)
+            && self.has_port(&line["ports"], authority.port)
+            && line.get("methods").is_none_or(|methods| has_method(methods, arrival.method))
+            && line.get("upgrades").is_none_or(|upgrades| has_upgrade(&upgrades["only"], arrival.upgrade))
+            && line["overridden"].as_bool().is_none_or(|overridden| overridden == arrival.overridden)
+            && line["paths"].as_array().is_none_or(|parts| parts.iter().any(|part| has_path(part, arrival.path)))
+    }
+
+    fn has_source(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+        match (line["source"].as_str(), arrival.identity) {
+            (Some(source), Some(identity)) => {
+                self.same_sources || source == name(identity.source) || !self.reads(identity.source)
+            }
+            _ => true,
+        }
+    }
+
+    fn reads(&self, source: Source) -> bool {
+        self.sources.contains(name(source))
+    }
+
+    fn has_who(&self, part: &Value, arrival: &Arrival<'_>) -> bool {
+        let id = arrival.identity.filter(|identity| !identity.id.is_empty() && self.reads(identity.source));
+        let known =
+            id.and_then(|id| Identity::parse(id.id)).filter(|known| self.domains.contains(known.trust_domain()));
+        let is = |of: &Value| match (of, known) {
+            (of, None) => {
+                of.get("anonymous").is_some() && id.is_none() || of.get("untrusted").is_some() && id.is_some()
+            }
+            (of, Some(known)) => {
+                let domain = of["trustDomain"].as_str();
+                match (of["spiffe"].as_str(), of["namespace"].as_str()) {
+                    (Some(spiffe), _) => spiffe.as_bytes() == id.unwrap().id,
+                    (None, Some(namespace)) => {
+                        known.namespace() == Some(namespace) && domain == Some(known.trust_domain())
+                    }
+                    (None, None) => domain == Some(known.trust_domain()),
+                }
+            }
+        };
+        is_of_part(part, is)
+    }
+
+    fn has_port(&self, ports: &Value, named: Option<u16>) -> bool {
+        let [old, new] = self.default_ports;
+        if ports == "unnamed" {
+            return named.is_none();
+        }
+        if named.is_none() && old != new {
+            return false;
+        }
+        let port = json!(named.unwrap_or(old));
+        match (ports["only"].as_array(), ports["but"].as_array()) {
+            (Some(only), _) => only.contains(&port),
+            (_, Some(but)) => !but.contains(&port),
+            _ => panic!("{ports}"),
+        }
+    }
+}
+
+fn name(source: Source) -> &'static str {
+    match source {
+        Source::PeerCertificate => "peer-certificate",
+        Source::PeerPrincipal => "peer-principal",
+    }
+}
+
+fn is_of_part(part: &Value, is: impl Fn(&Value) -> bool) -> bool {
+    is(&part["of"]) && !part["but"].as_array().is_some_and(|but| but.iter().any(is))
+}
+
+fn has_host(part: &Value, host: Host<'_>) -> bool {
+    is_of_part(part, |of| {
+        let of = of.as_str().unwrap();
+        let range = of.split_once('-').unwrap_or((of, of));
+        let range = range.0.parse::<IpAddr>().and_then(|first| Ok((first, range.1.parse::<IpAddr>()?)));
+        match (host, range) {
+            (Host::Ip(address), Ok((first, last))) => {
+                address.is_ipv4() == first.is_ipv4() && first <= address && address <= last
+            }
+            (Host::Name(name), Err(_)) => match of.rsplit_once("*.") {
+                None if of == "*" => !name.contains('.'),
+                None if of == "**" => name.contains('.'),
+                None => name == of,
+                Some((stars, above)) => name
+                    .strip_suffix(above)
+                    .and_then(|before| before.strip_suffix('.'))
+                    .is_some_and(|before| stars == "*" || !before.contains('.')),
+            },
+            _ => false,
+        }
+    })
+}
+
+fn has_method(methods: &Value, method: &[u8]) -> bool {
+    let method = std::str::from_utf8(method).unwrap();
+    let lists =
+        |list: &Value| list.as_array().unwrap().iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let canonical = is_method(method.as_bytes());
+    let says = |token: &String| {
+        if canonical { token == method } else { token.eq_ignore_ascii_case(method) && !is_method(token.as_bytes()) }
+    };
+    match (methods.get("only"), methods.get("but")) {
+        (Some(only), _) => lists(only).iter().any(|token| says(token) || token == "a-z" && !canonical),
+        (_, Some(but)) => !lists(but).iter().any(says),
+        _ => panic!("{methods}"),
+    }
+}
+
+fn has_upgrade(only: &Value, upgrade: Upgrade<'_>) -> bool {
+    let has = |word: &str| only.as_array().unwrap().iter().any(|one| one == word);
+    match upgrade {
+        Upgrade::Absent => has("none"),
+        Upgrade::To(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => has("websocket") || has("any"),
+        Upgrade::To(_) | Upgrade::Several => has("other") || has("any"),
+    }
+}
+
+fn has_path(part: &Value, path: Option<&[u8]>) -> bool {
+    let Some(path) = path else { return part["form"] == "absent" };
+    let form = Path::parse(path, &mut Vec::new()).form;
+    let fits = match part["form"].as_str().unwrap() {
+        "canonical" => form == Form::Canonical,
+        "encodedSlash" => form == Form::EncodedSlash,
+        "ambiguous" => form != Form::Canonical,
+        _ => false,
+    };
+    let every = |key: &str, wanted: bool, wide: bool| {
+        part[key]
+            .as_array()
+            .is_none_or(|patterns| patterns.iter().all(|pattern| matches(pattern, path, wide) == wanted))
+    };
+    fits && (part["form"] == "ambiguous"
+        || every("matching", true, false)
+            && every("matchingWidely", true, true)
+            && every("but", false, false)
+            && every("butWidely", false, true))
+}
+
+/// Whether a pattern matches a path, by a policy that consists of it.
+fn matches(pattern: &Value, path: &[u8], wide: bool) -> bool {
+    thread_local! {
+        static KNOWN: RefCell<HashMap<(String, bool), Policy>> = RefCell::default();
+    }
+    let target = json!([{"hosts": ["a.test"], "paths": [pattern], "encodedSlash": "data"}]);
+    let compile = || {
+        let list = if wide {
+            json!({"deny": [{"id": "x", "to": target}]})
+        } else {
+            json!({"rules": [{"id": "x", "from": [{"anonymous": true}], "to": target}]})
+        };
+        let mut policy = json!({"version": 1, "name": "one"});
+        policy.as_object_mut().unwrap().extend(list.as_object().unwrap().clone());
+        Policy::load(policy.to_string().as_bytes()).unwrap()
+    };
+    KNOWN.with_borrow_mut(|known| {
+        let policy = known.entry((pattern.to_string(), wide)).or_insert_with(compile);
+        let arrival = Arrival { authority: b"a.test", method: b"GET", path: Some(path), ..Arrival::default() };
+        let reason = policy.decide(&arrival, Timestamp(0), &mut Scratch::default()).decision.reason;
+        reason == if wide { Reason::DenyRule } else { Reason::RuleAllow }
+    })
+}
