@@ -14,6 +14,7 @@
 
 #[path = "oracle/policies.rs"]
 mod policies;
+#[expect(dead_code, reason = "single patterns are of no interest here")]
 #[path = "oracle/requests.rs"]
 mod requests;
 #[path = "diff/said.rs"]
@@ -40,10 +41,10 @@ fn for_each_pair(pairs: u64, check: impl Fn(&Value, &Value, u64, &mut Rng)) {
     for seed in first..first + pairs * setting("TOLLGATE_DIFF_TIMES", 1) {
         let mut rng = Rng::with_seed(seed);
         let mut old = policies::policy(&mut rng);
-        shorten(&mut old, 1);
+        shorten(&mut old);
         let new = loop {
             let mut new = mutant(&old, &mut rng);
-            shorten(&mut new, 1);
+            shorten(&mut new);
             if Policy::load(new.to_string().as_bytes()).is_ok() {
                 break new;
             }
@@ -54,16 +55,24 @@ fn for_each_pair(pairs: u64, check: impl Fn(&Value, &Value, u64, &mut Rng)) {
     }
 }
 
-/// Cuts every list of paths: what many patterns have in common takes long to find.
-fn shorten(value: &mut Value, most: usize) {
+/// Cuts every list: what many patterns have in common takes long to find.
+fn shorten(value: &mut Value) {
     match value {
-        Value::Array(elements) => elements.iter_mut().for_each(|element| shorten(element, most)),
+        Value::Array(elements) => {
+            elements.truncate(4);
+            elements.iter_mut().for_each(shorten);
+        }
         Value::Object(entries) => {
             for (key, entry) in entries {
-                if key == "paths" {
-                    entry.as_array_mut().unwrap().truncate(most);
+                let most = match key.as_str() {
+                    "paths" => 1,
+                    "to" | "except" => 2,
+                    _ => 4,
+                };
+                if let Some(elements) = entry.as_array_mut() {
+                    elements.truncate(most);
                 }
-                shorten(entry, most);
+                shorten(entry);
             }
         }
         _ => {}
@@ -91,9 +100,8 @@ fn mutant(policy: &Value, rng: &mut Rng) -> Value {
                     }
                 }
             }
-            7 if policy["rules"].is_array() && entries > 0 => {
-                let at = rng.usize(0..policy["rules"].as_array().unwrap().len());
-                policy["rules"][at]["expiresAt"] = rng.choice(words::TIMES).unwrap().0.into();
+            7 if list == "rules" && entries > 0 => {
+                policy[list][rng.usize(0..entries)]["expiresAt"] = rng.choice(words::TIMES).unwrap().0.into();
             }
             8 => policy["mode"] = words::pick(rng, "dry-run enforce enforce").into(),
             9 => policy["identity"]["sources"] = words::all(words::pick(rng, "peer-principal peer-certificate")).into(),
@@ -137,7 +145,7 @@ fn diff(old: &Value, new: &Value, now: u64) -> (Value, i32) {
 
 /// RFC 3339, for the times that policies know and the seconds before them.
 fn time(seconds: u64) -> String {
-    let (text, at) = words::TIMES.iter().find(|(_, at)| at - seconds < 2).unwrap();
+    let (text, at) = words::TIMES.iter().find(|(_, at)| *at == seconds || *at == seconds + 1).unwrap();
     if *at == seconds {
         return (*text).to_owned();
     }
@@ -191,7 +199,7 @@ fn with_witness<T>(witness: &Value, with: impl FnOnce(&Arrival<'_>, u64) -> T) -
 #[test]
 fn every_line_has_a_witness_and_is_in_its_own_description() {
     let lines = std::cell::Cell::new(0);
-    for_each_pair(250, |old, new, now, _| {
+    for_each_pair(60, |old, new, now, _| {
         let (printed, code) = diff(old, new, now);
         let facts = Facts::of(old, new);
         let (before, after) = (load(old), load(new));
@@ -216,7 +224,7 @@ fn every_line_has_a_witness_and_is_in_its_own_description() {
 #[test]
 fn every_changed_decision_is_in_a_line_and_every_line_holds_changed_decisions_only() {
     let seen = std::cell::RefCell::new(BTreeMap::new());
-    for_each_pair(400, |old, new, now, rng| {
+    for_each_pair(120, |old, new, now, rng| {
         let (printed, _) = diff(old, new, now);
         if printed["complete"] != true {
             return;
@@ -262,7 +270,7 @@ fn check(
     seen: &std::cell::RefCell<BTreeMap<&'static str, usize>>,
     policies: (&Value, &Value),
 ) {
-    if at < now * SECOND {
+    if at < now * SECOND || !said::is_in_words(arrival) {
         return;
     }
     let [(was, old_said), (is, new_said)] = [before, after].map(|policy| outcome(policy, arrival, at));
@@ -270,10 +278,21 @@ fn check(
     let covering = lines.iter().filter(|line| facts.covers(line, arrival));
     let in_time = |line: &&Value| line["since"].as_u64().is_none_or(|since| since * SECOND <= at);
     let kinds: BTreeSet<&str> = covering.filter(in_time).map(|line| line["kind"].as_str().unwrap()).collect();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let readable = (
+        arrival.identity.map(|id| (id.source, text(id.id))),
+        text(arrival.authority),
+        text(arrival.method),
+        arrival.path.map(text),
+        arrival.upgrade,
+        arrival.overridden,
+    );
     let case = || {
         format!(
-            "{arrival:?} at {at}, now {now}\n{old_said}\n{new_said}\n{:#}\n{:#}\n{lines:#?}",
-            policies.0, policies.1
+            "{readable:?} at {at}, now {now}\n{old_said}\n{new_said}\n{:#}\n{:#}\n{:#?}",
+            policies.0,
+            policies.1,
+            lines.iter().filter(|line| facts.is_of_region(line, arrival)).map(ToString::to_string).collect::<Vec<_>>()
         )
     };
     if let Some(kind) = changed {
@@ -290,10 +309,10 @@ fn check(
 
 #[test]
 fn the_same_policy_in_other_words_is_no_change() {
-    for_each_pair(150, |old, _, now, rng| {
+    for_each_pair(40, |old, _, now, rng| {
         let mut new = old.clone();
         for list in ["rules", "deny", "residency"] {
-            let Some(entries) = new[list].as_array_mut() else { continue };
+            let Some(entries) = new.get_mut(list).and_then(Value::as_array_mut) else { continue };
             rng.shuffle(entries);
             for (number, entry) in entries.iter_mut().enumerate() {
                 entry["id"] = format!("renamed-{list}-{number}").into();
@@ -319,7 +338,7 @@ fn the_same_policy_in_other_words_is_no_change() {
 
 #[test]
 fn the_other_way_round_everything_is_the_other_way_round() {
-    for_each_pair(150, |old, new, now, _| {
+    for_each_pair(40, |old, new, now, _| {
         let lines = |printed: &Value, mirror: bool| -> BTreeSet<String> {
             let line = |line: &Value| {
                 let mut line = line.clone();
@@ -346,7 +365,7 @@ fn the_other_way_round_everything_is_the_other_way_round() {
 #[test]
 fn whoever_is_let_through_is_on_the_list_and_nobody_else() {
     let seen = std::cell::RefCell::new([0_usize; 2]);
-    for_each_pair(200, |policy, _, now, rng| {
+    for_each_pair(60, |policy, _, now, rng| {
         let compiled = load(policy);
         let facts = Facts::of(policy, policy);
         let reads_certificates = policy["identity"]["sources"]
@@ -355,6 +374,9 @@ fn whoever_is_let_through_is_on_the_list_and_nobody_else() {
         let (host, id) = (words::pick(rng, words::HOSTS), "spiffe://cluster.local/ns/a/sa/x");
         let (who, _) = run(&["who-can", host, "--now", &time(now)], &[policy]);
         let (what, _) = run(&["what-can", id, "--now", &time(now)], &[policy]);
+        if who["complete"] != true || what["complete"] != true {
+            return;
+        }
         for _ in 0..REQUESTS {
             let request = requests::request(rng);
             let mut arrival = Arrival { cluster: None, ..request.arrival() };

@@ -17,7 +17,6 @@ mod cases;
 #[expect(dead_code, reason = "single policies are enough here")]
 mod policies;
 #[path = "oracle/words.rs"]
-#[expect(dead_code, reason = "requests are of no interest here")]
 mod words;
 
 use fastrand::Rng;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tollgate::decision::{Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Source, Upgrade, is_method};
@@ -37,12 +37,15 @@ impl Facts {
 
     /// Whether the words for such a request are exact: those for methods in lower case are not.
     pub fn is_exact_of(&self, arrival: &Arrival<'_>) -> bool {
+        let mut buffer = Vec::new();
+        let authority = Authority::parse(arrival.authority, &mut buffer);
         is_method(arrival.method)
-            && Authority::parse(arrival.authority, &mut Vec::new())
-                .is_some_and(|authority| authority.port.is_some() || arrival.method != b"CONNECT")
+            && authority.is_some_and(|authority| authority.port.is_some() || arrival.method != b"CONNECT")
+            && is_in_words(arrival)
     }
 
-    pub fn covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+    /// Whether the line speaks of the caller and of the host.
+    pub fn is_of_region(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
         let mut buffer = Vec::new();
         let Some(authority) = Authority::parse(arrival.authority, &mut buffer) else { return false };
         let pair = |who: &Value, host: &Value| self.has_who(who, arrival) && has_host(host, authority.host);
@@ -51,8 +54,12 @@ impl Facts {
             && !line["except"]
                 .as_array()
                 .is_some_and(|pairs| pairs.iter().any(|except| pair(&except["identity"], &except["host"])))
+    }
+
+    pub fn covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+        self.is_of_region(line, arrival)
             && self.has_source(line, arrival)
-            && self.has_port(&line["ports"], authority.port)
+            && self.has_port(&line["ports"], Authority::parse(arrival.authority, &mut Vec::new()).unwrap().port)
             && line.get("methods").is_none_or(|methods| has_method(methods, arrival.method))
             && line.get("upgrades").is_none_or(|upgrades| has_upgrade(&upgrades["only"], arrival.upgrade))
             && line["overridden"].as_bool().is_none_or(|overridden| overridden == arrival.overridden)
@@ -78,7 +85,10 @@ impl Facts {
             id.and_then(|id| Identity::parse(id.id)).filter(|known| self.domains.contains(known.trust_domain()));
         let is = |of: &Value| match (of, known) {
             (of, None) => {
-                of.get("anonymous").is_some() && id.is_none() || of.get("untrusted").is_some() && id.is_some()
+                of.get("anonymous").is_some() && id.is_none()
+                    || id.is_some_and(|id| {
+                        of.get("untrusted").is_some() || of["spiffe"].as_str().map(str::as_bytes) == Some(id.id)
+                    })
             }
             (of, Some(known)) => {
                 let domain = of["trustDomain"].as_str();
@@ -111,6 +121,17 @@ impl Facts {
     }
 }
 
+/// Whether there are words for the host: an IPv6 address that hides an IPv4 address in its lower half is in no range (ISATAP, the
+/// client of Teredo, the local prefix of NAT64).
+pub fn is_in_words(arrival: &Arrival<'_>) -> bool {
+    let mut buffer = Vec::new();
+    let host = Authority::parse(arrival.authority, &mut buffer).map(|authority| authority.host);
+    let Some(Host::Ip(IpAddr::V6(address))) = host else { return true };
+    let hides =
+        matches!(address.segments(), [_, _, _, _, 0 | 0x200, 0x5efe, ..] | [0x2001, 0, ..] | [0x64, 0xff9b, 1, ..]);
+    !hides
+}
+
 fn name(source: Source) -> &'static str {
     match source {
         Source::PeerCertificate => "peer-certificate",
@@ -125,13 +146,11 @@ fn is_of_part(part: &Value, is: impl Fn(&Value) -> bool) -> bool {
 fn has_host(part: &Value, host: Host<'_>) -> bool {
     is_of_part(part, |of| {
         let of = of.as_str().unwrap();
-        let range = of.split_once('-').unwrap_or((of, of));
-        let range = range.0.parse::<IpAddr>().and_then(|first| Ok((first, range.1.parse::<IpAddr>()?)));
-        match (host, range) {
-            (Host::Ip(address), Ok((first, last))) => {
+        match (host, range(of)) {
+            (Host::Ip(address), Some((first, last))) => {
                 address.is_ipv4() == first.is_ipv4() && first <= address && address <= last
             }
-            (Host::Name(name), Err(_)) => match of.rsplit_once("*.") {
+            (Host::Name(name), None) => match of.rsplit_once("*.") {
                 None if of == "*" => !name.contains('.'),
                 None if of == "**" => name.contains('.'),
                 None => name == of,
@@ -143,6 +162,20 @@ fn has_host(part: &Value, host: Host<'_>) -> bool {
             _ => false,
         }
     })
+}
+
+/// The first and the last address of what is written as an address, a CIDR block or a range.
+fn range(of: &str) -> Option<(IpAddr, IpAddr)> {
+    if let Some((first, bits)) = of.split_once('/') {
+        let (first, bits) = (first.parse().unwrap(), bits.parse::<u32>().unwrap());
+        let last = match first {
+            IpAddr::V4(first) => (first | Ipv4Addr::from(u32::MAX.checked_shr(bits).unwrap_or(0))).into(),
+            IpAddr::V6(first) => (first | Ipv6Addr::from(u128::MAX.checked_shr(bits).unwrap_or(0))).into(),
+        };
+        return Some((first, last));
+    }
+    let (first, last) = of.split_once('-').unwrap_or((of, of));
+    Some((first.parse().ok()?, last.parse().ok()?))
 }
 
 fn has_method(methods: &Value, method: &[u8]) -> bool {
@@ -175,7 +208,7 @@ fn has_path(part: &Value, path: Option<&[u8]>) -> bool {
     let fits = match part["form"].as_str().unwrap() {
         "canonical" => form == Form::Canonical,
         "encodedSlash" => form == Form::EncodedSlash,
-        "ambiguous" => form != Form::Canonical,
+        "ambiguous" => form == Form::Ambiguous,
         _ => false,
     };
     let every = |key: &str, wanted: bool, wide: bool| {

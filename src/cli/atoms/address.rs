@@ -15,7 +15,7 @@ pub(in crate::cli) struct Range {
 
 /// IPv6 prefixes behind which an IPv4 address follows, and how many bits follow that (RFC 4291, 2765, 6052, 3056, 4380).
 const PREFIXES: [(u128, u32); 5] =
-    [(0, 0), (0xffff_0000_0000, 0), (0x64_ff9b << 96, 0), (0x2002 << 112, 80), (0x2001_0000 << 96, 64)];
+    [(0, 0), (0xffff << 48, 0), (0x64_ff9b << 96, 0), (0x2002 << 112, 80), (0x2001_0000 << 96, 64)];
 
 impl Range {
     pub(super) const ALL_V4: Range = Range { is_v6: false, first: 0, last: u32::MAX as u128 };
@@ -38,14 +38,8 @@ impl Range {
         self.is_v6 == other.is_v6 && self.first <= other.last && other.first <= self.last
     }
 
-    /// Whether all of a range is in this one; where `embeds`, or all of its IPv6 addresses hold IPv4 ones that are.
-    pub(super) fn holds(&self, own: &Range, embeds: bool) -> bool {
-        let inside = |(prefix, after): &(u128, u32)| self.embedded(*prefix, *after).covers(own);
-        self.covers(own) || embeds && !self.is_v6 && own.is_v6 && PREFIXES.iter().any(inside)
-    }
-
-    /// Cuts the range at the bounds of others; where `embeds`, also at what IPv4 ranges are inside IPv6 addresses.
-    pub(super) fn cut<'r>(&self, others: impl Iterator<Item = &'r Range>, embeds: bool) -> Vec<Range> {
+    /// Cuts the range at the bounds of others.
+    pub(super) fn cut<'r>(&self, others: impl Iterator<Item = &'r Range>) -> Vec<Range> {
         let mut starts = BTreeSet::from([self.first]);
         let mut add = |range: &Range| {
             starts.insert(range.first);
@@ -55,24 +49,21 @@ impl Range {
             // read as IPv4
             add(&Range { is_v6: true, first: 0xffff_0000_0000, last: 0xffff_ffff_ffff });
         }
-        for range in others {
-            if range.is_v6 == self.is_v6 {
-                add(range);
-            } else if !range.is_v6 && embeds {
-                PREFIXES.iter().for_each(|(prefix, after)| add(&range.embedded(*prefix, *after)));
-            }
-        }
+        others.filter(|range| range.is_v6 == self.is_v6).for_each(add);
         let starts: Vec<u128> = starts.into_iter().filter(|start| (self.first..=self.last).contains(start)).collect();
         let ends = starts.iter().skip(1).map(|next| next.saturating_sub(1)).chain([self.last]);
         let ranges = starts.iter().zip(ends).map(|(first, last)| Range { first: *first, last, ..self.clone() });
         ranges.filter(|range| !(self.is_v6 && range.first >> 32 == 0xffff)).collect()
     }
 
-    /// The IPv6 addresses of a prefix that hold an IPv4 address of this range.
-    fn embedded(&self, prefix: u128, after: u32) -> Range {
-        let at = |bits: u128| prefix | bits.wrapping_shl(after);
-        let rest = 1_u128.wrapping_shl(after).saturating_sub(1);
-        Range { is_v6: true, first: at(self.first), last: at(self.last) | rest }
+    /// The IPv6 addresses that hold an IPv4 address of this range behind a prefix. Those that hold one in their lower half only
+    /// (ISATAP, the client of Teredo, the local prefix of NAT64) are in no range.
+    pub(super) fn embedded(&self) -> impl Iterator<Item = Range> + '_ {
+        PREFIXES.iter().filter(|_| !self.is_v6).map(|(prefix, after)| {
+            let at = |bits: u128| prefix | bits.wrapping_shl(*after);
+            let rest = 1_u128.wrapping_shl(*after).saturating_sub(1);
+            Range { is_v6: true, first: at(self.first), last: at(self.last) | rest }
+        })
     }
 
     /// One of the addresses, as an authority spells it.
@@ -119,8 +110,16 @@ pub(super) fn networks(cidr: &str) -> Vec<Range> {
 }
 
 impl fmt::Display for Range {
+    /// An address, a CIDR block, or the first and the last address.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, last) = (self.spell(self.first), self.spell(self.last));
-        if first == last { write!(f, "{first}") } else { write!(f, "{first}-{last}") }
+        let differing = self.first ^ self.last;
+        let is_block = differing & differing.wrapping_add(1) == 0 && self.first & differing == 0;
+        let width = if self.is_v6 { u128::BITS } else { u32::BITS };
+        match width.saturating_sub(differing.count_ones()) {
+            _ if !is_block => write!(f, "{first}-{last}"),
+            bits if bits == width => write!(f, "{first}"),
+            bits => write!(f, "{first}/{bits}"),
+        }
     }
 }

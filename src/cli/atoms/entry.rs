@@ -42,6 +42,10 @@ enum Unit {
         regions: BTreeSet<String>,
     },
     Onboarding(Who),
+    Quota {
+        from: Vec<Who>,
+        to: Vec<(Vec<Place>, Guard)>,
+    },
 }
 
 /// Which requests a quota counts.
@@ -75,11 +79,13 @@ impl Reach {
     }
 }
 
-/// All entries of the policies, each once.
-pub(super) fn entries(sides: &[&Side]) -> Vec<Entry> {
+/// All entries of the policies, each once; `with_quotas` also what their quotas tell apart.
+pub(super) fn entries(sides: &[&Side], with_quotas: bool) -> Vec<Entry> {
     let mut held: BTreeMap<Unit, usize> = BTreeMap::new();
     for side in sides {
-        for unit in units(&side.document) {
+        let quotas = side.document.quotas.iter().filter(|_| with_quotas);
+        let quotas = quotas.map(|quota| Unit::of_quota(Reach::of_quota(&side.document, quota)));
+        for unit in units(&side.document).into_iter().chain(quotas) {
             let count = held.entry(unit).or_default();
             *count = count.saturating_add(1);
         }
@@ -157,6 +163,10 @@ fn upper_escapes(pattern: &str) -> String {
 }
 
 impl Unit {
+    fn of_quota(Reach { from, to }: Reach) -> Unit {
+        Unit::Quota { from, to }
+    }
+
     fn entries(self, changed: bool) -> Vec<Entry> {
         let plain = |from, to| Entry { from, to, guard: None, expires: None, changed };
         match self {
@@ -171,6 +181,9 @@ impl Unit {
                 targets.chain(exempt).collect()
             }
             Unit::Residency { from, regions: _ } => vec![plain(from, Place::everywhere())],
+            Unit::Quota { from, to } => {
+                to.into_iter().map(|(to, guard)| Entry { guard: Some(guard), ..plain(from.clone(), to) }).collect()
+            }
             Unit::Onboarding(who) => vec![plain(vec![who], Place::everywhere())],
         }
     }

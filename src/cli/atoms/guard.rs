@@ -213,11 +213,11 @@ impl Classes {
         let mut methods: BTreeSet<Method> = named.iter().map(|name| Method::Canonical((*name).to_owned())).collect();
         methods.extend(named.iter().map(|name| Method::Misspelt((*name).to_owned())));
         methods.extend([Method::Canonical("CONNECT".to_owned()), Method::OtherCanonical, Method::OtherMisspelt]);
-        let has_paths = guards.iter().any(|guard| !guard.paths.is_empty());
-        // a CONNECT is compared with no path
+        // a CONNECT is compared with no path, and is no request without a port
+        let sets_apart = !names_port || guards.iter().any(|guard| !guard.paths.is_empty());
         let methods = parted(methods, |method| {
             let spelled = method.spelled(&named);
-            let is_connect = has_paths && spelled == "CONNECT";
+            let is_connect = sets_apart && spelled == "CONNECT";
             guards.iter().map(|guard| guard.has_method(&spelled)).chain([is_connect]).collect()
         });
         let upgrades =
@@ -293,8 +293,8 @@ impl Classes {
         }
         let wide = guard.reading == Reading::Wide;
         match path.form {
-            PathForm::Absent => false,
             _ if wide && overridden => true,
+            PathForm::Absent => false,
             PathForm::Ambiguous => wide,
             PathForm::EncodedSlash if !guard.encoded_slash => wide,
             PathForm::Canonical | PathForm::EncodedSlash => {

@@ -50,9 +50,9 @@ pub(super) fn classes(patterns: &[Pattern], encoded_slash: bool) -> Option<Vec<P
         PathClass { form: PathForm::Ambiguous, matches: none, witness: Some("/a/../b".to_owned()) },
     ];
     if !encoded_slash {
-        // it counts as ambiguous then
+        // no pattern is compared with one
         found.push(PathClass {
-            form: PathForm::Ambiguous,
+            form: PathForm::EncodedSlash,
             matches: vec![false; patterns.len()],
             witness: Some("/a%2Fb".to_owned()),
         });
@@ -108,7 +108,7 @@ fn forms() -> [String; 4] {
         unit
     };
     let ordinary = unit(&|byte| !byte.is_ascii_alphanumeric() && !b"-._~%/\\".contains(&byte));
-    let canonical = format!("(?:/(?:{ordinary})+)*/?");
+    let canonical = format!("/|(?:/(?:{ordinary})+)+/?");
     let with_slash = format!("/(?:(?:{ordinary})+(?:/|%2F))*(?:{ordinary})*");
     let dots = r"(?:.*(?:/|%2F))?\.{1,2}(?:(?:/|%2F|;|%3B).*)?".to_owned();
     let mut hidden = String::from(".*%25(?:[01][0-9A-Fa-f]|7[Ff]");
@@ -122,7 +122,8 @@ fn forms() -> [String; 4] {
 }
 
 fn walk(patterns: &[Pattern], encoded_slash: bool) -> Option<Vec<PathClass>> {
-    let texts: Vec<String> = forms().into_iter().chain(patterns.iter().map(regex)).collect();
+    let forms = forms();
+    let texts: Vec<String> = forms.iter().cloned().chain(patterns.iter().map(regex)).collect();
     let texts: Vec<String> = texts.iter().map(|text| format!("(?:{text})$")).collect();
     let automaton = dense::Builder::new()
         .configure(
@@ -152,7 +153,7 @@ fn walk(patterns: &[Pattern], encoded_slash: bool) -> Option<Vec<PathClass>> {
                     *slot = true;
                 }
             }
-            let own = matches.split_off(forms().len());
+            let own = matches.split_off(forms.len());
             let form = match matches.as_slice() {
                 [true, _, false, false] => Some(PathForm::Canonical),
                 [false, true, false, false] if encoded_slash => Some(PathForm::EncodedSlash),

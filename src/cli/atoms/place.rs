@@ -38,7 +38,8 @@ pub(in crate::cli) enum Host {
 }
 
 impl Place {
-    /// What hosts and CIDRs stand for. Where neither is given that is everything, if the list closes.
+    /// What hosts and CIDRs stand for; everything where neither is given. The wide reading finds IPv4 addresses inside IPv6
+    /// ones.
     pub(super) fn listed(hosts: &[String], cidrs: &[String], wide: bool) -> Vec<Place> {
         if hosts.is_empty() && cidrs.is_empty() {
             return Place::everywhere();
@@ -57,7 +58,12 @@ impl Place {
                 Place::Name(host.to_owned())
             });
         }
-        listed.extend(cidrs.iter().flat_map(|cidr| address::networks(cidr)).map(Place::Range));
+        for range in cidrs.iter().flat_map(|cidr| address::networks(cidr)) {
+            if wide {
+                listed.extend(range.embedded().map(Place::Range));
+            }
+            listed.insert(Place::Range(range));
+        }
         listed.into_iter().collect()
     }
 
@@ -123,16 +129,15 @@ impl Place {
 }
 
 impl Host {
-    /// The classes of a set, given all sets that entries name. `embeds` tells whether some entry compares the IPv4
-    /// addresses inside IPv6 ones.
-    pub(super) fn classes<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>, embeds: bool) -> Vec<Host> {
+    /// The classes of a set, given all sets that entries name.
+    pub(super) fn classes<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> Vec<Host> {
         match region {
             Place::Name(name) => vec![Host::Name(name.clone())],
             Place::Range(range) => {
                 let named = named
                     .into_iter()
                     .filter_map(|place| if let Place::Range(range) = place { Some(range) } else { None });
-                range.cut(named, embeds).into_iter().map(Host::Range).collect()
+                range.cut(named).into_iter().map(Host::Range).collect()
             }
             _ => Host::names(region, named),
         }

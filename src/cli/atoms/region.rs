@@ -66,9 +66,16 @@ pub(in crate::cli) type Judge<'j, V> = dyn FnMut(&Witness, &[u64]) -> Vec<(V, Wi
 /// Part of what is said of a cell.
 type Row<V> = (Ask, V, Witness);
 
+/// Classes of ports, methods, paths, upgrades and override headers.
+type At = [BTreeSet<usize>; 5];
+
+/// Of which classes what is said, and a request.
+type Rows<V> = BTreeMap<(V, At), Witness>;
+
 impl<'s> Analysis<'s> {
-    pub(in crate::cli) fn new(sides: Vec<&'s Side>, now: u64) -> Self {
-        let entries = entries(&sides);
+    /// Of decisions; `with_quotas` of what they are charged to, too.
+    pub(in crate::cli) fn new(sides: Vec<&'s Side>, now: u64, with_quotas: bool) -> Self {
+        let entries = entries(&sides, with_quotas);
         let mut analysis = Analysis {
             sides,
             entries: Vec::new(),
@@ -295,7 +302,7 @@ impl<'s> Analysis<'s> {
         let times: Vec<u64> = times.into_iter().collect();
         let classes = Classes::of(&guards, inquiry.names_port, &mut self.cache);
         self.is_sample |= classes.is_sample;
-        let mut rows: BTreeMap<(V, [BTreeSet<usize>; 5]), Witness> = BTreeMap::new();
+        let mut rows: Rows<V> = Rows::new();
         for tuple in classes.tuples(&relevant) {
             let witness = witness(caller, host, &tuple, inquiry, self.now);
             for (verdict, witness) in judge(&witness, &times) {
@@ -319,22 +326,20 @@ fn said<V>(row: &Row<V>) -> (&V, &Ask) {
 }
 
 /// Joins rows that differ in one dimension only.
-fn joined<V: Clone + Ord>(
-    rows: BTreeMap<(V, [BTreeSet<usize>; 5]), Witness>,
-    dimension: usize,
-) -> BTreeMap<(V, [BTreeSet<usize>; 5]), Witness> {
-    let mut groups: BTreeMap<(V, [BTreeSet<usize>; 5]), (BTreeSet<usize>, Witness)> = BTreeMap::new();
+fn joined<V: Clone + Ord>(rows: Rows<V>, dimension: usize) -> Rows<V> {
+    let mut groups: BTreeMap<(V, At), (BTreeSet<usize>, Witness)> = BTreeMap::new();
     for ((verdict, mut at), witness) in rows {
         let own = at.get_mut(dimension).map(std::mem::take).unwrap_or_default();
         groups.entry((verdict, at)).or_insert_with(|| (BTreeSet::new(), witness)).0.extend(own);
     }
-    let whole = |((verdict, mut at), (own, witness)): ((V, [BTreeSet<usize>; 5]), (BTreeSet<usize>, Witness))| {
+    let mut rows = Rows::new();
+    for ((verdict, mut at), (own, witness)) in groups {
         if let Some(slot) = at.get_mut(dimension) {
             *slot = own;
         }
-        ((verdict, at), witness)
-    };
-    groups.into_iter().map(whole).collect()
+        rows.insert((verdict, at), witness);
+    }
+    rows
 }
 
 fn witness(caller: &Caller, host: &Host, tuple: &Tuple, inquiry: Inquiry, now: u64) -> Witness {
@@ -420,9 +425,7 @@ impl Parts {
         let entries: Vec<(usize, &Entry)> =
             speaking.iter().filter_map(|number| Some((*number, analysis.entries.get(*number)?))).collect();
         let callers = Caller::classes(who, entries.iter().flat_map(|(_, entry)| &entry.from));
-        let embeds =
-            entries.iter().any(|(_, entry)| entry.guard.as_ref().is_none_or(|guard| guard.reading == Reading::Wide));
-        let hosts = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to), embeds);
+        let hosts = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to));
         let by_caller = CallerIndex::new(&callers);
         let by_host = HostIndex::new(&hosts);
         let mut everywhere = Vec::new();
@@ -431,17 +434,20 @@ impl Parts {
         let mut crossing: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
         for (number, entry) in entries {
             let all_callers = extent(entry, who, anonymous_too) == Extent::All;
-            let embeds = entry.guard.as_ref().is_none_or(|guard| guard.reading == Reading::Wide);
             let all_hosts = entry.to.iter().any(|to| to.covers(place));
             let own_callers = || by_caller.of(&entry.from);
+            if all_callers && !entry.from.iter().any(|from| from.covers(who)) {
+                // to one of the policies they are all anonymous, and to the other only some are meant
+                own_callers().into_iter().for_each(|caller| push(&mut of_caller, caller, number));
+            }
             match (all_callers, all_hosts) {
                 (true, true) => everywhere.push(number),
                 (true, false) => {
-                    by_host.of(&hosts, &entry.to, embeds).into_iter().for_each(|host| push(&mut of_host, host, number))
+                    by_host.of(&hosts, &entry.to).into_iter().for_each(|host| push(&mut of_host, host, number))
                 }
                 (false, true) => own_callers().into_iter().for_each(|caller| push(&mut of_caller, caller, number)),
                 (false, false) => {
-                    let own_hosts = by_host.of(&hosts, &entry.to, embeds);
+                    let own_hosts = by_host.of(&hosts, &entry.to);
                     for caller in own_callers() {
                         for host in &own_hosts {
                             crossing.entry((caller, *host)).or_default().push(number);
@@ -519,14 +525,14 @@ impl HostIndex {
         index
     }
 
-    fn of(&self, hosts: &[Host], to: &[Place], embeds: bool) -> BTreeSet<usize> {
+    fn of(&self, hosts: &[Host], to: &[Place]) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         for place in to {
             let Place::Range(range) = place else {
                 found.extend(self.by_place.get(place).into_iter().flatten());
                 continue;
             };
-            let holds = |at: &usize| matches!(hosts.get(*at), Some(Host::Range(own)) if range.holds(own, embeds));
+            let holds = |at: &usize| matches!(hosts.get(*at), Some(Host::Range(own)) if range.covers(own));
             found.extend(self.ranges.iter().copied().filter(holds));
         }
         found

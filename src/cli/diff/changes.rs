@@ -32,7 +32,7 @@ pub(super) enum Kind {
 
 /// The changes, and whether they are all.
 pub(super) fn between(old: &Side, new: &Side, now: u64) -> Result<(Vec<Found<Change>>, bool), Trouble> {
-    let mut analysis = Analysis::new(vec![old, new], now);
+    let mut analysis = Analysis::new(vec![old, new], now, false);
     let mut judge = Judge { old, new, scratch: Scratch::default() };
     let mut found = Vec::new();
     for (regions, inquiry) in inquiries(&analysis, &old.document, &new.document) {

@@ -16,13 +16,18 @@ pub(super) fn write(difference: &Difference, all: bool, out: &mut impl Write) ->
     if changes.is_empty() && *complete {
         writeln!(out, "no change in what may be reached")?;
     }
+    let mut gap = "";
     for (kind, head) in [
         (Kind::Reachable, "became reachable"),
         (Kind::Unreachable, "became unreachable"),
         (Kind::Recorded, "let through as before, recorded otherwise"),
     ] {
         let lines: Vec<&Found<Change>> = changes.iter().filter(|found| found.verdict.kind == kind).collect();
-        section(head, &lines, all, out)?;
+        if !lines.is_empty() {
+            writeln!(out, "{gap}{head}")?;
+            section(&lines, all, out)?;
+            gap = "\n";
+        }
     }
     if !complete {
         writeln!(
@@ -43,11 +48,7 @@ pub(super) fn write(difference: &Difference, all: bool, out: &mut impl Write) ->
     Ok(())
 }
 
-fn section(head: &str, lines: &[&Found<Change>], all: bool, out: &mut impl Write) -> io::Result<()> {
-    if lines.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "{head}")?;
+fn section(lines: &[&Found<Change>], all: bool, out: &mut impl Write) -> io::Result<()> {
     // requests in other forms follow those in the usual one
     let (usual, odd): (Vec<_>, Vec<_>) = lines.iter().partition(|found| found.ask.is_usual());
     let shown = if all { lines.len() } else { usual.len().clamp(FEW_ODD, FEW) };
@@ -82,9 +83,8 @@ pub(in crate::cli) fn ask(ask: &Ask) -> String {
     if ask.upgrades != plain && matches!(ask.upgrades, Listed::Only(_)) {
         words.push(format!("upgrade {}", ask.upgrades));
     }
-    match ask.overridden {
-        Some(true) => words.push("with an override header".to_owned()),
-        Some(false) | None => {}
+    if ask.overridden == Some(true) {
+        words.push("with an override header".to_owned());
     }
     words.join(", ")
 }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 /// Who may reach what.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Rule {
     /// Its name in records and reports, unique in the policy.
     #[schemars(with = "Id")]
@@ -35,6 +36,7 @@ pub(in crate::cli) struct Rule {
 /// What is denied, whatever the rules say. What it leaves out is everything.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Deny {
     /// Its name in records and reports, unique in the policy.
     #[schemars(with = "Id")]
@@ -69,6 +71,7 @@ pub(in crate::cli) struct Deny {
 /// Identities that may reach only destinations of certain regions.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Residency {
     /// Its name in records and reports, unique in the policy.
     #[schemars(with = "Id")]
@@ -90,6 +93,7 @@ pub(in crate::cli) struct Residency {
 /// How much of what may be used.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Quota {
     /// Its name in records and reports, unique in the policy, and part of its buckets' key.
     #[schemars(with = "Id")]

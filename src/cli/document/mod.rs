@@ -11,10 +11,9 @@ mod values;
 
 pub(super) use entries::{Deny, Destination, Limit, Quota, Residency, Rule, Selector, Target};
 pub(super) use settings::{
-    Audit, AuditAllowed, AuditPath, Authority, Detail, Identity, Label, Metrics, RequestHeaders, Response, Source,
-    Tripwire,
+    Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, Source, Tripwire,
 };
-pub(super) use values::{Amount, By, Mode, Overrun, Scope, Tls};
+pub(super) use values::{Amount, By, Mode, Overrun};
 
 use crate::policy::unpack;
 use schemars::JsonSchema;

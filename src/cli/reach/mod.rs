@@ -160,7 +160,7 @@ fn report(
     pinned: &Pinned<'_>,
     common: &Common,
 ) -> Result<Exit, Trouble> {
-    let mut analysis = Analysis::new(vec![side], clock::seconds(common.now.unwrap_or_else(clock::now)));
+    let mut analysis = Analysis::new(vec![side], clock::seconds(common.now.unwrap_or_else(clock::now)), true);
     analysis.pin(pinned.port, pinned.method, pinned.path);
     let by_principal = !side.document.sources().contains(&Source::PeerCertificate);
     let inquiry = Inquiry { changed_only: false, names_port: true, by_principal, says_source: false };
