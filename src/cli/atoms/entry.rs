@@ -171,7 +171,8 @@ impl Unit {
         let plain = |from, to| Entry { from, to, guard: None, expires: None, changed };
         match self {
             Unit::Rule { from, to, guard, expires, region: _ } => {
-                vec![Entry { from, to, guard: Some(guard), expires, changed }]
+                let entry = |to| Entry { guard: Some(guard.clone()), expires, ..plain(from.clone(), to) };
+                by_precision(to).into_iter().map(entry).collect()
             }
             Unit::Deny { from, to, except, not_from, enforced: _ } => {
                 let places: BTreeSet<Place> = to.iter().flat_map(|(to, _)| to.iter().cloned()).collect();
@@ -187,4 +188,14 @@ impl Unit {
             Unit::Onboarding(who) => vec![plain(vec![who], Place::everywhere())],
         }
     }
+}
+
+/// Hosts parted as far as it matters to which of several rules is named: the one that says the host most precisely.
+fn by_precision(to: Vec<Place>) -> Vec<Vec<Place>> {
+    let mut parts: BTreeMap<Option<Place>, Vec<Place>> = BTreeMap::new();
+    for place in to {
+        let wildcard = matches!(place, Place::Star(_) | Place::Below(_) | Place::Dotted).then(|| place.clone());
+        parts.entry(wildcard).or_default().push(place);
+    }
+    parts.into_values().collect()
 }

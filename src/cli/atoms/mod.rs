@@ -7,6 +7,7 @@
 mod address;
 mod entry;
 mod guard;
+mod names;
 mod part;
 mod paths;
 mod place;

@@ -1,10 +1,9 @@
 //! Hosts: sets of them as policies name them, and the classes that a region falls into.
 
 use super::address::{self, Range};
-use super::part::Part;
 use super::who::free;
 use serde::{Serialize, Serializer};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 
 /// A set of hosts.
@@ -178,15 +177,11 @@ impl Host {
         }
     }
 
-    /// The smallest sets that hold it, for people to read.
-    pub(super) fn place(&self) -> Place {
+    /// The name that it is made of.
+    pub(super) fn name(&self) -> Option<&str> {
         match self {
-            Host::Name(name) => Place::Name(name.clone()),
-            Host::One(name, _) if name.is_empty() => Place::Single,
-            Host::More(name, _) if name.is_empty() => Place::Dotted,
-            Host::One(name, _) => Place::Star(name.clone()),
-            Host::More(name, _) => Place::Below(name.clone()),
-            Host::Range(range) => Place::Range(range.clone()),
+            Host::Name(name) | Host::One(name, _) | Host::More(name, _) => Some(name),
+            Host::Range(_) => None,
         }
     }
 
@@ -197,104 +192,6 @@ impl Host {
             Host::Range(_) => Vec::new(),
         }
     }
-
-    /// Classes in few words: those of `all` that are in `set`.
-    pub(super) fn describe(set: &BTreeSet<&Host>, all: &[Host]) -> Vec<Part<Place>> {
-        let mut parts = Vec::new();
-        let mut ranges: Vec<Range> = Vec::new();
-        /// What of a name is in the set: itself, one label below, more.
-        #[derive(Clone, Copy, Default)]
-        struct Held {
-            has: [bool; 3],
-            is: [bool; 3],
-        }
-        let mut held: BTreeMap<&str, Held> = BTreeMap::new();
-        for host in all {
-            let (name, at) = match host {
-                Host::Name(name) => (name, 0),
-                Host::One(name, _) => (name, 1),
-                Host::More(name, _) => (name, 2),
-                Host::Range(range) => {
-                    if set.contains(host) {
-                        ranges.push(range.clone());
-                    }
-                    continue;
-                }
-            };
-            let held = held.entry(name).or_default();
-            if let (Some(has), Some(is)) = (held.has.get_mut(at), held.is.get_mut(at)) {
-                *has = true;
-                *is = set.contains(host);
-            }
-        }
-        parts
-            .extend(address::joined(ranges).into_iter().map(|range| Part { of: Place::Range(range), but: Vec::new() }));
-        let mut below: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        let mut tops = Vec::new();
-        for name in held.keys().filter(|name| !name.is_empty()) {
-            let above = std::iter::successors(parent_of(name), |name| parent_of(name)).chain([""]);
-            match above.into_iter().find(|above| held.contains_key(above)) {
-                Some(above) => below.entry(above).or_default().push(name),
-                None => tops.push(*name),
-            }
-        }
-        tops.extend(held.contains_key("").then_some(""));
-        // whether all that exists of a name and what is below it is in the set
-        let mut whole: BTreeMap<&str, bool> = BTreeMap::new();
-        let mut by_depth: Vec<&str> = held.keys().copied().collect();
-        by_depth.sort_by_key(|name| std::cmp::Reverse(depth(name)));
-        for name in by_depth {
-            let own = held.get(name).is_some_and(|held| held.has == held.is);
-            let inner = below.get(name).is_none_or(|inner| inner.iter().all(|inner| whole.get(inner) == Some(&true)));
-            whole.insert(name, own && inner);
-        }
-        // the second says whether a part that has been said holds the name's whole tree
-        let mut open: Vec<(&str, bool)> = tops.into_iter().map(|name| (name, false)).collect();
-        while let Some((name, is_said)) = open.pop() {
-            if is_said {
-                continue;
-            }
-            let Some(Held { is: [itself, one, more], .. }) = held.get(name).copied() else { continue };
-            let inner = below.get(name).map_or(&[][..], Vec::as_slice);
-            if itself {
-                parts.push(Part { of: Place::Name(name.to_owned()), but: Vec::new() });
-            }
-            let is_whole = |inner: &str| whole.get(inner) == Some(&true);
-            let tree = |inner: &str| {
-                let has = held.get(inner).is_some_and(|held| held.has.iter().skip(1).any(|has| *has));
-                std::iter::once(Place::Name(inner.to_owned())).chain(has.then(|| Place::Below(inner.to_owned())))
-            };
-            let (star, deep) = match name {
-                "" => (Place::Single, Place::Dotted),
-                _ => (Place::Star(name.to_owned()), Place::Below(name.to_owned())),
-            };
-            let direct = |inner: &str| parent_of(inner).unwrap_or("") == name;
-            if more {
-                let left_out = inner.iter().filter(|inner| !is_whole(inner)).flat_map(|inner| tree(inner));
-                let but = left_out.chain((!one && !name.is_empty()).then(|| star.clone())).collect();
-                parts.push(Part { of: deep, but });
-            }
-            if one && (!more || name.is_empty()) {
-                let left_out = inner.iter().filter(|inner| direct(inner) && !is_whole(inner));
-                let but = left_out.map(|inner| Place::Name((*inner).to_owned())).collect();
-                parts.push(Part { of: star.clone(), but });
-            }
-            for inner in inner {
-                let is_said = is_whole(inner) && more && (one || !direct(inner));
-                let is_said_but_for_itself = is_whole(inner) && more && !is_said;
-                if is_said_but_for_itself && held.get(inner).is_some_and(|held| matches!(held.is, [true, ..])) {
-                    parts.push(Part { of: Place::Name((*inner).to_owned()), but: Vec::new() });
-                }
-                open.push((inner, is_said || is_said_but_for_itself));
-            }
-        }
-        parts.sort();
-        parts
-    }
-}
-
-fn depth(name: &str) -> usize {
-    if name.is_empty() { 0 } else { name.split('.').count() }
 }
 
 /// What follows the first label.

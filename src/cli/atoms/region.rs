@@ -2,10 +2,11 @@
 
 use super::entry::{Entry, entries};
 use super::guard::{Ask, Cache, Classes, Guard, Reading, Tuple};
+use super::names::Names;
 use super::part::Part;
 use super::place::{Host, Place};
 use super::side::Side;
-use super::who::{Caller, Who};
+use super::who::{Caller, Callers, Who};
 use super::witness::{Witness, seconds};
 use crate::cli::document::{Mode, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -60,8 +61,8 @@ pub(in crate::cli) struct Inquiry {
     pub(in crate::cli) says_source: bool,
 }
 
-/// Says whatever there is to say of a request: now, and at each of the given times.
-pub(in crate::cli) type Judge<'j, V> = dyn FnMut(&Witness, &[u64]) -> Vec<(V, Witness)> + 'j;
+/// Says whatever there is to say of a request, and for what time: now, and each of the given ones.
+pub(in crate::cli) type Judge<'j, V> = dyn FnMut(&Witness, &[u64]) -> Vec<(V, u64)> + 'j;
 
 /// Part of what is said of a cell.
 type Row<V> = (Ask, V, Witness);
@@ -69,8 +70,11 @@ type Row<V> = (Ask, V, Witness);
 /// Classes of ports, methods, paths, upgrades and override headers.
 type At = [BTreeSet<usize>; 5];
 
-/// Of which classes what is said, and a request.
-type Rows<V> = BTreeMap<(V, At), Witness>;
+/// The number of what is said, and of which classes; with a request of theirs.
+type Rows = BTreeMap<(usize, At), Stand>;
+
+/// The number of a request, and its time.
+type Stand = (usize, u64);
 
 impl<'s> Analysis<'s> {
     /// Of decisions; `with_quotas` of what they are charged to, too.
@@ -205,6 +209,7 @@ impl<'s> Analysis<'s> {
         let anonymous_too = self.may_be_anonymous(who, inquiry);
         let speaking = self.speaking_of(who, place, anonymous_too);
         let parts = Parts::of(self, who, place, anonymous_too, &speaking);
+        let words = Words::of(&parts);
         let mut found = Vec::new();
         let kinds = parts.callers_by_kind.len().saturating_mul(parts.hosts_by_kind.len());
         if self.cells.saturating_add(kinds).saturating_add(parts.crossing.len()) > MOST_CELLS {
@@ -245,7 +250,7 @@ impl<'s> Analysis<'s> {
                     if rows.iter().map(said).eq(bulk.iter().map(said)) {
                         continue;
                     }
-                    let (who, places) = parts.describe(&[pair.0], &[pair.1]);
+                    let (who, places) = words.describe(&[pair.0], &[pair.1]);
                     if !bulk.is_empty() {
                         except
                             .extend(who.iter().flat_map(|who| places.iter().map(|place| (who.clone(), place.clone()))));
@@ -262,7 +267,7 @@ impl<'s> Analysis<'s> {
                 if bulk.is_empty() {
                     continue;
                 }
-                let (who, places) = parts.describe(callers, hosts);
+                let (who, places) = words.describe(callers, hosts);
                 except.sort();
                 found.extend(bulk.into_iter().map(|(ask, verdict, witness)| Found {
                     verdict,
@@ -302,11 +307,18 @@ impl<'s> Analysis<'s> {
         let times: Vec<u64> = times.into_iter().collect();
         let classes = Classes::of(&guards, inquiry.names_port, &mut self.cache);
         self.is_sample |= classes.is_sample;
-        let mut rows: Rows<V> = Rows::new();
-        for tuple in classes.tuples(&relevant) {
-            let witness = witness(caller, host, &tuple, inquiry, self.now);
-            for (verdict, witness) in judge(&witness, &times) {
-                rows.entry((verdict, tuple.at.map(|at| BTreeSet::from([at])))).or_insert(witness);
+        let tuples = classes.tuples(&relevant);
+        let request = |tuple: &Tuple| witness(caller, host, tuple, inquiry, self.now);
+        let mut verdicts: Vec<V> = Vec::new();
+        let mut rows = Rows::new();
+        for (number, tuple) in tuples.iter().enumerate() {
+            for (verdict, time) in judge(&request(tuple), &times) {
+                let known = verdicts.iter().position(|known| *known == verdict);
+                let number_of = known.unwrap_or(verdicts.len());
+                if known.is_none() {
+                    verdicts.push(verdict);
+                }
+                rows.entry((number_of, tuple.at.map(|at| BTreeSet::from([at])))).or_insert((number, time));
             }
         }
         for dimension in [2, 4, 3, 1, 0] {
@@ -314,8 +326,11 @@ impl<'s> Analysis<'s> {
         }
         let source = if inquiry.by_principal { PEER_PRINCIPAL } else { "peer-certificate" };
         let source = inquiry.says_source.then_some(source);
-        let row = |((verdict, at), witness)| (Ask { source, ..classes.describe(&at) }, verdict, witness);
-        let mut rows: Vec<Row<V>> = rows.into_iter().map(row).collect();
+        let row = |((verdict, at), (number, time))| {
+            let (verdict, tuple): (&V, &Tuple) = (verdicts.get(verdict)?, tuples.get(number)?);
+            Some((Ask { source, ..classes.describe(&at) }, verdict.clone(), request(tuple).at(time)))
+        };
+        let mut rows: Vec<Row<V>> = rows.into_iter().filter_map(row).collect();
         rows.sort_by(|one, other| said(one).cmp(&said(other)));
         rows
     }
@@ -326,18 +341,18 @@ fn said<V>(row: &Row<V>) -> (&V, &Ask) {
 }
 
 /// Joins rows that differ in one dimension only.
-fn joined<V: Clone + Ord>(rows: Rows<V>, dimension: usize) -> Rows<V> {
-    let mut groups: BTreeMap<(V, At), (BTreeSet<usize>, Witness)> = BTreeMap::new();
-    for ((verdict, mut at), witness) in rows {
+fn joined(rows: Rows, dimension: usize) -> Rows {
+    let mut groups: BTreeMap<(usize, At), (BTreeSet<usize>, Stand)> = BTreeMap::new();
+    for ((verdict, mut at), request) in rows {
         let own = at.get_mut(dimension).map(std::mem::take).unwrap_or_default();
-        groups.entry((verdict, at)).or_insert_with(|| (BTreeSet::new(), witness)).0.extend(own);
+        groups.entry((verdict, at)).or_insert_with(|| (BTreeSet::new(), request)).0.extend(own);
     }
     let mut rows = Rows::new();
-    for ((verdict, mut at), (own, witness)) in groups {
+    for ((verdict, mut at), (own, request)) in groups {
         if let Some(slot) = at.get_mut(dimension) {
             *slot = own;
         }
-        rows.insert((verdict, at), witness);
+        rows.insert((verdict, at), request);
     }
     rows
 }
@@ -460,23 +475,24 @@ impl Parts {
         let (hosts_by_kind, kind_of_host) = Kinds::of(of_host);
         Parts { callers, hosts, everywhere, callers_by_kind, hosts_by_kind, kind_of_caller, kind_of_host, crossing }
     }
+}
+
+/// How classes of a region are said.
+struct Words<'p> {
+    parts: &'p Parts,
+    callers: Callers,
+    names: Names<'p>,
+}
+
+impl<'p> Words<'p> {
+    fn of(parts: &'p Parts) -> Self {
+        Words { parts, callers: Callers::of(&parts.callers), names: Names::of(&parts.hosts) }
+    }
 
     fn describe(&self, callers: &[usize], hosts: &[usize]) -> (Vec<Part<Who>>, Vec<Part<Place>>) {
-        let who = match callers {
-            [one]
-                if matches!(self.callers.get(*one), Some(Caller::Id(_) | Caller::Anonymous | Caller::Untrusted(_))) =>
-            {
-                self.callers.get(*one).map(|caller| Part { of: caller.who(), but: Vec::new() }).into_iter().collect()
-            }
-            _ => Caller::describe(&callers.iter().filter_map(|at| self.callers.get(*at)).collect(), &self.callers),
-        };
-        let places = match hosts {
-            [one] if matches!(self.hosts.get(*one), Some(Host::Name(_) | Host::Range(_))) => {
-                self.hosts.get(*one).map(|host| Part { of: host.place(), but: Vec::new() }).into_iter().collect()
-            }
-            _ => Host::describe(&hosts.iter().filter_map(|at| self.hosts.get(*at)).collect(), &self.hosts),
-        };
-        (who, places)
+        let callers = callers.iter().filter_map(|at| self.parts.callers.get(*at));
+        let hosts = hosts.iter().filter_map(|at| self.parts.hosts.get(*at));
+        (self.callers.describe(callers), self.names.describe(hosts))
     }
 }
 

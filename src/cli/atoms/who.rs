@@ -158,38 +158,38 @@ impl Caller {
             Caller::Anonymous => None,
         }
     }
+}
 
-    /// Classes in few words: those of `all` that are in `set`.
-    pub(super) fn describe(set: &BTreeSet<&Caller>, all: &[Caller]) -> Vec<Part<Who>> {
-        let whos: BTreeSet<Who> = set.iter().map(|caller| caller.who()).collect();
-        let every: Vec<Who> = all.iter().map(Caller::who).collect();
-        // what is inside each namespace and each domain
-        let mut below: BTreeMap<&Who, Vec<&Who>> = BTreeMap::new();
-        let known: BTreeSet<&Who> = every.iter().collect();
-        for who in &every {
-            if let Some(parent) = who.covering().iter().skip(1).find_map(|parent| known.get(parent)) {
-                below.entry(parent).or_default().push(who);
+/// All classes of a region, by what holds them.
+pub(super) struct Callers(BTreeMap<Who, Vec<Who>>);
+
+impl Callers {
+    pub(super) fn of(all: &[Caller]) -> Callers {
+        let mut below: BTreeMap<Who, Vec<Who>> = all.iter().map(|caller| (caller.who(), Vec::new())).collect();
+        let known: Vec<Who> = below.keys().cloned().collect();
+        for who in known {
+            let above = who.covering().into_iter().skip(1).find(|above| below.contains_key(above));
+            if let Some(list) = above.and_then(|above| below.get_mut(&above)) {
+                list.push(who);
             }
         }
-        let is_child: BTreeSet<&Who> = below.values().flatten().copied().collect();
-        let mut parts = Vec::new();
-        let mut open: Vec<&Who> = every.iter().filter(|who| !is_child.contains(who)).collect();
-        while let Some(who) = open.pop() {
-            let children = below.get(who).map_or(&[][..], Vec::as_slice);
-            let whole = |child: &Who| {
-                let inner = below.get(child).map_or(&[][..], Vec::as_slice);
-                whos.contains(child) && inner.iter().all(|inner| whos.contains(*inner))
-            };
-            if !whos.contains(who) {
-                open.extend(children);
-                continue;
-            }
-            let outside: Vec<&Who> = children.iter().copied().filter(|child| !whole(child)).collect();
-            parts.push(Part { of: who.clone(), but: outside.iter().map(|who| (*who).clone()).collect() });
-            open.extend(outside);
-        }
-        parts.sort();
-        parts
+        Callers(below)
+    }
+
+    /// Some of the classes in few words.
+    pub(super) fn describe<'c>(&self, callers: impl Iterator<Item = &'c Caller>) -> Vec<Part<Who>> {
+        let chosen: BTreeSet<Who> = callers.map(Caller::who).collect();
+        let below = |who: &Who| self.0.get(who).map_or(&[][..], Vec::as_slice);
+        // two levels: what is below a namespace is in itself whole
+        let is_whole = |who: &Who| chosen.contains(who) && below(who).iter().all(|inner| chosen.contains(inner));
+        let is_said = |who: &&Who| {
+            let above = who.covering().into_iter().skip(1).find(|above| self.0.contains_key(above));
+            let above = above.filter(|above| chosen.contains(above));
+            above.is_some() && is_whole(who)
+        };
+        let left_out = |who: &Who| below(who).iter().filter(|inner| !is_whole(inner)).cloned().collect();
+        let told = chosen.iter().filter(|who| !is_said(who));
+        told.map(|who| Part { of: who.clone(), but: left_out(who) }).collect()
     }
 }
 

@@ -71,13 +71,13 @@ fn inquiries(analysis: &Analysis<'_>, old: &Document, new: &Document) -> Vec<(Ve
         // what one of them ignores, or what each reads in another mode, may differ anywhere
         if !(before.contains(source) && after.contains(source)) || old.mode != new.mode {
             inquiries.push((all_of(everyone.clone()), Inquiry { changed_only: false, ..inquiry }));
-            continue;
+        } else {
+            inquiries.push((changed.clone(), inquiry));
+            let [known_before, known_after] =
+                both.map(|document| Who::everyone(document).into_iter().collect::<BTreeSet<_>>());
+            let newcomers: BTreeSet<Who> = known_before.symmetric_difference(&known_after).cloned().collect();
+            inquiries.push((all_of(newcomers), Inquiry { changed_only: false, ..inquiry }));
         }
-        inquiries.push((changed.clone(), inquiry));
-        let [known_before, known_after] =
-            both.map(|document| Who::everyone(document).into_iter().collect::<BTreeSet<_>>());
-        let newcomers: BTreeSet<Who> = known_before.symmetric_difference(&known_after).cloned().collect();
-        inquiries.push((all_of(newcomers), Inquiry { changed_only: false, ..inquiry }));
         if old.default_port() != new.default_port() {
             inquiries.push((all_of(everyone.clone()), Inquiry { changed_only: false, names_port: false, ..inquiry }));
         }
@@ -93,8 +93,8 @@ struct Judge<'s> {
 
 impl Judge<'_> {
     /// Every kind of change, with the first time at which there is one.
-    fn changes(&mut self, witness: &Witness, times: &[u64]) -> Vec<(Change, Witness)> {
-        let mut changes: Vec<(Change, Witness)> = Vec::new();
+    fn changes(&mut self, witness: &Witness, times: &[u64]) -> Vec<(Change, u64)> {
+        let mut changes: Vec<(Change, u64)> = Vec::new();
         for since in std::iter::once(None).chain(times.iter().copied().map(Some)) {
             let later;
             let asked = match since {
@@ -116,7 +116,7 @@ impl Judge<'_> {
                 continue;
             }
             let [old, new] = [self.old, self.new].map(|side| side.ask(asked, &mut self.scratch, Said::of));
-            changes.push((Change { kind, since, old, new }, asked.clone()));
+            changes.push((Change { kind, since, old, new }, asked.now()));
         }
         changes
     }

@@ -169,7 +169,7 @@ fn report(
     for who in &whos {
         for place in &places {
             found.extend(analysis.region(who, place, inquiry, &mut |witness, _| {
-                passage(side, witness, &mut scratch).map(|passage| (passage, witness.clone())).into_iter().collect()
+                passage(side, witness, &mut scratch).map(|passage| (passage, witness.now())).into_iter().collect()
             }));
         }
     }
