@@ -56,10 +56,11 @@ lint: ## Check format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-bench: wasm ## Measure the core, loads and memory in a wasm VM, and the filter in Envoy; write docs/performance.md
+bench: wasm ## Measure the core, loads and memory in a wasm VM, the command, and the filter in Envoy; write docs/performance.md
 	cargo run --release --package tollgate-bench --bin core
 	cargo run --release --package tollgate-bench --bin memory
 	TOLLGATE_WASM=$(MODULE) cargo run --release --package tollgate-bench --bin loading
+	cargo run --release --package tollgate-bench --bin command
 	cargo run --release --package tollgate-bench --bin quotas
 	TOLLGATE_WASM=$(MODULE) cargo run --release --package tollgate-bench --bin envoy
 	cargo run --release --package tollgate-bench --bin report

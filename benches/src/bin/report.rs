@@ -16,7 +16,7 @@ use anyhow::{Context, Result, ensure};
 use tollgate_bench::report::{Table, read, root};
 
 /// The order of the sections, by the program that measures each.
-const SECTIONS: [&str; 5] = ["core", "memory", "loading", "quotas", "envoy"];
+const SECTIONS: [&str; 6] = ["core", "memory", "loading", "command", "quotas", "envoy"];
 const INTRODUCTION: &str = "introduction";
 
 fn main() -> Result<()> {
