@@ -407,3 +407,30 @@ fn whoever_is_let_through_is_on_the_list_and_nobody_else() {
     });
     assert!(seen.borrow().iter().all(|count| *count > 500), "{seen:?}");
 }
+
+#[test]
+fn the_rule_that_is_named_is_the_one_that_says_the_host_most_precisely() {
+    let rule = |id: &str, hosts: Value| json!({"id": id, "from": [{"any": true}], "to": [{"hosts": hosts}]});
+    let rules = json!([rule("one", json!(["c.b.test", "**"])), rule("other", json!(["**.b.test"]))]);
+    let policy = json!({"version": 1, "name": "two", "rules": rules});
+    let id = "spiffe://cluster.local/ns/a/sa/x";
+    let (list, _) = run(&["what-can", id], &[&policy]);
+    let facts = Facts::of(&policy, &policy);
+    for (authority, rule) in
+        [("c.b.test:443", "one"), ("d.b.test:443", "other"), ("e.d.b.test:80", "other"), ("b.test:443", "one")]
+    {
+        let identity = Some(Presented { source: Source::PeerCertificate, id: id.as_bytes() });
+        let arrival = Arrival {
+            identity,
+            authority: authority.as_bytes(),
+            method: b"GET",
+            path: Some(b"/"),
+            ..Arrival::default()
+        };
+        let (_, said) = outcome(&load(&policy), &arrival, 0);
+        assert_eq!(said["rule"], rule, "{authority}");
+        let lines = list["reachable"].as_array().unwrap().iter();
+        let named: Vec<&Value> = lines.filter(|line| facts.covers(line, &arrival)).map(|line| &line["rule"]).collect();
+        assert_eq!(named, [rule], "{authority}");
+    }
+}
