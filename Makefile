@@ -7,20 +7,25 @@ BUILT    := $(TARGET)/wasm32-wasip1/filter/tollgate_filter.wasm
 # The version is pinned: another wasm-opt makes another module.
 BINARYEN := 132.0.0
 WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
+REGISTRY := .tools/registry/usr/bin/docker-registry
 LOCAL    := cargo run --quiet --package tollgate-local --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm demo up status down test matrix quota-soak lint bench fuzz quotas clean
+.PHONY: help setup build wasm image push demo up status down test matrix quota-soak lint bench fuzz quotas clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt
+setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt, a registry
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
 	@$(LOCAL) fetch >/dev/null
 	@if [ ! -x $(WASM_OPT) ]; then \
 	  if command -v npm >/dev/null; then echo "fetching wasm-opt (binaryen $(BINARYEN), once)"; npm install --silent --no-audit --no-fund --prefix .tools/binaryen-$(BINARYEN) binaryen@$(BINARYEN); \
 	  else echo "npm is missing: the module stays as the compiler made it (larger, a little slower)"; fi; fi
+	@if [ ! -x $(REGISTRY) ] && command -v apt-get >/dev/null; then \
+	  echo "fetching a registry for the tests of tollgate push (docker-registry, once)"; mkdir -p .tools/registry; cd .tools/registry; \
+	  apt-get download -qq docker-registry 2>/dev/null || { apt-get update -qq && apt-get download -qq docker-registry; }; \
+	  dpkg -x docker-registry_*.deb . && rm docker-registry_*.deb; fi
 
 build: ## Build the `tollgate` command (release)
 	cargo build --release
@@ -30,6 +35,12 @@ wasm: setup ## Build the filter: target/tollgate.wasm
 	@mkdir -p target
 	@if [ -x $(WASM_OPT) ]; then $(WASM_OPT) -O3 $(BUILT) -o $(MODULE); else cp $(BUILT) $(MODULE); fi
 	@echo "$(MODULE): $$(($$(wc -c < $(MODULE)) / 1024)) KiB"
+
+image: wasm build ## Write the filter as an OCI image, the same bytes each time: target/image
+	@$(TARGET)/release/tollgate push --module $(MODULE) --layout target/image
+
+push: wasm build ## Push the filter as an OCI image (TO=oci://HOST/NAME:TAG)
+	@$(TARGET)/release/tollgate push --module $(MODULE) $(or $(TO),$(error name a repository and a tag: make push TO=oci://HOST/NAME:TAG))
 
 demo: wasm ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
 	@TOLLGATE_WASM=$(MODULE) $(LOCAL) demo

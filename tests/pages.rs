@@ -3,10 +3,23 @@
 //!
 //! A block ```` ```yaml policy.yaml ```` is a file of that name (any block whose last word has a dot is one), a block
 //! ```` ```console ```` holds commands behind `$ ` with their output, stderr included. The blocks of a page share a
-//! folder, from top to bottom.
+//! folder, from top to bottom. `registry.example:5000` is a real registry.
 #![cfg(feature = "cli")]
-#![expect(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+#![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
+#[path = "push/registry.rs"]
+#[expect(dead_code, reason = "a registry that works is enough here")]
+mod registry;
+
+use registry::Registry;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,13 +39,17 @@ fn pages() -> Vec<PathBuf> {
 /// A folder in which the blocks of a page are played.
 struct Stage {
     folder: tempfile::TempDir,
+    registry: Option<Registry>,
     status: i32,
     commands: usize,
 }
 
+/// What pages call the registry.
+const REGISTRY: &str = "registry.example:5000";
+
 impl Stage {
     fn new() -> Stage {
-        Stage { folder: tempfile::tempdir().unwrap(), status: 0, commands: 0 }
+        Stage { folder: tempfile::tempdir().unwrap(), registry: None, status: 0, commands: 0 }
     }
 
     fn save(&self, name: &str, text: &str) {
@@ -46,16 +63,24 @@ impl Stage {
         self.commands += 1;
         let binaries = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();
         let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+        let registry = if command.contains(REGISTRY) {
+            self.registry.get_or_insert_with(|| Registry::start(None)).address()
+        } else {
+            String::new()
+        };
+        let command = command.replace(REGISTRY, &registry);
         let script = format!("exec 2>&1\n(exit {})\n{command}", self.status);
         let output = Command::new("sh")
             .args(["-c", &script])
             .current_dir(self.folder.path())
             .env("PATH", path)
+            .env("DOCKER_CONFIG", self.folder.path())
             .env_remove("CLICOLOR_FORCE")
             .output()
             .unwrap();
         self.status = output.status.code().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+        let printed = String::from_utf8(output.stdout).unwrap();
+        if registry.is_empty() { printed } else { printed.replace(&registry, REGISTRY) }
     }
 
     /// The text of a console block, as it should be.

@@ -13,6 +13,7 @@ mod explain;
 mod gateway;
 mod lint;
 mod progress;
+mod push;
 mod reach;
 mod report;
 mod request;
@@ -51,6 +52,7 @@ enum Command {
     Diff(diff::Arguments),
     WhoCan(reach::WhoCan),
     WhatCan(reach::WhatCan),
+    Push(push::Arguments),
     Schema(schema::Arguments),
     Completion(completion::CompletionArguments),
     Man(completion::ManArguments),
@@ -119,6 +121,7 @@ fn run(command: &Command) -> Exit {
         Command::Diff(arguments) => diff::run(arguments),
         Command::WhoCan(arguments) => reach::who_can(arguments),
         Command::WhatCan(arguments) => reach::what_can(arguments),
+        Command::Push(arguments) => push::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completion(arguments) => completion::completion(arguments),
         Command::Man(arguments) => completion::man(arguments),

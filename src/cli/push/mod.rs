@@ -1,0 +1,139 @@
+//! `tollgate push`: the filter's module as an OCI image that Istio's agent takes.
+
+mod image;
+mod layout;
+mod registry;
+
+use self::image::Image;
+use self::registry::{Pushed, Refused, Registry};
+use super::exit::Exit;
+use super::{Trouble, report};
+use crate::cli::source::Unreadable;
+use oci_client::Reference;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Push the filter to a registry, as an OCI image
+///
+/// The image has the form that Istio's agent takes: one gzipped layer that holds `plugin.wasm`. The same module makes the same
+/// image, byte by byte, and what the registry already has is not sent again. Credentials are those of docker's configuration,
+/// its helpers included (`docker login`). The tag moves last: a push that breaks off leaves it where it was.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Where to: a repository and a tag
+    #[arg(value_name = "oci://HOST/NAME:TAG", required_unless_present = "layout", value_parser = reference)]
+    target: Option<Reference>,
+    /// The module, as `make wasm` builds it
+    #[arg(long, value_name = "FILE")]
+    module: PathBuf,
+    /// An annotation of the image, such as `org.opencontainers.image.revision=COMMIT`
+    #[arg(long, value_name = "KEY=VALUE", value_parser = annotation)]
+    annotation: Vec<(String, String)>,
+    /// Speak plain HTTP to the registry
+    #[arg(long)]
+    plain_http: bool,
+    /// Write the image into this folder (an OCI image layout), and push it only if a registry is named
+    #[arg(long, value_name = "FOLDER")]
+    layout: Option<PathBuf>,
+    /// How to write what was pushed
+    #[arg(long, value_enum, default_value_t)]
+    format: report::Plain,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    /// Of the manifest: what `@sha256:…` pins.
+    digest: String,
+    /// Where it was pushed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    /// For `url` of a WasmPlugin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    /// Bytes that were sent; 0 if the registry had everything.
+    sent: usize,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let module = std::fs::read(&arguments.module)
+        .map_err(|error| Trouble::Unreadable(Unreadable { path: arguments.module.display().to_string(), error }))?;
+    if !module.starts_with(b"\0asm") {
+        return Err(Trouble::Usage(format!("`{}` is no wasm module", arguments.module.display())));
+    }
+    let image = Image::of(&module, &annotations(&arguments.annotation))?;
+    if let Some(folder) = &arguments.layout {
+        let name = arguments.target.as_ref().and_then(Reference::tag).unwrap_or("latest");
+        layout::write(&image, folder, name)?;
+    }
+    let pushed = match &arguments.target {
+        Some(target) => Some((target, push(&image, target, arguments.plain_http)?)),
+        None => None,
+    };
+    let report = Report {
+        url: pushed.map(|(target, _)| {
+            format!("oci://{}/{}@{}", target.resolve_registry(), target.repository(), image.manifest.digest)
+        }),
+        reference: pushed.map(|(target, _)| format!("oci://{}", target.whole())),
+        sent: pushed.map_or(0, |(_, pushed)| pushed.sent),
+        digest: image.manifest.digest,
+    };
+    let mut out = io::stdout().lock();
+    match arguments.format {
+        report::Plain::Human => human(&report, &mut out)?,
+        report::Plain::Json => {
+            serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(Exit::Fine)
+}
+
+fn push(image: &Image, target: &Reference, plain_http: bool) -> Result<Pushed, Trouble> {
+    let registry = Registry::new(target, plain_http).map_err(refused)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    super::progress::during("pushing", || runtime.block_on(registry.push(image))).map_err(refused)
+}
+
+fn refused(Refused(why): Refused) -> Trouble {
+    Trouble::Output(io::Error::other(why))
+}
+
+fn human(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    match (&report.reference, report.sent) {
+        (Some(reference), 0) => writeln!(out, "{reference} is up to date")?,
+        (Some(reference), sent) => writeln!(out, "pushed {reference}, {sent} bytes")?,
+        (None, _) => {}
+    }
+    writeln!(out, "digest {}", report.digest)?;
+    report.url.as_ref().map_or(Ok(()), |url| writeln!(out, "pin    {url}"))
+}
+
+/// What is said of the image (OCI image specification, section "Annotations"); given ones win.
+fn annotations(given: &[(String, String)]) -> BTreeMap<String, String> {
+    let own = [
+        ("title", "tollgate"),
+        ("description", env!("CARGO_PKG_DESCRIPTION")),
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("licenses", env!("CARGO_PKG_LICENSE")),
+    ];
+    let own = own.map(|(key, value)| (format!("org.opencontainers.image.{key}"), value.to_owned()));
+    own.into_iter().chain(given.iter().cloned()).collect()
+}
+
+fn reference(text: &str) -> Result<Reference, String> {
+    let name = text.strip_prefix("oci://").ok_or("write oci://HOST/NAME:TAG")?;
+    let reference: Reference = name.parse().map_err(|error| format!("{error}"))?;
+    match reference.digest() {
+        Some(_) => Err("a digest names what is there already; write a tag".to_owned()),
+        None => Ok(reference),
+    }
+}
+
+fn annotation(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,186 @@
+//! A registry (OCI distribution specification 1.1).
+
+use super::image::{Blob, Image};
+use docker_credential::{CredentialRetrievalError, DockerCredential};
+use http::HeaderValue;
+use oci_client::client::{ClientConfig, ClientProtocol};
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Client, Reference};
+use std::time::Duration;
+
+/// How often what fails for a moment is tried.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why nothing was pushed, in words for the user.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) String);
+
+/// One repository of a registry.
+pub(super) struct Registry {
+    client: Client,
+    reference: Reference,
+    auth: RegistryAuth,
+}
+
+/// What a push came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pushed {
+    /// Bytes of blobs and of the manifest that were sent.
+    pub(super) sent: usize,
+}
+
+impl Registry {
+    /// # Errors
+    /// The credentials that docker's configuration names cannot be had.
+    pub(super) fn new(reference: &Reference, plain_http: bool) -> Result<Registry, Refused> {
+        let config = ClientConfig {
+            protocol: if plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
+            connect_timeout: Some(TIMEOUT),
+            read_timeout: Some(TIMEOUT),
+            user_agent: concat!("tollgate/", env!("CARGO_PKG_VERSION")),
+            ..ClientConfig::default()
+        };
+        // TLS is what the rest of the project uses; where somebody chose another one before, that stays
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Ok(Registry {
+            client: Client::new(config),
+            reference: reference.clone(),
+            auth: credentials(reference.resolve_registry())?,
+        })
+    }
+
+    /// Sends what the registry has not got: the tag moves last, and only once everything it points to is there.
+    ///
+    /// # Errors
+    /// The registry cannot be reached, or refuses.
+    pub(super) async fn push(&self, image: &Image) -> Result<Pushed, Refused> {
+        self.client.store_auth_if_needed(self.reference.resolve_registry(), &self.auth).await;
+        let known = self.retried(|| self.client.fetch_manifest_digest(&self.reference, &self.auth)).await;
+        match known {
+            Ok(digest) if digest == image.manifest.digest => return Ok(Pushed { sent: 0 }),
+            Ok(_) => {}
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(self.refused(&error)),
+        }
+        let mut sent: usize = 0;
+        for blob in [&image.layer, &image.config] {
+            sent = sent.saturating_add(self.blob(blob).await?);
+        }
+        let put = || {
+            let body = image.manifest.bytes.clone();
+            self.client.push_manifest_raw(&self.reference, body, HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE))
+        };
+        self.retried(put).await.map_err(|error| self.refused(&error))?;
+        let now = self.retried(|| self.client.fetch_manifest_digest(&self.reference, &self.auth)).await;
+        let now = now.map_err(|error| self.refused(&error))?;
+        if now != image.manifest.digest {
+            let message = format!("`{}` took the image and names another afterwards: {now}", self.reference);
+            return Err(Refused(message));
+        }
+        Ok(Pushed { sent: sent.saturating_add(image.manifest.bytes.len()) })
+    }
+
+    /// How many bytes were sent.
+    async fn blob(&self, blob: &Blob) -> Result<usize, Refused> {
+        let is_there = self.retried(|| self.client.blob_exists(&self.reference, &blob.digest)).await;
+        if is_there.map_err(|error| self.refused(&error))? {
+            return Ok(0);
+        }
+        let put = || self.client.push_blob(&self.reference, blob.bytes.clone(), &blob.digest);
+        self.retried(put).await.map_err(|error| self.refused(&error))?;
+        Ok(blob.bytes.len())
+    }
+
+    /// Tries again what may go better in a moment.
+    async fn retried<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, OciDistributionError>
+    where
+        F: Future<Output = Result<T, OciDistributionError>>,
+    {
+        let mut pause = FIRST_PAUSE;
+        let mut tries = 1;
+        loop {
+            match attempt().await {
+                Err(error) if tries < TRIES && is_passing(&error) => {
+                    tokio::time::sleep(pause).await;
+                    pause = pause.saturating_mul(2);
+                    tries = tries.saturating_add(1);
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn refused(&self, error: &OciDistributionError) -> Refused {
+        let registry = self.reference.resolve_registry();
+        Refused(match error {
+            OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
+                let how = match self.auth {
+                    RegistryAuth::Anonymous => {
+                        format!("docker's configuration has no credentials for it; `docker login {registry}`")
+                    }
+                    _ => "it does not take the credentials of docker's configuration".to_owned(),
+                };
+                format!("`{registry}` does not let `{}` be pushed: {how}", self.reference)
+            }
+            OciDistributionError::RequestError(error) => {
+                format!("`{registry}` cannot be reached: {}", causes(error))
+            }
+            error => format!("`{registry}` does not take `{}`: {error}", self.reference),
+        })
+    }
+}
+
+/// An error, and what is behind it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Whether a registry says that it has no such manifest, or no such repository.
+fn is_absent(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::ImageManifestNotFoundError(_) => true,
+        OciDistributionError::ServerError { code, .. } => *code == 404,
+        OciDistributionError::RequestError(error) => error.status().is_some_and(|status| status.as_u16() == 404),
+        OciDistributionError::RegistryError { envelope, .. } => envelope.errors.iter().any(|error| {
+            matches!(error.code, OciErrorCode::ManifestUnknown | OciErrorCode::NameUnknown | OciErrorCode::NotFound)
+        }),
+        _ => false,
+    }
+}
+
+/// Whether it may go better in a moment.
+fn is_passing(error: &OciDistributionError) -> bool {
+    match error {
+        OciDistributionError::ServerError { code, .. } => *code >= 500 || *code == 429,
+        OciDistributionError::RequestError(error) => {
+            error.status().is_none_or(|status| status.is_server_error() || status.as_u16() == 429)
+        }
+        OciDistributionError::RegistryError { envelope, .. } => {
+            envelope.errors.iter().any(|error| error.code == OciErrorCode::Toomanyrequests)
+        }
+        _ => false,
+    }
+}
+
+/// What docker's configuration has for a registry, its helpers asked.
+fn credentials(registry: &str) -> Result<RegistryAuth, Refused> {
+    match docker_credential::get_credential(registry) {
+        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(RegistryAuth::Basic(user, password)),
+        Ok(DockerCredential::IdentityToken(_)) => Err(Refused(format!(
+            "docker's configuration has an identity token for `{registry}`, which only docker can trade; log in with a password"
+        ))),
+        Err(
+            CredentialRetrievalError::NoCredentialConfigured
+            | CredentialRetrievalError::ConfigNotFound
+            | CredentialRetrievalError::ConfigReadError,
+        ) => Ok(RegistryAuth::Anonymous),
+        Err(error) => {
+            Err(Refused(format!("docker's configuration has no usable credentials for `{registry}`: {error}")))
+        }
+    }
+}

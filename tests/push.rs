@@ -1,0 +1,233 @@
+//! `tollgate push` against a real registry: Docker's, from `TOLLGATE_REGISTRY` or `.tools/registry` (`make setup`).
+#![cfg(feature = "cli")]
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails"
+)]
+#![expect(unreachable_pub, reason = "modules of a test have no outside")]
+
+#[path = "push/registry.rs"]
+mod registry;
+
+use registry::{Cut, Registry};
+use serde_json::{Value, json};
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The smallest module there is.
+const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+const USER: &str = "tester";
+const PASSWORD: &str = "U*U";
+/// Of that password, from the test vectors of bcrypt.
+const HASH: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+
+/// A folder with a module, in which the command runs; nothing of the user's configuration is seen.
+struct Stage(tempfile::TempDir);
+
+impl Stage {
+    fn new() -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("filter.wasm"), MODULE).unwrap();
+        Stage(folder)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn push(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .arg("push")
+            .args(arguments)
+            .args(["--module", "filter.wasm"])
+            .current_dir(self.0.path())
+            .env("DOCKER_CONFIG", self.0.path())
+            .output()
+            .unwrap()
+    }
+
+    fn log_in(&self, registry: &Registry, password: &str) {
+        use base64::Engine as _;
+        let auth = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{password}"));
+        let config = json!({"auths": {registry.address(): {"auth": auth}}});
+        std::fs::write(self.file("config.json"), config.to_string()).unwrap();
+    }
+}
+
+fn json_of(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn refused(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(70), "{}", stderr(output));
+    assert!(output.stdout.is_empty());
+    stderr(output)
+}
+
+#[test]
+fn what_is_pushed_is_what_istios_agent_takes() {
+    let (stage, registry) = (Stage::new(), Registry::start(None));
+    let target = format!("oci://{}/mesh/tollgate:1.0", registry.address());
+    let annotation = "org.opencontainers.image.revision=abc";
+    let report = json_of(&stage.push(&[&target, "--plain-http", "--annotation", annotation, "--format", "json"]));
+    let digest = report["digest"].as_str().unwrap();
+    assert_eq!(report["reference"], target.as_str());
+    assert_eq!(report["url"], format!("oci://{}/mesh/tollgate@{digest}", registry.address()));
+    let manifest = registry.get("/v2/mesh/tollgate/manifests/1.0");
+    assert_eq!(manifest.header("docker-content-digest"), Some(digest));
+    assert_eq!(manifest.header("content-type"), Some("application/vnd.oci.image.manifest.v1+json"));
+    let manifest: Value = serde_json::from_slice(&manifest.body).unwrap();
+    assert_eq!(manifest["annotations"]["org.opencontainers.image.revision"], "abc");
+    let [layer] = manifest["layers"].as_array().unwrap().as_slice() else { panic!("{manifest}") };
+    assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+    let blob = registry.get(&format!("/v2/mesh/tollgate/blobs/{}", layer["digest"].as_str().unwrap())).body;
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(blob.as_slice()));
+    let files: Vec<(PathBuf, Vec<u8>)> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).unwrap();
+            (entry.path().unwrap().into_owned(), bytes)
+        })
+        .collect();
+    assert_eq!(files, [(PathBuf::from("plugin.wasm"), MODULE.to_vec())]);
+}
+
+#[test]
+fn what_is_there_is_not_sent_again() {
+    let (stage, registry) = (Stage::new(), Registry::start(None));
+    let target = format!("oci://{}/tollgate:1.0", registry.address());
+    let first = json_of(&stage.push(&[&target, "--plain-http", "--format", "json"]));
+    assert!(first["sent"].as_u64().unwrap() > 0);
+    let before = registry.uploads();
+    let second = json_of(&stage.push(&[&target, "--plain-http", "--format", "json"]));
+    assert_eq!(second["sent"], 0);
+    assert_eq!(second["digest"], first["digest"]);
+    let human = stage.push(&[&target, "--plain-http"]);
+    assert!(String::from_utf8_lossy(&human.stdout).contains("is up to date"), "{human:?}");
+    assert_eq!(registry.uploads(), before);
+    // another tag needs its manifest only
+    let other = format!("oci://{}/tollgate:1.1", registry.address());
+    let third = json_of(&stage.push(&[&other, "--plain-http", "--format", "json"]));
+    let manifest = registry.get("/v2/tollgate/manifests/1.1");
+    assert_eq!(third["sent"], manifest.body.len());
+}
+
+#[test]
+fn a_tag_moves_to_another_module() {
+    let (stage, registry) = (Stage::new(), Registry::start(None));
+    let target = format!("oci://{}/tollgate:latest", registry.address());
+    let first = json_of(&stage.push(&[&target, "--plain-http", "--format", "json"]));
+    std::fs::write(stage.file("filter.wasm"), [MODULE, b"\0\x02\x01a"].concat()).unwrap();
+    let second = json_of(&stage.push(&[&target, "--plain-http", "--format", "json"]));
+    assert_ne!(first["digest"], second["digest"]);
+    let now = registry.get("/v2/tollgate/manifests/latest");
+    assert_eq!(now.header("docker-content-digest"), second["digest"].as_str());
+}
+
+#[test]
+fn the_same_module_makes_the_same_bytes() {
+    fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut files = Vec::new();
+        for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+            let entry = entry.unwrap();
+            if entry.file_type().is_file() {
+                let name = entry.path().strip_prefix(folder).unwrap().to_owned();
+                files.push((name, std::fs::read(entry.path()).unwrap()));
+            }
+        }
+        files
+    }
+    let (one, other) = (Stage::new(), Stage::new());
+    for stage in [&one, &other] {
+        let output = stage.push(&["--layout", "image"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let written = files(&one.file("image"));
+    assert_eq!(written.len(), 5);
+    assert_eq!(written, files(&other.file("image")));
+}
+
+#[test]
+fn a_registry_that_wants_to_know_who_asks() {
+    let (stage, registry) = (Stage::new(), Registry::start(Some(&format!("{USER}:{HASH}\n"))));
+    let target = format!("oci://{}/tollgate:1.0", registry.address());
+    let nobody = refused(&stage.push(&[&target, "--plain-http"]));
+    assert!(nobody.contains(&format!("docker login {}", registry.address())), "{nobody}");
+    stage.log_in(&registry, "wrong");
+    let wrong = refused(&stage.push(&[&target, "--plain-http"]));
+    assert!(wrong.contains("does not take the credentials"), "{wrong}");
+    stage.log_in(&registry, PASSWORD);
+    assert!(json_of(&stage.push(&[&target, "--plain-http", "--format", "json"]))["sent"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn nothing_is_half_pushed() {
+    let (stage, registry) = (Stage::new(), Registry::start(None));
+    for cut in [Cut::AtBlob, Cut::AtManifest] {
+        let between = registry.behind(cut);
+        let why = refused(&stage.push(&[&format!("oci://{between}/tollgate:1.0"), "--plain-http"]));
+        assert!(why.contains(&format!("`{between}`")), "{why}");
+        assert_eq!(registry.get("/v2/tollgate/manifests/1.0").status, 404);
+    }
+}
+
+#[test]
+fn what_breaks_off_for_a_moment_is_tried_again() {
+    let (stage, registry) = (Stage::new(), Registry::start(None));
+    let between = registry.behind(Cut::TwoAtFirst);
+    json_of(&stage.push(&[&format!("oci://{between}/tollgate:1.0"), "--plain-http", "--format", "json"]));
+    assert_eq!(registry.get("/v2/tollgate/manifests/1.0").status, 200);
+}
+
+#[test]
+fn what_is_no_registry_is_said() {
+    let stage = Stage::new();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let why = refused(&stage.push(&[&format!("oci://{closed}/tollgate:1.0"), "--plain-http"]));
+    assert!(why.contains(&format!("`{closed}` cannot be reached")) && why.contains("refused"), "{why}");
+}
+
+#[test]
+fn the_command_line_is_checked_first() {
+    let stage = Stage::new();
+    std::fs::write(stage.file("text.wasm"), "not wasm").unwrap();
+    for (arguments, why) in [
+        (vec!["registry.test/tollgate:1.0"], "oci://"),
+        (
+            vec![
+                "oci://registry.test/tollgate@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+            ],
+            "tag",
+        ),
+        (vec!["oci://registry.test/Tollgate:1.0"], "oci://registry.test/Tollgate:1.0"),
+        (vec!["oci://registry.test/tollgate:1.0", "--annotation", "x"], "KEY=VALUE"),
+        (vec![], "oci://HOST/NAME:TAG"),
+    ] {
+        let output = stage.push(&arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?} {}", stderr(&output));
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+    for (file, why) in [("text.wasm", "is no wasm module"), ("none.wasm", "none.wasm")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+            .args(["push", "--layout", "image", "--module", file])
+            .current_dir(stage.0.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
+        assert!(stderr(&output).contains(why), "{}", stderr(&output));
+    }
+}
