@@ -103,10 +103,10 @@ fn is_everything<T>(listed: &Listed<T>) -> bool {
     matches!(listed, Listed::But(but) if but.is_empty())
 }
 
-/// One value of each: a request's, and its class.
+/// One value of each: a request's, and the classes that it stands for.
 #[derive(Clone, Debug)]
 pub(super) struct Tuple {
-    pub(super) at: [usize; 5],
+    pub(super) at: [BTreeSet<usize>; 5],
     pub(super) port: Option<u16>,
     pub(super) method: String,
     pub(super) path: Option<String>,
@@ -118,6 +118,8 @@ pub(super) struct Tuple {
 #[derive(Debug)]
 pub(super) struct Classes {
     ports: Vec<Class<Port>>,
+    /// Whether some guard asks more of requests to the port than that it be the port.
+    is_spoken_of: Vec<bool>,
     methods: Vec<Class<Method>>,
     upgrades: Vec<Option<&'static str>>,
     overridden: Vec<bool>,
@@ -172,6 +174,11 @@ impl Guard {
             && lists(&self.paths, &other.paths)
             && (!self.websocket || other.websocket)
             && (self.paths.is_empty() || self.encoded_slash == other.encoded_slash)
+    }
+
+    /// Whether it asks for nothing but ports.
+    fn is_open(&self) -> bool {
+        self.reading == Reading::Wide && self.methods.is_empty() && self.paths.is_empty() && !self.websocket
     }
 
     fn has_port(&self, port: Option<u16>) -> bool {
@@ -245,7 +252,13 @@ impl Classes {
             })
         };
         let overridden = if lists { vec![false, true] } else { vec![false] };
-        Classes { ports, methods, upgrades, overridden, patterns, paths, is_sample }
+        let speaks = |port: &Port| {
+            // what an authority without a port means is for the policies to say
+            *port == Port::Unnamed
+                || guards.iter().any(|guard| !guard.is_open() && guard.has_port(port.witness_among(&ports)))
+        };
+        let is_spoken_of = ports.iter().map(|class| class.members.iter().any(speaks)).collect();
+        Classes { ports, is_spoken_of, methods, upgrades, overridden, patterns, paths, is_sample }
     }
 
     /// A request of every class that one of `relevant` may match.
@@ -255,6 +268,12 @@ impl Classes {
         let mut tuples = Vec::new();
         for (port_at, port) in self.ports.iter().enumerate() {
             let Some(port) = port.members.first().map(|port| port.witness_among(&self.ports)) else { continue };
+            if !self.is_spoken_of.get(port_at).is_none_or(|is_spoken_of| *is_spoken_of) {
+                tuples.extend(
+                    self.usual(port_at, port, &named).filter(|_| relevant.iter().any(|guard| guard.has_port(port))),
+                );
+                continue;
+            }
             for (method_at, method) in self.methods.iter().enumerate() {
                 let Some(method) = method.members.first().map(|method| method.spelled(&named)) else { continue };
                 for (upgrade_at, upgrade) in self.upgrades.iter().enumerate() {
@@ -271,7 +290,8 @@ impl Classes {
                         for (path_at, path) in self.paths.iter().enumerate() {
                             if asking.iter().any(|guard| self.may_have_path(guard, path, *overridden)) {
                                 tuples.push(Tuple {
-                                    at: [port_at, method_at, path_at, upgrade_at, overridden_at],
+                                    at: [port_at, method_at, path_at, upgrade_at, overridden_at]
+                                        .map(|at| BTreeSet::from([at])),
                                     port,
                                     method: method.clone(),
                                     path: path.witness.clone(),
@@ -285,6 +305,29 @@ impl Classes {
             }
         }
         tuples
+    }
+
+    /// A usual request to a port of which nothing speaks, for all requests to it.
+    fn usual(&self, port_at: usize, port: Option<u16>, named: &BTreeSet<&str>) -> Option<Tuple> {
+        let canonical = |method: &&Method| matches!(method, Method::Canonical(_) | Method::OtherCanonical);
+        let methods = self.methods.iter().flat_map(|class| &class.members).filter(canonical);
+        let method = methods.map(|method| method.spelled(named)).find(|method| method != "CONNECT")?;
+        let path = self.paths.iter().find(|class| class.form == PathForm::Canonical)?.witness.clone();
+        let all = |count: usize| (0..count).collect();
+        Some(Tuple {
+            at: [
+                BTreeSet::from([port_at]),
+                all(self.methods.len()),
+                all(self.paths.len()),
+                all(self.upgrades.len()),
+                all(self.overridden.len()),
+            ],
+            port,
+            method,
+            path,
+            upgrade: None,
+            overridden: false,
+        })
     }
 
     fn may_have_path(&self, guard: &Guard, path: &paths::PathClass, overridden: bool) -> bool {

@@ -9,7 +9,7 @@ use super::side::Side;
 use super::who::{Caller, Callers, Who};
 use super::witness::{Witness, seconds};
 use crate::cli::document::{Mode, Source};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
 /// Parts of a region that are asked about; beyond, what is found is a sample.
 const MOST_CELLS: usize = 400_000;
@@ -71,7 +71,7 @@ type Row<V> = (Ask, V, Witness);
 type At = [BTreeSet<usize>; 5];
 
 /// The number of what is said, and of which classes; with a request of theirs.
-type Rows = BTreeMap<(usize, At), Stand>;
+type Rows = Vec<((usize, At), Stand)>;
 
 /// The number of a request, and its time.
 type Stand = (usize, u64);
@@ -318,7 +318,7 @@ impl<'s> Analysis<'s> {
                 if known.is_none() {
                     verdicts.push(verdict);
                 }
-                rows.entry((number_of, tuple.at.map(|at| BTreeSet::from([at])))).or_insert((number, time));
+                rows.push(((number_of, tuple.at.clone()), (number, time)));
             }
         }
         for dimension in [2, 4, 3, 1, 0] {
@@ -345,16 +345,18 @@ fn joined(rows: Rows, dimension: usize) -> Rows {
     let mut groups: BTreeMap<(usize, At), (BTreeSet<usize>, Stand)> = BTreeMap::new();
     for ((verdict, mut at), request) in rows {
         let own = at.get_mut(dimension).map(std::mem::take).unwrap_or_default();
-        groups.entry((verdict, at)).or_insert_with(|| (BTreeSet::new(), request)).0.extend(own);
+        match groups.entry((verdict, at)) {
+            btree_map::Entry::Vacant(group) => drop(group.insert((own, request))),
+            btree_map::Entry::Occupied(mut group) => group.get_mut().0.extend(own),
+        }
     }
-    let mut rows = Rows::new();
-    for ((verdict, mut at), (own, request)) in groups {
+    let whole = |((verdict, mut at), (own, request)): ((usize, At), (BTreeSet<usize>, Stand))| {
         if let Some(slot) = at.get_mut(dimension) {
             *slot = own;
         }
-        rows.insert((verdict, at), request);
-    }
-    rows
+        ((verdict, at), request)
+    };
+    groups.into_iter().map(whole).collect()
 }
 
 fn witness(caller: &Caller, host: &Host, tuple: &Tuple, inquiry: Inquiry, now: u64) -> Witness {

@@ -30,10 +30,21 @@ pub(super) enum Kind {
     Recorded,
 }
 
+impl Kind {
+    fn between(old: Outcome, new: Outcome) -> Option<Kind> {
+        match (old != Outcome::Deny, new != Outcome::Deny) {
+            (false, true) => Some(Kind::Reachable),
+            (true, false) => Some(Kind::Unreachable),
+            (true, true) if old != new => Some(Kind::Recorded),
+            _ => None,
+        }
+    }
+}
+
 /// The changes, and whether they are all.
 pub(super) fn between(old: &Side, new: &Side, now: u64) -> Result<(Vec<Found<Change>>, bool), Trouble> {
     let mut analysis = Analysis::new(vec![old, new], now, false);
-    let mut judge = Judge { old, new, scratch: Scratch::default() };
+    let mut judge = Judge { old, new, scratch: Default::default() };
     let mut found = Vec::new();
     for (regions, inquiry) in inquiries(&analysis, &old.document, &new.document) {
         for (who, place) in regions {
@@ -88,7 +99,7 @@ fn inquiries(analysis: &Analysis<'_>, old: &Document, new: &Document) -> Vec<(Ve
 struct Judge<'s> {
     old: &'s Side,
     new: &'s Side,
-    scratch: Scratch,
+    scratch: [Scratch; 2],
 }
 
 impl Judge<'_> {
@@ -104,26 +115,24 @@ impl Judge<'_> {
                     &later
                 }
             };
-            let [before, after] =
-                [self.old, self.new].map(|side| side.ask(asked, &mut self.scratch, |judged| judged.decision.outcome));
-            let kind = match (before != Outcome::Deny, after != Outcome::Deny) {
-                (false, true) => Kind::Reachable,
-                (true, false) => Kind::Unreachable,
-                (true, true) if before != after => Kind::Recorded,
-                _ => continue,
-            };
-            if changes.iter().any(|(change, _)| change.kind == kind) {
-                continue;
-            }
-            let [old, new] = [self.old, self.new].map(|side| side.ask(asked, &mut self.scratch, Said::of));
-            changes.push((Change { kind, since, old, new }, asked.now()));
+            let [of_old, of_new] = &mut self.scratch;
+            let change = self.old.ask(asked, of_old, |old| {
+                self.new.ask(asked, of_new, |new| {
+                    let kind = Kind::between(old.decision.outcome, new.decision.outcome)?;
+                    let is_known = changes.iter().any(|(change, _)| change.kind == kind);
+                    (!is_known).then(|| Change { kind, since, old: Said::of(old), new: Said::of(new) })
+                })
+            });
+            changes.extend(change.map(|change| (change, asked.now())));
         }
         changes
     }
 
     /// Whether both policies say of the witness, as it is written, what the line says.
     fn confirm(&mut self, found: &Found<Change>) -> Result<(), Trouble> {
-        let [old, new] = [self.old, self.new].map(|side| side.confirm(&found.witness, &mut self.scratch));
+        let [of_old, of_new] = &mut self.scratch;
+        let [old, new] =
+            [(self.old, of_old), (self.new, of_new)].map(|(side, scratch)| side.confirm(&found.witness, scratch));
         let is_so = old.as_ref() == Some(&found.verdict.old) && new.as_ref() == Some(&found.verdict.new);
         if is_so {
             return Ok(());
