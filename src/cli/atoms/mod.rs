@@ -5,10 +5,14 @@
 //! one request, and what is said of the part is what [`Policy::decide`](crate::policy::Policy::decide) said of it.
 
 mod address;
+mod ask;
+mod classes;
 mod entry;
+mod found;
 mod guard;
 mod names;
 mod part;
+mod parts;
 mod paths;
 mod place;
 mod region;
@@ -16,11 +20,12 @@ mod side;
 mod who;
 mod witness;
 
+pub(super) use ask::{Ask, Listed};
 pub(super) use entry::Reach;
-pub(super) use guard::{Ask, Listed};
+pub(super) use found::{Found, merged};
 pub(super) use part::{Part, list};
 pub(super) use place::Place;
-pub(super) use region::{Analysis, Found, Inquiry, merged};
+pub(super) use region::{Analysis, Inquiry};
 pub(super) use side::{Said, Side};
 pub(super) use who::Who;
 pub(super) use witness::Witness;

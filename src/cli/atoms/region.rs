@@ -1,12 +1,14 @@
 //! A region, parted by the entries that speak of it.
 
+use super::ask::Ask;
+use super::classes::{Cache, Classes, Tuple};
 use super::entry::{Entry, entries};
-use super::guard::{Ask, Cache, Classes, Guard, Reading, Tuple};
-use super::names::Names;
-use super::part::Part;
+use super::found::Found;
+use super::guard::{Guard, Reading};
+use super::parts::{Extent, Parts, Words, extent};
 use super::place::{Host, Place};
 use super::side::Side;
-use super::who::{Caller, Callers, Who};
+use super::who::{Caller, Who};
 use super::witness::{Witness, seconds};
 use crate::cli::document::{Mode, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
@@ -34,18 +36,6 @@ pub(in crate::cli) struct Analysis<'s> {
     cells: usize,
     /// Some classes were not asked about.
     pub(in crate::cli) is_sample: bool,
-}
-
-/// Requests of which the same is said, and one of them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::cli) struct Found<V> {
-    pub(in crate::cli) verdict: V,
-    pub(in crate::cli) ask: Ask,
-    pub(in crate::cli) who: Vec<Part<Who>>,
-    pub(in crate::cli) places: Vec<Part<Place>>,
-    /// Pairs of callers and hosts of which it is not said.
-    pub(in crate::cli) except: Vec<(Part<Who>, Part<Place>)>,
-    pub(in crate::cli) witness: Witness,
 }
 
 /// What is asked of a region.
@@ -208,7 +198,9 @@ impl<'s> Analysis<'s> {
     ) -> Vec<Found<V>> {
         let anonymous_too = self.may_be_anonymous(who, inquiry);
         let speaking = self.speaking_of(who, place, anonymous_too);
-        let parts = Parts::of(self, who, place, anonymous_too, &speaking);
+        let speaking: Vec<(usize, &Entry)> =
+            speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
+        let parts = Parts::of(&speaking, who, place, anonymous_too);
         let words = Words::of(&parts);
         let mut found = Vec::new();
         let kinds = parts.callers_by_kind.len().saturating_mul(parts.hosts_by_kind.len());
@@ -375,188 +367,6 @@ fn witness(caller: &Caller, host: &Host, tuple: &Tuple, inquiry: Inquiry, now: u
     }
 }
 
-/// How much of a set of callers an entry speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extent {
-    None,
-    Some,
-    All,
-}
-
-fn extent(entry: &Entry, who: &Who, anonymous_too: bool) -> Extent {
-    if entry.from.iter().any(|from| from.covers(who)) || anonymous_too && entry.from.contains(&Who::Anonymous) {
-        Extent::All
-    } else if entry.from.iter().any(|from| who.covers(from)) {
-        Extent::Some
-    } else {
-        Extent::None
-    }
-}
-
-/// A region's classes of callers and of hosts, and the entries that speak of each.
-struct Parts {
-    callers: Vec<Caller>,
-    hosts: Vec<Host>,
-    /// Entries that speak of every pair.
-    everywhere: Vec<usize>,
-    /// Callers of whom the same entries speak, whatever the host.
-    callers_by_kind: Kinds,
-    hosts_by_kind: Kinds,
-    kind_of_caller: Vec<usize>,
-    kind_of_host: Vec<usize>,
-    /// Entries that speak of some callers and some hosts only, by pair.
-    crossing: BTreeMap<(usize, usize), Vec<usize>>,
-}
-
-/// The entries of each kind, and its members.
-struct Kinds(BTreeMap<Vec<usize>, Vec<usize>>);
-
-impl Kinds {
-    fn of(entries: Vec<Vec<usize>>) -> (Self, Vec<usize>) {
-        let mut kinds: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
-        let mut kind_of = vec![0; entries.len()];
-        for (member, entries) in entries.into_iter().enumerate() {
-            kinds.entry(entries).or_default().push(member);
-        }
-        for (kind, members) in kinds.values().enumerate() {
-            for member in members {
-                if let Some(slot) = kind_of.get_mut(*member) {
-                    *slot = kind;
-                }
-            }
-        }
-        (Kinds(kinds), kind_of)
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (&Vec<usize>, &Vec<usize>)> {
-        self.0.iter()
-    }
-}
-
-impl Parts {
-    fn of(analysis: &Analysis<'_>, who: &Who, place: &Place, anonymous_too: bool, speaking: &[usize]) -> Parts {
-        let entries: Vec<(usize, &Entry)> =
-            speaking.iter().filter_map(|number| Some((*number, analysis.entries.get(*number)?))).collect();
-        let callers = Caller::classes(who, entries.iter().flat_map(|(_, entry)| &entry.from));
-        let hosts = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to));
-        let by_caller = CallerIndex::new(&callers);
-        let by_host = HostIndex::new(&hosts);
-        let mut everywhere = Vec::new();
-        let mut of_caller = vec![Vec::new(); callers.len()];
-        let mut of_host = vec![Vec::new(); hosts.len()];
-        let mut crossing: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
-        for (number, entry) in entries {
-            let all_callers = extent(entry, who, anonymous_too) == Extent::All;
-            let all_hosts = entry.to.iter().any(|to| to.covers(place));
-            let own_callers = || by_caller.of(&entry.from);
-            if all_callers && !entry.from.iter().any(|from| from.covers(who)) {
-                // to one of the policies they are all anonymous, and to the other only some are meant
-                own_callers().into_iter().for_each(|caller| push(&mut of_caller, caller, number));
-            }
-            match (all_callers, all_hosts) {
-                (true, true) => everywhere.push(number),
-                (true, false) => {
-                    by_host.of(&hosts, &entry.to).into_iter().for_each(|host| push(&mut of_host, host, number))
-                }
-                (false, true) => own_callers().into_iter().for_each(|caller| push(&mut of_caller, caller, number)),
-                (false, false) => {
-                    let own_hosts = by_host.of(&hosts, &entry.to);
-                    for caller in own_callers() {
-                        for host in &own_hosts {
-                            crossing.entry((caller, *host)).or_default().push(number);
-                        }
-                    }
-                }
-            }
-        }
-        let (callers_by_kind, kind_of_caller) = Kinds::of(of_caller);
-        let (hosts_by_kind, kind_of_host) = Kinds::of(of_host);
-        Parts { callers, hosts, everywhere, callers_by_kind, hosts_by_kind, kind_of_caller, kind_of_host, crossing }
-    }
-}
-
-/// How classes of a region are said.
-struct Words<'p> {
-    parts: &'p Parts,
-    callers: Callers,
-    names: Names<'p>,
-}
-
-impl<'p> Words<'p> {
-    fn of(parts: &'p Parts) -> Self {
-        Words { parts, callers: Callers::of(&parts.callers), names: Names::of(&parts.hosts) }
-    }
-
-    fn describe(&self, callers: &[usize], hosts: &[usize]) -> (Vec<Part<Who>>, Vec<Part<Place>>) {
-        let callers = callers.iter().filter_map(|at| self.parts.callers.get(*at));
-        let hosts = hosts.iter().filter_map(|at| self.parts.hosts.get(*at));
-        (self.callers.describe(callers), self.names.describe(hosts))
-    }
-}
-
-fn push(lists: &mut [Vec<usize>], at: usize, number: usize) {
-    if let Some(list) = lists.get_mut(at) {
-        list.push(number);
-    }
-}
-
-/// Classes of callers by the sets that hold them.
-struct CallerIndex(HashMap<Who, Vec<usize>>);
-
-impl CallerIndex {
-    fn new(callers: &[Caller]) -> Self {
-        let mut index: HashMap<Who, Vec<usize>> = HashMap::new();
-        for (at, caller) in callers.iter().enumerate() {
-            for who in caller.who().covering() {
-                index.entry(who).or_default().push(at);
-            }
-        }
-        CallerIndex(index)
-    }
-
-    fn of(&self, from: &[Who]) -> BTreeSet<usize> {
-        from.iter().filter_map(|who| self.0.get(who)).flatten().copied().collect()
-    }
-}
-
-/// Classes of hosts by the patterns that hold them.
-struct HostIndex {
-    by_place: HashMap<Place, Vec<usize>>,
-    ranges: Vec<usize>,
-}
-
-impl HostIndex {
-    fn new(hosts: &[Host]) -> Self {
-        let mut index = HostIndex { by_place: HashMap::new(), ranges: Vec::new() };
-        for (at, host) in hosts.iter().enumerate() {
-            if let Host::Range(_) = host {
-                index.ranges.push(at);
-            }
-            for place in host.covering() {
-                index.by_place.entry(place).or_default().push(at);
-            }
-        }
-        index
-    }
-
-    fn of(&self, hosts: &[Host], to: &[Place]) -> BTreeSet<usize> {
-        let mut found = BTreeSet::new();
-        for place in to {
-            let Place::Range(range) = place else {
-                found.extend(self.by_place.get(place).into_iter().flatten());
-                continue;
-            };
-            let holds = |at: &usize| matches!(hosts.get(*at), Some(Host::Range(own)) if range.covers(own));
-            found.extend(self.ranges.iter().copied().filter(holds));
-        }
-        found
-    }
-}
-
 /// A name with its labels from the last to the first.
 fn reversed(name: &str) -> String {
     let labels: Vec<&str> = name.rsplit('.').collect();
@@ -584,31 +394,4 @@ fn without_inner(regions: BTreeSet<(Who, Place)>) -> Vec<(Who, Place)> {
         pairs.any(|pair| (&pair.0, &pair.1) != (who, place) && regions.contains(&pair))
     };
     regions.iter().filter(|region| !is_inner(region)).cloned().collect()
-}
-
-/// Joins what differs in hosts only, and then what differs in callers only.
-pub(in crate::cli) fn merged<V: Clone + Ord>(found: Vec<Found<V>>) -> Vec<Found<V>> {
-    let mut by_place = BTreeMap::new();
-    for one in found {
-        let key = (one.verdict, one.ask, one.who, one.except);
-        let (places, _) = by_place.entry(key).or_insert_with(|| (BTreeSet::new(), one.witness));
-        places.extend(one.places);
-    }
-    let mut by_who = BTreeMap::new();
-    for ((verdict, ask, own, except), (places, witness)) in by_place {
-        let (who, _) = by_who.entry((verdict, ask, places, except)).or_insert_with(|| (BTreeSet::new(), witness));
-        who.extend(own);
-    }
-    let whole =
-        |((verdict, ask, places, except), (who, witness)): ((V, Ask, BTreeSet<_>, Vec<_>), (BTreeSet<_>, Witness))| {
-            Found {
-                verdict,
-                ask,
-                who: who.into_iter().collect(),
-                places: places.into_iter().collect(),
-                except,
-                witness,
-            }
-        };
-    by_who.into_iter().map(whole).collect()
 }

@@ -1,0 +1,348 @@
+//! The classes of ports, methods, paths, upgrades and override headers that guards tell apart.
+
+use super::ask::{Ask, Listed, PathPart, Ports};
+use super::guard::{Guard, Reading};
+use super::paths::{self, PathForm, Pattern};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One value of each: a request's, and the classes that it stands for.
+#[derive(Clone, Debug)]
+pub(super) struct Tuple {
+    pub(super) at: [BTreeSet<usize>; 5],
+    pub(super) port: Option<u16>,
+    pub(super) method: String,
+    pub(super) path: Option<String>,
+    pub(super) upgrade: Option<&'static str>,
+    pub(super) overridden: bool,
+}
+
+/// The classes into which guards part the requests to one host.
+#[derive(Debug)]
+pub(super) struct Classes {
+    ports: Vec<Class<Port>>,
+    /// Whether some guard asks more of requests to the port than that it be the port.
+    is_spoken_of: Vec<bool>,
+    methods: Vec<Class<Method>>,
+    upgrades: Vec<Option<&'static str>>,
+    overridden: Vec<bool>,
+    patterns: Vec<Pattern>,
+    paths: Vec<paths::PathClass>,
+    /// Whether the paths' classes are not all there may be.
+    pub(super) is_sample: bool,
+}
+
+#[derive(Debug)]
+struct Class<T> {
+    members: Vec<T>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Port {
+    One(u16),
+    Other,
+    Unnamed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Method {
+    Canonical(String),
+    OtherCanonical,
+    /// In another case than a policy can name it.
+    Misspelt(String),
+    OtherMisspelt,
+}
+
+/// Path classes that have been found before.
+pub(super) type Cache = BTreeMap<(Vec<Pattern>, bool), Option<Vec<paths::PathClass>>>;
+
+impl Classes {
+    /// The classes of guards, `default_ports` being what an authority without port means.
+    pub(super) fn of(guards: &[&Guard], names_port: bool, cache: &mut Cache) -> Classes {
+        let named: BTreeSet<u16> = guards.iter().flat_map(|guard| guard.ports.iter().copied()).collect();
+        let ports = if names_port {
+            let other = [443_u16, 80].into_iter().chain(1024..).find(|port| !named.contains(port));
+            let all = named.into_iter().map(Port::One).chain(other.map(|_| Port::Other));
+            parted(all, |port| guards.iter().map(|guard| guard.has_port(port.witness())).collect())
+        } else {
+            vec![Class { members: vec![Port::Unnamed] }]
+        };
+        let named: BTreeSet<&str> = guards.iter().flat_map(|guard| guard.methods.iter().map(String::as_str)).collect();
+        let mut methods: BTreeSet<Method> = named.iter().map(|name| Method::Canonical((*name).to_owned())).collect();
+        methods.extend(named.iter().map(|name| Method::Misspelt((*name).to_owned())));
+        methods.extend([Method::Canonical("CONNECT".to_owned()), Method::OtherCanonical, Method::OtherMisspelt]);
+        // a CONNECT is compared with no path, and is no request without a port
+        let sets_apart = !names_port || guards.iter().any(|guard| !guard.paths.is_empty());
+        let methods = parted(methods, |method| {
+            let spelled = method.spelled(&named);
+            let is_connect = sets_apart && spelled == "CONNECT";
+            guards.iter().map(|guard| guard.has_method(&spelled)).chain([is_connect]).collect()
+        });
+        let upgrades =
+            if guards.iter().any(|guard| guard.has_upgrade(Some("websocket")) != guard.has_upgrade(Some("h2c"))) {
+                vec![None, Some("websocket"), Some("h2c")]
+            } else if guards.iter().any(|guard| guard.has_upgrade(None) != guard.has_upgrade(Some("h2c"))) {
+                vec![None, Some("h2c")]
+            } else {
+                vec![None]
+            };
+        let lists = guards.iter().any(|guard| !guard.methods.is_empty() || !guard.paths.is_empty());
+        let patterns: BTreeSet<Pattern> = guards.iter().flat_map(|guard| guard.patterns()).collect();
+        let patterns: Vec<Pattern> = patterns.into_iter().collect();
+        let mut is_sample = false;
+        let paths = if patterns.is_empty() {
+            let witness = Some("/".to_owned());
+            vec![paths::PathClass { form: PathForm::Canonical, matches: Vec::new(), witness }]
+        } else {
+            let encoded_slash = guards.iter().any(|guard| guard.encoded_slash);
+            let key = (patterns.clone(), encoded_slash);
+            let known = cache.entry(key).or_insert_with(|| paths::classes(&patterns, encoded_slash));
+            known.clone().unwrap_or_else(|| {
+                is_sample = true;
+                paths::few(&patterns)
+            })
+        };
+        let overridden = if lists { vec![false, true] } else { vec![false] };
+        let speaks = |port: &Port| {
+            // what an authority without a port means is for the policies to say
+            *port == Port::Unnamed
+                || guards.iter().any(|guard| !guard.is_open() && guard.has_port(port.witness_among(&ports)))
+        };
+        let is_spoken_of = ports.iter().map(|class| class.members.iter().any(speaks)).collect();
+        Classes { ports, is_spoken_of, methods, upgrades, overridden, patterns, paths, is_sample }
+    }
+
+    /// A request of every class that one of `relevant` may match.
+    pub(super) fn tuples(&self, relevant: &[&Guard]) -> Vec<Tuple> {
+        let named: BTreeSet<&str> =
+            self.methods.iter().flat_map(|class| &class.members).filter_map(Method::name).collect();
+        let mut tuples = Vec::new();
+        for (port_at, port) in self.ports.iter().enumerate() {
+            let Some(port) = port.members.first().map(|port| port.witness_among(&self.ports)) else { continue };
+            if !self.is_spoken_of.get(port_at).is_none_or(|is_spoken_of| *is_spoken_of) {
+                tuples.extend(
+                    self.usual(port_at, port, &named).filter(|_| relevant.iter().any(|guard| guard.has_port(port))),
+                );
+                continue;
+            }
+            for (method_at, method) in self.methods.iter().enumerate() {
+                let Some(method) = method.members.first().map(|method| method.spelled(&named)) else { continue };
+                for (upgrade_at, upgrade) in self.upgrades.iter().enumerate() {
+                    for (overridden_at, overridden) in self.overridden.iter().enumerate() {
+                        let may = |guard: &&&Guard| {
+                            (port.is_none() || guard.has_port(port))
+                                && (guard.has_method(&method) || *overridden && guard.reading == Reading::Wide)
+                                && guard.has_upgrade(*upgrade)
+                        };
+                        let asking: Vec<&Guard> = relevant.iter().filter(may).copied().collect();
+                        if asking.is_empty() {
+                            continue;
+                        }
+                        for (path_at, path) in self.paths.iter().enumerate() {
+                            if asking.iter().any(|guard| self.may_have_path(guard, path, *overridden)) {
+                                tuples.push(Tuple {
+                                    at: [port_at, method_at, path_at, upgrade_at, overridden_at]
+                                        .map(|at| BTreeSet::from([at])),
+                                    port,
+                                    method: method.clone(),
+                                    path: path.witness.clone(),
+                                    upgrade: *upgrade,
+                                    overridden: *overridden,
+                                });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        tuples
+    }
+
+    /// A usual request to a port of which nothing speaks, for all requests to it.
+    fn usual(&self, port_at: usize, port: Option<u16>, named: &BTreeSet<&str>) -> Option<Tuple> {
+        let canonical = |method: &&Method| matches!(method, Method::Canonical(_) | Method::OtherCanonical);
+        let methods = self.methods.iter().flat_map(|class| &class.members).filter(canonical);
+        let method = methods.map(|method| method.spelled(named)).find(|method| method != "CONNECT")?;
+        let path = self.paths.iter().find(|class| class.form == PathForm::Canonical)?.witness.clone();
+        let all = |count: usize| (0..count).collect();
+        Some(Tuple {
+            at: [
+                BTreeSet::from([port_at]),
+                all(self.methods.len()),
+                all(self.paths.len()),
+                all(self.upgrades.len()),
+                all(self.overridden.len()),
+            ],
+            port,
+            method,
+            path,
+            upgrade: None,
+            overridden: false,
+        })
+    }
+
+    fn may_have_path(&self, guard: &Guard, path: &paths::PathClass, overridden: bool) -> bool {
+        if guard.paths.is_empty() {
+            return true;
+        }
+        let wide = guard.reading == Reading::Wide;
+        match path.form {
+            _ if wide && overridden => true,
+            PathForm::Absent => false,
+            PathForm::Ambiguous => wide,
+            PathForm::EncodedSlash if !guard.encoded_slash => wide,
+            PathForm::Canonical | PathForm::EncodedSlash => {
+                let matching = self.patterns.iter().zip(&path.matches).filter(|(_, matches)| **matches);
+                matching.into_iter().any(|(pattern, _)| pattern.wide == wide && guard.paths.contains(&pattern.text))
+            }
+        }
+    }
+
+    /// Sets of classes in words.
+    pub(super) fn describe(&self, at: &[BTreeSet<usize>; 5]) -> Ask {
+        let [ports, methods, paths, upgrades, overridden] = at;
+        let named: BTreeSet<u16> = self
+            .ports
+            .iter()
+            .flat_map(|class| &class.members)
+            .filter_map(|port| if let Port::One(port) = port { Some(*port) } else { None })
+            .collect();
+        let members: BTreeSet<Port> = members(&self.ports, ports);
+        let held: BTreeSet<u16> =
+            members.iter().filter_map(|port| if let Port::One(port) = port { Some(*port) } else { None }).collect();
+        let ports = if members.contains(&Port::Unnamed) {
+            Ports::Unnamed
+        } else if members.contains(&Port::Other) {
+            Ports::But(named.difference(&held).copied().collect())
+        } else {
+            Ports::Only(held.into_iter().collect())
+        };
+        let upgrades = if upgrades.len() == self.upgrades.len() {
+            Listed::But(Vec::new())
+        } else {
+            let held = self.upgrades.iter().enumerate().filter(|(at, _)| upgrades.contains(at));
+            let names = held.map(|(_, upgrade)| match upgrade {
+                None => "none",
+                Some("websocket") => "websocket",
+                Some(_) if self.upgrades.len() == 2 => "any",
+                Some(_) => "other",
+            });
+            Listed::Only(names.map(str::to_owned).collect())
+        };
+        let overridden = (overridden.len() < self.overridden.len()).then(|| overridden.contains(&1));
+        let (methods, paths) = (self.methods_of(methods), self.paths_of(paths));
+        Ask { ports, methods, paths, upgrades, source: None, overridden }
+    }
+
+    /// Methods as they are spelled; in `Only`, `*` is every other upper-case one and `a-z` every other spelling.
+    fn methods_of(&self, at: &BTreeSet<usize>) -> Listed<String> {
+        let all: BTreeSet<Method> = self.methods.iter().flat_map(|class| class.members.iter().cloned()).collect();
+        let held: BTreeSet<Method> = members(&self.methods, at);
+        let spell = |method: &Method| match method {
+            Method::Canonical(name) => name.clone(),
+            Method::OtherCanonical => "*".to_owned(),
+            Method::Misspelt(name) => name.to_ascii_lowercase(),
+            Method::OtherMisspelt => "a-z".to_owned(),
+        };
+        if held.contains(&Method::OtherCanonical) {
+            Listed::But(all.difference(&held).map(spell).collect())
+        } else {
+            Listed::Only(held.iter().map(spell).collect())
+        }
+    }
+
+    fn paths_of(&self, at: &BTreeSet<usize>) -> Vec<PathPart> {
+        if at.len() == self.paths.len() {
+            return Vec::new();
+        }
+        let mut parts = BTreeSet::new();
+        for form in [PathForm::Canonical, PathForm::EncodedSlash, PathForm::Ambiguous, PathForm::Absent] {
+            let of_form: Vec<usize> =
+                self.paths.iter().enumerate().filter(|(_, class)| class.form == form).map(|(at, _)| at).collect();
+            let mut left: BTreeSet<usize> = of_form.iter().copied().filter(|index| at.contains(index)).collect();
+            if !of_form.is_empty() && left.len() == of_form.len() {
+                parts.insert(PathPart::of(form, &[], &[]));
+                continue;
+            }
+            // patterns all of whose paths are in it; then all but some; then what is left, class by class
+            for (number, pattern) in self.patterns.iter().enumerate() {
+                let matched = self.matched(&of_form, number);
+                if !matched.is_empty() && matched.iter().all(|index| at.contains(index)) && !matched.is_disjoint(&left)
+                {
+                    left.retain(|index| !matched.contains(index));
+                    parts.insert(PathPart::of(form, &[pattern], &[]));
+                }
+            }
+            for index in left {
+                let Some(class) = self.paths.get(index) else { continue };
+                let (matching, but): (Vec<_>, Vec<_>) =
+                    self.patterns.iter().zip(&class.matches).partition(|(_, matches)| **matches);
+                let names =
+                    |of: &[(&Pattern, &bool)]| of.iter().map(|(pattern, _)| (*pattern).clone()).collect::<Vec<_>>();
+                let (matching, but) = (names(&matching), names(&but));
+                parts.insert(PathPart::of(form, &matching.iter().collect::<Vec<_>>(), &but.iter().collect::<Vec<_>>()));
+            }
+        }
+        parts.into_iter().collect()
+    }
+
+    fn matched(&self, of_form: &[usize], pattern: usize) -> BTreeSet<usize> {
+        let matches = |index: &usize| {
+            self.paths.get(*index).and_then(|class| class.matches.get(pattern)).is_some_and(|matches| *matches)
+        };
+        of_form.iter().copied().filter(matches).collect()
+    }
+}
+
+fn members<T: Clone + Ord>(classes: &[Class<T>], at: &BTreeSet<usize>) -> BTreeSet<T> {
+    let held = classes.iter().enumerate().filter(|(index, _)| at.contains(index));
+    held.flat_map(|(_, class)| class.members.iter().cloned()).collect()
+}
+
+/// Parts values by a signature.
+fn parted<T>(values: impl IntoIterator<Item = T>, signature: impl Fn(&T) -> Vec<bool>) -> Vec<Class<T>> {
+    let mut classes: BTreeMap<Vec<bool>, Vec<T>> = BTreeMap::new();
+    for value in values {
+        classes.entry(signature(&value)).or_default().push(value);
+    }
+    classes.into_values().map(|members| Class { members }).collect()
+}
+
+impl Port {
+    /// None for a port that no list names.
+    fn witness(self) -> Option<u16> {
+        if let Port::One(port) = self { Some(port) } else { None }
+    }
+
+    fn witness_among(self, classes: &[Class<Port>]) -> Option<u16> {
+        let named: BTreeSet<u16> =
+            classes.iter().flat_map(|class| &class.members).filter_map(|port| port.witness()).collect();
+        match self {
+            Port::One(port) => Some(port),
+            Port::Other => [443_u16, 80].into_iter().chain(1024..).find(|port| !named.contains(port)),
+            Port::Unnamed => None,
+        }
+    }
+}
+
+impl Method {
+    fn name(&self) -> Option<&str> {
+        if let Method::Canonical(name) = self { Some(name) } else { None }
+    }
+
+    fn spelled(&self, named: &BTreeSet<&str>) -> String {
+        const USUAL: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+        match self {
+            Method::Canonical(name) => name.clone(),
+            Method::Misspelt(name) => name.to_ascii_lowercase(),
+            Method::OtherCanonical => match USUAL.iter().find(|name| !named.contains(**name)) {
+                Some(name) => (*name).to_owned(),
+                None => super::who::free(|word| named.contains(word.to_ascii_uppercase().as_str()))
+                    .unwrap_or_default()
+                    .to_ascii_uppercase(),
+            },
+            Method::OtherMisspelt => {
+                super::who::free(|word| named.contains(word.to_ascii_uppercase().as_str())).unwrap_or_default()
+            }
+        }
+    }
+}
