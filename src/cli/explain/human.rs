@@ -1,8 +1,7 @@
 //! The walk to a decision, as people read it.
 
 use super::looked::Looked;
-use super::walk::{Looks, Walk};
-use super::why_not::WhyNot;
+use super::walk::{Looks, Walk, WhyNot};
 use crate::cli::report;
 use crate::cli::source::File;
 use crate::decision::Outcome;

@@ -1,6 +1,6 @@
 //! What one entry says of a request, found by asking a policy that holds nothing but it.
 
-use super::walk::Spot;
+use super::spot::Spot;
 use crate::cli::document::{Document, Rule, Target};
 use crate::cli::excerpt::Excerpts;
 use crate::decision::{Failed, Reason, Scratch, Timestamp};

@@ -2,8 +2,10 @@
 
 mod ask;
 mod edit;
+mod explainer;
 pub(super) mod human;
 mod looked;
+mod spot;
 mod walk;
 mod why_not;
 
@@ -16,7 +18,7 @@ use crate::decision::Outcome;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-pub(super) use self::walk::Explainer;
+pub(super) use self::explainer::Explainer;
 
 /// Explain the decision on a request
 ///

@@ -1,41 +1,20 @@
 //! What comes nearest to letting a denied request through: edits that are tried out before they are shown.
 
 use super::edit::{Change, Edit, Into};
-use super::walk::{Explainer, Walk};
+use super::explainer::Explainer;
+use super::walk::{Nearest, Walk, WhyNot};
 use crate::cli::gateway::Gateway;
 use crate::cli::request::Request;
 use crate::cli::{clock, who};
 use crate::decision::{Failed, Outcome, Reason, Timestamp};
 use crate::policy::{Policy, Settings};
 use crate::request::{Arrival, Form, Host, Identity, Path, Upgrade};
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Reasons that may stand behind one another: so many edits are made in turn.
 const ROUNDS: usize = 4;
 /// Rules that are tried for one kind of edit.
 const TRIES: usize = 40;
-
-/// What a denied request lacks.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct WhyNot {
-    /// The rule of this identity that comes nearest, and the first thing of it that failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) nearest: Option<Nearest>,
-    /// Made together, they let the request through.
-    pub(super) edits: Vec<Edit>,
-    /// What to do where no edit of the policy is the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) advice: Option<&'static str>,
-}
-
-/// A rule, and what of it failed.
-#[derive(Debug, Serialize)]
-pub(super) struct Nearest {
-    pub(super) rule: String,
-    pub(super) failed: &'static str,
-}
 
 /// Looks for the smallest edits that let a request through.
 pub(super) fn find(explainer: &Explainer<'_>, json: &str, request: &Request<'_>, walk: &Walk) -> WhyNot {
