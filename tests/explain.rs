@@ -150,3 +150,20 @@ fn what_is_explained_is_what_is_decided_and_what_is_proposed_admits() {
     assert!(explained >= 300, "{explained}");
     assert!(mended * 10 >= denied * 9, "{mended} of {denied}");
 }
+
+#[test]
+fn an_entry_of_a_json_file_is_found_in_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.json");
+    let rule = |id: &str| format!(r#"{{"id": "{id}", "from": [{{"any": true}}], "to": [{{"hosts": ["{id}.test"]}}]}}"#);
+    let text = format!("\n {{\"version\": 1, \"name\": \"x\",\n \"rules\": [\n{},\n  {}]}}", rule("a"), rule("b"));
+    std::fs::write(&file, text).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["explain", "--format", "json", "--as", "a/b"])
+        .args([file.as_os_str(), "https://b.test/".as_ref()])
+        .output()
+        .unwrap();
+    let walk: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(walk["decision"]["rule"], "b", "{walk}");
+    assert_eq!(walk["decision"]["line"], 5, "{walk}");
+}

@@ -112,7 +112,7 @@ impl Stage<'_> {
             case("`check`", LARGE, &["check", &old], None),
             case("`lint`, YAML", LARGE, &["lint", &yaml], Some(1_000.0)),
             case("`lint`, YAML", LARGEST, &["lint", &largest_yaml], None),
-            case("`explain`", LARGE, &["explain", &old, "--as", &asked.account, &url], None),
+            case("`explain`", LARGE, &["explain", &old, "--as", &asked.account, &url], Some(50.0)),
             case("`explain --why-not`", LARGE, &["explain", &old, "--as", &asked.account, "--why-not", "x.test"], None),
             case("`diff`, 10 rules changed", LARGE, &["diff", &old, &few], Some(2_000.0)),
             case("`diff`, every second rule changed", LARGE, &["diff", &old, &half], Some(2_000.0)),

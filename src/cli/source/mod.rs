@@ -39,12 +39,17 @@ pub struct Loaded {
 impl Loaded {
     /// The places of elements such as `rules[3]`.
     pub(in crate::cli) fn places(&self, pointers: &[String]) -> Vec<Option<Place>> {
-        if self.entries.is_empty() {
-            return places(pointers, &self.files);
-        }
+        let own;
+        let entries = match self.files.as_slice() {
+            [file] if self.entries.is_empty() => {
+                own = file.text().ok().and_then(json::entries).unwrap_or_default();
+                &own
+            }
+            _ => &self.entries,
+        };
         let place = |pointer: &String| {
             let (list, item) = pointer.strip_suffix(']')?.split_once('[')?;
-            self.entries.get(list)?.get(item.parse::<usize>().ok()?).copied()
+            entries.get(list)?.get(item.parse::<usize>().ok()?).copied()
         };
         pointers.iter().map(place).collect()
     }
