@@ -1,13 +1,13 @@
 //! `tollgate schema`: what an editor must know of the language.
 
-use super::Trouble;
+use super::{Trouble, report};
 use super::document::Document;
 use super::exit::Exit;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::Value;
-use std::io::{self, Write};
+use std::io;
 
 /// Print the JSON Schema of policies
 ///
@@ -29,9 +29,7 @@ enum Format {
 }
 
 pub(super) fn run(_: &Arguments) -> Result<Exit, Trouble> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, &of_policies()).map_err(io::Error::from)?;
-    writeln!(out)?;
+    report::pretty(&of_policies(), &mut io::stdout().lock())?;
     Ok(Exit::Fine)
 }
 

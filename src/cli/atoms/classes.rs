@@ -5,10 +5,13 @@ use super::guard::{Guard, Reading};
 use super::paths::{self, PathForm, Pattern};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Classes of ports, methods, paths, upgrades and override headers.
+pub(super) type At = [BTreeSet<usize>; 5];
+
 /// One value of each: a request's, and the classes that it stands for.
 #[derive(Clone, Debug)]
 pub(super) struct Tuple {
-    pub(super) at: [BTreeSet<usize>; 5],
+    pub(super) at: At,
     pub(super) port: Option<u16>,
     pub(super) method: String,
     pub(super) path: Option<String>,
@@ -56,7 +59,7 @@ enum Method {
 pub(super) type Cache = BTreeMap<(Vec<Pattern>, bool), Option<Vec<paths::PathClass>>>;
 
 impl Classes {
-    /// The classes of guards, `default_ports` being what an authority without port means.
+    /// The classes of guards; `names_port` tells whether authorities name their port.
     pub(super) fn of(guards: &[&Guard], names_port: bool, cache: &mut Cache) -> Classes {
         let named: BTreeSet<u16> = guards.iter().flat_map(|guard| guard.ports.iter().copied()).collect();
         let ports = if names_port {
@@ -118,7 +121,7 @@ impl Classes {
         let mut tuples = Vec::new();
         for (port_at, port) in self.ports.iter().enumerate() {
             let Some(port) = port.members.first().map(|port| port.witness_among(&self.ports)) else { continue };
-            if !self.is_spoken_of.get(port_at).is_none_or(|is_spoken_of| *is_spoken_of) {
+            if self.is_spoken_of.get(port_at) == Some(&false) {
                 tuples.extend(
                     self.usual(port_at, port, &named).filter(|_| relevant.iter().any(|guard| guard.has_port(port))),
                 );
@@ -198,21 +201,14 @@ impl Classes {
     }
 
     /// Sets of classes in words.
-    pub(super) fn describe(&self, at: &[BTreeSet<usize>; 5]) -> Ask {
+    pub(super) fn describe(&self, at: &At) -> Ask {
         let [ports, methods, paths, upgrades, overridden] = at;
-        let named: BTreeSet<u16> = self
-            .ports
-            .iter()
-            .flat_map(|class| &class.members)
-            .filter_map(|port| if let Port::One(port) = port { Some(*port) } else { None })
-            .collect();
         let members: BTreeSet<Port> = members(&self.ports, ports);
-        let held: BTreeSet<u16> =
-            members.iter().filter_map(|port| if let Port::One(port) = port { Some(*port) } else { None }).collect();
+        let held: BTreeSet<u16> = members.iter().filter_map(|port| port.witness()).collect();
         let ports = if members.contains(&Port::Unnamed) {
             Ports::Unnamed
         } else if members.contains(&Port::Other) {
-            Ports::But(named.difference(&held).copied().collect())
+            Ports::But(named_ports(&self.ports).difference(&held).copied().collect())
         } else {
             Ports::Only(held.into_iter().collect())
         };
@@ -274,12 +270,11 @@ impl Classes {
             }
             for index in left {
                 let Some(class) = self.paths.get(index) else { continue };
-                let (matching, but): (Vec<_>, Vec<_>) =
-                    self.patterns.iter().zip(&class.matches).partition(|(_, matches)| **matches);
-                let names =
-                    |of: &[(&Pattern, &bool)]| of.iter().map(|(pattern, _)| (*pattern).clone()).collect::<Vec<_>>();
-                let (matching, but) = (names(&matching), names(&but));
-                parts.insert(PathPart::of(form, &matching.iter().collect::<Vec<_>>(), &but.iter().collect::<Vec<_>>()));
+                let patterns = |wanted: bool| -> Vec<&Pattern> {
+                    let of_class = self.patterns.iter().zip(&class.matches);
+                    of_class.filter(|(_, matches)| **matches == wanted).map(|(pattern, _)| pattern).collect()
+                };
+                parts.insert(PathPart::of(form, &patterns(true), &patterns(false)));
             }
         }
         parts.into_iter().collect()
@@ -298,6 +293,11 @@ fn members<T: Clone + Ord>(classes: &[Class<T>], at: &BTreeSet<usize>) -> BTreeS
     held.flat_map(|(_, class)| class.members.iter().cloned()).collect()
 }
 
+/// Ports that some list names.
+fn named_ports(classes: &[Class<Port>]) -> BTreeSet<u16> {
+    classes.iter().flat_map(|class| &class.members).filter_map(|port| port.witness()).collect()
+}
+
 /// Parts values by a signature.
 fn parted<T>(values: impl IntoIterator<Item = T>, signature: impl Fn(&T) -> Vec<bool>) -> Vec<Class<T>> {
     let mut classes: BTreeMap<Vec<bool>, Vec<T>> = BTreeMap::new();
@@ -314,8 +314,7 @@ impl Port {
     }
 
     fn witness_among(self, classes: &[Class<Port>]) -> Option<u16> {
-        let named: BTreeSet<u16> =
-            classes.iter().flat_map(|class| &class.members).filter_map(|port| port.witness()).collect();
+        let named = named_ports(classes);
         match self {
             Port::One(port) => Some(port),
             Port::Other => [443_u16, 80].into_iter().chain(1024..).find(|port| !named.contains(port)),

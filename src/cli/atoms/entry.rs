@@ -84,7 +84,10 @@ pub(super) fn entries(sides: &[&Side], with_quotas: bool) -> Vec<Entry> {
     let mut held: BTreeMap<Unit, usize> = BTreeMap::new();
     for side in sides {
         let quotas = side.document.quotas.iter().filter(|_| with_quotas);
-        let quotas = quotas.map(|quota| Unit::of_quota(Reach::of_quota(&side.document, quota)));
+        let quotas = quotas.map(|quota| {
+            let Reach { from, to } = Reach::of_quota(&side.document, quota);
+            Unit::Quota { from, to }
+        });
         for unit in units(&side.document).into_iter().chain(quotas) {
             let count = held.entry(unit).or_default();
             *count = count.saturating_add(1);
@@ -163,28 +166,23 @@ fn upper_escapes(pattern: &str) -> String {
 }
 
 impl Unit {
-    fn of_quota(Reach { from, to }: Reach) -> Unit {
-        Unit::Quota { from, to }
-    }
-
     fn entries(self, changed: bool) -> Vec<Entry> {
         let plain = |from, to| Entry { from, to, guard: None, expires: None, changed };
+        let aimed = |from: &[Who], to, guard| Entry { guard: Some(guard), ..plain(from.to_vec(), to) };
         match self {
             Unit::Rule { from, to, guard, expires, region: _ } => {
-                let entry = |to| Entry { guard: Some(guard.clone()), expires, ..plain(from.clone(), to) };
+                let entry = |to| Entry { expires, ..aimed(&from, to, guard.clone()) };
                 by_precision(to).into_iter().map(entry).collect()
             }
             Unit::Deny { from, to, except, not_from, enforced: _ } => {
                 let places: BTreeSet<Place> = to.iter().flat_map(|(to, _)| to.iter().cloned()).collect();
                 let exempt = (!not_from.is_empty()).then(|| plain(not_from, places.into_iter().collect()));
                 let targets = to.into_iter().chain(except);
-                let targets = targets.map(|(to, guard)| Entry { guard: Some(guard), ..plain(from.clone(), to) });
+                let targets = targets.map(|(to, guard)| aimed(&from, to, guard));
                 targets.chain(exempt).collect()
             }
             Unit::Residency { from, regions: _ } => vec![plain(from, Place::everywhere())],
-            Unit::Quota { from, to } => {
-                to.into_iter().map(|(to, guard)| Entry { guard: Some(guard), ..plain(from.clone(), to) }).collect()
-            }
+            Unit::Quota { from, to } => to.into_iter().map(|(to, guard)| aimed(&from, to, guard)).collect(),
             Unit::Onboarding(who) => vec![plain(vec![who], Place::everywhere())],
         }
     }

@@ -60,10 +60,6 @@ impl Kinds {
         (Kinds(kinds), kind_of)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Vec<usize>, &Vec<usize>)> {
         self.0.iter()
     }

@@ -1,10 +1,11 @@
 //! A region, parted by the entries that speak of it.
 
 use super::ask::Ask;
-use super::classes::{Cache, Classes, Tuple};
+use super::classes::{At, Cache, Classes, Tuple};
 use super::entry::{Entry, entries};
 use super::found::Found;
 use super::guard::{Guard, Reading};
+use super::part::Part;
 use super::parts::{Extent, Parts, Words, extent};
 use super::place::{Host, Place};
 use super::side::Side;
@@ -56,9 +57,6 @@ pub(in crate::cli) type Judge<'j, V> = dyn FnMut(&Witness, &[u64]) -> Vec<(V, u6
 
 /// Part of what is said of a cell.
 type Row<V> = (Ask, V, Witness);
-
-/// Classes of ports, methods, paths, upgrades and override headers.
-type At = [BTreeSet<usize>; 5];
 
 /// The number of what is said, and of which classes; with a request of theirs.
 type Rows = Vec<((usize, At), Stand)>;
@@ -203,10 +201,6 @@ impl<'s> Analysis<'s> {
         let parts = Parts::of(&speaking, who, place, anonymous_too);
         let words = Words::of(&parts);
         let mut found = Vec::new();
-        let kinds = parts.callers_by_kind.len().saturating_mul(parts.hosts_by_kind.len());
-        if self.cells.saturating_add(kinds).saturating_add(parts.crossing.len()) > MOST_CELLS {
-            self.is_sample = true;
-        }
         let mut crossing_by_kind: BTreeMap<(usize, usize), Vec<(usize, usize)>> = BTreeMap::new();
         for (caller, host) in parts.crossing.keys() {
             let kind = (parts.kind_of_caller.get(*caller), parts.kind_of_host.get(*host));
@@ -216,9 +210,7 @@ impl<'s> Analysis<'s> {
         }
         for (caller_kind, (caller_entries, callers)) in parts.callers_by_kind.iter().enumerate() {
             for (host_kind, (host_entries, hosts)) in parts.hosts_by_kind.iter().enumerate() {
-                self.cells = self.cells.saturating_add(1);
-                if self.cells > MOST_CELLS {
-                    self.is_sample = true;
+                if !self.takes_one_more() {
                     return found;
                 }
                 let numbers: Vec<usize> =
@@ -231,9 +223,7 @@ impl<'s> Analysis<'s> {
                 let bulk = pair.map(|pair| self.cell(&parts, pair, &numbers, inquiry, judge)).unwrap_or_default();
                 let mut except = Vec::new();
                 for pair in crossing {
-                    self.cells = self.cells.saturating_add(1);
-                    if self.cells > MOST_CELLS {
-                        self.is_sample = true;
+                    if !self.takes_one_more() {
                         return found;
                     }
                     let own = parts.crossing.get(pair).into_iter().flatten();
@@ -247,31 +237,24 @@ impl<'s> Analysis<'s> {
                         except
                             .extend(who.iter().flat_map(|who| places.iter().map(|place| (who.clone(), place.clone()))));
                     }
-                    found.extend(rows.into_iter().map(|(ask, verdict, witness)| Found {
-                        verdict,
-                        ask,
-                        who: who.clone(),
-                        places: places.clone(),
-                        except: Vec::new(),
-                        witness,
-                    }));
+                    found.extend(told(rows, &who, &places, &[]));
                 }
                 if bulk.is_empty() {
                     continue;
                 }
                 let (who, places) = words.describe(callers, hosts);
                 except.sort();
-                found.extend(bulk.into_iter().map(|(ask, verdict, witness)| Found {
-                    verdict,
-                    ask,
-                    who: who.clone(),
-                    places: places.clone(),
-                    except: except.clone(),
-                    witness,
-                }));
+                found.extend(told(bulk, &who, &places, &except));
             }
         }
         found
+    }
+
+    /// Whether one more part may be asked about; else what is found is a sample.
+    fn takes_one_more(&mut self) -> bool {
+        self.cells = self.cells.saturating_add(1);
+        self.is_sample |= self.cells > MOST_CELLS;
+        self.cells <= MOST_CELLS
     }
 
     /// What is said of the requests of one class of callers to one class of hosts.
@@ -326,6 +309,23 @@ impl<'s> Analysis<'s> {
         rows.sort_by(|one, other| said(one).cmp(&said(other)));
         rows
     }
+}
+
+/// Rows of these callers and hosts.
+fn told<V>(
+    rows: Vec<Row<V>>,
+    who: &[Part<Who>],
+    places: &[Part<Place>],
+    except: &[(Part<Who>, Part<Place>)],
+) -> impl Iterator<Item = Found<V>> {
+    rows.into_iter().map(|(ask, verdict, witness)| Found {
+        verdict,
+        ask,
+        who: who.to_vec(),
+        places: places.to_vec(),
+        except: except.to_vec(),
+        witness,
+    })
 }
 
 fn said<V>(row: &Row<V>) -> (&V, &Ask) {

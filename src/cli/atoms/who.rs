@@ -184,8 +184,7 @@ impl Callers {
         let is_whole = |who: &Who| chosen.contains(who) && below(who).iter().all(|inner| chosen.contains(inner));
         let is_said = |who: &&Who| {
             let above = who.covering().into_iter().skip(1).find(|above| self.0.contains_key(above));
-            let above = above.filter(|above| chosen.contains(above));
-            above.is_some() && is_whole(who)
+            above.is_some_and(|above| chosen.contains(&above)) && is_whole(who)
         };
         let left_out = |who: &Who| below(who).iter().filter(|inner| !is_whole(inner)).cloned().collect();
         let told = chosen.iter().filter(|who| !is_said(who));

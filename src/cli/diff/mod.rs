@@ -72,10 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match arguments.format {
         report::Plain::Human => human::write(&difference, arguments.all, &mut out)?,
-        report::Plain::Json => {
-            serde_json::to_writer_pretty(&mut out, &difference).map_err(io::Error::from)?;
-            writeln!(out)?;
-        }
+        report::Plain::Json => report::pretty(&difference, &mut out)?,
     }
     out.flush()?;
     let fails = arguments.fail_on == Some(FailOn::Widen) && difference.widens;

@@ -15,7 +15,6 @@ use super::exit::Exit;
 use super::report::{self, Plain};
 use super::{Trouble, clock};
 use crate::decision::Outcome;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 pub(super) use self::explainer::Explainer;
@@ -65,10 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let mut out = anstream::stdout().lock();
     match arguments.format {
         Plain::Human => human::write(&walk, &loaded.files, &mut out)?,
-        Plain::Json => {
-            serde_json::to_writer_pretty(&mut out, &walk).map_err(io::Error::from)?;
-            writeln!(out)?;
-        }
+        Plain::Json => report::pretty(&walk, &mut out)?,
     }
     Ok(if walk.outcome() == Outcome::Deny { Exit::Denied } else { Exit::Fine })
 }

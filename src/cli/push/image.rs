@@ -12,7 +12,6 @@ use std::io::{self, Write as _};
 
 /// What the layer's file is called; Istio's agent looks for this name.
 const FILE: &str = "plugin.wasm";
-const TAR_BLOCK: usize = 512;
 
 /// Bytes, and what a registry calls them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +73,7 @@ fn tar(module: &[u8]) -> io::Result<Vec<u8>> {
     header.set_size(module.len() as u64);
     header.set_mode(0o644);
     header.set_mtime(0);
-    let mut archive = tar::Builder::new(Vec::with_capacity(module.len().saturating_add(4 * TAR_BLOCK)));
+    let mut archive = tar::Builder::new(Vec::new());
     archive.append_data(&mut header, FILE, module)?;
     archive.into_inner()
 }

@@ -69,10 +69,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         let name = arguments.target.as_ref().and_then(Reference::tag).unwrap_or("latest");
         layout::write(&image, folder, name)?;
     }
-    let pushed = match &arguments.target {
-        Some(target) => Some((target, push(&image, target, arguments.plain_http)?)),
-        None => None,
-    };
+    let push = |target| push(&image, target, arguments.plain_http).map(|pushed| (target, pushed));
+    let pushed = arguments.target.as_ref().map(push).transpose()?;
     let report = Report {
         url: pushed.map(|(target, _)| {
             format!("oci://{}/{}@{}", target.resolve_registry(), target.repository(), image.manifest.digest)
@@ -84,10 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let mut out = io::stdout().lock();
     match arguments.format {
         report::Plain::Human => human(&report, &mut out)?,
-        report::Plain::Json => {
-            serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
-            writeln!(out)?;
-        }
+        report::Plain::Json => report::pretty(&report, &mut out)?,
     }
     Ok(Exit::Fine)
 }

@@ -184,8 +184,7 @@ fn report(
         report::Plain::Human => human(&found, !analysis.is_sample, &mut out)?,
         report::Plain::Json => {
             let list = List { complete: !analysis.is_sample, reachable: found.iter().map(Line::of).collect() };
-            serde_json::to_writer_pretty(&mut out, &list).map_err(io::Error::from)?;
-            writeln!(out)?;
+            report::pretty(&list, &mut out)?;
         }
     }
     out.flush()?;

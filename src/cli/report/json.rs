@@ -50,7 +50,12 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
         files: report.files.iter().map(File::path).collect(),
         findings: report.findings.iter().map(|located| entry(located, report.files)).collect(),
     };
-    serde_json::to_writer_pretty(&mut *out, &output)?;
+    pretty(&output, out)
+}
+
+/// A value, over several lines.
+pub(in crate::cli) fn pretty(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }
 

@@ -7,6 +7,7 @@ mod sarif;
 pub(super) mod table;
 
 pub(super) use human::{Tone, error, statement};
+pub(super) use json::pretty;
 
 use super::source::{File, Loaded, Located, Rejected};
 use crate::policy::{Policy, Severity};

@@ -3,6 +3,7 @@
 use super::coverage::Report as Coverage;
 use super::expected::Actual;
 use super::play::Played;
+use crate::cli::report::pretty;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -96,8 +97,7 @@ impl Run {
             tests: self.files.iter().flat_map(|file| file.played.iter().map(|played| Test::of(file, played))).collect(),
             coverage: self.coverage.as_ref(),
         };
-        serde_json::to_writer_pretty(&mut *out, &output)?;
-        writeln!(out)
+        pretty(&output, out)
     }
 
     fn junit(&self, out: &mut impl Write) -> io::Result<()> {

@@ -133,7 +133,6 @@ fn languages() -> [String; 4] {
 mod tests {
     use super::{Forms, bytes};
     use crate::cli::atoms::paths::PathForm;
-    use crate::request::{Form, Path};
 
     fn form(path: &str) -> Option<PathForm> {
         let forms = Forms::get()?;
@@ -186,11 +185,7 @@ mod tests {
         for _ in 0..200_000 {
             let pieces = (0..rng.usize(0..8)).filter_map(|_| rng.choice(PIECES));
             let path: String = std::iter::once("/").chain(pieces).collect();
-            let decided = match Path::parse(path.as_bytes(), &mut Vec::new()).form {
-                Form::Canonical => Some(PathForm::Canonical),
-                Form::EncodedSlash => Some(PathForm::EncodedSlash),
-                Form::Ambiguous => None,
-            };
+            let decided = Some(PathForm::of(&path)).filter(|form| *form != PathForm::Ambiguous);
             // paths are walked as they are spelled in the end, with escapes in upper case
             let lower = |pair: &str| pair.chars().take(2).any(|digit| digit.is_ascii_lowercase());
             if path.split('%').skip(1).any(lower) {

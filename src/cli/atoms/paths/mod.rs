@@ -28,6 +28,16 @@ pub(in crate::cli) enum PathForm {
     Absent,
 }
 
+impl PathForm {
+    fn of(path: &str) -> PathForm {
+        match Path::parse(path.as_bytes(), &mut Vec::new()).form {
+            Form::Canonical => PathForm::Canonical,
+            Form::EncodedSlash => PathForm::EncodedSlash,
+            Form::Ambiguous => PathForm::Ambiguous,
+        }
+    }
+}
+
 /// Paths that no pattern tells apart, and one of them.
 #[derive(Clone, Debug)]
 pub(super) struct PathClass {
@@ -92,11 +102,10 @@ pub(super) fn few(patterns: &[Pattern]) -> Vec<PathClass> {
     let mut found = BTreeMap::new();
     for pattern in patterns {
         let path = plainest(&pattern.text);
-        let form = match Path::parse(path.as_bytes(), &mut Vec::new()).form {
-            Form::Canonical => PathForm::Canonical,
-            Form::EncodedSlash => PathForm::EncodedSlash,
-            Form::Ambiguous => continue,
-        };
+        let form = PathForm::of(&path);
+        if form == PathForm::Ambiguous {
+            continue;
+        }
         let matches = |automaton: &Option<Automaton>| automaton.as_ref().is_some_and(|automaton| automaton.has(&path));
         let matches: Vec<bool> = automata.iter().map(matches).collect();
         found.entry((form, matches)).or_insert(path);
