@@ -1,5 +1,6 @@
 //! The `tollgate` command: the only part of the crate that reads files, clocks and the environment.
 
+mod advice;
 mod atoms;
 mod check;
 mod clock;
@@ -15,9 +16,11 @@ mod lint;
 mod progress;
 mod push;
 mod reach;
+mod render;
 mod report;
 mod request;
 mod schema;
+mod site;
 pub mod source;
 mod test;
 mod who;
@@ -53,6 +56,7 @@ enum Command {
     WhoCan(reach::WhoCan),
     WhatCan(reach::WhatCan),
     Push(push::Arguments),
+    Render(render::Arguments),
     Schema(schema::Arguments),
     Completion(completion::CompletionArguments),
     Man(completion::ManArguments),
@@ -122,6 +126,7 @@ fn run(command: &Command) -> Exit {
         Command::WhoCan(arguments) => reach::who_can(arguments),
         Command::WhatCan(arguments) => reach::what_can(arguments),
         Command::Push(arguments) => push::run(arguments),
+        Command::Render(arguments) => render::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Completion(arguments) => completion::completion(arguments),
         Command::Man(arguments) => completion::man(arguments),

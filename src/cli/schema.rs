@@ -1,8 +1,8 @@
 //! `tollgate schema`: what an editor must know of the language.
 
-use super::{Trouble, report};
 use super::document::Document;
 use super::exit::Exit;
+use super::{Trouble, report};
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};

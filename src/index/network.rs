@@ -1,5 +1,8 @@
 //! A network of addresses.
 
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 /// A network: the address with all host bits zero, and the length of its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Network {
@@ -17,4 +20,26 @@ pub(crate) fn mask_v4(bits: u8) -> u32 {
 /// The leading `bits` bits set; all of them for 128 and above.
 pub(crate) fn mask_v6(bits: u8) -> u128 {
     u128::MAX.checked_shr(u32::from(bits)).map_or(u128::MAX, |host| !host)
+}
+
+impl fmt::Display for Network {
+    /// In CIDR notation (RFC 4632, RFC 4291).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Network::V4(address, bits) => write!(f, "{}/{bits}", Ipv4Addr::from_bits(address)),
+            Network::V6(address, bits) => write!(f, "{}/{bits}", Ipv6Addr::from_bits(address)),
+        }
+    }
+}
+
+#[cfg(feature = "cli")]
+impl Network {
+    /// Whether every address of it is one of the other's.
+    pub(crate) fn is_within(self, outer: Network) -> bool {
+        match (self, outer) {
+            (Network::V4(inner, length), Network::V4(outer, bits)) => length >= bits && inner & mask_v4(bits) == outer,
+            (Network::V6(inner, length), Network::V6(outer, bits)) => length >= bits && inner & mask_v6(bits) == outer,
+            _ => false,
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub(super) use entries::{Deny, Destination, Limit, Quota, Residency, Rule, Selec
 pub(super) use settings::{
     Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, Source, Tripwire,
 };
-pub(super) use values::{Amount, By, Mode, Overrun};
+pub(super) use values::{Amount, By, Mode, Overrun, Tls};
 
 use crate::policy::unpack;
 use schemars::JsonSchema;
@@ -108,12 +108,14 @@ impl Document {
                 cidrs: &destination.cidrs,
                 ports: &destination.ports,
                 region: destination.region.as_deref(),
+                tls: destination.tls,
             },
             None => Place {
                 hosts: &target.hosts,
                 cidrs: &target.cidrs,
                 ports: &target.ports,
                 region: target.region.as_deref(),
+                tls: target.tls,
             },
         }
     }
@@ -127,11 +129,12 @@ impl Document {
     }
 }
 
-/// Hosts, networks and ports, wherever they are written. What is empty was not given.
+/// Hosts, networks and ports, and how they are reached, wherever they are written. What is empty was not given.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'d> {
     pub(super) hosts: &'d [String],
     pub(super) cidrs: &'d [String],
     pub(super) ports: &'d [u16],
     pub(super) region: Option<&'d str>,
+    pub(super) tls: Option<Tls>,
 }

@@ -75,7 +75,6 @@ pub(in crate::cli) struct RequestHeaders {
 /// A header that proves the filter's presence.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-#[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Tripwire {
     /// Its name.
     #[schemars(with = "HeaderName")]

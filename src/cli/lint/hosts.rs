@@ -1,8 +1,8 @@
 //! Rules that reach further than they look.
 
-use super::code;
 use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
-use super::subject::{Advice, Subject, target};
+use super::subject::Subject;
+use crate::cli::advice::{Advice, code, place_of, target};
 use crate::cli::document::{Rule, Target};
 use crate::index::Network;
 use crate::policy::networks;
@@ -17,7 +17,7 @@ pub(super) fn lint(subject: &Subject<'_>, denied: &Targets<'_>, advice: &mut Adv
         for (item, target) in rule.to.iter().enumerate() {
             let entry = Entry { entry: number, item, target };
             for (host, pattern) in subject.document.place(target).hosts.iter().enumerate() {
-                wide(subject, rule, &entry, host, pattern, advice);
+                wide(rule, &entry, host, pattern, advice);
                 internal(subject, denied, &who, rule, &entry, host, pattern, advice);
             }
             addresses(subject, denied, &who, rule, &entry, advice);
@@ -27,8 +27,8 @@ pub(super) fn lint(subject: &Subject<'_>, denied: &Targets<'_>, advice: &mut Adv
 }
 
 /// `**`, and wildcards below which anybody can have a name.
-fn wide(subject: &Subject<'_>, rule: &Rule, entry: &Entry<'_>, host: usize, pattern: &str, advice: &mut Advice) {
-    let at = || subject.place_pointer(entry.entry, entry.item, entry.target, &format!("hosts[{host}]"));
+fn wide(rule: &Rule, entry: &Entry<'_>, host: usize, pattern: &str, advice: &mut Advice) {
+    let at = || place_of(entry.entry, entry.item, entry.target, &format!("hosts[{host}]"));
     let name = match Where::of_host(pattern) {
         Where::EveryName => {
             let message = format!("`{}` admits every name there is: what is sent there, nobody chose", rule.id);
@@ -90,7 +90,7 @@ fn internal(
         return;
     }
     let message = format!("`{}` reaches `{pattern}`: `{inside}` is a name of the inside", rule.id);
-    let at = subject.place_pointer(entry.entry, entry.item, entry.target, &format!("hosts[{host}]"));
+    let at = place_of(entry.entry, entry.item, entry.target, &format!("hosts[{host}]"));
     advice.add(code::PRIVATE, at, message, "an egress policy is about the outside; deny it, or say why".to_owned());
 }
 
@@ -110,14 +110,13 @@ fn addresses(
 ) {
     let place = subject.document.place(entry.target);
     for (number, cidr) in place.cidrs.iter().enumerate() {
-        let at = || subject.place_pointer(entry.entry, entry.item, entry.target, &format!("cidrs[{number}]"));
+        let at = || place_of(entry.entry, entry.item, entry.target, &format!("cidrs[{number}]"));
         let open = networks(cidr)
             .into_iter()
             .flat_map(inside)
             .find(|network| !is_denied(subject, denied, who, &Where::Network(*network), entry.target));
         if let Some(network) = open {
-            let message =
-                format!("`{}` reaches private or metadata addresses: `{cidr}` holds {}", rule.id, shown(network));
+            let message = format!("`{}` reaches private or metadata addresses: `{cidr}` holds {network}", rule.id);
             let fix = "name the public networks that are meant, or deny `private`".to_owned();
             advice.add(code::PRIVATE, at(), message, fix);
         }
@@ -133,7 +132,7 @@ fn addresses(
         );
         let fix =
             "keep the names; deny entries and other rules about them do not see a request to the address".to_owned();
-        let at = subject.place_pointer(entry.entry, entry.item, entry.target, "cidrs");
+        let at = place_of(entry.entry, entry.item, entry.target, "cidrs");
         advice.add(code::NAME_AND_ADDRESS, at, message, fix);
     }
 }
@@ -146,13 +145,6 @@ fn inside(network: Network) -> Vec<Network> {
         return vec![network];
     }
     private.into_iter().filter(|private| within(private, &network)).collect()
-}
-
-fn shown(network: Network) -> String {
-    match network {
-        Network::V4(address, bits) => format!("{}/{bits}", std::net::Ipv4Addr::from_bits(address)),
-        Network::V6(address, bits) => format!("{}/{bits}", std::net::Ipv6Addr::from_bits(address)),
-    }
 }
 
 /// Whether deny entries close a place to all these callers.
@@ -180,7 +172,7 @@ fn deny_entries(subject: &Subject<'_>, advice: &mut Advice) {
             let message = format!(
                 "`{}` denies some private networks, and not {} and {} more",
                 deny.id,
-                shown(**first),
+                first,
                 missing.len().saturating_sub(1)
             );
             let fix = "write `cidrs: [private]`, which holds them all and those of cloud metadata".to_owned();

@@ -1,9 +1,9 @@
 //! What single parts of rules say: paths, methods, callers, records.
 
-use super::code;
 use super::cover::Where;
 use super::hosts::is_below;
-use super::subject::{Advice, Subject, target};
+use super::subject::Subject;
+use crate::cli::advice::{Advice, code, place_of, target};
 use crate::cli::document::{AuditPath, Mode, Rule, Target};
 use crate::request::Path;
 
@@ -77,7 +77,7 @@ fn secrets(subject: &Subject<'_>, rule: &Rule, (number, item): (usize, usize), g
         let message =
             format!("paths of `{secret}` are credentials, and every record of `{}` holds the whole path", rule.id);
         let fix = "set `audit: {path: pattern}`, so that records show the pattern that matched".to_owned();
-        let at = subject.place_pointer(number, item, given, &format!("hosts[{host}]"));
+        let at = place_of(number, item, given, &format!("hosts[{host}]"));
         advice.add(code::SECRET_PATHS, at, message, fix);
     }
 }

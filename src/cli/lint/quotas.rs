@@ -1,9 +1,9 @@
 //! Quotas that never refuse, and what they forget.
 
-use super::code;
 use super::cover::{List, Where, Who};
 use super::reach::EVERYTHING;
-use super::subject::{Advice, Subject};
+use super::subject::Subject;
+use crate::cli::advice::{Advice, code};
 use crate::cli::document::{By, Document, Mode, Quota, Target};
 use crate::quota::Limit;
 use std::collections::HashSet;

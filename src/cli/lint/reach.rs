@@ -1,8 +1,8 @@
 //! Rules that admit nothing, or nothing that others do not.
 
-use super::code;
 use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
-use super::subject::{Advice, Subject, target};
+use super::subject::Subject;
+use crate::cli::advice::{Advice, code, target};
 use crate::cli::document::{Mode, Rule, Target};
 use crate::decision::Timestamp;
 use std::collections::HashSet;

@@ -1,7 +1,7 @@
 //! What a policy says as a whole, and what is left lying about in it.
 
-use super::code;
-use super::subject::{Advice, Subject, named};
+use super::subject::Subject;
+use crate::cli::advice::{Advice, code, named};
 use crate::cli::document::{Detail, Document, Mode, Selector, Target};
 use crate::decision::Timestamp;
 use std::collections::HashSet;

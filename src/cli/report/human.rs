@@ -11,25 +11,31 @@ use std::ops::Range;
 /// megabytes may be one line.
 const AROUND: usize = 400;
 
+/// Writes findings to stderr.
+pub(in crate::cli) fn findings(findings: &[Located], files: &[File]) -> io::Result<()> {
+    let mut err = io::BufWriter::new(anstream::stderr().lock());
+    for located in findings {
+        writeln!(err, "{}\n", render(located, files))?;
+    }
+    err.flush()
+}
+
 /// Writes findings to stderr and the summary of a valid policy to stdout.
 pub(super) fn write(report: &Report<'_>) -> io::Result<()> {
-    let mut err = io::BufWriter::new(anstream::stderr().lock());
-    for located in report.findings {
-        writeln!(err, "{}\n", render(located, report.files))?;
-    }
+    findings(report.findings, report.files)?;
     let count = |severity| report.findings.iter().filter(|located| located.finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match report.policy {
         None => {
-            writeln!(err, "{}", title(Level::ERROR, &format!("no valid {}: {}", report.noun, counted(errors, "error"))))
+            let message = format!("no valid {}: {}", report.noun, counted(errors, "error"));
+            writeln!(anstream::stderr(), "{}", title(Level::ERROR, &message))
         }
         Some(policy) => {
             let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
             let (name, entries) = (&policy.settings().name, counted(policy.rule_count(), "entry"));
             writeln!(anstream::stdout(), "policy {name}: {entries}{warned}, ok")
         }
-    }?;
-    err.flush()
+    }
 }
 
 /// Says on stderr why the command cannot do its work.

@@ -6,7 +6,7 @@ mod json;
 mod sarif;
 pub(super) mod table;
 
-pub(super) use human::{Tone, error, statement};
+pub(super) use human::{Tone, error, findings, statement};
 pub(super) use json::pretty;
 
 use super::source::{File, Loaded, Located, Rejected};

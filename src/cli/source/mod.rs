@@ -11,11 +11,13 @@ mod merged_keys;
 mod pointer;
 mod scalar;
 mod tree;
+mod typed;
 mod yaml;
 
 pub(in crate::cli) use file::is_stdin;
 pub use file::{File, Position};
 pub use finding::{Located, Place};
+pub(in crate::cli) use typed::{rejected, typed};
 
 use crate::policy::{Finding, Policy};
 use std::path::Path;
@@ -113,8 +115,9 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
     }
 }
 
-/// Reads files and folders, each a text of its own, as JSON. They may have merge keys, which policies may not.
-pub(in crate::cli) fn texts<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<(File, String)>, Failure> {
+/// Reads files and folders, each a text of its own, as JSON. They may have merge keys, which policies may not. `noun`
+/// is what each of them should be.
+pub(in crate::cli) fn texts<P: AsRef<Path>>(paths: &[P], noun: &'static str) -> Result<Vec<(File, String)>, Failure> {
     let files = file::read(paths).map_err(Failure::Unreadable)?;
     let mut texts = Vec::with_capacity(files.len());
     for file in files {
@@ -127,7 +130,7 @@ pub(in crate::cli) fn texts<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<(File, St
         match json {
             Ok(json) => texts.push((file, json)),
             Err(findings) => {
-                return Err(Failure::Rejected(Rejected { findings, files: vec![file], noun: "test file" }));
+                return Err(Failure::Rejected(Rejected { findings, files: vec![file], noun }));
             }
         }
     }

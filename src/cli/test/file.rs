@@ -2,13 +2,16 @@
 
 use super::expected::Expected;
 use crate::cli::request::Request;
-use crate::cli::source::{self, Failure, File, Located, Rejected};
+use crate::cli::source::{self, Failure, File, Rejected};
 use crate::decision::Timestamp;
-use crate::policy::{Finding, Severity, code, duration, nearest};
+use crate::policy::duration;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+/// What files are read as.
+const NOUN: &str = "test file";
 
 /// When a file's clock starts if it does not say: 2026-07-01T00:00:00Z.
 const START: Timestamp = Timestamp(1_782_864_000_000_000_000);
@@ -72,7 +75,7 @@ pub(super) enum Source {
 
 /// Reads the files that paths stand for.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Text>, Failure> {
-    let texts = source::texts(paths)?;
+    let texts = source::texts(paths, NOUN)?;
     Ok(texts.into_iter().map(|(file, json)| Text { file, json }).collect())
 }
 
@@ -82,11 +85,7 @@ impl Text {
     /// # Errors
     /// Everything that keeps it from being a test file.
     pub(super) fn suite(&self, policy: Option<&Path>) -> Result<Suite<'_>, Rejected> {
-        let mut json = serde_json::Deserializer::from_str(&self.json);
-        let written: Written<'_> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            let pointer = error.path().to_string();
-            self.rejected(&pointer, &error.into_inner().to_string())
-        })?;
+        let written: Written<'_> = source::typed(&self.file, &self.json, NOUN)?;
         if written.tests.is_empty() {
             return Err(self.rejected("tests", "there is no test"));
         }
@@ -115,34 +114,8 @@ impl Text {
 
     /// A finding at a pointer of this file.
     fn rejected(&self, pointer: &str, message: &str) -> Rejected {
-        let message = message.split(" at line ").next().unwrap_or(message);
-        let (code, pointer, message, fix) = match unknown(message) {
-            // the path ends at the map that holds the key
-            Some((key, fix)) => {
-                let inside = pointer.strip_suffix(&format!(".{key}")).unwrap_or(pointer);
-                let at = if inside.is_empty() || inside == "." { key.to_owned() } else { format!("{inside}.{key}") };
-                (code::UNKNOWN_KEY, at, format!("unknown key `{key}`"), fix)
-            }
-            None => (code::VALUE, pointer.to_owned(), message.to_owned(), None),
-        };
-        let pointer = if pointer == "." { String::new() } else { pointer };
-        let finding = Finding { severity: Severity::Error, code, pointer, message, fix, offset: None };
-        let file = self.file.clone();
-        let findings: Vec<Located> = source::locate(vec![finding], std::slice::from_ref(&file));
-        Rejected { findings, files: vec![file], noun: "test file" }
+        source::rejected(&self.file, pointer, message, NOUN)
     }
-}
-
-/// The key of serde's message about one, and what was probably meant.
-fn unknown(message: &str) -> Option<(&str, Option<String>)> {
-    let mut words = message.strip_prefix("unknown field `")?.split('`');
-    let key = words.next()?;
-    let known: Vec<&str> = words.skip(1).step_by(2).collect();
-    let fix = match nearest(key, &known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the keys here are {}", known.join(", ")),
-    };
-    Some((key, Some(fix)))
 }
 
 fn once() -> u32 {

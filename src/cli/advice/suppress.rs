@@ -6,7 +6,7 @@
 
 use super::code::{ALL, SUPPRESSION};
 use crate::cli::source::{File, Located, Place};
-use crate::policy::Finding;
+use crate::policy::{Finding, Severity};
 use std::ops::RangeInclusive;
 
 /// How a comment begins.
@@ -23,12 +23,38 @@ struct Allowance {
     used: bool,
 }
 
-/// Takes out what comments allow, and adds what is wrong with the comments.
-pub(super) fn apply(findings: Vec<Located>, files: &[File]) -> Vec<Located> {
+/// Takes out what comments allow, and adds what is wrong with the comments. A comment about codes of which none is
+/// `looked_for` is not expected to allow anything.
+pub(in crate::cli) fn apply(findings: Vec<Located>, files: &[File], looked_for: impl Fn(&str) -> bool) -> Vec<Located> {
+    let (mut allowances, mut wrong) = read_all(files);
+    let mut kept = sift(findings, files, &mut allowances);
+    let idle = allowances.into_iter().filter(|allowance| !allowance.used);
+    for allowance in idle.filter(|allowance| allowance.codes.iter().any(|code| looked_for(code))) {
+        let message = format!("there is nothing to allow here: no {}", allowance.codes.join(", "));
+        kept.push(about(allowance.place, message, "remove the comment"));
+    }
+    kept.append(&mut wrong);
+    kept.sort_by_key(|located| located.place.map(|place| (place.file, place.start)));
+    kept
+}
+
+/// Takes out what comments allow, and leaves the comments themselves to others.
+pub(in crate::cli) fn only(findings: Vec<Located>, files: &[File]) -> Vec<Located> {
+    let (mut allowances, _) = read_all(files);
+    sift(findings, files, &mut allowances)
+}
+
+/// The comments of all files that can have any, and what is wrong with them.
+fn read_all(files: &[File]) -> (Vec<Allowance>, Vec<Located>) {
     let (mut allowances, mut wrong) = (Vec::new(), Vec::new());
     for (number, file) in files.iter().enumerate().filter(|(_, file)| !file.is_json()) {
         read(number, file, &mut allowances, &mut wrong);
     }
+    (allowances, wrong)
+}
+
+/// The findings that no comment allows.
+fn sift(findings: Vec<Located>, files: &[File], allowances: &mut [Allowance]) -> Vec<Located> {
     let mut kept: Vec<Located> = Vec::with_capacity(findings.len());
     for located in findings {
         let line =
@@ -37,17 +63,13 @@ pub(super) fn apply(findings: Vec<Located>, files: &[File]) -> Vec<Located> {
             let speaks = line.is_some_and(|(file, line)| file == allowance.file && allowance.lines.contains(&line));
             speaks && allowance.codes.iter().any(|code| code == located.finding.code)
         };
-        match allowances.iter_mut().find(allows) {
+        // errors are for nobody to allow
+        let allowance = allowances.iter_mut().find(allows).filter(|_| located.finding.severity < Severity::Error);
+        match allowance {
             Some(allowance) => allowance.used = true,
             None => kept.push(located),
         }
     }
-    for allowance in allowances.into_iter().filter(|allowance| !allowance.used) {
-        let message = format!("there is nothing to allow here: no {}", allowance.codes.join(", "));
-        kept.push(about(allowance.place, message, "remove the comment"));
-    }
-    kept.append(&mut wrong);
-    kept.sort_by_key(|located| located.place.map(|place| (place.file, place.start)));
     kept
 }
 

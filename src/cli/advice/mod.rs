@@ -1,0 +1,51 @@
+//! Advice: what works, and is probably not meant. Each kind has a code, and people can allow what is as it should be.
+
+pub(super) mod code;
+pub(super) mod suppress;
+
+use self::code::Code;
+use crate::cli::document::Target;
+use crate::policy::{Finding, Step};
+use std::borrow::Cow;
+
+/// How much advice there is of one kind at most: after that, more of it is no help.
+const MOST_OF_A_KIND: usize = 200;
+
+/// Advice so far.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Advice {
+    pub(in crate::cli) findings: Vec<Finding>,
+}
+
+impl Advice {
+    pub(in crate::cli) fn add(&mut self, code: Code, pointer: String, message: String, fix: impl Into<Option<String>>) {
+        let known = self.findings.iter().rev().take(MOST_OF_A_KIND).filter(|finding| finding.code == code.name).count();
+        if known < MOST_OF_A_KIND {
+            let Code { name, severity } = code;
+            self.findings.push(Finding { severity, code: name, pointer, message, fix: fix.into(), offset: None });
+        }
+    }
+}
+
+/// `rules[3].to[1]`, with what is below it.
+pub(in crate::cli) fn target(list: &str, entry: usize, item: usize, below: &str) -> String {
+    match below {
+        "" => format!("{list}[{entry}].to[{item}]"),
+        below => format!("{list}[{entry}].to[{item}].{below}"),
+    }
+}
+
+/// `destinations.NAME`.
+pub(in crate::cli) fn named(map: &str, name: &str) -> String {
+    let mut pointer = map.to_owned();
+    Step::Key(Cow::Borrowed(name)).write(&mut pointer);
+    pointer
+}
+
+/// Where the hosts of a rule's target stand: with the destination, if it names one.
+pub(in crate::cli) fn place_of(entry: usize, item: usize, given: &Target, below: &str) -> String {
+    match &given.destination {
+        Some(name) => format!("{}.{below}", named("destinations", name)),
+        None => target("rules", entry, item, below),
+    }
+}

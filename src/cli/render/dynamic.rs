@@ -1,0 +1,214 @@
+//! `routes: catch-all`: one dynamic route for every host. A new host is a line of the policy, and no object.
+//!
+//! The cluster resolves the authority's host behind Tollgate, so that a denied name is never looked up; speaks TLS to it, and has it prove
+//! that name. What resolves to an address of the inside is refused once more, by address.
+
+use super::destinations::Destinations;
+use super::object::{Kind, Maker, Object, Part};
+use super::tripwire::{before_router, filters, rbac};
+use crate::cli::site::{Api, Site};
+use crate::index::Network;
+use crate::policy::networks;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Of the cluster, and of its cache of names.
+const NAME: &str = "tollgate-dynamic";
+/// The route that the cluster is patched into.
+const ROUTE: &str = "tollgate-dynamic";
+/// Hosts that are held at once; beyond that, requests are refused.
+const MOST_HOSTS: u32 = 8_192;
+/// Requests that wait for names at once.
+const MOST_WAITING: u32 = 1_024;
+
+pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destinations, strip: &[&str]) -> Vec<Object> {
+    let mut objects = vec![anchor(maker, destinations), route(maker, strip)];
+    objects.extend(site.workload_namespaces.iter().map(|namespace| sidecar(maker, namespace)));
+    let patches =
+        vec![cluster(), into_route(maker), before_router(&resolving()), before_router(&refusing(destinations))];
+    objects.push(filters(maker, "dynamic", Part::Dynamic, 20, patches));
+    objects
+}
+
+/// A name for each port that workloads may ask on, without which their sidecars take no HTTP there.
+fn anchor(maker: &Maker<'_>, destinations: &Destinations) -> Object {
+    let ports: BTreeSet<u16> = destinations.ports.iter().copied().filter(|port| *port != 443).chain([80]).collect();
+    let ports: Vec<Value> = ports
+        .into_iter()
+        .map(|port| json!({"number": port, "name": format!("http-{port}"), "protocol": "HTTP"}))
+        .collect();
+    let spec = json!({
+        "hosts": [anchor_host(maker)],
+        "location": "MESH_EXTERNAL",
+        "resolution": "STATIC",
+        "ports": ports,
+    });
+    maker.object(Part::Dynamic, Kind::ServiceEntry, &maker.name("anchor"), spec)
+}
+
+fn anchor_host(maker: &Maker<'_>) -> String {
+    format!("{}.tollgate.invalid", maker.gateway.name)
+}
+
+/// Out of the gateway: the cluster is patched in, since no object can name it. Without the patch it leads nowhere.
+fn route(maker: &Maker<'_>, strip: &[&str]) -> Object {
+    let gateway = maker.gateway;
+    let host = anchor_host(maker);
+    match gateway.api {
+        Api::Istio => maker.object(
+            Part::Dynamic,
+            Kind::VirtualService,
+            &maker.name("any"),
+            json!({
+                "hosts": ["*"],
+                "exportTo": ["."],
+                "gateways": [gateway.name],
+                "http": [{
+                    "name": ROUTE,
+                    "headers": {"request": {"remove": strip}},
+                    "route": [{"destination": {"host": host, "port": {"number": 80}}}],
+                    "retries": {"attempts": 0},
+                }],
+            }),
+        ),
+        Api::Gateway | Api::Waypoint => maker.object(
+            Part::Dynamic,
+            Kind::HttpRoute,
+            &maker.name("any"),
+            json!({
+                "parentRefs": [{"name": gateway.name}],
+                "rules": [{
+                    "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": strip}}],
+                    "backendRefs": [{"group": "networking.istio.io", "kind": "Hostname", "name": host, "port": 80}],
+                }],
+            }),
+        ),
+    }
+}
+
+/// Out of the workload: what no object names goes to the gateway.
+fn sidecar(maker: &Maker<'_>, namespace: &str) -> Object {
+    let gateway = maker.gateway;
+    let spec = json!({
+        "egress": [{"hosts": ["*/*"]}],
+        "outboundTrafficPolicy": {
+            "mode": "ALLOW_ANY",
+            "egressProxy": {"host": gateway.service, "port": {"number": gateway.ports.http}},
+        },
+    });
+    maker.object_in(namespace, Part::Dynamic, Kind::Sidecar, &gateway.name, spec)
+}
+
+fn cache() -> Value {
+    json!({
+        "name": NAME,
+        "dns_lookup_family": "V4_PREFERRED",
+        "max_hosts": MOST_HOSTS,
+        "host_ttl": "300s",
+        "dns_cache_circuit_breaker": {"max_pending_requests": MOST_WAITING},
+    })
+}
+
+fn cluster() -> Value {
+    let authorities = json!({
+        "name": "file-root:system",
+        "sds_config": {
+            "resource_api_version": "V3",
+            "api_config_source": {
+                "api_type": "GRPC",
+                "transport_api_version": "V3",
+                "grpc_services": [{"envoy_grpc": {"cluster_name": "sds-grpc"}}],
+            },
+        },
+    });
+    let cluster = json!({
+        "name": NAME,
+        "connect_timeout": "10s",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "cluster_type": {
+            "name": "envoy.clusters.dynamic_forward_proxy",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
+                "dns_cache_config": cache(),
+            },
+        },
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "upstream_http_protocol_options": {"auto_sni": true, "auto_san_validation": true},
+                "auto_config": {"http_protocol_options": {}, "http2_protocol_options": {}},
+            },
+        },
+        "transport_socket": {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                "common_tls_context": {
+                    "combined_validation_context": {
+                        "default_validation_context": {},
+                        "validation_context_sds_secret_config": authorities,
+                    },
+                },
+            },
+        },
+    });
+    json!({
+        "applyTo": "CLUSTER",
+        "match": {"context": "GATEWAY"},
+        "patch": {"operation": "ADD", "value": cluster},
+    })
+}
+
+fn into_route(maker: &Maker<'_>) -> Value {
+    let gateway = maker.gateway;
+    let name = match gateway.api {
+        Api::Istio => ROUTE.to_owned(),
+        Api::Gateway | Api::Waypoint => format!("{}.{}.0", gateway.namespace, maker.name("any")),
+    };
+    json!({
+        "applyTo": "HTTP_ROUTE",
+        "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"route": {"name": name}}}},
+        "patch": {"operation": "MERGE", "value": {"route": {"cluster": NAME}}},
+    })
+}
+
+/// Looks names up, behind Tollgate.
+fn resolving() -> Value {
+    json!({
+        "name": "tollgate.dynamic",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
+            "dns_cache_config": cache(),
+            "save_upstream_address": true,
+        },
+    })
+}
+
+/// Refuses names that resolve to addresses of the inside: whoever owns a name says what it resolves to. Networks that rules
+/// admit by address are left out.
+fn refusing(destinations: &Destinations) -> Value {
+    let inside =
+        networks("private").into_iter().filter(|network| !destinations.private.contains_key(&network.to_string()));
+    let inside: Vec<Value> = inside
+        .map(|network| {
+            let (address, bits) = match network {
+                Network::V4(address, bits) => (std::net::Ipv4Addr::from_bits(address).to_string(), bits),
+                Network::V6(address, bits) => (std::net::Ipv6Addr::from_bits(address).to_string(), bits),
+            };
+            json!({
+                "matcher": {
+                    "name": "envoy.rbac.matchers.upstream_ip_port",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher",
+                        "upstream_ip": {"address_prefix": address, "prefix_len": bits},
+                    },
+                },
+            })
+        })
+        .collect();
+    let rules = json!({
+        "action": "DENY",
+        "policies": {"addresses-of-the-inside": {"permissions": inside, "principals": [{"any": true}]}},
+    });
+    rbac("tollgate.addresses", &rules)
+}

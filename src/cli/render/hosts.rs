@@ -1,0 +1,242 @@
+//! What leads to a host that has objects of its own: out of the workload to the gateway, and out of the gateway.
+//!
+//! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The gateway goes by the
+//! authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
+
+use super::destinations::Upstream;
+use super::object::{Kind, Maker, Object, Part};
+use crate::cli::advice::{Advice, code};
+use crate::cli::site::{Api, Site};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// The longest name of an object (RFC 1123, a subdomain).
+const LONGEST: usize = 253;
+
+/// A host, and how it is reached.
+pub(super) struct Host<'h> {
+    maker: Maker<'h>,
+    host: &'h str,
+    name: String,
+    /// Namespaces that may ask for it.
+    callers: Vec<&'h str>,
+    ways: Vec<Way>,
+    strip: Vec<&'h str>,
+}
+
+/// One port of a host.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// That a workload connects to, and that the ServiceEntry has.
+    mesh: u16,
+    /// Of the host.
+    upstream: u16,
+    tls: Upstream,
+    /// How the authority of such a request ends.
+    named: Named,
+}
+
+/// Whether the authority of a request names the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// It does not, or it names the default.
+    Default,
+    /// It does.
+    Port,
+    /// It does not when the workload asks; the port is written into it on the way to the gateway, and taken out behind it.
+    Added,
+}
+
+impl<'h> Host<'h> {
+    pub(super) fn new(
+        maker: Maker<'h>,
+        site: &'h Site,
+        (host, ports): (&'h str, &BTreeMap<u16, Upstream>),
+        default_port: u16,
+        strip: Vec<&'h str>,
+        advice: &mut Advice,
+    ) -> Host<'h> {
+        // no name of a gateway has a dot, so that no two hosts of two gateways can have one name
+        let long = format!("{}.{host}", maker.gateway.name);
+        let name = if long.len() > LONGEST { shortened(&long, host, advice) } else { long };
+        let callers = match site.workload_namespaces.as_slice() {
+            [] => vec!["*"],
+            listed => std::iter::once(".").chain(listed.iter().map(String::as_str)).collect(),
+        };
+        let has_default = ports.contains_key(&default_port);
+        let way = |(port, tls): (&u16, &Upstream)| {
+            let (mesh, named) = match *port {
+                port if port == default_port => (80, Named::Default),
+                80 if has_default => return None,
+                80 => (80, Named::Added),
+                port => (port, Named::Port),
+            };
+            Some(Way { mesh, upstream: *port, tls: *tls, named })
+        };
+        let ways = ports.iter().filter_map(way).collect();
+        Host { maker, host, name, callers, ways, strip }
+    }
+
+    pub(super) fn objects(&self) -> Vec<Object> {
+        if self.ways.is_empty() {
+            return Vec::new();
+        }
+        let mut objects = vec![self.service_entry()];
+        match self.maker.gateway.api {
+            Api::Istio => objects.push(self.virtual_service()),
+            Api::Gateway | Api::Waypoint => objects.extend(self.http_routes()),
+        }
+        objects.extend(self.origination());
+        objects
+    }
+
+    fn object(&self, kind: Kind, spec: Value) -> Object {
+        self.maker.object(Part::Routes, kind, &self.name, spec)
+    }
+
+    fn service_entry(&self) -> Object {
+        let port = |way: &Way| {
+            let mut port = json!({"number": way.mesh, "name": format!("http-{}", way.mesh), "protocol": "HTTP"});
+            if let Some(port) = port.as_object_mut().filter(|_| way.mesh != way.upstream) {
+                port.insert("targetPort".to_owned(), way.upstream.into());
+            }
+            port
+        };
+        let spec = json!({
+            "hosts": [self.host],
+            "exportTo": self.callers,
+            "location": "MESH_EXTERNAL",
+            "resolution": "DNS",
+            "ports": self.ways.iter().map(port).collect::<Vec<_>>(),
+        });
+        self.object(Kind::ServiceEntry, spec)
+    }
+
+    fn virtual_service(&self) -> Object {
+        let gateway = self.maker.gateway;
+        let destination = |host: &str, port: u16| json!([{"destination": {"host": host, "port": {"number": port}}}]);
+        // once is once: what is charged to a quota is sent once
+        let never = json!({"attempts": 0});
+        let into_gateway = |way: &Way| {
+            let mut route = json!({
+                "name": format!("to-gateway-{}", way.mesh),
+                "match": [{"gateways": ["mesh"], "port": way.mesh}],
+                "route": destination(&gateway.service, gateway.ports.http),
+                "retries": never,
+            });
+            if way.named == Named::Added {
+                insert(&mut route, "rewrite", json!({"authority": format!("{}:{}", self.host, way.upstream)}));
+            }
+            route
+        };
+        let out_of_gateway = |way: &Way| {
+            let mut route = json!({
+                "name": format!("to-host-{}", way.upstream),
+                "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
+                "headers": {"request": {"remove": self.strip}},
+                "route": destination(self.host, way.mesh),
+                "retries": never,
+            });
+            if way.named == Named::Added {
+                insert(&mut route, "rewrite", json!({"authority": self.host}));
+            }
+            route
+        };
+        let routes: Vec<Value> =
+            self.ways.iter().map(into_gateway).chain(self.ways.iter().map(out_of_gateway)).collect();
+        let spec = json!({
+            "hosts": [self.host],
+            "exportTo": self.callers,
+            "gateways": ["mesh", gateway.name],
+            "http": routes,
+        });
+        self.object(Kind::VirtualService, spec)
+    }
+
+    fn http_routes(&self) -> Vec<Object> {
+        let gateway = self.maker.gateway;
+        let hostname = |host: &str| json!({"type": "URLRewrite", "urlRewrite": {"hostname": host}});
+        let into_gateway = |way: &Way| {
+            let mut rule = json!({"backendRefs": [{"name": gateway.service_name(), "port": gateway.ports.http}]});
+            if way.named == Named::Added {
+                let host = format!("{}:{}", self.host, way.upstream);
+                insert(
+                    &mut rule,
+                    "filters",
+                    json!([{"type": "RequestHeaderModifier",
+                    "requestHeaderModifier": {"set": [{"name": "Host", "value": host}]}}]),
+                );
+            }
+            let parent = json!({
+                "group": "networking.istio.io", "kind": "ServiceEntry", "name": self.name, "port": way.mesh,
+            });
+            let name = format!("{}-mesh-{}.{}", gateway.name, way.mesh, self.host);
+            self.maker.object(Part::Routes, Kind::HttpRoute, &name, json!({"parentRefs": [parent], "rules": [rule]}))
+        };
+        let out_of_gateway = |way: &Way| {
+            let mut filters =
+                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": self.strip}})];
+            if way.named == Named::Added {
+                filters.push(hostname(self.host));
+            }
+            json!({
+                "matches": [{"headers": [{"type": "RegularExpression", "name": "Host", "value": way.authority()}]}],
+                "filters": filters,
+                "backendRefs": [{"group": "networking.istio.io", "kind": "Hostname", "name": self.host, "port": way.mesh}],
+            })
+        };
+        let out = json!({
+            "parentRefs": [{"name": gateway.name}],
+            "hostnames": [self.host],
+            "rules": self.ways.iter().map(out_of_gateway).collect::<Vec<_>>(),
+        });
+        let mut objects: Vec<Object> = self.ways.iter().map(into_gateway).collect();
+        objects.push(self.object(Kind::HttpRoute, out));
+        objects
+    }
+
+    /// TLS to the host, which has to prove its name.
+    fn origination(&self) -> Option<Object> {
+        let tls = json!({"mode": "SIMPLE", "sni": self.host, "subjectAltNames": [self.host]});
+        let ports: Vec<Value> = self
+            .ways
+            .iter()
+            .filter(|way| way.tls == Upstream::Tls)
+            .map(|way| json!({"port": {"number": way.mesh}, "tls": tls}))
+            .collect();
+        let spec = json!({
+            "host": self.host,
+            "exportTo": ["."],
+            "trafficPolicy": {"portLevelSettings": ports},
+        });
+        (!ports.is_empty()).then(|| self.object(Kind::DestinationRule, spec))
+    }
+}
+
+impl Way {
+    /// What the authority of a request that goes this way looks like (RE2, the whole of it).
+    fn authority(&self) -> String {
+        match self.named {
+            Named::Default => format!("[^:]+(:{})?", self.upstream),
+            Named::Port | Named::Added => format!("[^:]+:{}", self.upstream),
+        }
+    }
+}
+
+fn insert(value: &mut Value, key: &str, inner: Value) {
+    if let Some(map) = value.as_object_mut() {
+        map.insert(key.to_owned(), inner);
+    }
+}
+
+/// A name of which the end is a hash of the whole.
+fn shortened(long: &str, host: &str, advice: &mut Advice) -> String {
+    let hash: String = Sha256::digest(long.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let kept = LONGEST.saturating_sub(hash.len()).saturating_sub(2);
+    let start: String = long.chars().take(kept).collect();
+    let name = format!("{}-x{hash}", start.trim_end_matches(['.', '-']));
+    let message = format!("`{host}` is too long for the name of an object: its objects are called `{name}`");
+    advice.add(code::LONG_NAME, String::new(), message, None);
+    name
+}

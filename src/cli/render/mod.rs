@@ -1,0 +1,221 @@
+//! `tollgate render`: every object of Istio and Kubernetes that a policy needs at a gateway.
+
+mod destinations;
+mod dynamic;
+mod entrance;
+mod folder;
+mod hosts;
+mod network;
+mod object;
+mod output;
+mod patches;
+mod plan;
+mod plugin;
+mod tripwire;
+
+use self::destinations::Destinations;
+use self::hosts::Host;
+use self::object::{Maker, Object};
+use self::patches::Patch;
+use self::plan::Plan;
+use super::advice::{Advice, code, suppress};
+use super::document::{Document, Source};
+use super::exit::Exit;
+use super::report::{self, Format};
+use super::site::{self, Api, Gateway, Permission, Routes, Site};
+use super::source::{self, Loaded, Rejected};
+use super::{Trouble, progress};
+use crate::policy::Severity;
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Render the objects of Istio and Kubernetes that enforce a policy
+///
+/// One host needs one line in the policy and nothing else. The same policy and site give the same bytes. What a mesh
+/// cannot do is a finding with the way out, and the exit code 1; a policy that `check` refuses is never rendered.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The policy: YAML or JSON files, or folders of them; `-` for stdin
+    #[arg(required = true, value_name = "POLICY")]
+    files: Vec<PathBuf>,
+    /// Where it runs: the site file
+    #[arg(long, value_name = "FILE")]
+    site: PathBuf,
+    /// The gateway to render for, if the site has several
+    #[arg(long, value_name = "NAME")]
+    gateway: Option<String>,
+    /// Write files into this folder, patches for others included; else one stream of objects to stdout
+    #[arg(long, short, value_name = "FOLDER", conflicts_with_all = ["check", "plan"])]
+    output: Option<PathBuf>,
+    /// Say what of this folder is not as it would be rendered, and exit with 1 if anything is
+    #[arg(long, value_name = "FOLDER", conflicts_with = "plan")]
+    check: Option<PathBuf>,
+    /// Count the objects, and tell what is left to others
+    #[arg(long)]
+    plan: bool,
+    /// How the policy stands in its object
+    #[arg(long, value_enum, default_value_t)]
+    pack: plugin::Pack,
+    /// How to write objects (a Kubernetes List) and plans
+    #[arg(long, value_enum, default_value_t)]
+    format: report::Plain,
+}
+
+/// Everything that a policy needs at a gateway.
+#[derive(Debug)]
+struct Rendered {
+    policy: String,
+    gateway: String,
+    revision: String,
+    hosts: usize,
+    objects: Vec<Object>,
+    patches: Vec<Patch>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let loaded = super::load(&arguments.files, Format::Human)?;
+    let (site, _) = site::read(&arguments.site).map_err(|failure| Trouble::loading(failure, Format::Human))?;
+    let gateway = choose(&site, arguments.gateway.as_deref())?;
+    let document =
+        Document::read(&loaded.json).ok_or_else(|| Trouble::Internal("the policy cannot be read back".to_owned()))?;
+    let mut advice = Advice::default();
+    let rendered =
+        progress::during("rendering", || render(&loaded, &document, &site, gateway, arguments.pack, &mut advice))?;
+    let findings = suppress::only(source::locate(advice.findings, &loaded.files), &loaded.files);
+    if findings.iter().any(|located| located.finding.severity == Severity::Error) {
+        return Err(Trouble::Rejected(Rejected { findings, files: loaded.files, noun: "rendering" }, Format::Human));
+    }
+    report::findings(&findings, &loaded.files)?;
+    let differs = write(arguments, &rendered)?;
+    let warned = findings.iter().any(|located| located.finding.severity == Severity::Warning);
+    Ok(if differs || warned { Exit::Findings } else { Exit::Fine })
+}
+
+fn choose<'s>(site: &'s Site, name: Option<&str>) -> Result<&'s Gateway, Trouble> {
+    let names = || site.gateways.iter().map(|gateway| gateway.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (site.gateways.as_slice(), name) {
+        ([gateway], None) => Ok(gateway),
+        (gateways, Some(name)) => gateways
+            .iter()
+            .find(|gateway| gateway.name == name)
+            .ok_or_else(|| Trouble::Usage(format!("the site has no gateway `{name}`; it has {}", names()))),
+        (_, None) => {
+            Err(Trouble::Usage(format!("the site has several gateways: name one with --gateway ({})", names())))
+        }
+    }
+}
+
+fn render(
+    loaded: &Loaded,
+    document: &Document,
+    site: &Site,
+    gateway: &Gateway,
+    pack: plugin::Pack,
+    advice: &mut Advice,
+) -> io::Result<Rendered> {
+    mismatches(document, gateway, advice);
+    let maker = Maker { gateway, policy: &document.name };
+    let destinations = Destinations::of(document, gateway.routes, advice);
+    let strip = internal_headers(document);
+    let mut objects = entrance::objects(&maker, advice);
+    objects.push(plugin::object(&maker, site, document, &loaded.json, pack, advice)?);
+    objects.extend(tripwire::objects(&maker, document, advice));
+    for host in &destinations.hosts {
+        let host = Host::new(maker, site, (host.0, host.1), document.default_port(), strip.clone(), advice);
+        objects.extend(host.objects());
+    }
+    if gateway.routes == Routes::CatchAll {
+        objects.extend(dynamic::objects(&maker, site, &destinations, &strip));
+    }
+    objects.extend(network::objects(&maker, site, &destinations));
+    objects.sort_by_key(|object| object.part);
+    let revision = plugin::policy(&loaded.json)?.remove("revision");
+    Ok(Rendered {
+        policy: document.name.clone(),
+        gateway: gateway.name.clone(),
+        revision: revision.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        hosts: destinations.hosts.len(),
+        objects,
+        patches: patches::patches(&maker),
+    })
+}
+
+/// What no external server gets to see, beside what the filter removes: the router and Istio add some of it behind the filter.
+fn internal_headers(document: &Document) -> Vec<&str> {
+    let own =
+        ["x-envoy-attempt-count", "x-envoy-decorator-operation", "x-envoy-peer-metadata", "x-envoy-peer-metadata-id"];
+    let token = document.tripwire.as_ref().map(|tripwire| tripwire.header.as_str());
+    own.into_iter().chain(["x-forwarded-client-cert"]).chain(token).collect()
+}
+
+/// What the policy asks for and this gateway is not.
+fn mismatches(document: &Document, gateway: &Gateway, advice: &mut Advice) {
+    if gateway.api == Api::Waypoint {
+        let message = "`api: waypoint` is not rendered yet".to_owned();
+        let fix = "render a gateway; docs/commands/render.md says what there is".to_owned();
+        advice.add(code::NOT_RENDERED, String::new(), message, fix);
+    }
+    if gateway.routes == Routes::CatchAll && gateway.envoy_filter == Permission::Forbidden {
+        let message = "`routes: catch-all` takes an EnvoyFilter, which the site forbids".to_owned();
+        let fix = "set `routes: listed`, or `envoyFilter: allowed`".to_owned();
+        advice.add(code::NOT_RENDERED, String::new(), message, fix);
+    }
+    if gateway.routes == Routes::CatchAll && document.default_port() != 443 {
+        let message = format!(
+            "`routes: catch-all` goes to port 443 where an authority names no port, and the policy means {}",
+            document.default_port()
+        );
+        let fix = "leave `authority.defaultPort` out, or set `routes: listed`".to_owned();
+        advice.add(code::NOT_RENDERED, "authority.defaultPort".to_owned(), message, fix);
+    }
+    if gateway.api != Api::Waypoint && !document.sources().contains(&Source::PeerCertificate) {
+        let message = "no caller has an identity here: at a gateway it is in the certificate".to_owned();
+        let fix = "add `peer-certificate` to `identity.sources`".to_owned();
+        advice.add(code::SOURCES, "identity.sources".to_owned(), message, fix);
+    }
+    if document.authority.verify_route {
+        let message = "`verifyRoute` compares with the port of a ServiceEntry, which is 80 for what an authority without a port means".to_owned();
+        let fix = "leave it out: what is rendered goes by the authority's port alone".to_owned();
+        advice.add(code::VERIFY_ROUTE, "authority.verifyRoute".to_owned(), message, fix);
+    }
+}
+
+/// Writes what was asked for; whether a folder that was to be checked differs.
+fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, Trouble> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let title = output::title(&rendered.policy, &rendered.gateway);
+    let files = || output::files(&rendered.objects, &rendered.patches, &title);
+    let mut differs = false;
+    match (arguments, arguments.format) {
+        (Arguments { plan: true, .. }, report::Plain::Human) => Plan::of(rendered).write(&mut out)?,
+        (Arguments { plan: true, .. }, report::Plain::Json) => report::pretty(&Plan::of(rendered), &mut out)?,
+        (Arguments { check: Some(folder), .. }, _) => {
+            let found = folder::read(folder).map_err(Trouble::Unreadable)?;
+            for difference in folder::differences(&files()?, &found) {
+                differs = true;
+                let object = difference.object.map(|object| format!("{object} of ")).unwrap_or_default();
+                writeln!(out, "{}: {object}{}", difference.how.word(), difference.file)?;
+            }
+        }
+        (Arguments { output: Some(folder), .. }, _) => {
+            let earlier = folder::read(folder).map_err(Trouble::Unreadable)?;
+            if let Some((name, _)) = earlier.iter().find(|(_, text)| !text.starts_with(title.as_str())) {
+                return Err(Trouble::Usage(format!(
+                    "`{}` is of another policy or gateway: give each a folder of its own",
+                    folder.join(name).display()
+                )));
+            }
+            let files = files()?;
+            folder::write(folder, &files, &earlier)?;
+            writeln!(out, "{} objects in {} files: {}", rendered.objects.len(), files.len(), folder.display())?;
+        }
+        (_, report::Plain::Human) => write!(out, "{}", output::stream(&rendered.objects)?)?,
+        (_, report::Plain::Json) => {
+            let items: Vec<_> = rendered.objects.iter().map(|object| &object.value).collect();
+            report::pretty(&json!({"apiVersion": "v1", "kind": "List", "items": items}), &mut out)?;
+        }
+    }
+    out.flush()?;
+    Ok(differs)
+}

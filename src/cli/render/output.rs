@@ -1,0 +1,71 @@
+//! What is rendered as text: files of a folder, or one stream. The same input gives the same bytes.
+
+use super::object::{Object, Part};
+use super::patches::Patch;
+use serde::Serialize;
+use serde_json::json;
+use serde_saphyr::{SerializerOptions, to_string_with_options};
+use std::collections::BTreeMap;
+use std::io;
+
+/// The folder of what is not applied with the rest.
+const PATCHES: &str = "patches";
+
+/// How files begin: by it they are known again.
+const MARK: &str = "# Rendered by `tollgate render`";
+
+/// Files by their names, with `/` between folders.
+pub(super) type Files = BTreeMap<String, String>;
+
+/// A value as YAML, strings on one line each.
+///
+/// # Errors
+/// None that values of JSON have.
+pub(super) fn yaml(value: &impl Serialize) -> io::Result<String> {
+    let mut options = SerializerOptions::default();
+    options.prefer_block_scalars = false;
+    to_string_with_options(value, options).map_err(io::Error::other)
+}
+
+/// The objects of all parts, as one stream of documents.
+pub(super) fn stream(objects: &[Object]) -> io::Result<String> {
+    let mut text = String::new();
+    for object in objects {
+        text.push_str("---\n");
+        text.push_str(&yaml(&object.value)?);
+    }
+    Ok(text)
+}
+
+/// Who rendered what for whom: the first line of every file.
+pub(super) fn title(policy: &str, gateway: &str) -> String {
+    format!("{MARK} from policy {policy} for gateway {gateway}; changes are lost.\n")
+}
+
+/// Whether this text is a file of an earlier run.
+pub(super) fn is_rendered(text: &str) -> bool {
+    text.starts_with(MARK)
+}
+
+/// A file for each part, one that lists them for kustomize, and the patches.
+pub(super) fn files(objects: &[Object], patches: &[Patch], title: &str) -> io::Result<Files> {
+    let mut files = Files::new();
+    for part in Part::ALL {
+        let of_part: Vec<Object> = objects.iter().filter(|object| object.part == part).cloned().collect();
+        if !of_part.is_empty() {
+            files.insert(part.file().to_owned(), format!("{title}{}", stream(&of_part)?));
+        }
+    }
+    let resources: Vec<&String> = files.keys().collect();
+    let list =
+        json!({"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": resources});
+    let list = format!("{title}{}", yaml(&list)?);
+    files.insert("kustomization.yaml".to_owned(), list);
+    for patch in patches {
+        let restarts =
+            patch.restarts.map(|what| format!("# Takes effect when {what} start anew.\n")).unwrap_or_default();
+        let text = format!("{title}# To be applied by {}.\n{restarts}{}", patch.to, yaml(&patch.value)?);
+        files.insert(format!("{PATCHES}/{}", patch.file), text);
+    }
+    Ok(files)
+}

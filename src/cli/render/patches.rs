@@ -1,0 +1,70 @@
+//! What others have to change: the mesh's own configuration, and the gateway's pods.
+
+use super::object::Maker;
+use crate::cli::site::Api;
+use serde_json::{Value, json};
+
+/// What the access log's format is called in the mesh's configuration.
+pub(super) const PROVIDER: &str = "tollgate";
+
+/// Labels of Tollgate's metrics. They travel in names, from which Istio's bootstrap takes those that it is told of.
+const LABELS: [&str; 7] = ["decision", "reason", "rule", "namespace", "destination", "quota", "result"];
+
+/// A change that is not ours to apply.
+#[derive(Debug)]
+pub(super) struct Patch {
+    pub(super) file: &'static str,
+    /// Who has to apply it, and what it does.
+    pub(super) to: &'static str,
+    /// What does not see it before it is started anew.
+    pub(super) restarts: Option<&'static str>,
+    pub(super) value: Value,
+}
+
+/// The access log's line: what Envoy knows of a request, beside what Tollgate decided. Attribute names are
+/// OpenTelemetry's where one exists.
+fn log_line() -> Value {
+    serde_json::from_str(include_str!("../../../envoy-local/access-log.json")).unwrap_or_default()
+}
+
+pub(super) fn patches(maker: &Maker<'_>) -> Vec<Patch> {
+    let mesh = json!({
+        "extensionProviders": [{
+            "name": PROVIDER,
+            "envoyFileAccessLog": {"path": "/dev/stdout", "logFormat": {"labels": log_line()}},
+        }],
+    });
+    let mut patches = vec![Patch {
+        file: "mesh-config.yaml",
+        to: "whoever operates Istio, in the MeshConfig: the format of the gateway's access log",
+        restarts: None,
+        value: mesh,
+    }];
+    if maker.gateway.api == Api::Istio {
+        let pods = json!({
+            "spec": {"template": {"metadata": {"annotations": {"proxy.istio.io/config": proxy_config()}}}},
+        });
+        patches.push(Patch {
+            file: "gateway-pods.yaml",
+            to: "whoever operates the gateway, in its Deployment: headers that say too much, labels of metrics",
+            restarts: Some("the gateway's pods"),
+            value: pods,
+        });
+    }
+    patches
+}
+
+/// The configuration of the gateway's proxy, as YAML in an annotation.
+pub(super) fn proxy_config() -> String {
+    let headers = json!({
+        "proxyHeaders": {
+            "attemptCount": {"disabled": true},
+            "envoyDebugHeaders": {"disabled": true},
+            "forwardedClientCert": "SANITIZE",
+            "server": {"disabled": true},
+        },
+        "proxyStatsMatcher": {"inclusionPrefixes": ["wasm", "dns_cache"]},
+        "extraStatTags": LABELS,
+    });
+    super::output::yaml(&headers).unwrap_or_default()
+}

@@ -1,0 +1,83 @@
+//! What shuts the gateway where the filter is missing: a plugin that was deleted, a selector that selects nothing.
+
+use super::object::{Kind, Maker, Object, Part, attach};
+use crate::cli::advice::{Advice, code};
+use crate::cli::document::Document;
+use crate::cli::site::Permission;
+use serde_json::{Value, json};
+
+/// Where the filter leaves its record.
+const RECORD: &str = "wasm.tollgate";
+
+/// Both forms, as far as the site lets and the policy has them.
+pub(super) fn objects(maker: &Maker<'_>, document: &Document, advice: &mut Advice) -> Vec<Object> {
+    let mut objects = Vec::new();
+    if maker.gateway.envoy_filter == Permission::Allowed {
+        let patch = before_router(&rbac("tollgate.tripwire", &decided()));
+        objects.push(filters(maker, "tripwire", Part::Tripwire, 10, vec![patch]));
+    } else if document.tripwire.is_none() {
+        let message = "nothing shuts the gateway if the filter is missing: the site forbids EnvoyFilter".to_owned();
+        let fix = "give the policy a `tripwire` header, which an AuthorizationPolicy then demands".to_owned();
+        advice.add(code::NO_GUARD, String::new(), message, fix);
+    }
+    if let Some(tripwire) = &document.tripwire {
+        let header = format!("request.headers[{}]", tripwire.header);
+        let mut spec = json!({
+            "action": "ALLOW",
+            "rules": [{"when": [{"key": header, "values": tripwire.values}]}],
+        });
+        attach(maker.gateway, &mut spec);
+        objects.push(maker.object(Part::Secret, Kind::AuthorizationPolicy, &maker.name("tripwire"), spec));
+    }
+    objects
+}
+
+/// Lets through only what carries the record of a filter that decided to let it through.
+fn decided() -> Value {
+    let decided = |outcome: &str| {
+        let prefix = format!(r#"{{"v":1,"d":"{outcome}""#);
+        json!({"filter_state": {"key": RECORD, "string_match": {"prefix": prefix}}})
+    };
+    json!({
+        "action": "ALLOW",
+        "policies": {
+            "decided-by-tollgate": {
+                "permissions": [{"any": true}],
+                "principals": [decided("allow"), decided("would-deny")],
+            },
+        },
+    })
+}
+
+/// Envoy's RBAC filter.
+pub(super) fn rbac(name: &str, rules: &Value) -> Value {
+    json!({
+        "name": name,
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC", "rules": rules},
+    })
+}
+
+/// Puts an HTTP filter at the end of the gateway's chain.
+pub(super) fn before_router(filter: &Value) -> Value {
+    let manager = "envoy.filters.network.http_connection_manager";
+    json!({
+        "applyTo": "HTTP_FILTER",
+        "match": {
+            "context": "GATEWAY",
+            "listener": {
+                "filterChain": {"filter": {"name": manager, "subFilter": {"name": "envoy.filters.http.router"}}},
+            },
+        },
+        "patch": {"operation": "INSERT_BEFORE", "value": filter},
+    })
+}
+
+/// An EnvoyFilter of the gateway.
+pub(super) fn filters(maker: &Maker<'_>, suffix: &str, part: Part, priority: i32, patches: Vec<Value>) -> Object {
+    let spec = json!({
+        "workloadSelector": {"labels": maker.gateway.selector},
+        "priority": priority,
+        "configPatches": patches,
+    });
+    maker.object(part, Kind::EnvoyFilter, &maker.name(suffix), spec)
+}
