@@ -11,10 +11,10 @@ REGISTRY := .tools/registry/usr/bin/docker-registry
 LOCAL    := cargo run --quiet --package tollgate-local --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm image push demo up status down test matrix quota-soak lint bench fuzz quotas clean
+.PHONY: help setup build wasm image push demo up status down test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt, a registry
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
@@ -57,7 +57,10 @@ down: ## Stop it
 test: wasm ## Run every test, those in real Envoys included
 	TOLLGATE_WASM=$(MODULE) cargo test --workspace --no-fail-fast
 
-matrix: wasm ## Run the tests in every release of Envoy that the filter is known to load in
+e2e-istio: wasm ## Run the filter under a real Kubernetes API server, istiod and a registry (built once, some minutes)
+	TOLLGATE_WASM=$(MODULE) tests/mesh/run
+
+e2e-matrix: wasm ## Run the tests in every release of Envoy that the filter is known to load in
 	TOLLGATE_WASM=$(MODULE) TOLLGATE_ENVOYS="1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" cargo test --test gateway
 
 quota-soak: wasm ## Race callers for quotas while policies change, with 200,000 requests for each kind of limit

@@ -19,6 +19,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("denied_by_quota", denied_by_quota),
     ("servers_that_cannot_prove_their_name", servers_that_cannot_prove_their_name),
     ("any_host_that_the_policy_names", any_host_that_the_policy_names),
+    ("any_address_that_the_policy_names", any_address_that_the_policy_names),
     ("a_denied_name_is_never_resolved", a_denied_name_is_never_resolved),
     ("names_of_inner_addresses_are_refused", names_of_inner_addresses_are_refused),
     ("objects_are_accepted_and_analysed", objects_are_accepted_and_analysed),
@@ -152,6 +153,17 @@ fn any_host_that_the_policy_names(lab: &Lab) {
     lab.batch.until("GET", "unlisted.ext.example", "/v1/a-line-more", is_ok);
     lab.open.enforce(&lab.cluster, OPEN);
     lab.batch.until("GET", "unlisted.ext.example", "/v1/a-line-less", |answer| answer.status == 403);
+}
+
+fn any_address_that_the_policy_names(lab: &Lab) {
+    for address in ["203.0.113.10", "10.244.0.1"] {
+        let path = format!("/v1/at-{address}");
+        lab.batch.until("GET", address, &path, is_ok);
+        assert_eq!(lab.open.record(&path)["host"], address);
+    }
+    // there, but nobody admits it
+    let denied = lab.batch.ask("GET", "203.0.113.11", "/v1/another");
+    assert_eq!((denied.status, reason(&denied)), (403, "NO_MATCH".into()));
 }
 
 fn a_denied_name_is_never_resolved(lab: &Lab) {

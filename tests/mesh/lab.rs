@@ -78,6 +78,8 @@ impl Lab {
             "new.any.example",
             "denied.any.example",
             "inside.any.example",
+            "203.0.113.10",
+            sandbox::NODE,
         ];
         for address in ["203.0.113.10:443", "203.0.113.10:8443", "10.244.0.1:443"] {
             origin::serve(address, Some(authority.issue(good, false)));
@@ -340,7 +342,11 @@ impl Authority {
 
     fn issue(&self, names: &[&str], is_expired: bool) -> origin::Identity {
         let mut params = CertificateParams::default();
-        params.subject_alt_names = names.iter().map(|name| SanType::DnsName((*name).try_into().unwrap())).collect();
+        let san = |name: &&str| match name.parse() {
+            Ok(address) => SanType::IpAddress(address),
+            Err(_) => SanType::DnsName((*name).try_into().unwrap()),
+        };
+        params.subject_alt_names = names.iter().map(san).collect();
         if is_expired {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
             params.not_after = rcgen::date_time_ymd(2021, 1, 1);

@@ -39,7 +39,8 @@ pub fn is_possible() -> bool {
 /// Sets up the machine that the lab runs on: its network, its names, the authorities that it trusts.
 pub fn prepare(names: &[(&str, &str)], authorities: &str, folder: &Path) {
     ip("link set lo up");
-    ip("link add mesh0 type bridge");
+    // a bridge without an address of its own takes that of a port, and pods remember the one before
+    ip("link add mesh0 address 02:00:00:00:00:01 type bridge");
     ip(&format!("addr add {NODE}/16 dev mesh0"));
     ip("link set mesh0 up");
     // what is written here is not the machine's

@@ -13,8 +13,8 @@ use super::advice::{Advice, suppress};
 use super::document::Document;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
-use super::source::{self, Located};
-use super::{Trouble, clock};
+use super::source;
+use super::{Trouble, clock, render};
 use crate::decision::Timestamp;
 use crate::policy::Severity;
 use std::path::PathBuf;
@@ -35,6 +35,12 @@ pub(super) struct Arguments {
     /// When rules end is compared with this time (RFC 3339); now if not given
     #[arg(long, value_name = "TIME", value_parser = clock::moment)]
     now: Option<Timestamp>,
+    /// Lint for this site too: what `tollgate render` cannot do there
+    #[arg(long, value_name = "FILE")]
+    site: Option<PathBuf>,
+    /// The gateway, if the site has several
+    #[arg(long, value_name = "NAME", requires = "site")]
+    gateway: Option<String>,
     /// How to report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -50,9 +56,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         size: loaded.json.len(),
         now: arguments.now.unwrap_or_else(clock::now),
     };
+    let mut advice = advise(&subject);
+    if let Some(site) = &arguments.site {
+        render::advise(&loaded, &document, site, arguments.gateway.as_deref(), &mut advice)?;
+    }
     let mut findings = loaded.advice.clone();
-    findings.append(&mut advise(&subject, &loaded.files));
-    let findings = suppress::apply(findings, &loaded.files, |code| !code.starts_with(OF_SITES));
+    findings.append(&mut source::locate(advice.findings, &loaded.files));
+    let looked_for = |code: &str| arguments.site.is_some() || !code.starts_with(OF_SITES);
+    let findings = suppress::apply(findings, &loaded.files, looked_for);
     report::write(arguments.format, &Report::of_lint(&loaded, &findings))?;
     let worst = if arguments.strict { Severity::Note } else { Severity::Warning };
     Ok(if findings.iter().any(|located| located.finding.severity >= worst) { Exit::Findings } else { Exit::Fine })
@@ -61,12 +72,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
 /// How codes begin that only a site can give rise to.
 const OF_SITES: &str = "TG4";
 
-fn advise(subject: &Subject<'_>, files: &[source::File]) -> Vec<Located> {
+fn advise(subject: &Subject<'_>) -> Advice {
     let mut advice = Advice::default();
     let denied = reach::lint(subject, &mut advice);
     hosts::lint(subject, &denied, &mut advice);
     parts::lint(subject, &mut advice);
     quotas::lint(subject, &mut advice);
     settings::lint(subject, &mut advice);
-    source::locate(advice.findings, files)
+    advice
 }

@@ -11,6 +11,7 @@ use crate::index::Network;
 use crate::policy::networks;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Of the cluster, and of its cache of names.
 const NAME: &str = "tollgate-dynamic";
@@ -184,31 +185,44 @@ fn resolving() -> Value {
     })
 }
 
-/// Refuses names that resolve to addresses of the inside: whoever owns a name says what it resolves to. Networks that rules
-/// admit by address are left out.
+/// Refuses names that resolve to addresses of the inside: whoever owns a name says what it resolves to. An address that a
+/// rule admits is reached as that address, and no name leads to it.
 fn refusing(destinations: &Destinations) -> Value {
-    let inside =
-        networks("private").into_iter().filter(|network| !destinations.private.contains_key(&network.to_string()));
-    let inside: Vec<Value> = inside
-        .map(|network| {
-            let (address, bits) = match network {
-                Network::V4(address, bits) => (std::net::Ipv4Addr::from_bits(address).to_string(), bits),
-                Network::V6(address, bits) => (std::net::Ipv6Addr::from_bits(address).to_string(), bits),
-            };
-            json!({
-                "matcher": {
-                    "name": "envoy.rbac.matchers.upstream_ip_port",
-                    "typed_config": {
-                        "@type": "type.googleapis.com/envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher",
-                        "upstream_ip": {"address_prefix": address, "prefix_len": bits},
-                    },
-                },
-            })
-        })
-        .collect();
+    let inside = any_of(networks("private"));
+    let permission = match destinations.private.keys().flat_map(|network| networks(network)).collect::<Vec<_>>() {
+        none if none.is_empty() => inside,
+        admitted => {
+            let literal = json!({"header": {"name": ":authority", "string_match": {"safe_regex": {"regex": LITERAL}}}});
+            let admitted = json!({"and_rules": {"rules": [any_of(admitted), literal]}});
+            json!({"and_rules": {"rules": [inside, {"not_rule": admitted}]}})
+        }
+    };
     let rules = json!({
         "action": "DENY",
-        "policies": {"addresses-of-the-inside": {"permissions": inside, "principals": [{"any": true}]}},
+        "policies": {"addresses-of-the-inside": {"permissions": [permission], "principals": [{"any": true}]}},
     });
     rbac("tollgate.addresses", &rules)
+}
+
+/// Authorities that are addresses (RE2, the whole of it); which of them, Tollgate has decided before.
+const LITERAL: &str = r"([0-9.]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?";
+
+/// That a request is led into one of these networks.
+fn any_of(networks: Vec<Network>) -> Value {
+    let one = |network| {
+        let (address, bits) = match network {
+            Network::V4(address, bits) => (IpAddr::from(Ipv4Addr::from_bits(address)), bits),
+            Network::V6(address, bits) => (IpAddr::from(Ipv6Addr::from_bits(address)), bits),
+        };
+        json!({
+            "matcher": {
+                "name": "envoy.rbac.matchers.upstream_ip_port",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher",
+                    "upstream_ip": {"address_prefix": address, "prefix_len": bits},
+                },
+            },
+        })
+    };
+    json!({"or_rules": {"rules": networks.into_iter().map(one).collect::<Vec<_>>()}})
 }

@@ -28,7 +28,7 @@ use super::{Trouble, progress};
 use crate::policy::Severity;
 use serde_json::json;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Render the objects of Istio and Kubernetes that enforce a policy
 ///
@@ -90,6 +90,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let differs = write(arguments, &rendered)?;
     let warned = findings.iter().any(|located| located.finding.severity == Severity::Warning);
     Ok(if differs || warned { Exit::Findings } else { Exit::Fine })
+}
+
+/// What rendering a policy for a site has to say of it.
+pub(super) fn advise(
+    loaded: &Loaded,
+    document: &Document,
+    site: &Path,
+    gateway: Option<&str>,
+    advice: &mut Advice,
+) -> Result<(), Trouble> {
+    let (site, _) = site::read(site).map_err(|failure| Trouble::loading(failure, Format::Human))?;
+    let gateway = choose(&site, gateway)?;
+    render(loaded, document, &site, gateway, plugin::Pack::Auto, advice)?;
+    Ok(())
 }
 
 fn choose<'s>(site: &'s Site, name: Option<&str>) -> Result<&'s Gateway, Trouble> {

@@ -61,7 +61,7 @@ impl<'r> Plan<'r> {
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "policy {}@{} for gateway {}\n", self.policy, self.revision, self.gateway)?;
         let once = self.once.iter().map(|(kind, count)| ["once".to_owned(), (*kind).to_owned(), count.to_string()]);
-        let hosts = format!("for {} hosts", self.hosts);
+        let hosts = if self.hosts == 1 { "for 1 host".to_owned() } else { format!("for {} hosts", self.hosts) };
         let each =
             self.for_each_host.iter().map(|(kind, count)| [hosts.clone(), (*kind).to_owned(), count.to_string()]);
         table::write(["OBJECTS", "KIND", "COUNT"], once.chain(each), out)?;

@@ -1,0 +1,343 @@
+//! What `tollgate render` writes. That Kubernetes and Istio take it, and that it does what it should, is for the lab (tests/mesh).
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where something is missing")]
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+use tollgate::decision::{Scratch, Timestamp};
+use tollgate::policy::Policy;
+use tollgate::request::{Arrival, Presented, Source};
+
+const NOW: Timestamp = Timestamp(1_782_864_000_000_000_000);
+
+/// A policy and a site, in a folder of their own.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new(policy: &Value, site: &Value) -> Place {
+        let place = Place { folder: tempfile::tempdir().unwrap() };
+        place.save("policy.json", policy);
+        place.save("site.json", site);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn save(&self, name: &str, value: &Value) {
+        fs::write(self.path(name), value.to_string()).unwrap();
+    }
+
+    fn render(&self, more: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.current_dir(self.folder.path()).args(["render", "policy.json", "--site", "site.json"]).args(more);
+        command.output().unwrap()
+    }
+
+    /// The objects; the rendering is fine, or the test fails.
+    fn objects(&self, more: &[&str]) -> Vec<Value> {
+        let output = self.render(&[&["--format", "json"], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+        list["items"].as_array().unwrap().clone()
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn site() -> Value {
+    json!({
+        "site": 1,
+        "istio": {"version": "1.31"},
+        "gateways": [{
+            "name": "egress", "api": "istio", "namespace": "istio-egress", "selector": {"istio": "egressgateway"},
+            "service": "gateway.istio-egress.svc.cluster.local", "ports": {"http": 8443},
+        }],
+        "module": {"image": "registry.example/tollgate:1", "digest": format!("sha256:{}", "0".repeat(64))},
+        "workloadNamespaces": ["payments"],
+    })
+}
+
+fn with(mut site: Value, changes: &[(&str, Value)]) -> Value {
+    for (key, value) in changes {
+        site["gateways"][0][*key] = value.clone();
+    }
+    site
+}
+
+fn policy(to: &Value) -> Value {
+    json!({"version": 1, "name": "shop", "rules": [{"id": "r", "from": [{"serviceAccount": "payments/checkout"}], "to": to}]})
+}
+
+fn of_kind<'o>(objects: &'o [Value], kind: &str) -> Vec<&'o Value> {
+    objects.iter().filter(|object| object["kind"] == kind).collect()
+}
+
+fn plugin(objects: &[Value]) -> &Value {
+    &of_kind(objects, "WasmPlugin").first().unwrap()["spec"]
+}
+
+/// What a policy decides about a GET of the checkout.
+fn decide(policy: &Value, host: &str, path: &str) -> &'static str {
+    let policy = Policy::load(policy.to_string().as_bytes()).unwrap();
+    let headers = [(":authority", host), (":method", "GET"), (":path", path)];
+    let mut arrival = Arrival::from_headers(headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+    let id = b"spiffe://cluster.local/ns/payments/sa/checkout";
+    arrival.identity = Some(Presented { source: Source::PeerCertificate, id });
+    policy.decide(&arrival, NOW, &mut Scratch::default()).decision.reason.as_str()
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let place = Place::new(&policy(&json!([{"hosts": ["b.example.com", "a.example.com"]}])), &site());
+    let first = place.render(&[]);
+    assert_eq!(first.status.code(), Some(0), "{}", said(&first));
+    assert_eq!(first.stdout, place.render(&[]).stdout);
+    for folder in ["one", "two"] {
+        assert!(place.render(&["-o", folder]).status.success());
+    }
+    let names: BTreeSet<_> = walkdir::WalkDir::new(place.path("one"))
+        .into_iter()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.path().strip_prefix(place.path("one")).unwrap().to_owned())
+        .collect();
+    assert!(names.len() > 6, "{names:?}");
+    for name in names {
+        assert_eq!(fs::read(place.path("one").join(&name)).unwrap(), fs::read(place.path("two").join(&name)).unwrap());
+    }
+}
+
+#[test]
+fn the_streams_documents_are_the_objects() {
+    let place = Place::new(&policy(&json!([{"hosts": ["a.example.com"], "paths": ["/{a,b}-*"]}])), &site());
+    let text = printed(&place.render(&[]));
+    let documents: Vec<Value> =
+        text.split("---\n").skip(1).map(|document| serde_saphyr::from_str(document).unwrap()).collect();
+    assert_eq!(documents, place.objects(&[]));
+}
+
+#[test]
+fn the_policy_gets_a_revision_and_the_sites_replicas() {
+    let plain = policy(&json!([{"hosts": ["a.example.com"]}]));
+    let place = Place::new(&plain, &with(site(), &[("replicas", json!(3))]));
+    let objects = place.objects(&[]);
+    let config = &plugin(&objects)["pluginConfig"];
+    assert_eq!(config["replicas"], 3);
+    // RFC 8785 of the policy as it is written
+    let form = r#"{"name":"shop","rules":[{"from":[{"serviceAccount":"payments/checkout"}],"id":"r","to":[{"hosts":["a.example.com"]}]}],"version":1}"#;
+    let file = place.path("form");
+    fs::write(&file, form).unwrap();
+    let sum = Command::new("sha256sum").arg(&file).output().unwrap();
+    assert_eq!(config["revision"], printed(&sum).get(..12).unwrap());
+    assert_eq!(plugin(&objects)["url"], format!("oci://registry.example/tollgate@sha256:{}", "0".repeat(64)));
+
+    let mut own = plain.clone();
+    own["revision"] = json!("mine");
+    own["replicas"] = json!(3);
+    place.save("policy.json", &own);
+    assert_eq!(plugin(&place.objects(&[]))["pluginConfig"]["revision"], "mine");
+    own["replicas"] = json!(2);
+    place.save("policy.json", &own);
+    let output = place.render(&[]);
+    assert_eq!((output.status.code(), printed(&output)), (Some(3), String::new()));
+    assert!(said(&output).contains("TG412"), "{}", said(&output));
+}
+
+#[test]
+fn ten_thousand_rules_fit_and_decide_what_they_did() {
+    let rules: Vec<Value> = (0..10_000)
+        .map(|number| {
+            json!({
+                "id": format!("rule-{number}"), "from": [{"serviceAccount": "payments/checkout"}],
+                "to": [{"hosts": [format!("h{number}.example.com")], "paths": [format!("/v{number}/**")]}],
+                "owner": "payments", "reason": format!("because of {number}"), "ticket": "SEC-1",
+            })
+        })
+        .collect();
+    let large = json!({"version": 1, "name": "shop", "rules": rules});
+    let place = Place::new(&large, &with(site(), &[("routes", json!("catch-all"))]));
+    let objects = place.objects(&[]);
+    let object = of_kind(&objects, "WasmPlugin")[0];
+    assert!(object.to_string().len() < 1 << 20, "{}", object.to_string().len());
+    let config = &object["spec"]["pluginConfig"];
+    let keys: Vec<&String> = config.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["name", "packed", "revision", "version"]);
+    for (host, path) in [("h17.example.com", "/v17/x"), ("h17.example.com", "/v18/x"), ("other.example.com", "/v17/x")]
+    {
+        assert_eq!(decide(config, host, path), decide(&large, host, path), "{host}{path}");
+    }
+    let output = Place::new(&large, &site()).render(&["--pack", "never", "--plan"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(said(&output).contains("TG408"), "{}", said(&output));
+}
+
+#[test]
+fn what_is_packed_already_is_unpacked_first() {
+    let mut policy = policy(&json!([{"hosts": ["a.example.com"]}]));
+    policy["rules"][0]["owner"] = json!("payments");
+    let place = Place::new(&policy, &site());
+    let packed = plugin(&place.objects(&["--pack", "always"]))["pluginConfig"].clone();
+    assert!(packed["packed"].as_str().unwrap().starts_with("deflate;"));
+    place.save("policy.json", &packed);
+    let config = plugin(&place.objects(&[]))["pluginConfig"].clone();
+    policy["rules"][0].as_object_mut().unwrap().remove("owner");
+    assert_eq!(config["rules"], policy["rules"]);
+    assert_eq!(config["revision"], packed["revision"]);
+}
+
+#[test]
+fn a_folder_is_written_compared_and_tidied() {
+    let place = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &site());
+    let check = || {
+        let output = place.render(&["--check", "out"]);
+        (output.status.code(), printed(&output))
+    };
+    assert_eq!(check().0, Some(1));
+    assert!(check().1.lines().all(|line| line.starts_with("missing: ")), "{}", check().1);
+    assert!(place.render(&["-o", "out"]).status.success());
+    assert_eq!(check(), (Some(0), String::new()));
+
+    let routes = place.path("out/routes.yaml");
+    let text = fs::read_to_string(&routes).unwrap();
+    fs::write(&routes, text.replace("resolution: DNS", "resolution: NONE")).unwrap();
+    assert_eq!(check(), (Some(1), "changed: ServiceEntry egress.a.example.com of routes.yaml\n".to_owned()));
+
+    // what is no longer needed goes, and what is not ours stays
+    fs::write(place.path("out/own.yaml"), "kind: Own\n").unwrap();
+    place.save("site.json", &with(site(), &[("envoyFilter", json!("forbidden"))]));
+    place.render(&["-o", "out"]);
+    assert!(!place.path("out/tripwire.yaml").exists());
+    assert!(place.path("out/own.yaml").exists());
+    assert_eq!(fs::read_to_string(&routes).unwrap(), text);
+
+    let mut other = policy(&json!([{"hosts": ["a.example.com"]}]));
+    other["name"] = json!("another");
+    place.save("policy.json", &other);
+    let output = place.render(&["-o", "out"]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(said(&output).contains("is of another policy or gateway"), "{}", said(&output));
+    assert_eq!(fs::read_to_string(&routes).unwrap(), text);
+}
+
+#[test]
+fn hosts_are_reached_as_they_are_asked_for() {
+    let to = json!([
+        {"hosts": ["both.example.com"], "ports": [80, 443, 8443]},
+        {"hosts": ["plain.example.com"], "tls": "none"},
+    ]);
+    let objects = Place::new(&policy(&to), &site()).objects(&[]);
+    let entries = of_kind(&objects, "ServiceEntry");
+    let ports = |entry: &Value| {
+        let ports = entry["spec"]["ports"].as_array().unwrap().iter();
+        ports.map(|port| (port["number"].clone(), port["targetPort"].clone())).collect::<Vec<_>>()
+    };
+    // port 80 with TLS is nothing that anybody asks for; an authority without a port means 443
+    assert_eq!(ports(entries[0]), [(json!(80), json!(443)), (json!(8443), Value::Null)]);
+    assert_eq!(ports(entries[1]), [(json!(80), Value::Null)]);
+    for entry in &entries {
+        assert_eq!(entry["spec"]["exportTo"], json!([".", "payments"]));
+    }
+    let rules = of_kind(&objects, "DestinationRule");
+    let originating: Vec<_> =
+        rules.iter().filter(|rule| rule["spec"]["host"] != "gateway.istio-egress.svc.cluster.local").collect();
+    assert_eq!(originating.len(), 1);
+    for setting in originating[0]["spec"]["trafficPolicy"]["portLevelSettings"].as_array().unwrap() {
+        assert_eq!(
+            setting["tls"],
+            json!({"mode": "SIMPLE", "sni": "both.example.com", "subjectAltNames": ["both.example.com"]})
+        );
+    }
+    for service in of_kind(&objects, "VirtualService") {
+        for route in service["spec"]["http"].as_array().unwrap() {
+            assert_eq!(route["retries"]["attempts"], 0);
+        }
+    }
+}
+
+#[test]
+fn names_of_hosts_cannot_meet_and_are_never_too_long() {
+    let label = "a".repeat(61);
+    let longest = format!("{label}.{label}.{label}.{}.example", "b".repeat(55));
+    let almost = format!("{label}.{label}.{label}.{}.example", "c".repeat(55));
+    assert!(longest.len() <= 253 && longest.len() > 246);
+    let output = Place::new(&policy(&json!([{"hosts": [longest, almost]}])), &site());
+    let objects = output.objects(&[]);
+    let names: BTreeSet<&str> =
+        of_kind(&objects, "ServiceEntry").iter().map(|entry| entry["metadata"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(names.iter().all(|name| name.len() <= 253 && name.starts_with("egress.")), "{names:?}");
+    assert!(said(&output.render(&["--plan"])).contains("TG406"));
+}
+
+#[test]
+fn admitted_inner_networks_are_open_by_address_alone() {
+    let to = json!([{"cidrs": ["10.1.0.0/16"], "ports": [8443]}]);
+    let place = Place::new(&policy(&to), &with(site(), &[("routes", json!("catch-all"))]));
+    let objects = place.objects(&[]);
+    let gateway = of_kind(&objects, "NetworkPolicy")[0];
+    let egress = gateway["spec"]["egress"].to_string();
+    assert!(
+        egress.contains(r#"{"ports":[{"port":8443,"protocol":"TCP"}],"to":[{"ipBlock":{"cidr":"10.1.0.0/16"}}]}"#),
+        "{egress}"
+    );
+    let filters = of_kind(&objects, "EnvoyFilter").iter().map(|filter| filter.to_string()).collect::<String>();
+    assert!(filters.contains(r#""not_rule":{"and_rules""#), "{filters}");
+}
+
+#[test]
+fn what_is_wrong_with_a_site_is_shown_where_it_stands() {
+    let rejected = |site: &Value, says: &str| {
+        let output = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), site).render(&[]);
+        assert_eq!((output.status.code(), printed(&output)), (Some(3), String::new()), "{}", said(&output));
+        assert!(said(&output).contains(says), "{}", said(&output));
+    };
+    let mut wrong = site();
+    wrong["gateway"] = json!([]);
+    rejected(&wrong, "unknown key `gateway`");
+    rejected(&with(site(), &[("selector", json!({}))]), "select every pod");
+    rejected(
+        &with(site(), &[("service", json!("gateway.other.svc.cluster.local"))]),
+        "write the Service of this namespace",
+    );
+    rejected(&with(site(), &[("name", json!("a.b"))]), "a gateway's name");
+    rejected(&with(site(), &[("ports", json!({"http": 0}))]), "0 is no port");
+    rejected(&with(site(), &[("api", json!("waypoint"))]), "TG409");
+    let mut wrong = site();
+    wrong["module"]["digest"] = json!("sha256:abc");
+    rejected(&wrong, "a digest is");
+    let mut wrong = site();
+    wrong["istio"]["version"] = json!("2");
+    rejected(&wrong, "write a version");
+
+    let mut several = site();
+    let mut second = several["gateways"][0].clone();
+    second["name"] = json!("second");
+    several["gateways"].as_array_mut().unwrap().push(second);
+    let place = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &several);
+    let output = place.render(&[]);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(said(&output).contains("egress, second"), "{}", said(&output));
+    assert_eq!(place.render(&["--gateway", "second"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_policy_that_is_refused_is_never_rendered() {
+    let place = Place::new(&json!({"version": 1, "name": "shop", "rules": [{"id": "r"}]}), &site());
+    let output = place.render(&["-o", "out"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(!Path::new(&place.path("out")).exists());
+}
