@@ -37,10 +37,14 @@ wasm: setup ## Build the filter: target/tollgate.wasm
 	@echo "$(MODULE): $$(($$(wc -c < $(MODULE)) / 1024)) KiB"
 
 image: wasm build ## Write the filter as an OCI image, the same bytes each time: target/image
-	@$(TARGET)/release/tollgate push --module $(MODULE) --layout target/image
+	@$(LOCAL) sbom > target/sbom.json
+	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json --layout target/image
 
-push: wasm build ## Push the filter as an OCI image (TO=oci://HOST/NAME:TAG)
-	@$(TARGET)/release/tollgate push --module $(MODULE) $(or $(TO),$(error name a repository and a tag: make push TO=oci://HOST/NAME:TAG))
+push: wasm build ## Push the filter as an OCI image, with its bill of materials and provenance (TO=oci://HOST/NAME:TAG)
+	@test -n "$(TO)" || { echo "name a repository and a tag: make push TO=oci://HOST/NAME:TAG"; exit 1; }
+	@$(LOCAL) sbom > target/sbom.json
+	@$(LOCAL) provenance > target/provenance.json
+	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json --provenance target/provenance.json $(PUSH) $(TO)
 
 demo: wasm ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
 	@TOLLGATE_WASM=$(MODULE) $(LOCAL) demo

@@ -231,3 +231,50 @@ fn the_command_line_is_checked_first() {
         assert!(stderr(&output).contains(why), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn what_is_said_of_an_image_stands_beside_it() {
+    let (stage, registry) = (Stage::new(), Registry::start(None));
+    std::fs::write(stage.file("bom.json"), r#"{"bomFormat": "CycloneDX"}"#).unwrap();
+    std::fs::write(stage.file("built.json"), r#"{"buildDefinition": {"buildType": "make"}}"#).unwrap();
+    let target = format!("oci://{}/tollgate:1.0", registry.address());
+    let arguments = [&target, "--plain-http", "--format", "json", "--sbom", "bom.json", "--provenance", "built.json"];
+    let digest = json_of(&stage.push(&arguments))["digest"].as_str().unwrap().to_owned();
+
+    // this registry lists no referrers itself: they stand under a tag
+    let index = |digest: &str| {
+        let index = registry.get(&format!("/v2/tollgate/manifests/{}", digest.replace(':', "-")));
+        serde_json::from_slice::<Value>(&index.body).unwrap()
+    };
+    let listed = index(&digest)["manifests"].as_array().unwrap().clone();
+    let kinds: Vec<_> = listed.iter().map(|entry| entry["artifactType"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["application/vnd.cyclonedx+json", "application/vnd.in-toto+json"]);
+    let documents: Vec<Value> = listed
+        .iter()
+        .map(|entry| {
+            let manifest = registry.get(&format!("/v2/tollgate/manifests/{}", entry["digest"].as_str().unwrap()));
+            let manifest: Value = serde_json::from_slice(&manifest.body).unwrap();
+            assert_eq!(manifest["subject"]["digest"], digest.as_str());
+            let blob = manifest["layers"][0]["digest"].as_str().unwrap();
+            serde_json::from_slice(&registry.get(&format!("/v2/tollgate/blobs/{blob}")).body).unwrap()
+        })
+        .collect();
+    assert_eq!(documents[0], json!({"bomFormat": "CycloneDX"}));
+    assert_eq!(documents[1]["subject"][0]["digest"]["sha256"], digest.trim_start_matches("sha256:"));
+    assert_eq!(documents[1]["predicate"], json!({"buildDefinition": {"buildType": "make"}}));
+
+    // once more is no upload; one document more keeps the others
+    let before = registry.uploads();
+    assert_eq!(json_of(&stage.push(&arguments))["sent"], 0);
+    assert_eq!(registry.uploads(), before);
+    std::fs::write(stage.file("bom.json"), r#"{"bomFormat": "CycloneDX", "version": 2}"#).unwrap();
+    json_of(&stage.push(&arguments));
+    assert_eq!(index(&digest)["manifests"].as_array().unwrap().len(), 3);
+    // and nothing is pushed with a document that is none
+    std::fs::write(stage.file("bom.json"), "no JSON").unwrap();
+    let before = registry.uploads();
+    let output = stage.push(&arguments);
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("is no JSON"), "{}", stderr(&output));
+    assert_eq!(registry.uploads(), before);
+}

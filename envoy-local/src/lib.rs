@@ -18,4 +18,5 @@ pub mod pki;
 pub mod plugin;
 pub mod policy;
 pub mod sidecar;
+pub mod supply;
 pub mod wire;

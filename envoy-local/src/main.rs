@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use tollgate_local::background::{self, Settings};
 use tollgate_local::envoy::binary;
-use tollgate_local::{demo, module, paths};
+use tollgate_local::{demo, module, paths, supply};
 
 /// A local egress gateway: real Envoys, a throw-away PKI and an "external" server on loopback.
 #[derive(Parser)]
@@ -33,6 +33,10 @@ enum Command {
     Status,
     /// Stop it.
     Down,
+    /// Print what the module is made of (CycloneDX, JSON).
+    Sbom,
+    /// Print how the module is built (predicate of a SLSA provenance, JSON); from a clean checkout.
+    Provenance,
     /// What `up` runs in the background.
     #[command(hide = true)]
     Serve(Up),
@@ -81,7 +85,14 @@ fn run(cli: Cli) -> Result<bool> {
             background::up(&settings, &module::find_or_build()?)
         }
         Command::Serve(up) => background::serve(&settings(up)?, &install()?, &module::find_or_build()?),
+        Command::Sbom => print(&supply::bill_of_materials()?),
+        Command::Provenance => print(&supply::provenance()?),
         Command::Status => background::status(),
         Command::Down => background::down(),
     }
+}
+
+fn print(value: &serde_json::Value) -> Result<bool> {
+    writeln!(std::io::stdout(), "{value:#}")?;
+    Ok(true)
 }

@@ -89,7 +89,7 @@ impl Registry {
 
     pub fn get(&self, path: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        let accept = "application/vnd.oci.image.manifest.v1+json";
+        let accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
         write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\nAccept: {accept}\r\n\r\n", self.address).unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();

@@ -1,9 +1,11 @@
 //! `tollgate push`: the filter's module as an OCI image that Istio's agent takes.
 
+mod attached;
 mod image;
 mod layout;
 mod registry;
 
+use self::attached::Attachment;
 use self::image::Image;
 use self::registry::{Pushed, Refused, Registry};
 use super::exit::Exit;
@@ -11,9 +13,10 @@ use super::{Trouble, report};
 use crate::cli::source::Unreadable;
 use oci_client::Reference;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Push the filter to a registry, as an OCI image
 ///
@@ -31,6 +34,12 @@ pub(super) struct Arguments {
     /// An annotation of the image, such as `org.opencontainers.image.revision=COMMIT`
     #[arg(long, value_name = "KEY=VALUE", value_parser = annotation)]
     annotation: Vec<(String, String)>,
+    /// Attach a bill of materials (CycloneDX, JSON)
+    #[arg(long, value_name = "FILE")]
+    sbom: Option<PathBuf>,
+    /// Attach how the module was built: the predicate of a SLSA provenance (JSON), of which a statement about this image is made
+    #[arg(long, value_name = "FILE")]
+    provenance: Option<PathBuf>,
     /// Speak plain HTTP to the registry
     #[arg(long)]
     plain_http: bool,
@@ -59,17 +68,17 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
-    let module = std::fs::read(&arguments.module)
-        .map_err(|error| Trouble::Unreadable(Unreadable { path: arguments.module.display().to_string(), error }))?;
+    let module = read(&arguments.module)?;
     if !module.starts_with(b"\0asm") {
         return Err(Trouble::Usage(format!("`{}` is no wasm module", arguments.module.display())));
     }
     let image = Image::of(&module, &annotations(&arguments.annotation))?;
+    let attachments = attachments(arguments, &image)?;
     if let Some(folder) = &arguments.layout {
         let name = arguments.target.as_ref().and_then(Reference::tag).unwrap_or("latest");
-        layout::write(&image, folder, name)?;
+        layout::write(&image, &attachments, folder, name)?;
     }
-    let push = |target| push(&image, target, arguments.plain_http).map(|pushed| (target, pushed));
+    let push = |target| push(&image, &attachments, target, arguments.plain_http).map(|pushed| (target, pushed));
     let pushed = arguments.target.as_ref().map(push).transpose()?;
     let report = Report {
         url: pushed.map(|(target, _)| {
@@ -87,10 +96,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     Ok(Exit::Fine)
 }
 
-fn push(image: &Image, target: &Reference, plain_http: bool) -> Result<Pushed, Trouble> {
+fn read(file: &Path) -> Result<Vec<u8>, Trouble> {
+    let unreadable = |error| Trouble::Unreadable(Unreadable { path: file.display().to_string(), error });
+    std::fs::read(file).map_err(unreadable)
+}
+
+/// What is said of the image. Files that are no JSON are refused before anything is pushed.
+fn attachments(arguments: &Arguments, image: &Image) -> Result<Vec<Attachment>, Trouble> {
+    let read = |file: &PathBuf| -> Result<(Vec<u8>, Value), Trouble> {
+        let bytes = read(file)?;
+        let value: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| Trouble::Usage(format!("`{}` is no JSON: {error}", file.display())))?;
+        Ok((bytes, value))
+    };
+    let sbom = arguments.sbom.as_ref().map(read).transpose()?;
+    let provenance = arguments.provenance.as_ref().map(read).transpose()?;
+    let sbom = sbom.map(|(bytes, _)| Attachment::sbom(bytes, &image.manifest));
+    let provenance = provenance.map(|(_, predicate)| Attachment::provenance(&predicate, &image.manifest));
+    Ok(sbom.into_iter().chain(provenance).collect())
+}
+
+fn push(image: &Image, attachments: &[Attachment], target: &Reference, plain_http: bool) -> Result<Pushed, Trouble> {
     let registry = Registry::new(target, plain_http).map_err(refused)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    super::progress::during("pushing", || runtime.block_on(registry.push(image))).map_err(refused)
+    super::progress::during("pushing", || runtime.block_on(registry.push(image, attachments))).map_err(refused)
 }
 
 fn refused(Refused(why): Refused) -> Trouble {

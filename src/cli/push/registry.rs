@@ -1,13 +1,15 @@
 //! A registry (OCI distribution specification 1.1).
 
+use super::attached::Attachment;
 use super::image::{Blob, Image};
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use http::HeaderValue;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
-use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
+use oci_client::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference};
+use serde_json::json;
 use std::time::Duration;
 
 /// How often what fails for a moment is tried.
@@ -53,35 +55,79 @@ impl Registry {
         })
     }
 
-    /// Sends what the registry has not got: the tag moves last, and only once everything it points to is there.
+    /// Sends what the registry has not got: the tag moves once everything it points to is there, and what is said of the image
+    /// follows.
     ///
     /// # Errors
     /// The registry cannot be reached, or refuses.
-    pub(super) async fn push(&self, image: &Image) -> Result<Pushed, Refused> {
+    pub(super) async fn push(&self, image: &Image, attachments: &[Attachment]) -> Result<Pushed, Refused> {
         self.client.store_auth_if_needed(self.reference.resolve_registry(), &self.auth).await;
-        let known = self.retried(|| self.client.fetch_manifest_digest(&self.reference, &self.auth)).await;
+        let mut sent = self.manifest(&self.reference, &image.manifest, &[&image.layer, &image.config]).await?;
+        for Attachment { document, config, manifest, .. } in attachments {
+            let own = self.named(&manifest.digest);
+            sent = sent.saturating_add(self.manifest(&own, manifest, &[document, config]).await?);
+        }
+        if !attachments.is_empty() {
+            sent = sent.saturating_add(self.refer(&image.manifest, attachments).await?);
+        }
+        Ok(Pushed { sent })
+    }
+
+    /// The same repository, with something else in the tag's place.
+    fn named(&self, tag: &str) -> Reference {
+        let (registry, repository) = (self.reference.registry(), self.reference.repository());
+        Reference::with_tag(registry.to_owned(), repository.to_owned(), tag.to_owned())
+    }
+
+    /// Sends a manifest and before it what it points to. How many bytes were sent.
+    async fn manifest(&self, to: &Reference, manifest: &Blob, blobs: &[&Blob]) -> Result<usize, Refused> {
+        let known = self.retried(|| self.client.fetch_manifest_digest(to, &self.auth)).await;
         match known {
-            Ok(digest) if digest == image.manifest.digest => return Ok(Pushed { sent: 0 }),
+            Ok(digest) if digest == manifest.digest => return Ok(0),
             Ok(_) => {}
             Err(error) if is_absent(&error) => {}
             Err(error) => return Err(self.refused(&error)),
         }
-        let mut sent: usize = 0;
-        for blob in [&image.layer, &image.config] {
+        let mut sent = manifest.bytes.len();
+        for blob in blobs {
             sent = sent.saturating_add(self.blob(blob).await?);
         }
-        let put = || {
-            let body = image.manifest.bytes.clone();
-            self.client.push_manifest_raw(&self.reference, body, HeaderValue::from_static(OCI_IMAGE_MEDIA_TYPE))
-        };
-        self.retried(put).await.map_err(|error| self.refused(&error))?;
-        let now = self.retried(|| self.client.fetch_manifest_digest(&self.reference, &self.auth)).await;
+        self.put(to, manifest).await?;
+        let now = self.retried(|| self.client.fetch_manifest_digest(to, &self.auth)).await;
         let now = now.map_err(|error| self.refused(&error))?;
-        if now != image.manifest.digest {
-            let message = format!("`{}` took the image and names another afterwards: {now}", self.reference);
-            return Err(Refused(message));
+        if now != manifest.digest {
+            return Err(Refused(format!("`{to}` took the image and names another afterwards: {now}")));
         }
-        Ok(Pushed { sent: sent.saturating_add(image.manifest.bytes.len()) })
+        Ok(sent)
+    }
+
+    async fn put(&self, to: &Reference, manifest: &Blob) -> Result<(), Refused> {
+        let kind = HeaderValue::from_str(&manifest.media_type).map_err(|error| Refused(error.to_string()))?;
+        let put = || self.client.push_manifest_raw(to, manifest.bytes.clone(), kind.clone());
+        self.retried(put).await.map_err(|error| self.refused(&error))?;
+        Ok(())
+    }
+
+    /// Has the image list what is said of it. Registries that know referrers have done so; for the others the list is a tag (OCI
+    /// distribution specification, section "Referrers Tag Schema").
+    async fn refer(&self, image: &Blob, attachments: &[Attachment]) -> Result<usize, Refused> {
+        let (registry, repository) = (self.reference.registry(), self.reference.repository());
+        let subject = Reference::with_digest(registry.to_owned(), repository.to_owned(), image.digest.clone());
+        let listed = self.retried(|| self.client.pull_referrers(&subject, None)).await;
+        let listed = listed.map_err(|error| self.refused(&error))?;
+        let is_listed = |of: &&Attachment| listed.manifests.iter().any(|entry| entry.digest == of.manifest.digest);
+        let missing: Vec<&Attachment> = attachments.iter().filter(|attachment| !is_listed(attachment)).collect();
+        if missing.is_empty() {
+            return Ok(0);
+        }
+        let before = serde_json::to_value(&listed.manifests).map_err(|error| Refused(error.to_string()))?;
+        let before = before.as_array().cloned().unwrap_or_default();
+        let manifests: Vec<_> =
+            before.into_iter().chain(missing.iter().map(|attachment| attachment.descriptor.clone())).collect();
+        let index = json!({"schemaVersion": 2, "mediaType": OCI_IMAGE_INDEX_MEDIA_TYPE, "manifests": manifests});
+        let index = Blob::new(OCI_IMAGE_INDEX_MEDIA_TYPE, index.to_string().into_bytes());
+        self.put(&self.named(&image.digest.replace(':', "-")), &index).await?;
+        Ok(index.bytes.len())
     }
 
     /// How many bytes were sent.

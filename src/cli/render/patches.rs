@@ -42,6 +42,9 @@ pub(super) fn patches(maker: &Maker<'_>) -> Vec<Patch> {
     }];
     if maker.gateway.api == Api::Istio {
         let pods = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": maker.gateway.service_name(), "namespace": maker.gateway.namespace},
             "spec": {"template": {"metadata": {"annotations": {"proxy.istio.io/config": proxy_config()}}}},
         });
         patches.push(Patch {
