@@ -341,3 +341,40 @@ fn a_policy_that_is_refused_is_never_rendered() {
     assert_eq!(output.status.code(), Some(3));
     assert!(!Path::new(&place.path("out")).exists());
 }
+
+#[test]
+fn what_the_repository_ships_is_what_is_rendered() {
+    for overlay in ["sidecar", "gateway-api"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("istio/overlays").join(overlay);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        command.current_dir(folder).args(["render", "../../policy.yaml", "--site", "site.yaml", "--check", "rendered"]);
+        let output = command.output().unwrap();
+        assert_eq!((printed(&output).as_str(), output.status.code()), ("", Some(0)), "{overlay}: {}", said(&output));
+    }
+}
+
+#[test]
+fn workloads_reach_the_gateway_and_nothing_else() {
+    let objects = Place::new(&policy(&json!([{"hosts": ["a.example.com"], "ports": [8443]}])), &site()).objects(&[]);
+    let policies = of_kind(&objects, "NetworkPolicy");
+    let workload = policies.iter().find(|object| object["metadata"]["namespace"] == "payments").unwrap();
+    assert_eq!(workload["spec"]["podSelector"], json!({}));
+    assert_eq!(workload["spec"]["policyTypes"], json!(["Egress"]));
+    let ports = |rule: &Value| {
+        rule["ports"].as_array().unwrap().iter().map(|port| port["port"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let egress = workload["spec"]["egress"].as_array().unwrap();
+    assert_eq!(egress.iter().map(ports).collect::<Vec<_>>(), [vec![53, 53], vec![15012], vec![8443]]);
+    for rule in egress {
+        assert!(rule["to"][0].get("namespaceSelector").is_some(), "{rule}");
+    }
+    let gateway = policies.iter().find(|object| object["metadata"]["namespace"] == "istio-egress").unwrap();
+    let out = gateway["spec"]["egress"].as_array().unwrap().last().unwrap();
+    assert_eq!(ports(out), [443, 8443]);
+    for network in ["10.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32"] {
+        assert!(out["to"][0]["ipBlock"]["except"].as_array().unwrap().contains(&json!(network)), "{out}");
+    }
+    let from = &gateway["spec"]["ingress"][0];
+    assert_eq!(ports(from), [8443]);
+    assert!(from.to_string().contains(r#""values":["payments"]"#), "{from}");
+}

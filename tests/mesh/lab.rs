@@ -98,7 +98,7 @@ impl Lab {
         render(&open);
 
         let cluster = Cluster::start(tools, folder);
-        for namespace in ["istio-system", "istio-egress", "istio-open", "payments", "frontend", "batch"] {
+        for namespace in ["istio-system", "istio-egress", "istio-open", "payments", "frontend", "batch", "ci"] {
             cluster.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
         }
         service(&cluster, "istio-egress", "istio-egressgateway", &json!({"istio": "egressgateway"}), "10.244.1.10");
@@ -180,12 +180,19 @@ impl Lab {
 
     /// What `istioctl analyze` has against all that is in the cluster.
     pub fn analysis(&self) -> (bool, String) {
+        self.analyze(&["--all-namespaces"])
+    }
+
+    /// What it would have against these objects as well.
+    pub fn analysis_of(&self, objects: &str) -> (bool, String) {
+        let file = self.folder.join("analysed.yaml");
+        fs::write(&file, objects).unwrap();
+        self.analyze(&[file.to_str().unwrap(), "--all-namespaces"])
+    }
+
+    fn analyze(&self, arguments: &[&str]) -> (bool, String) {
         let mut command = Command::new(self.tools.join("istioctl"));
-        command.arg("--kubeconfig").arg(&self.cluster.kubeconfig).args([
-            "analyze",
-            "--all-namespaces",
-            "--color=false",
-        ]);
+        command.arg("--kubeconfig").arg(&self.cluster.kubeconfig).args(["analyze", "--color=false"]).args(arguments);
         let output = command.output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
