@@ -11,10 +11,10 @@ REGISTRY := .tools/registry/usr/bin/docker-registry
 LOCAL    := cargo run --quiet --package tollgate-local --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm image push demo up status down test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
+.PHONY: help setup build wasm image push demo up status down compose compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt, a registry
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
@@ -57,6 +57,13 @@ status: ## Tell how to reach it and what it made of the policy file
 
 down: ## Stop it
 	@$(LOCAL) down
+
+compose: wasm ## Run the same gateway with docker compose (ENVOY_IMAGE, TOLLGATE_POLICY; again after an edit)
+	@TOLLGATE_WASM=$(MODULE) $(LOCAL) compose target/compose
+	TOLLGATE_COMPOSE=$(abspath target/compose) docker compose -f envoy-local/compose.yaml up -d
+
+compose-test: wasm ## Run it for real, with an image made of the local Envoy
+	TOLLGATE_WASM=$(MODULE) envoy-local/compose-test
 
 test: wasm ## Run every test, those in real Envoys included
 	TOLLGATE_WASM=$(MODULE) cargo test --workspace --no-fail-fast

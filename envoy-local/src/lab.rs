@@ -34,6 +34,23 @@ pub struct Files {
     pub origin_bundle: PathBuf,
 }
 
+impl Files {
+    /// Writes them into a folder.
+    pub fn write(pki: &Pki, folder: &Path) -> Result<Files> {
+        let write = |name: &str, pem: String| -> Result<PathBuf> {
+            let file = folder.join(name);
+            std::fs::write(&file, pem)?;
+            Ok(file)
+        };
+        Ok(Files {
+            gateway: pki.gateway()?.write(folder, "gateway")?,
+            workload_bundle: write("workloads-ca.crt", pki.workload_bundle())?,
+            mesh_bundle: write("mesh-ca.crt", pki.mesh_bundle())?,
+            origin_bundle: write("origins-ca.crt", pki.origin_bundle())?,
+        })
+    }
+}
+
 /// An mTLS connection to a gateway.
 pub type Connection = StreamOwned<ClientConnection, TcpStream>;
 
@@ -54,18 +71,7 @@ impl Lab {
 
     fn new(dir: Dir) -> Result<Lab> {
         let pki = Pki::generate()?;
-        let path = dir.path();
-        let write = |name: &str, pem: String| -> Result<PathBuf> {
-            let file = path.join(name);
-            std::fs::write(&file, pem)?;
-            Ok(file)
-        };
-        let files = Files {
-            gateway: pki.gateway()?.write(path, "gateway")?,
-            workload_bundle: write("workloads-ca.crt", pki.workload_bundle())?,
-            mesh_bundle: write("mesh-ca.crt", pki.mesh_bundle())?,
-            origin_bundle: write("origins-ca.crt", pki.origin_bundle())?,
-        };
+        let files = Files::write(&pki, dir.path())?;
         Ok(Lab { origin: Origin::start(&pki)?, pki, files, dir })
     }
 

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod background;
+pub mod compose;
 pub mod config;
 pub mod demo;
 pub mod envoy;

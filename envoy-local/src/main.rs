@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use tollgate_local::background::{self, Settings};
 use tollgate_local::envoy::binary;
-use tollgate_local::{demo, module, paths, supply};
+use tollgate_local::{compose, demo, module, paths, supply};
 
 /// A local egress gateway: real Envoys, a throw-away PKI and an "external" server on loopback.
 #[derive(Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Status,
     /// Stop it.
     Down,
+    /// Write what the containers of compose.yaml share into a folder.
+    Compose(Compose),
     /// Print what the module is made of (CycloneDX, JSON).
     Sbom,
     /// Print how the module is built (predicate of a SLSA provenance, JSON); from a clean checkout.
@@ -50,6 +52,14 @@ struct Up {
     /// The first port: the gateway; the next is its admin interface, then one for each workload. 0 takes free ones.
     #[arg(long, env = "TOLLGATE_PORT", default_value_t = 18_400)]
     port: u16,
+}
+
+#[derive(Args)]
+struct Compose {
+    folder: PathBuf,
+    /// The policy file to serve; write again after an edit.
+    #[arg(long, env = "TOLLGATE_POLICY", default_value_os_t = demo::Script::policy_file())]
+    policy: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -85,6 +95,10 @@ fn run(cli: Cli) -> Result<bool> {
             background::up(&settings, &module::find_or_build()?)
         }
         Command::Serve(up) => background::serve(&settings(up)?, &install()?, &module::find_or_build()?),
+        Command::Compose(Compose { folder, policy }) => {
+            compose::write(&std::path::absolute(folder)?, &policy, &module::find_or_build()?)?;
+            Ok(true)
+        }
         Command::Sbom => print(&supply::bill_of_materials()?),
         Command::Provenance => print(&supply::provenance()?),
         Command::Status => background::status(),

@@ -8,13 +8,22 @@ use super::{address, type_url};
 
 /// One fixed address behind TLS, in whichever version of HTTP the caller spoke.
 pub fn fixed(name: &str, to: SocketAddr, tls: &Value) -> Value {
+    cluster(name, "STATIC", &address(to), tls)
+}
+
+/// The same of a name, which is resolved.
+pub fn named(name: &str, host: &str, port: u16, tls: &Value) -> Value {
+    cluster(name, "STRICT_DNS", &json!({"socket_address": {"address": host, "port_value": port}}), tls)
+}
+
+fn cluster(name: &str, discovery: &str, address: &Value, tls: &Value) -> Value {
     json!({
         "name": name,
-        "type": "STATIC",
+        "type": discovery,
         "connect_timeout": "5s",
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(to)}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
         },
         "transport_socket": tls,
         "typed_extension_protocol_options": {

@@ -110,6 +110,14 @@ pub fn everything_to(cluster: &str) -> Vec<Value> {
     routes(&json!({"cluster": cluster}), &[])
 }
 
+/// A route that answers every request by itself.
+pub fn answering(body: &str) -> Vec<Value> {
+    vec![json!({
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 200, "body": {"inline_string": body}},
+    })]
+}
+
 /// Routes that lead a request with this header to the cluster that the header names.
 pub fn cluster_from_header(header: &str) -> Vec<Value> {
     routes(&json!({"cluster_header": header}), &[json!({"name": header, "present_match": true})])
