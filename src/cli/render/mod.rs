@@ -224,7 +224,7 @@ fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, Trouble> {
             folder::write(folder, &files, &earlier)?;
             writeln!(out, "{} objects in {} files: {}", rendered.objects.len(), files.len(), folder.display())?;
         }
-        (_, report::Plain::Human) => write!(out, "{}", output::stream(&rendered.objects)?)?,
+        (_, report::Plain::Human) => output::stream(&rendered.objects, &mut out)?,
         (_, report::Plain::Json) => {
             let items: Vec<_> = rendered.objects.iter().map(|object| &object.value).collect();
             report::pretty(&json!({"apiVersion": "v1", "kind": "List", "items": items}), &mut out)?;

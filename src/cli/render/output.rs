@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use serde_saphyr::{SerializerOptions, to_string_with_options};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 
 /// The folder of what is not applied with the rest.
 const PATCHES: &str = "patches";
@@ -27,14 +27,13 @@ pub(super) fn yaml(value: &impl Serialize) -> io::Result<String> {
     to_string_with_options(value, options).map_err(io::Error::other)
 }
 
-/// The objects of all parts, as one stream of documents.
-pub(super) fn stream(objects: &[Object]) -> io::Result<String> {
-    let mut text = String::new();
+/// Objects as one stream of documents.
+pub(super) fn stream<'o>(objects: impl IntoIterator<Item = &'o Object>, out: &mut impl Write) -> io::Result<()> {
     for object in objects {
-        text.push_str("---\n");
-        text.push_str(&yaml(&object.value)?);
+        out.write_all(b"---\n")?;
+        out.write_all(yaml(&object.value)?.as_bytes())?;
     }
-    Ok(text)
+    Ok(())
 }
 
 /// Who rendered what for whom: the first line of every file.
@@ -51,9 +50,11 @@ pub(super) fn is_rendered(text: &str) -> bool {
 pub(super) fn files(objects: &[Object], patches: &[Patch], title: &str) -> io::Result<Files> {
     let mut files = Files::new();
     for part in Part::ALL {
-        let of_part: Vec<Object> = objects.iter().filter(|object| object.part == part).cloned().collect();
-        if !of_part.is_empty() {
-            files.insert(part.file().to_owned(), format!("{title}{}", stream(&of_part)?));
+        let mut of_part = objects.iter().filter(|object| object.part == part).peekable();
+        if of_part.peek().is_some() {
+            let mut text = title.as_bytes().to_vec();
+            stream(of_part, &mut text)?;
+            files.insert(part.file().to_owned(), String::from_utf8(text).map_err(io::Error::other)?);
         }
     }
     let resources: Vec<&String> = files.keys().collect();

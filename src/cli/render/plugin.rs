@@ -166,8 +166,7 @@ fn packed(policy: Map<String, Value>) -> io::Result<Map<String, Value>> {
         if OUTSIDE.contains(&key.as_str()) { &mut outside } else { &mut inside }.insert(key, value);
     }
     let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
-    serde_json::to_writer(&mut deflate, &inside)?;
-    deflate.flush()?;
+    deflate.write_all(&serde_json::to_vec(&inside)?)?;
     outside.insert("packed".to_owned(), format!("deflate;{}", STANDARD.encode(deflate.finish()?)).into());
     Ok(outside)
 }
