@@ -90,3 +90,20 @@ fn the_worked_example_of_quotas_is_the_one_that_is_played() {
     let example = include_str!("cli/charges.in/policy.yaml");
     assert!(blocks(QUOTAS).any(|(_, kind, text)| kind == "yaml policy" && text == example));
 }
+
+#[test]
+fn every_test_that_the_security_model_names_exists() {
+    let page = include_str!("../docs/security.md");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = ["tests/mesh", "tests/gateway", "wasm/src"].map(|folder| root.join(folder));
+    let files = sources.iter().flat_map(walkdir::WalkDir::new).map(|entry| entry.unwrap());
+    let sources: String = files
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "rs"))
+        .map(|entry| fs::read_to_string(entry.path()).unwrap())
+        .collect();
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() > 1).collect();
+    assert!(named.len() > 15, "{named:?}");
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}(")), "there is no test `{name}`");
+    }
+}

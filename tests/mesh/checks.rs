@@ -30,6 +30,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("a_bad_policy_leaves_the_last_good_one", a_bad_policy_leaves_the_last_good_one),
     ("an_image_updated_under_load_keeps_quotas", an_image_updated_under_load_keeps_quotas),
     ("a_moved_tag_moves_only_what_is_not_pinned", a_moved_tag_moves_only_what_is_not_pinned),
+    ("an_image_that_is_not_there_lets_nothing_through", an_image_that_is_not_there_lets_nothing_through),
     ("a_registry_that_is_down_lets_nothing_through", a_registry_that_is_down_lets_nothing_through),
     ("a_deleted_plugin_shuts_the_gateway", a_deleted_plugin_shuts_the_gateway),
     ("a_wrong_selector_shuts_the_gateway", a_wrong_selector_shuts_the_gateway),
@@ -339,6 +340,14 @@ fn a_moved_tag_moves_only_what_is_not_pinned(lab: &Lab) {
     });
     lab.listed.enforce(&lab.cluster, LISTED);
     lab.checkout.until("GET", "api.ext.example", "/v2/moved", |answer| answer.status == 403);
+}
+
+fn an_image_that_is_not_there_lets_nothing_through(lab: &Lab) {
+    let digest = push(&format!("oci://{IMAGE}:1"), &tollgate_local::module::find_or_build().unwrap());
+    let absent = format!("sha256:{}", "0".repeat(64));
+    shuts(lab, "/v1/no-image", || lab.listed.run_image(&lab.cluster, IMAGE, Some(&absent)));
+    lab.listed.run_image(&lab.cluster, IMAGE, Some(&digest));
+    lab.checkout.until("GET", "api.ext.example", "/v1/image-again", is_ok);
 }
 
 fn a_registry_that_is_down_lets_nothing_through(lab: &Lab) {

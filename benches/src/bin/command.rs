@@ -97,6 +97,19 @@ impl Stage<'_> {
             "wide.json",
             &changed(&|policy| policy["rules"].as_array_mut().into_iter().for_each(|rules| rules.push(wide.clone()))),
         )?;
+        let site = |routes| {
+            json!({
+                "site": 1,
+                "istio": {"version": "1.31"},
+                "gateways": [{
+                    "name": "egress", "api": "istio", "namespace": "istio-egress", "selector": {"istio": "egressgateway"},
+                    "service": "gateway.istio-egress.svc.cluster.local", "ports": {"http": 8443}, "routes": routes,
+                }],
+                "module": {"image": "registry.example/tollgate"},
+            })
+        };
+        let listed = self.write("listed.json", &site("listed").to_string())?;
+        let dynamic = self.write("dynamic.json", &site("catch-all").to_string())?;
         let asked = Shape::A.request(LARGE, LARGE / 2, 0);
         let url = format!("https://{}{}", asked.authority, asked.path);
         let case = |what, rules, arguments: &[&str], bar| Case {
@@ -118,6 +131,8 @@ impl Stage<'_> {
             case("`diff`, every second rule changed", LARGE, &["diff", &old, &half], Some(2_000.0)),
             case("`diff`, one rule more: any to `**`", LARGE, &["diff", &old, &wide], Some(2_000.0)),
             case("`diff`, another mode", LARGE, &["diff", &old, &mode], Some(2_000.0)),
+            case("`render`, each host listed", LARGE, &["render", &old, "--site", &listed], Some(1_000.0)),
+            case("`render`, one dynamic route", LARGE, &["render", &old, "--site", &dynamic], Some(1_000.0)),
             case("`who-can`", LARGE, &["who-can", &old, &asked.authority], None),
             case("`what-can`", LARGE, &["what-can", &old, &asked.account], None),
         ])
