@@ -4,8 +4,8 @@
 //! that name. What resolves to an address of the inside is refused once more, by address.
 
 use super::destinations::Destinations;
+use super::envoy_filter::{before_router, filters, rbac};
 use super::object::{Kind, Maker, Object, Part};
-use super::tripwire::{before_router, filters, rbac};
 use crate::cli::site::{Api, Site};
 use crate::index::Network;
 use crate::policy::networks;

@@ -1,8 +1,8 @@
 //! Where the mesh's traffic comes in: a port that ends the mesh's mTLS, so that callers have an identity.
 
+use super::envoy_filter::filters;
 use super::object::{Kind, Maker, Object, Part, attach};
 use super::patches::PROVIDER;
-use super::tripwire::filters;
 use crate::cli::advice::{Advice, code};
 use crate::cli::site::{Api, Permission};
 use serde_json::{Value, json};

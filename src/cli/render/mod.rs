@@ -3,6 +3,8 @@
 mod destinations;
 mod dynamic;
 mod entrance;
+mod envoy_filter;
+mod fit;
 mod folder;
 mod hosts;
 mod network;
@@ -12,17 +14,18 @@ mod patches;
 mod plan;
 mod plugin;
 mod tripwire;
+mod yaml;
 
 use self::destinations::Destinations;
 use self::hosts::Host;
 use self::object::{Maker, Object};
 use self::patches::Patch;
 use self::plan::Plan;
-use super::advice::{Advice, code, suppress};
-use super::document::{Document, Source};
+use super::advice::{Advice, suppress};
+use super::document::Document;
 use super::exit::Exit;
 use super::report::{self, Format};
-use super::site::{self, Api, Gateway, Permission, Routes, Site};
+use super::site::{self, Gateway, Routes, Site};
 use super::source::{self, Loaded, Rejected};
 use super::{Trouble, progress};
 use crate::policy::Severity;
@@ -128,7 +131,7 @@ fn render(
     pack: plugin::Pack,
     advice: &mut Advice,
 ) -> io::Result<Rendered> {
-    mismatches(document, gateway, advice);
+    fit::judge(document, gateway, advice);
     let maker = Maker { gateway, policy: &document.name };
     let destinations = Destinations::of(document, gateway.routes, advice);
     let strip = internal_headers(document);
@@ -161,38 +164,6 @@ fn internal_headers(document: &Document) -> Vec<&str> {
         ["x-envoy-attempt-count", "x-envoy-decorator-operation", "x-envoy-peer-metadata", "x-envoy-peer-metadata-id"];
     let token = document.tripwire.as_ref().map(|tripwire| tripwire.header.as_str());
     own.into_iter().chain(["x-forwarded-client-cert"]).chain(token).collect()
-}
-
-/// What the policy asks for and this gateway is not.
-fn mismatches(document: &Document, gateway: &Gateway, advice: &mut Advice) {
-    if gateway.api == Api::Waypoint {
-        let message = "`api: waypoint` is not rendered yet".to_owned();
-        let fix = "render a gateway; docs/commands/render.md says what there is".to_owned();
-        advice.add(code::NOT_RENDERED, String::new(), message, fix);
-    }
-    if gateway.routes == Routes::CatchAll && gateway.envoy_filter == Permission::Forbidden {
-        let message = "`routes: catch-all` takes an EnvoyFilter, which the site forbids".to_owned();
-        let fix = "set `routes: listed`, or `envoyFilter: allowed`".to_owned();
-        advice.add(code::NOT_RENDERED, String::new(), message, fix);
-    }
-    if gateway.routes == Routes::CatchAll && document.default_port() != 443 {
-        let message = format!(
-            "`routes: catch-all` goes to port 443 where an authority names no port, and the policy means {}",
-            document.default_port()
-        );
-        let fix = "leave `authority.defaultPort` out, or set `routes: listed`".to_owned();
-        advice.add(code::NOT_RENDERED, "authority.defaultPort".to_owned(), message, fix);
-    }
-    if gateway.api != Api::Waypoint && !document.sources().contains(&Source::PeerCertificate) {
-        let message = "no caller has an identity here: at a gateway it is in the certificate".to_owned();
-        let fix = "add `peer-certificate` to `identity.sources`".to_owned();
-        advice.add(code::SOURCES, "identity.sources".to_owned(), message, fix);
-    }
-    if document.authority.verify_route {
-        let message = "`verifyRoute` compares with the port of a ServiceEntry, which is 80 for what an authority without a port means".to_owned();
-        let fix = "leave it out: what is rendered goes by the authority's port alone".to_owned();
-        advice.add(code::VERIFY_ROUTE, "authority.verifyRoute".to_owned(), message, fix);
-    }
 }
 
 /// Writes what was asked for; whether a folder that was to be checked differs.

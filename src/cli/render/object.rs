@@ -1,6 +1,6 @@
 //! Objects of the cluster, and the files that hold them.
 
-use crate::cli::site::Gateway;
+use crate::cli::site::{Api, Gateway};
 use serde_json::{Value, json};
 
 /// What an object is for: each has a file of its own. In the order in which they are best applied.
@@ -133,7 +133,6 @@ impl Kind {
 
 /// Which pods an object is about, in the words of the API that made them.
 pub(super) fn attach(gateway: &Gateway, spec: &mut Value) {
-    use crate::cli::site::Api;
     let Some(spec) = spec.as_object_mut() else { return };
     match gateway.api {
         Api::Istio => spec.insert("selector".to_owned(), json!({"matchLabels": gateway.selector})),

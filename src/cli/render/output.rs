@@ -2,9 +2,8 @@
 
 use super::object::{Object, Part};
 use super::patches::Patch;
-use serde::Serialize;
+use super::yaml::yaml;
 use serde_json::json;
-use serde_saphyr::{SerializerOptions, to_string_with_options};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -16,16 +15,6 @@ const MARK: &str = "# Rendered by `tollgate render`";
 
 /// Files by their names, with `/` between folders.
 pub(super) type Files = BTreeMap<String, String>;
-
-/// A value as YAML, strings on one line each.
-///
-/// # Errors
-/// None that values of JSON have.
-pub(super) fn yaml(value: &impl Serialize) -> io::Result<String> {
-    let mut options = SerializerOptions::default();
-    options.prefer_block_scalars = false;
-    to_string_with_options(value, options).map_err(io::Error::other)
-}
 
 /// Objects as one stream of documents.
 pub(super) fn stream<'o>(objects: impl IntoIterator<Item = &'o Object>, out: &mut impl Write) -> io::Result<()> {

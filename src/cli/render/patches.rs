@@ -1,6 +1,7 @@
 //! What others have to change: the mesh's own configuration, and the gateway's pods.
 
 use super::object::Maker;
+use super::yaml::yaml;
 use crate::cli::site::Api;
 use serde_json::{Value, json};
 
@@ -69,5 +70,5 @@ pub(super) fn proxy_config() -> String {
         "proxyStatsMatcher": {"inclusionPrefixes": ["wasm", "dns_cache"]},
         "extraStatTags": LABELS,
     });
-    super::output::yaml(&headers).unwrap_or_default()
+    yaml(&headers).unwrap_or_default()
 }
