@@ -378,3 +378,56 @@ fn workloads_reach_the_gateway_and_nothing_else() {
     assert_eq!(ports(from), [8443]);
     assert!(from.to_string().contains(r#""values":["payments"]"#), "{from}");
 }
+
+#[test]
+fn a_token_stands_in_the_file_of_secrets_alone() {
+    let mut policy = policy(&json!([{"hosts": ["a.example.com"]}]));
+    policy["tripwire"] =
+        json!({"header": "x-egress-guard", "values": ["an-example-of-a-secret", "and-the-one-before-it"]});
+    let place = Place::new(&policy, &with(site(), &[("envoyFilter", json!("forbidden"))]));
+    assert!(place.render(&["-o", "out"]).status.success());
+    let holds =
+        |file: &str| fs::read_to_string(place.path("out").join(file)).unwrap().contains("an-example-of-a-secret");
+    assert!(holds("secret.yaml"));
+    assert!(!place.path("out/plugin.yaml").exists() && !place.path("out/tripwire.yaml").exists());
+    for file in ["gateway.yaml", "routes.yaml", "network.yaml", "kustomization.yaml", "patches/mesh-config.yaml"] {
+        assert!(!holds(file), "{file}");
+    }
+    // every value is accepted, so that it can be changed; and the routes take the header away
+    let objects = place.objects(&[]);
+    let when = &of_kind(&objects, "AuthorizationPolicy")[0]["spec"]["rules"][0]["when"][0];
+    assert_eq!(when["values"], policy["tripwire"]["values"]);
+    let services = of_kind(&objects, "VirtualService");
+    let out = services[0]["spec"]["http"].as_array().unwrap().last().unwrap();
+    assert!(out["headers"]["request"]["remove"].as_array().unwrap().contains(&json!("x-egress-guard")), "{out}");
+}
+
+#[test]
+fn the_default_port_is_the_policys() {
+    let mut policy = policy(&json!([{"hosts": ["a.example.com"], "ports": [443, 8080]}]));
+    policy["authority"] = json!({"defaultPort": 8080});
+    let objects = Place::new(&policy, &site()).objects(&[]);
+    let ports = &of_kind(&objects, "ServiceEntry")[0]["spec"]["ports"];
+    assert_eq!(
+        (&ports[0]["number"], &ports[1]["number"], &ports[1]["targetPort"]),
+        (&json!(443), &json!(80), &json!(8080))
+    );
+    let routes = of_kind(&objects, "VirtualService")[0]["spec"]["http"].to_string();
+    assert!(routes.contains(r#""regex":"[^:]+(:8080)?""#) && routes.contains(r#""regex":"[^:]+:443""#), "{routes}");
+    // one dynamic route goes to 443
+    let place = Place::new(&policy, &with(site(), &[("routes", json!("catch-all"))]));
+    assert_eq!(place.render(&[]).status.code(), Some(3));
+}
+
+#[test]
+fn a_large_object_is_told() {
+    let rules: Vec<Value> = (0..6_500)
+        .map(|number| json!({"id": format!("rule-{number}"), "from": [{"any": true}], "to": [{"hosts": [format!("h{number}.example.com")], "paths": ["/v1/**"]}]}))
+        .collect();
+    let large = json!({"version": 1, "name": "shop", "rules": rules});
+    let place = Place::new(&large, &with(site(), &[("routes", json!("catch-all"))]));
+    let plain = place.render(&["--pack", "never", "--plan"]);
+    assert_eq!(plain.status.code(), Some(1));
+    assert!(said(&plain).contains("TG407"), "{}", said(&plain));
+    assert_eq!(place.render(&["--plan"]).status.code(), Some(0));
+}
