@@ -421,7 +421,7 @@ fn the_default_port_is_the_policys() {
 
 #[test]
 fn a_large_object_is_told() {
-    let rules: Vec<Value> = (0..6_500)
+    let rules: Vec<Value> = (0..9_000)
         .map(|number| json!({"id": format!("rule-{number}"), "from": [{"any": true}], "to": [{"hosts": [format!("h{number}.example.com")], "paths": ["/v1/**"]}]}))
         .collect();
     let large = json!({"version": 1, "name": "shop", "rules": rules});
