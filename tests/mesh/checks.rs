@@ -18,6 +18,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("denied_by_identity_host_path_and_method", denied_by_identity_host_path_and_method),
     ("denied_by_quota", denied_by_quota),
     ("servers_that_cannot_prove_their_name", servers_that_cannot_prove_their_name),
+    ("servers_whose_certificate_has_a_wildcard", servers_whose_certificate_has_a_wildcard),
     ("any_host_that_the_policy_names", any_host_that_the_policy_names),
     ("any_address_that_the_policy_names", any_address_that_the_policy_names),
     ("a_denied_name_is_never_resolved", a_denied_name_is_never_resolved),
@@ -143,6 +144,11 @@ fn servers_that_cannot_prove_their_name(lab: &Lab) {
     }
     let line = lab.listed.logged("/wrong");
     assert!(line["egress.response_code_details"].as_str().unwrap().contains("CERTIFICATE_VERIFY_FAILED"), "{line}");
+}
+
+fn servers_whose_certificate_has_a_wildcard(lab: &Lab) {
+    lab.checkout.until("GET", "wildcard.ext.example", "/v1/wildcard", is_ok);
+    lab.batch.until("GET", "wildcard.ext.example", "/v1/wildcard", is_ok);
 }
 
 fn any_host_that_the_policy_names(lab: &Lab) {

@@ -21,13 +21,14 @@ const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// External servers: their names, and where they are.
-const SERVERS: [(&str, &str); 9] = [
+const SERVERS: [(&str, &str); 10] = [
     ("api.ext.example", "203.0.113.10"),
     ("limited.ext.example", "203.0.113.10"),
     ("unlisted.ext.example", "203.0.113.10"),
     ("wrong.ext.example", "203.0.113.11"),
     ("expired.ext.example", "203.0.113.12"),
     ("plain.ext.example", "203.0.113.13"),
+    ("wildcard.ext.example", "203.0.113.14"),
     ("new.any.example", "203.0.113.10"),
     ("denied.any.example", "203.0.113.10"),
     // whoever owns a name says what it resolves to
@@ -68,7 +69,15 @@ impl Lab {
         let authority = Authority::new();
         let names: Vec<_> = SERVERS.into_iter().chain([("istiod.istio-system.svc", istiod::ADDRESS)]).collect();
         sandbox::prepare(&names, &authority.pem(), folder);
-        for address in ["203.0.113.10", "203.0.113.11", "203.0.113.12", "203.0.113.13", istiod::ADDRESS, REGISTRY.0] {
+        for address in [
+            "203.0.113.10",
+            "203.0.113.11",
+            "203.0.113.12",
+            "203.0.113.13",
+            "203.0.113.14",
+            istiod::ADDRESS,
+            REGISTRY.0,
+        ] {
             sandbox::address(address);
         }
         let good = &[
@@ -87,6 +96,7 @@ impl Lab {
         origin::serve("203.0.113.11:443", Some(authority.issue(&["other.ext.example"], false)));
         origin::serve("203.0.113.12:443", Some(authority.issue(&["expired.ext.example"], true)));
         origin::serve("203.0.113.13:80", None);
+        origin::serve("203.0.113.14:443", Some(authority.issue(&["*.ext.example"], false)));
 
         let registry = registry(folder);
         let digest = push("oci://10.244.0.3:5000/tollgate:1", &tollgate_local::module::find_or_build().unwrap());
