@@ -1,6 +1,7 @@
 //! What has to be true in a mesh. The checks run in this order; each leaves the gateways as it found them.
 
-use super::lab::{LISTED, Lab, OPEN, push};
+use super::cluster::succeeded;
+use super::lab::{LISTED, Lab, OPEN, push, tollgate};
 use super::pod::Pod;
 use serde_json::{Value, json};
 use std::fs;
@@ -16,6 +17,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("no_internal_header_gets_out", no_internal_header_gets_out),
     ("another_port_and_plain_http", another_port_and_plain_http),
     ("denied_by_identity_host_path_and_method", denied_by_identity_host_path_and_method),
+    ("a_dry_run_lets_through_and_records", a_dry_run_lets_through_and_records),
     ("denied_by_quota", denied_by_quota),
     ("servers_that_cannot_prove_their_name", servers_that_cannot_prove_their_name),
     ("servers_whose_certificate_has_a_wildcard", servers_whose_certificate_has_a_wildcard),
@@ -32,6 +34,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("an_image_updated_under_load_keeps_quotas", an_image_updated_under_load_keeps_quotas),
     ("a_moved_tag_moves_only_what_is_not_pinned", a_moved_tag_moves_only_what_is_not_pinned),
     ("an_image_that_is_not_there_lets_nothing_through", an_image_that_is_not_there_lets_nothing_through),
+    ("what_is_said_of_an_image_is_listed_by_the_registry", what_is_said_of_an_image_is_listed_by_the_registry),
     ("a_registry_that_is_down_lets_nothing_through", a_registry_that_is_down_lets_nothing_through),
     ("a_deleted_plugin_shuts_the_gateway", a_deleted_plugin_shuts_the_gateway),
     ("a_wrong_selector_shuts_the_gateway", a_wrong_selector_shuts_the_gateway),
@@ -111,6 +114,15 @@ fn denied_by_identity_host_path_and_method(lab: &Lab) {
 fn gateway_asked_by(pod: &Pod, lab: &Lab, host: &str, path: &str) -> std::io::Result<Response> {
     let gateway: SocketAddr = format!("{}:8443", lab.listed.pod.net.address).parse().unwrap();
     pod.ask_at(gateway, "GET", host, path)
+}
+
+fn a_dry_run_lets_through_and_records(lab: &Lab) {
+    lab.listed.enforce(&lab.cluster, &LISTED.replace("name: listed", "name: listed\nmode: dry-run"));
+    lab.web.until("GET", "api.ext.example", "/v1/would-be-denied", is_ok);
+    let record = lab.listed.record("/v1/would-be-denied");
+    assert_eq!((&record["d"], &record["r"]), (&"would-deny".into(), &"NO_MATCH".into()));
+    lab.listed.enforce(&lab.cluster, LISTED);
+    lab.web.until("GET", "api.ext.example", "/v1/denied-again", |answer| answer.status == 403);
 }
 
 fn denied_by_quota(lab: &Lab) {
@@ -354,6 +366,32 @@ fn an_image_that_is_not_there_lets_nothing_through(lab: &Lab) {
     shuts(lab, "/v1/no-image", || lab.listed.run_image(&lab.cluster, IMAGE, Some(&absent)));
     lab.listed.run_image(&lab.cluster, IMAGE, Some(&digest));
     lab.checkout.until("GET", "api.ext.example", "/v1/image-again", is_ok);
+}
+
+fn what_is_said_of_an_image_is_listed_by_the_registry(lab: &Lab) {
+    let registry = lab.registry_with_referrers();
+    let sbom = lab.folder().join("sbom.json");
+    fs::write(&sbom, r#"{"bomFormat": "CycloneDX"}"#).unwrap();
+    let module = tollgate_local::module::find_or_build().unwrap();
+    let target = format!("oci://{}/tollgate:1", registry.address);
+    let pushed = tollgate()
+        .args(["push", "--plain-http", "--format", "json", &target, "--module"])
+        .arg(module)
+        .arg("--sbom")
+        .arg(sbom)
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_str(&succeeded(pushed, "push")).unwrap();
+    let digest = report["digest"].as_str().unwrap();
+    let listed: Value =
+        serde_json::from_slice(&registry.get(&format!("/v2/tollgate/referrers/{digest}")).body).unwrap();
+    let own = listed["manifests"][0]["digest"].as_str().unwrap();
+    let manifest: Value = serde_json::from_slice(&registry.get(&format!("/v2/tollgate/manifests/{own}")).body).unwrap();
+    assert_eq!(manifest["artifactType"], "application/vnd.cyclonedx+json", "{listed}");
+    assert_eq!(manifest["subject"]["digest"], digest);
+    // and so no tag has to
+    let tag = digest.replace(':', "-");
+    assert_eq!(registry.get(&format!("/v2/tollgate/manifests/{tag}")).status, 404);
 }
 
 fn a_registry_that_is_down_lets_nothing_through(lab: &Lab) {

@@ -10,11 +10,12 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use serde_json::{Value, json};
 use std::fs;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 use std::time::Duration;
+use tollgate_local::wire::{self, Response};
 
 /// Where the registry listens.
 const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
@@ -188,6 +189,15 @@ impl Lab {
         *self.registry.lock().unwrap() = Some(registry(&self.folder));
     }
 
+    /// Another registry, which lists referrers.
+    pub fn registry_with_referrers(&self) -> Referrers {
+        let address = SocketAddr::from(([127, 0, 0, 1], 5001));
+        let mut command = Command::new(self.tools.join("registry"));
+        let mut process = Process::start("referrers", &self.folder, command.arg(address.to_string()));
+        process.until("a registry", PATIENCE, || TcpStream::connect(address).is_ok());
+        Referrers { address, _process: process }
+    }
+
     /// What `istioctl analyze` has against all that is in the cluster.
     pub fn analysis(&self) -> (bool, String) {
         self.analyze(&["--all-namespaces"])
@@ -206,6 +216,20 @@ impl Lab {
         let output = command.output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+}
+
+/// A registry that lists referrers.
+pub struct Referrers {
+    pub address: SocketAddr,
+    _process: Process,
+}
+
+impl Referrers {
+    pub fn get(&self, path: &str) -> Response {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\nconnection: close\r\n\r\n");
+        wire::exchange(&mut stream, request.as_bytes()).unwrap()
     }
 }
 

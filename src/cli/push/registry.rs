@@ -137,8 +137,18 @@ impl Registry {
             return Ok(0);
         }
         let put = || self.client.push_blob(&self.reference, blob.bytes.clone(), &blob.digest);
-        self.retried(put).await.map_err(|error| self.refused(&error))?;
-        Ok(blob.bytes.len())
+        match self.retried(put).await {
+            Ok(_) => Ok(blob.bytes.len()),
+            // some registries take it and do not say where it is, which nobody asked
+            Err(OciDistributionError::RegistryNoLocationError) => {
+                let is_there = self.retried(|| self.client.blob_exists(&self.reference, &blob.digest)).await;
+                match is_there.map_err(|error| self.refused(&error))? {
+                    true => Ok(blob.bytes.len()),
+                    false => Err(self.refused(&OciDistributionError::RegistryNoLocationError)),
+                }
+            }
+            Err(error) => Err(self.refused(&error)),
+        }
     }
 
     /// Tries again what may go better in a moment.
