@@ -14,7 +14,7 @@ LOCAL    := cargo run --quiet --package tollgate-local --
 .PHONY: help setup build wasm image push demo up status down compose compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt, a registry
 	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
