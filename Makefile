@@ -8,10 +8,11 @@ BUILT    := $(TARGET)/wasm32-wasip1/filter/tollgate_filter.wasm
 BINARYEN := 132.0.0
 WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
 REGISTRY := .tools/registry/usr/bin/docker-registry
+COMPOSE   = TOLLGATE_COMPOSE=$(abspath target/compose) $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f envoy-local/compose.yaml
 LOCAL    := cargo run --quiet --package tollgate-local --
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm image push demo up status down compose compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
+.PHONY: help setup build wasm image push demo up status down compose compose-down compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,7 +61,10 @@ down: ## Stop it
 
 compose: wasm ## Run the same gateway with docker compose (ENVOY_IMAGE, TOLLGATE_POLICY; again after an edit)
 	@TOLLGATE_WASM=$(MODULE) $(LOCAL) compose target/compose
-	TOLLGATE_COMPOSE=$(abspath target/compose) docker compose -f envoy-local/compose.yaml up -d
+	$(COMPOSE) up -d
+
+compose-down: ## Stop it
+	$(COMPOSE) down
 
 compose-test: wasm ## Run it for real, with an image made of the local Envoy
 	TOLLGATE_WASM=$(MODULE) envoy-local/compose-test
