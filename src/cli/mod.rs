@@ -7,6 +7,7 @@ mod clock;
 mod completion;
 mod diff;
 mod document;
+pub mod envoy;
 mod eval;
 mod excerpt;
 mod exit;
@@ -20,6 +21,7 @@ mod render;
 mod report;
 mod request;
 mod schema;
+mod sha256;
 mod site;
 pub mod source;
 mod test;
@@ -65,6 +67,12 @@ enum Command {
 /// Reads a policy, with a sign of life.
 fn load<P: AsRef<Path>>(paths: &[P], format: report::Format) -> Result<source::Loaded, Trouble> {
     progress::during("reading the policy", || source::load(paths)).map_err(|failure| Trouble::loading(failure, format))
+}
+
+/// What the policy says in its own words.
+fn document(loaded: &source::Loaded) -> Result<document::Document, Trouble> {
+    let document = document::Document::read(&loaded.json);
+    document.ok_or_else(|| Trouble::Internal("the policy cannot be read back".to_owned()))
 }
 
 /// Why a command could not do its work.

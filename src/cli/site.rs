@@ -1,12 +1,15 @@
 //! The site file: where a policy runs. It names the gateway and what the mesh lets one do there.
 
-use super::source::{self, Failure, File};
+use super::source::{self, Failure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// What a name of a namespace has to be.
+const NAMESPACE: &str = "a namespace is letters, digits and `-`, 63 at most";
+
 /// What the file is read as.
-pub(super) const NOUN: &str = "site file";
+const NOUN: &str = "site file";
 
 /// A site.
 #[derive(Clone, Debug, Deserialize)]
@@ -125,7 +128,7 @@ fn root_namespace() -> String {
 ///
 /// # Errors
 /// A file that cannot be read, or the first thing in it that is wrong.
-pub(super) fn read(path: &Path) -> Result<(Site, File), Failure> {
+pub(super) fn read(path: &Path) -> Result<Site, Failure> {
     let unreadable = || {
         let error = std::io::Error::other("a site is one file");
         Failure::Unreadable(source::Unreadable { path: path.display().to_string(), error })
@@ -135,7 +138,7 @@ pub(super) fn read(path: &Path) -> Result<(Site, File), Failure> {
     let site: Site = source::typed(&file, &json, NOUN).map_err(Failure::Rejected)?;
     match site.wrong() {
         Some((pointer, message)) => Err(Failure::Rejected(source::rejected(&file, &pointer, &message, NOUN))),
-        None => Ok((site, file)),
+        None => Ok(site),
     }
 }
 
@@ -150,7 +153,7 @@ impl Site {
             return at("istio.version", "write a version as `\"1.31\"`, in quotes");
         }
         if !is_label(&self.istio.namespace) {
-            return at("istio.namespace", "a namespace is letters, digits and `-`, 63 at most");
+            return at("istio.namespace", NAMESPACE);
         }
         if self.gateways.is_empty() {
             return at("gateways", "there is no gateway");
@@ -166,9 +169,7 @@ impl Site {
             });
         let twice = twice.map(|(number, _)| (format!("gateways[{number}].name"), "two gateways have this name".into()));
         let namespaces = self.workload_namespaces.iter().enumerate().find(|(_, namespace)| !is_label(namespace));
-        let namespaces = namespaces.map(|(number, _)| {
-            (format!("workloadNamespaces[{number}]"), "a namespace is letters, digits and `-`, 63 at most".into())
-        });
+        let namespaces = namespaces.map(|(number, _)| (format!("workloadNamespaces[{number}]"), NAMESPACE.into()));
         gateways.or(twice).or(namespaces).or_else(|| {
             let (below, message) = self.module.wrong()?;
             at(&format!("module.{below}"), message)
@@ -194,7 +195,7 @@ impl Gateway {
             ));
         }
         if !is_label(&self.namespace) {
-            return Some(("namespace", "a namespace is letters, digits and `-`, 63 at most"));
+            return Some(("namespace", NAMESPACE));
         }
         if self.selector.is_empty() {
             return Some(("selector", "without labels it would select every pod of the namespace"));
@@ -233,7 +234,7 @@ impl Module {
 const MOST_OF_A_GATEWAY: usize = 40;
 
 /// Whether Kubernetes takes it as a label of a name (RFC 1123).
-pub(super) fn is_label(text: &str) -> bool {
+fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }

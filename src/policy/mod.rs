@@ -38,6 +38,8 @@ pub(crate) use packed::unpack;
 #[cfg(feature = "cli")]
 pub(crate) use period::duration;
 pub(crate) use residency::{Regions, Residency};
+#[cfg(feature = "cli")]
+pub(crate) use target::DEFAULT_PORTS;
 
 use crate::index::{Hosts, Identities, NONE, Names, Section};
 use crate::quota::Books;

@@ -1,44 +1,50 @@
 //! What has to be true in a mesh. The checks run in this order; each leaves the gateways as it found them.
 
-use super::cluster::succeeded;
-use super::lab::{LISTED, Lab, OPEN, push, tollgate};
+use super::lab::{LISTED, Lab, OPEN, push, push_with};
 use super::pod::Pod;
+use super::process::wait;
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tollgate_local::wire::Response;
 
 type Check = fn(&Lab);
 
-pub const ALL: &[(&str, Check)] = &[
-    ("allowed_with_its_record", allowed_with_its_record),
-    ("no_internal_header_gets_out", no_internal_header_gets_out),
-    ("another_port_and_plain_http", another_port_and_plain_http),
-    ("denied_by_identity_host_path_and_method", denied_by_identity_host_path_and_method),
-    ("a_dry_run_lets_through_and_records", a_dry_run_lets_through_and_records),
-    ("denied_by_quota", denied_by_quota),
-    ("servers_that_cannot_prove_their_name", servers_that_cannot_prove_their_name),
-    ("servers_whose_certificate_has_a_wildcard", servers_whose_certificate_has_a_wildcard),
-    ("any_host_that_the_policy_names", any_host_that_the_policy_names),
-    ("any_address_that_the_policy_names", any_address_that_the_policy_names),
-    ("a_denied_name_is_never_resolved", a_denied_name_is_never_resolved),
-    ("names_of_inner_addresses_are_refused", names_of_inner_addresses_are_refused),
-    ("objects_are_accepted_and_analysed", objects_are_accepted_and_analysed),
-    ("what_the_repository_ships_is_accepted", what_the_repository_ships_is_accepted),
-    ("callers_are_kept_out_by_the_gateway_too", callers_are_kept_out_by_the_gateway_too),
-    ("what_is_invalid_is_refused", what_is_invalid_is_refused),
-    ("a_policy_updated_under_load", a_policy_updated_under_load),
-    ("a_bad_policy_leaves_the_last_good_one", a_bad_policy_leaves_the_last_good_one),
-    ("an_image_updated_under_load_keeps_quotas", an_image_updated_under_load_keeps_quotas),
-    ("a_moved_tag_moves_only_what_is_not_pinned", a_moved_tag_moves_only_what_is_not_pinned),
-    ("an_image_that_is_not_there_lets_nothing_through", an_image_that_is_not_there_lets_nothing_through),
-    ("what_is_said_of_an_image_is_listed_by_the_registry", what_is_said_of_an_image_is_listed_by_the_registry),
-    ("a_registry_that_is_down_lets_nothing_through", a_registry_that_is_down_lets_nothing_through),
-    ("a_deleted_plugin_shuts_the_gateway", a_deleted_plugin_shuts_the_gateway),
-    ("a_wrong_selector_shuts_the_gateway", a_wrong_selector_shuts_the_gateway),
-    ("a_header_shuts_the_gateway_too", a_header_shuts_the_gateway_too),
+/// Functions under their own names.
+macro_rules! checks {
+    ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
+}
+
+pub const ALL: &[(&str, Check)] = checks![
+    allowed_with_its_record,
+    no_internal_header_gets_out,
+    another_port_and_plain_http,
+    denied_by_identity_host_path_and_method,
+    a_dry_run_lets_through_and_records,
+    denied_by_quota,
+    servers_that_cannot_prove_their_name,
+    servers_whose_certificate_has_a_wildcard,
+    any_host_that_the_policy_names,
+    any_address_that_the_policy_names,
+    a_denied_name_is_never_resolved,
+    names_of_inner_addresses_are_refused,
+    objects_are_accepted_and_analysed,
+    what_the_repository_ships_is_accepted,
+    callers_are_kept_out_by_the_gateway_too,
+    what_is_invalid_is_refused,
+    a_policy_updated_under_load,
+    a_bad_policy_leaves_the_last_good_one,
+    an_image_updated_under_load_keeps_quotas,
+    a_moved_tag_moves_only_what_is_not_pinned,
+    an_image_that_is_not_there_lets_nothing_through,
+    what_is_said_of_an_image_is_listed_by_the_registry,
+    a_registry_that_is_down_lets_nothing_through,
+    a_deleted_plugin_shuts_the_gateway,
+    a_wrong_selector_shuts_the_gateway,
+    a_header_shuts_the_gateway_too,
 ];
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -301,7 +307,7 @@ fn a_bad_policy_leaves_the_last_good_one(lab: &Lab) {
     let loads = || lab.listed.pod.page("/stats?filter=tollgate_policy_loads");
     let patch = json!({"spec": {"pluginConfig": {"rules": [{"id": "Not An Id"}]}}}).to_string();
     lab.cluster.kubectl(&["patch", "wasmplugin", "egress", "-n", "istio-egress", "--type=merge", "-p", &patch]);
-    super::process::wait("a rejected policy", PATIENCE, || {
+    wait("a rejected policy", PATIENCE, || {
         let page = loads();
         if page.lines().any(|line| line.contains("rejected") && !line.ends_with(": 0")) { Ok(()) } else { Err(page) }
     });
@@ -312,7 +318,7 @@ fn a_bad_policy_leaves_the_last_good_one(lab: &Lab) {
 }
 
 /// The same filter as other bytes: a custom section more, which does nothing.
-fn variant(lab: &Lab, name: &str) -> std::path::PathBuf {
+fn variant(lab: &Lab, name: &str) -> PathBuf {
     let mut module = fs::read(tollgate_local::module::find_or_build().unwrap()).unwrap();
     let length = u8::try_from(name.len()).unwrap();
     module.extend([0, length.checked_add(1).unwrap(), length]);
@@ -334,7 +340,7 @@ fn an_image_updated_under_load_keeps_quotas(lab: &Lab) {
     let digest = push(&format!("oci://{IMAGE}:2"), &variant(lab, "second"));
     let answers = under_load(&lab.checkout, "api.ext.example", || {
         lab.listed.run_image(&lab.cluster, IMAGE, Some(&digest));
-        super::process::wait("another image", PATIENCE, || {
+        wait("another image", PATIENCE, || {
             let page = lab.listed.pod.page("/config_dump?resource=ecds_filters");
             let hash = digest.trim_start_matches("sha256:");
             if fetched(lab) > before && page.contains(hash) { Ok(()) } else { Err(page) }
@@ -353,7 +359,7 @@ fn a_moved_tag_moves_only_what_is_not_pinned(lab: &Lab) {
     lab.checkout.until("GET", "api.ext.example", "/v2/moved", is_ok);
     assert_eq!(fetched(lab), before, "what is pinned was fetched anew");
     lab.listed.run_image(&lab.cluster, &format!("{IMAGE}:2"), None);
-    super::process::wait("the image of the tag", PATIENCE, || {
+    wait("the image of the tag", PATIENCE, || {
         if fetched(lab) > before { Ok(()) } else { Err("it was not fetched".to_owned()) }
     });
     lab.listed.enforce(&lab.cluster, LISTED);
@@ -373,22 +379,13 @@ fn what_is_said_of_an_image_is_listed_by_the_registry(lab: &Lab) {
     let sbom = lab.folder().join("sbom.json");
     fs::write(&sbom, r#"{"bomFormat": "CycloneDX"}"#).unwrap();
     let module = tollgate_local::module::find_or_build().unwrap();
-    let target = format!("oci://{}/tollgate:1", registry.address);
-    let pushed = tollgate()
-        .args(["push", "--plain-http", "--format", "json", &target, "--module"])
-        .arg(module)
-        .arg("--sbom")
-        .arg(sbom)
-        .output()
-        .unwrap();
-    let report: Value = serde_json::from_str(&succeeded(pushed, "push")).unwrap();
-    let digest = report["digest"].as_str().unwrap();
+    let digest = push_with(&format!("oci://{}/tollgate:1", registry.address), &module, &[Path::new("--sbom"), &sbom]);
     let listed: Value =
         serde_json::from_slice(&registry.get(&format!("/v2/tollgate/referrers/{digest}")).body).unwrap();
     let own = listed["manifests"][0]["digest"].as_str().unwrap();
     let manifest: Value = serde_json::from_slice(&registry.get(&format!("/v2/tollgate/manifests/{own}")).body).unwrap();
     assert_eq!(manifest["artifactType"], "application/vnd.cyclonedx+json", "{listed}");
-    assert_eq!(manifest["subject"]["digest"], digest);
+    assert_eq!(manifest["subject"]["digest"], digest.as_str());
     // and so no tag has to
     let tag = digest.replace(':', "-");
     assert_eq!(registry.get(&format!("/v2/tollgate/manifests/{tag}")).status, 404);
@@ -411,7 +408,7 @@ fn shuts(lab: &Lab, path: &str, work: impl FnOnce()) {
     work();
     let answer = lab.checkout.until("GET", "api.ext.example", path, |answer| answer.status == 403);
     assert_eq!(String::from_utf8_lossy(&answer.body), "RBAC: access denied");
-    super::process::wait("the log of the refusal", PATIENCE, || {
+    wait("the log of the refusal", PATIENCE, || {
         if refusals() > before { Ok(()) } else { Err("there is none".to_owned()) }
     });
     assert_eq!(lab.listed.logged("rbac_access_denied")["egress.record"], Value::Null);
@@ -436,7 +433,7 @@ fn a_header_shuts_the_gateway_too(lab: &Lab) {
     let with_header = format!("{LISTED}tripwire: {{header: x-egress-guard, values: [a-secret-of-the-lab]}}\n");
     lab.listed.enforce(&lab.cluster, &with_header);
     lab.cluster.delete("envoyfilter", "istio-egress", "egress-tripwire");
-    super::process::wait("the header in the chain", PATIENCE, || {
+    wait("the header in the chain", PATIENCE, || {
         let page = lab.listed.pod.page("/config_dump");
         let (has_header, has_filter) = (page.contains("x-egress-guard"), page.contains("tollgate.tripwire"));
         if has_header && !has_filter { Ok(()) } else { Err(format!("header {has_header}, filter {has_filter}")) }

@@ -284,15 +284,20 @@ impl Gateway {
 const ENVOY: &str = "1.39.3";
 
 /// The command under test.
-pub fn tollgate() -> Command {
+fn tollgate() -> Command {
     Command::new(env!("CARGO_BIN_EXE_tollgate"))
 }
 
 /// Pushes a module, and tells its digest.
 pub fn push(to: &str, module: &Path) -> String {
-    let pushed =
-        tollgate().args(["push", "--plain-http", "--format", "json", to, "--module"]).arg(module).output().unwrap();
-    let report: Value = serde_json::from_str(&succeeded(pushed, "push")).unwrap();
+    push_with(to, module, &[])
+}
+
+/// The same, with more arguments.
+pub fn push_with(to: &str, module: &Path, more: &[&Path]) -> String {
+    let mut command = tollgate();
+    command.args(["push", "--plain-http", "--format", "json", to, "--module"]).arg(module).args(more);
+    let report: Value = serde_json::from_str(&succeeded(command.output().unwrap(), "push")).unwrap();
     report["digest"].as_str().unwrap().to_owned()
 }
 

@@ -27,15 +27,14 @@ impl Process {
 
     /// Waits for a condition; what the program said last, if it does not come true.
     pub fn until(&mut self, what: &str, patience: Duration, mut is_true: impl FnMut() -> bool) {
-        let ended = || format!("{what} did not come about");
         let deadline = Instant::now().checked_add(patience).unwrap();
         while !is_true() {
             let gone = self.child.try_wait().unwrap();
             if gone.is_some() || Instant::now() > deadline {
                 let log = self.log();
-                let last: Vec<&str> = log.lines().rev().take(25).collect();
-                let last: Vec<&str> = last.into_iter().rev().collect();
-                panic!("{}: {} ({gone:?})\n{}", self.name, ended(), last.join("\n"));
+                let lines: Vec<&str> = log.lines().collect();
+                let last = lines.get(lines.len().saturating_sub(25)..).unwrap_or_default();
+                panic!("{}: {what} did not come about ({gone:?})\n{}", self.name, last.join("\n"));
             }
             std::thread::sleep(Duration::from_millis(50));
         }

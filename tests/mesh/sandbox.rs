@@ -77,11 +77,11 @@ pub struct Net {
 impl Net {
     /// A network of its own with one address, on the lab's bridge.
     pub fn new(name: &str, address: &str) -> Net {
-        let link = format!("v{}", address.replace('.', "-"));
-        let link: String = link.chars().rev().take(12).collect::<String>().chars().rev().collect();
+        // a link's name has 15 characters at most: the last half of the address tells pods apart
+        let link = address.splitn(3, '.').last().unwrap().replace('.', "-");
         ip(&format!("netns add {name}"));
-        ip(&format!("link add v{link} type veth peer name eth0 netns {name}"));
-        ip(&format!("link set v{link} master mesh0 up"));
+        ip(&format!("link add pod{link} type veth peer name eth0 netns {name}"));
+        ip(&format!("link set pod{link} master mesh0 up"));
         for what in [
             format!("addr add {address}/16 dev eth0"),
             "link set eth0 up".to_owned(),

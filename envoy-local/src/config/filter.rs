@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tollgate::cli::envoy;
 
 use super::type_url;
 
 /// The name under which the tests and the demo run the filter; statistics are named after it.
 pub const NAME: &str = "tollgate";
-/// Where the filter leaves its record (Envoy puts `wasm.` in front).
-const RECORD: &str = "wasm.tollgate";
 
 /// A wasm filter's configuration as Istio would send it, but for the reload's pace: Envoy replaces a VM that died
 /// at the next request, at most every 100 ms.
@@ -37,19 +36,7 @@ pub fn fixed(name: &str, typed_config: &Value) -> Value {
 /// Lets through only what carries the record of a filter that decided to let it through. Behind Tollgate it never
 /// refuses anything; without Tollgate it refuses everything.
 pub fn tripwire() -> Value {
-    let decided = |outcome: &str| {
-        let prefix = format!(r#"{{"v":1,"d":"{outcome}""#);
-        json!({"filter_state": {"key": RECORD, "string_match": {"prefix": prefix}}})
-    };
-    rbac(&json!({
-        "action": "ALLOW",
-        "policies": {
-            "decided-by-tollgate": {
-                "permissions": [{"any": true}],
-                "principals": [decided("allow"), decided("would-deny")],
-            },
-        },
-    }))
+    rbac(&envoy::tripwire())
 }
 
 /// Envoy's own RBAC filter with these rules.

@@ -49,3 +49,8 @@ pub(in crate::cli) fn place_of(entry: usize, item: usize, given: &Target, below:
         None => target("rules", entry, item, below),
     }
 }
+
+/// Whether a name is another, or one below it.
+pub(in crate::cli) fn is_below(name: &str, other: &str) -> bool {
+    name.strip_suffix(other).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}

@@ -6,6 +6,7 @@ use super::side::Side;
 use super::who::Who;
 use crate::cli::document::{Document, Mode, Quota, Selector, Target};
 use crate::decision::Timestamp;
+use crate::policy::DEFAULT_PORTS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Callers and hosts that are treated alike by some part of an entry, and others that are not.
@@ -140,7 +141,7 @@ fn aim(document: &Document, target: &Target, reading: Reading) -> (Vec<Place>, G
     let to = Place::listed(place.hosts, place.cidrs, reading == Reading::Wide);
     let sorted = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
     let ports: BTreeSet<u16> = match (place.ports, reading) {
-        ([], Reading::Rule) => [80, 443].into(),
+        ([], Reading::Rule) => DEFAULT_PORTS.into(),
         (listed, _) => listed.iter().copied().collect(),
     };
     let guard = Guard {

@@ -9,7 +9,6 @@ mod spot;
 mod walk;
 mod why_not;
 
-use super::document::Document;
 use super::excerpt::Text;
 use super::exit::Exit;
 use super::report::{self, Plain};
@@ -45,8 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         Plain::Json => report::Format::Json,
     };
     let loaded = super::load(std::slice::from_ref(&arguments.policy), loading)?;
-    let document =
-        Document::read(&loaded.json).ok_or_else(|| Trouble::Internal("the policy cannot be read back".to_owned()))?;
+    let document = super::document(&loaded)?;
     let text = Text::of(&loaded.json, &document);
     let excerpts = text.excerpts().ok_or_else(|| Trouble::Internal("the policy cannot be taken apart".to_owned()))?;
     let explainer = Explainer { policy: &loaded.policy, document: &document, excerpts: &excerpts };

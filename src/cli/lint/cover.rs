@@ -3,7 +3,7 @@
 
 use crate::cli::document::{Document, Place, Selector, Target};
 use crate::index::Network;
-use crate::policy::{Settings, networks};
+use crate::policy::{DEFAULT_PORTS, Settings, networks};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -172,11 +172,10 @@ pub(super) enum List {
 /// Whether the rest of a target, besides whom and where to, holds all that the rest of a rule's target admits.
 pub(super) fn rest_covers(document: &Document, outer: &Target, list: List, inner: &Target) -> bool {
     let ports = |target| document.place(target).ports;
-    let default = [80, 443];
-    let inner_ports = if ports(inner).is_empty() { &default } else { ports(inner) };
+    let inner_ports = if ports(inner).is_empty() { &DEFAULT_PORTS } else { ports(inner) };
     let ports_covered = match (ports(outer), list) {
         ([], List::Deny | List::Quotas) => true,
-        ([], List::Rules) => inner_ports.iter().all(|port| default.contains(port)),
+        ([], List::Rules) => inner_ports.iter().all(|port| DEFAULT_PORTS.contains(port)),
         (listed, _) => inner_ports.iter().all(|port| listed.contains(port)),
     };
     let methods_covered = match (outer.methods.as_slice(), inner.methods.as_slice(), list) {

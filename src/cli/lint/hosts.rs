@@ -2,7 +2,7 @@
 
 use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
 use super::subject::Subject;
-use crate::cli::advice::{Advice, code, place_of, target};
+use crate::cli::advice::{Advice, code, is_below, place_of, target};
 use crate::cli::document::{Rule, Target};
 use crate::index::Network;
 use crate::policy::networks;
@@ -94,11 +94,6 @@ fn internal(
     advice.add(code::PRIVATE, at, message, "an egress policy is about the outside; deny it, or say why".to_owned());
 }
 
-/// Whether a name is another, or one below it.
-pub(super) fn is_below(name: &str, other: &str) -> bool {
-    name.strip_suffix(other).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
 /// Networks of the inside, every address, and hosts that have a second way in.
 fn addresses(
     subject: &Subject<'_>,
@@ -140,11 +135,10 @@ fn addresses(
 /// What of a network is private: itself, or the private networks in it.
 fn inside(network: Network) -> Vec<Network> {
     let private = networks("private");
-    let within = |inner: &Network, outer: &Network| Where::Network(*inner).holders().contains(&Where::Network(*outer));
-    if private.iter().any(|private| within(&network, private)) {
+    if private.iter().any(|private| network.is_within(*private)) {
         return vec![network];
     }
-    private.into_iter().filter(|private| within(private, &network)).collect()
+    private.into_iter().filter(|private| private.is_within(network)).collect()
 }
 
 /// Whether deny entries close a place to all these callers.
@@ -160,13 +154,8 @@ fn deny_entries(subject: &Subject<'_>, advice: &mut Advice) {
         let places = || deny.to.iter().map(|target| (target, subject.document.place(target)));
         let listed: Vec<Network> =
             places().flat_map(|(_, place)| place.cidrs).flat_map(|cidr| networks(cidr)).collect();
-        let holds = |network: &Network| {
-            let holders = Where::Network(*network).holders();
-            listed.iter().any(|listed| holders.contains(&Where::Network(*listed)))
-        };
-        let is_about_private = listed.iter().any(|listed| {
-            private.iter().any(|private| Where::Network(*listed).holders().contains(&Where::Network(*private)))
-        });
+        let holds = |network: &Network| listed.iter().any(|listed| network.is_within(*listed));
+        let is_about_private = listed.iter().any(|listed| private.iter().any(|private| listed.is_within(*private)));
         let missing: Vec<&Network> = private.iter().filter(|network| !holds(network)).collect();
         if let Some(first) = missing.first().filter(|_| is_about_private) {
             let message = format!(

@@ -10,7 +10,6 @@ mod subject;
 
 use self::subject::Subject;
 use super::advice::{Advice, suppress};
-use super::document::Document;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
 use super::source;
@@ -48,8 +47,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let loaded = super::load(&arguments.files, arguments.format)?;
-    let document =
-        Document::read(&loaded.json).ok_or_else(|| Trouble::Internal("the policy cannot be read back".to_owned()))?;
+    let document = super::document(&loaded)?;
     let subject = Subject {
         policy: &loaded.policy,
         document: &document,

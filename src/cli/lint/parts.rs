@@ -1,9 +1,8 @@
 //! What single parts of rules say: paths, methods, callers, records.
 
 use super::cover::Where;
-use super::hosts::is_below;
 use super::subject::Subject;
-use crate::cli::advice::{Advice, code, place_of, target};
+use crate::cli::advice::{Advice, code, is_below, place_of, target};
 use crate::cli::document::{AuditPath, Mode, Rule, Target};
 use crate::request::Path;
 

@@ -3,10 +3,10 @@
 //! An OCI image manifest with one gzipped layer that holds `plugin.wasm`. The same module makes the same bytes: nothing in it
 //! knows when, where or by whom it was made.
 
+use crate::cli::sha256;
 use flate2::{Compression, GzBuilder};
 use oci_client::manifest::{IMAGE_CONFIG_MEDIA_TYPE, IMAGE_LAYER_GZIP_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
@@ -79,6 +79,5 @@ fn tar(module: &[u8]) -> io::Result<Vec<u8>> {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    let hex = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    format!("sha256:{hex}")
+    format!("sha256:{}", sha256::hex(bytes))
 }

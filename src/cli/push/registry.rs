@@ -132,23 +132,22 @@ impl Registry {
 
     /// How many bytes were sent.
     async fn blob(&self, blob: &Blob) -> Result<usize, Refused> {
-        let is_there = self.retried(|| self.client.blob_exists(&self.reference, &blob.digest)).await;
-        if is_there.map_err(|error| self.refused(&error))? {
+        if self.has(blob).await? {
             return Ok(0);
         }
         let put = || self.client.push_blob(&self.reference, blob.bytes.clone(), &blob.digest);
         match self.retried(put).await {
-            Ok(_) => Ok(blob.bytes.len()),
+            Ok(_) => {}
             // some registries take it and do not say where it is, which nobody asked
-            Err(OciDistributionError::RegistryNoLocationError) => {
-                let is_there = self.retried(|| self.client.blob_exists(&self.reference, &blob.digest)).await;
-                match is_there.map_err(|error| self.refused(&error))? {
-                    true => Ok(blob.bytes.len()),
-                    false => Err(self.refused(&OciDistributionError::RegistryNoLocationError)),
-                }
-            }
-            Err(error) => Err(self.refused(&error)),
+            Err(OciDistributionError::RegistryNoLocationError) if self.has(blob).await? => {}
+            Err(error) => return Err(self.refused(&error)),
         }
+        Ok(blob.bytes.len())
+    }
+
+    async fn has(&self, blob: &Blob) -> Result<bool, Refused> {
+        let is_there = self.retried(|| self.client.blob_exists(&self.reference, &blob.digest)).await;
+        is_there.map_err(|error| self.refused(&error))
     }
 
     /// Tries again what may go better in a moment.

@@ -1,14 +1,11 @@
 //! What a policy reaches, as a renderer sees it: hosts, their ports, and who speaks TLS on them.
 
 use crate::cli::advice::code::Code;
-use crate::cli::advice::{Advice, code, place_of};
+use crate::cli::advice::{Advice, code, is_below, place_of};
 use crate::cli::document::{Document, Place, Target, Tls};
 use crate::cli::site::Routes;
-use crate::policy::networks;
+use crate::policy::{DEFAULT_PORTS, networks};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Ports of a rule that gives none (docs/policy.md).
-const DEFAULT_PORTS: [u16; 2] = [80, 443];
 
 /// Who speaks TLS on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,6 +162,5 @@ fn unroutable(host: &str, is_listed: bool) -> Option<Said> {
 
 /// Names that the cluster's own DNS answers for: a ServiceEntry would take them from it.
 fn is_of_the_cluster(host: &str) -> bool {
-    let below = |name: &str| host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    (!host.contains('.') && host != "**") || ["svc", "cluster.local"].into_iter().any(below)
+    (!host.contains('.') && host != "**") || ["svc", "cluster.local"].iter().any(|inside| is_below(host, inside))
 }

@@ -1,11 +1,11 @@
 //! Where the mesh's traffic comes in: a port that ends the mesh's mTLS, so that callers have an identity.
 
 use super::envoy_filter::filters;
-use super::object::{Kind, Maker, Object, Part, attach};
-use super::patches::PROVIDER;
+use super::object::{Kind, Maker, Object, Part, attach, insert};
+use super::patches::{PROVIDER, proxy_config};
 use crate::cli::advice::{Advice, code};
 use crate::cli::site::{Api, Permission};
-use serde_json::{Value, json};
+use serde_json::json;
 
 pub(super) fn objects(maker: &Maker<'_>, advice: &mut Advice) -> Vec<Object> {
     let gateway = maker.gateway;
@@ -66,7 +66,7 @@ fn once(maker: &Maker<'_>, advice: &mut Advice) -> Option<Object> {
 
 fn kubernetes(maker: &Maker<'_>) -> Object {
     let gateway = maker.gateway;
-    let annotations = json!({"proxy.istio.io/config": super::patches::proxy_config()});
+    let annotations = json!({"proxy.istio.io/config": proxy_config()});
     let mut object = maker.object(
         Part::Gateway,
         Kind::KubernetesGateway,
@@ -84,8 +84,8 @@ fn kubernetes(maker: &Maker<'_>) -> Object {
         }),
     );
     // without it Istio asks the cloud for an address on the outside
-    if let Some(metadata) = object.value.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.insert("annotations".to_owned(), json!({"networking.istio.io/service-type": "ClusterIP"}));
+    if let Some(metadata) = object.value.get_mut("metadata") {
+        insert(metadata, "annotations", json!({"networking.istio.io/service-type": "ClusterIP"}));
     }
     object
 }

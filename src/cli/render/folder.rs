@@ -83,41 +83,44 @@ pub(super) fn write(folder: &Path, files: &Files, earlier: &Files) -> io::Result
 /// What of a folder is not as rendered.
 pub(super) fn differences(rendered: &Files, found: &Files) -> BTreeSet<Difference> {
     let mut all = BTreeSet::new();
-    for file in rendered.keys().chain(found.keys()) {
-        let mut tell = |object: Option<String>, how| all.insert(Difference { file: file.clone(), object, how });
-        match (rendered.get(file), found.get(file)) {
-            (Some(_), None) => tell(None, How::Missing),
-            (None, _) => tell(None, How::Left),
-            (Some(wanted), Some(found)) if wanted != found => {
-                let (wanted, found) = (documents(wanted), documents(found));
-                let changed = wanted.iter().filter_map(|(name, text)| match found.get(name) {
-                    None => Some((*name, How::Missing)),
-                    Some(found) => (found != text).then_some((*name, How::Changed)),
-                });
-                let left = found.keys().filter(|name| !wanted.contains_key(*name)).map(|name| (*name, How::Left));
-                let told: Vec<_> = changed.chain(left).collect();
-                for ((kind, name), how) in &told {
-                    tell(Some(format!("{kind} {name}")), *how);
-                }
-                told.is_empty() && tell(None, How::Changed)
-            }
-            _ => false,
+    for (file, how) in compared(rendered, found) {
+        let (wanted, found) = match (how, rendered.get(file), found.get(file)) {
+            (How::Changed, Some(wanted), Some(found)) => (documents(wanted), documents(found)),
+            _ => Default::default(),
         };
+        let objects: Vec<_> = compared(&wanted, &found).collect();
+        if objects.is_empty() {
+            all.insert(Difference { file: file.clone(), object: None, how });
+        }
+        all.extend(objects.into_iter().map(|((kind, name), how)| {
+            let object = Some(format!("{kind} {name}"));
+            Difference { file: file.clone(), object, how }
+        }));
     }
     all
 }
 
+/// The keys that two maps do not have with the same value.
+fn compared<'m, K: Ord, V: PartialEq>(
+    wanted: &'m BTreeMap<K, V>,
+    found: &'m BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'m K, How)> {
+    let of_wanted = wanted.iter().filter_map(|(key, value)| match found.get(key) {
+        None => Some((key, How::Missing)),
+        Some(found) => (found != value).then_some((key, How::Changed)),
+    });
+    let left = found.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (key, How::Left));
+    of_wanted.chain(left)
+}
+
 /// The documents of a rendered file, by kind and name, which stand where the renderer puts them.
 fn documents(text: &str) -> BTreeMap<(&str, &str), &str> {
-    let field = |document: &'_ str, key: &str| -> Option<(usize, usize)> {
-        let start = document.find(key)?.checked_add(key.len())?;
-        let end = document.get(start..)?.find('\n')?.checked_add(start)?;
-        Some((start, end))
-    };
-    let keyed = |document| {
-        let text: &str = document;
-        let part = |key| field(text, key).and_then(|(start, end)| text.get(start..end)).unwrap_or_default();
-        ((part("\nkind: "), part("\n  name: ")), text)
-    };
-    text.split("---\n").skip(1).map(keyed).collect()
+    let documents = text.split("---\n").skip(1);
+    documents.map(|document| ((field(document, "\nkind: "), field(document, "\n  name: ")), document)).collect()
+}
+
+/// The rest of the line behind a key.
+fn field<'d>(document: &'d str, key: &str) -> &'d str {
+    let line = document.split_once(key).and_then(|(_, rest)| rest.split_once('\n'));
+    line.map(|(value, _)| value).unwrap_or_default()
 }

@@ -1,28 +1,37 @@
 //! What leads to a host that has objects of its own: out of the workload to the gateway, and out of the gateway.
 //!
-//! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The gateway goes by the
-//! authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
+//! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The
+//! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
 use super::destinations::Upstream;
-use super::object::{Kind, Maker, Object, Part};
+use super::object::{Kind, Maker, Object, Part, insert};
 use crate::cli::advice::{Advice, code};
+use crate::cli::sha256;
 use crate::cli::site::{Api, Site};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// The longest name of an object (RFC 1123, a subdomain).
 const LONGEST: usize = 253;
+/// Hex digits that a name that is cut off ends in.
+const HASH: usize = 16;
+
+/// What is the same of all hosts.
+pub(super) struct Common<'c> {
+    maker: Maker<'c>,
+    default_port: u16,
+    /// Namespaces that may ask for them.
+    callers: Vec<&'c str>,
+    /// Headers that end at the gateway.
+    strip: &'c [&'c str],
+}
 
 /// A host, and how it is reached.
-pub(super) struct Host<'h> {
-    maker: Maker<'h>,
+struct Host<'h> {
+    common: &'h Common<'h>,
     host: &'h str,
     name: String,
-    /// Namespaces that may ask for it.
-    callers: Vec<&'h str>,
     ways: Vec<Way>,
-    strip: Vec<&'h str>,
 }
 
 /// One port of a host.
@@ -48,42 +57,41 @@ enum Named {
     Added,
 }
 
-impl<'h> Host<'h> {
-    pub(super) fn new(
-        maker: Maker<'h>,
-        site: &'h Site,
-        (host, ports): (&'h str, &BTreeMap<u16, Upstream>),
-        default_port: u16,
-        strip: Vec<&'h str>,
-        advice: &mut Advice,
-    ) -> Host<'h> {
-        // no name of a gateway has a dot, so that no two hosts of two gateways can have one name
-        let long = format!("{}.{host}", maker.gateway.name);
-        let name = if long.len() > LONGEST { shortened(&long, host, advice) } else { long };
+impl<'c> Common<'c> {
+    pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [&'c str]) -> Common<'c> {
         let callers = match site.workload_namespaces.as_slice() {
             [] => vec!["*"],
             listed => std::iter::once(".").chain(listed.iter().map(String::as_str)).collect(),
         };
-        let has_default = ports.contains_key(&default_port);
+        Common { maker, default_port, callers, strip }
+    }
+
+    /// The objects of a host; none if there is no way to ask for it.
+    pub(super) fn objects(&self, host: &str, ports: &BTreeMap<u16, Upstream>, advice: &mut Advice) -> Vec<Object> {
+        // no name of a gateway has a dot, so that no two hosts of two gateways can have one name
+        let long = format!("{}.{host}", self.maker.gateway.name);
+        let name = if long.len() > LONGEST { shortened(&long, host, advice) } else { long };
+        let has_default = ports.contains_key(&self.default_port);
         let way = |(port, tls): (&u16, &Upstream)| {
             let (mesh, named) = match *port {
-                port if port == default_port => (80, Named::Default),
+                port if port == self.default_port => (80, Named::Default),
                 80 if has_default => return None,
                 80 => (80, Named::Added),
                 port => (port, Named::Port),
             };
             Some(Way { mesh, upstream: *port, tls: *tls, named })
         };
-        let ways = ports.iter().filter_map(way).collect();
-        Host { maker, host, name, callers, ways, strip }
+        Host { common: self, host, name, ways: ports.iter().filter_map(way).collect() }.objects()
     }
+}
 
-    pub(super) fn objects(&self) -> Vec<Object> {
+impl Host<'_> {
+    fn objects(&self) -> Vec<Object> {
         if self.ways.is_empty() {
             return Vec::new();
         }
         let mut objects = vec![self.service_entry()];
-        match self.maker.gateway.api {
+        match self.common.maker.gateway.api {
             Api::Istio => objects.push(self.virtual_service()),
             Api::Gateway | Api::Waypoint => objects.extend(self.http_routes()),
         }
@@ -92,20 +100,20 @@ impl<'h> Host<'h> {
     }
 
     fn object(&self, kind: Kind, spec: Value) -> Object {
-        self.maker.object(Part::Routes, kind, &self.name, spec)
+        self.common.maker.object(Part::Routes, kind, &self.name, spec)
     }
 
     fn service_entry(&self) -> Object {
         let port = |way: &Way| {
             let mut port = json!({"number": way.mesh, "name": format!("http-{}", way.mesh), "protocol": "HTTP"});
-            if let Some(port) = port.as_object_mut().filter(|_| way.mesh != way.upstream) {
-                port.insert("targetPort".to_owned(), way.upstream.into());
+            if way.mesh != way.upstream {
+                insert(&mut port, "targetPort", way.upstream.into());
             }
             port
         };
         let spec = json!({
             "hosts": [self.host],
-            "exportTo": self.callers,
+            "exportTo": self.common.callers,
             "location": "MESH_EXTERNAL",
             "resolution": "DNS",
             "ports": self.ways.iter().map(port).collect::<Vec<_>>(),
@@ -114,7 +122,7 @@ impl<'h> Host<'h> {
     }
 
     fn virtual_service(&self) -> Object {
-        let gateway = self.maker.gateway;
+        let gateway = self.common.maker.gateway;
         let destination = |host: &str, port: u16| json!([{"destination": {"host": host, "port": {"number": port}}}]);
         // once is once: what is charged to a quota is sent once
         let never = json!({"attempts": 0});
@@ -134,7 +142,7 @@ impl<'h> Host<'h> {
             let mut route = json!({
                 "name": format!("to-host-{}", way.upstream),
                 "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
-                "headers": {"request": {"remove": self.strip}},
+                "headers": {"request": {"remove": self.common.strip}},
                 "route": destination(self.host, way.mesh),
                 "retries": never,
             });
@@ -147,7 +155,7 @@ impl<'h> Host<'h> {
             self.ways.iter().map(into_gateway).chain(self.ways.iter().map(out_of_gateway)).collect();
         let spec = json!({
             "hosts": [self.host],
-            "exportTo": self.callers,
+            "exportTo": self.common.callers,
             "gateways": ["mesh", gateway.name],
             "http": routes,
         });
@@ -155,30 +163,31 @@ impl<'h> Host<'h> {
     }
 
     fn http_routes(&self) -> Vec<Object> {
-        let gateway = self.maker.gateway;
-        let hostname = |host: &str| json!({"type": "URLRewrite", "urlRewrite": {"hostname": host}});
+        let gateway = self.common.maker.gateway;
         let into_gateway = |way: &Way| {
             let mut rule = json!({"backendRefs": [{"name": gateway.service_name(), "port": gateway.ports.http}]});
             if way.named == Named::Added {
                 let host = format!("{}:{}", self.host, way.upstream);
-                insert(
-                    &mut rule,
-                    "filters",
-                    json!([{"type": "RequestHeaderModifier",
-                    "requestHeaderModifier": {"set": [{"name": "Host", "value": host}]}}]),
-                );
+                let set = json!({"set": [{"name": "Host", "value": host}]});
+                let filter = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": set});
+                insert(&mut rule, "filters", json!([filter]));
             }
             let parent = json!({
                 "group": "networking.istio.io", "kind": "ServiceEntry", "name": self.name, "port": way.mesh,
             });
             let name = format!("{}-mesh-{}.{}", gateway.name, way.mesh, self.host);
-            self.maker.object(Part::Routes, Kind::HttpRoute, &name, json!({"parentRefs": [parent], "rules": [rule]}))
+            self.common.maker.object(
+                Part::Routes,
+                Kind::HttpRoute,
+                &name,
+                json!({"parentRefs": [parent], "rules": [rule]}),
+            )
         };
         let out_of_gateway = |way: &Way| {
             let mut filters =
-                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": self.strip}})];
+                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": self.common.strip}})];
             if way.named == Named::Added {
-                filters.push(hostname(self.host));
+                filters.push(json!({"type": "URLRewrite", "urlRewrite": {"hostname": self.host}}));
             }
             json!({
                 "matches": [{"headers": [{"type": "RegularExpression", "name": "Host", "value": way.authority()}]}],
@@ -224,16 +233,10 @@ impl Way {
     }
 }
 
-fn insert(value: &mut Value, key: &str, inner: Value) {
-    if let Some(map) = value.as_object_mut() {
-        map.insert(key.to_owned(), inner);
-    }
-}
-
 /// A name of which the end is a hash of the whole.
 fn shortened(long: &str, host: &str, advice: &mut Advice) -> String {
-    let hash: String = Sha256::digest(long.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let kept = LONGEST.saturating_sub(hash.len()).saturating_sub(2);
+    let hash: String = sha256::hex(long.as_bytes()).chars().take(HASH).collect();
+    let kept = LONGEST.saturating_sub(HASH).saturating_sub(2);
     let start: String = long.chars().take(kept).collect();
     let name = format!("{}-x{hash}", start.trim_end_matches(['.', '-']));
     let message = format!("`{host}` is too long for the name of an object: its objects are called `{name}`");

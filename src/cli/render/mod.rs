@@ -17,7 +17,7 @@ mod tripwire;
 mod yaml;
 
 use self::destinations::Destinations;
-use self::hosts::Host;
+use self::hosts::Common;
 use self::object::{Maker, Object};
 use self::patches::Patch;
 use self::plan::Plan;
@@ -29,7 +29,7 @@ use super::site::{self, Gateway, Routes, Site};
 use super::source::{self, Loaded, Rejected};
 use super::{Trouble, progress};
 use crate::policy::Severity;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -78,10 +78,9 @@ struct Rendered {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let loaded = super::load(&arguments.files, Format::Human)?;
-    let (site, _) = site::read(&arguments.site).map_err(|failure| Trouble::loading(failure, Format::Human))?;
+    let site = site::read(&arguments.site).map_err(|failure| Trouble::loading(failure, Format::Human))?;
     let gateway = choose(&site, arguments.gateway.as_deref())?;
-    let document =
-        Document::read(&loaded.json).ok_or_else(|| Trouble::Internal("the policy cannot be read back".to_owned()))?;
+    let document = super::document(&loaded)?;
     let mut advice = Advice::default();
     let rendered =
         progress::during("rendering", || render(&loaded, &document, &site, gateway, arguments.pack, &mut advice))?;
@@ -103,7 +102,7 @@ pub(super) fn advise(
     gateway: Option<&str>,
     advice: &mut Advice,
 ) -> Result<(), Trouble> {
-    let (site, _) = site::read(site).map_err(|failure| Trouble::loading(failure, Format::Human))?;
+    let site = site::read(site).map_err(|failure| Trouble::loading(failure, Format::Human))?;
     let gateway = choose(&site, gateway)?;
     render(loaded, document, &site, gateway, plugin::Pack::Auto, advice)?;
     Ok(())
@@ -136,22 +135,23 @@ fn render(
     let destinations = Destinations::of(document, gateway.routes, advice);
     let strip = internal_headers(document);
     let mut objects = entrance::objects(&maker, advice);
-    objects.push(plugin::object(&maker, site, document, &loaded.json, pack, advice)?);
+    let policy = plugin::policy(&loaded.json)?;
+    let revision = policy.get("revision").and_then(Value::as_str).unwrap_or_default().to_owned();
+    objects.push(plugin::object(&maker, site, document, policy, pack, advice)?);
     objects.extend(tripwire::objects(&maker, document, advice));
-    for host in &destinations.hosts {
-        let host = Host::new(maker, site, (host.0, host.1), document.default_port(), strip.clone(), advice);
-        objects.extend(host.objects());
+    let common = Common::new(maker, site, document.default_port(), &strip);
+    for (host, ports) in &destinations.hosts {
+        objects.extend(common.objects(host, ports, advice));
     }
     if gateway.routes == Routes::CatchAll {
         objects.extend(dynamic::objects(&maker, site, &destinations, &strip));
     }
     objects.extend(network::objects(&maker, site, &destinations));
     objects.sort_by_key(|object| object.part);
-    let revision = plugin::policy(&loaded.json)?.remove("revision");
     Ok(Rendered {
         policy: document.name.clone(),
         gateway: gateway.name.clone(),
-        revision: revision.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned(),
+        revision,
         hosts: destinations.hosts.len(),
         objects,
         patches: patches::patches(&maker),

@@ -133,12 +133,18 @@ impl Kind {
 
 /// Which pods an object is about, in the words of the API that made them.
 pub(super) fn attach(gateway: &Gateway, spec: &mut Value) {
-    let Some(spec) = spec.as_object_mut() else { return };
     match gateway.api {
-        Api::Istio => spec.insert("selector".to_owned(), json!({"matchLabels": gateway.selector})),
-        Api::Gateway | Api::Waypoint => spec.insert(
-            "targetRefs".to_owned(),
-            json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name}]),
-        ),
-    };
+        Api::Istio => insert(spec, "selector", json!({"matchLabels": gateway.selector})),
+        Api::Gateway | Api::Waypoint => {
+            let gateway = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name});
+            insert(spec, "targetRefs", json!([gateway]));
+        }
+    }
+}
+
+/// Adds a key to a map.
+pub(super) fn insert(map: &mut Value, key: &str, value: Value) {
+    if let Some(map) = map.as_object_mut() {
+        map.insert(key.to_owned(), value);
+    }
 }

@@ -2,14 +2,12 @@
 
 use super::object::Maker;
 use super::yaml::yaml;
+use crate::cli::envoy::METRIC_LABELS;
 use crate::cli::site::Api;
 use serde_json::{Value, json};
 
 /// What the access log's format is called in the mesh's configuration.
 pub(super) const PROVIDER: &str = "tollgate";
-
-/// Labels of Tollgate's metrics. They travel in names, from which Istio's bootstrap takes those that it is told of.
-const LABELS: [&str; 7] = ["decision", "reason", "rule", "namespace", "destination", "quota", "result"];
 
 /// A change that is not ours to apply.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ pub(super) fn proxy_config() -> String {
             "server": {"disabled": true},
         },
         "proxyStatsMatcher": {"inclusionPrefixes": ["wasm", "dns_cache"]},
-        "extraStatTags": LABELS,
+        "extraStatTags": METRIC_LABELS,
     });
     yaml(&headers).unwrap_or_default()
 }

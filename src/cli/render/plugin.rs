@@ -1,8 +1,9 @@
 //! The filter's own object: the policy, and the image that enforces it.
 
-use super::object::{Kind, Maker, Object, Part, attach};
+use super::object::{Kind, Maker, Object, Part, attach, insert};
 use crate::cli::advice::{Advice, code};
 use crate::cli::document::Document;
+use crate::cli::sha256;
 use crate::cli::site::{Api, FailStrategy, Module, Site};
 use crate::policy::unpack;
 use base64::Engine as _;
@@ -10,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use std::io::{self, Write};
 
 /// How the policy stands in the object.
@@ -37,6 +37,9 @@ const LISTS: [&str; 4] = ["deny", "rules", "residency", "quotas"];
 /// Keys that stand beside what is packed.
 const OUTSIDE: [&str; 3] = ["version", "name", "revision"];
 
+/// Hex digits of a revision.
+const REVISION: usize = 12;
+
 /// The first Istio whose API has TrafficExtension.
 const TRAFFIC_EXTENSION: u32 = 30;
 /// The first Istio whose API has FAIL_RELOAD.
@@ -53,11 +56,8 @@ pub(super) fn policy(json: &str) -> io::Result<Map<String, Value>> {
         policy.extend(serde_json::from_slice::<Map<String, Value>>(&rest)?);
     }
     if !policy.contains_key("revision") {
-        let canonical = serde_json_canonicalizer::to_vec(&policy)?;
-        let mut revision = String::new();
-        for byte in Sha256::digest(&canonical).iter().take(6) {
-            revision.push_str(&format!("{byte:02x}"));
-        }
+        let mut revision = sha256::hex(&serde_json_canonicalizer::to_vec(&policy)?);
+        revision.truncate(REVISION);
         policy.insert("revision".to_owned(), revision.into());
     }
     Ok(policy)
@@ -71,11 +71,10 @@ pub(super) fn object(
     maker: &Maker<'_>,
     site: &Site,
     document: &Document,
-    json: &str,
+    mut policy: Map<String, Value>,
     pack: Pack,
     advice: &mut Advice,
 ) -> io::Result<Object> {
-    let mut policy = policy(json)?;
     replicas(&mut policy, document, maker, advice);
     let plain = json_length(&policy);
     if pack == Pack::Always || (pack == Pack::Auto && plain > LARGE) {
@@ -120,22 +119,13 @@ fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> V
         "failStrategy": fail,
         "pluginConfig": policy,
     });
-    if let (Some(secret), Some(wasm)) = (pull_secret, wasm.as_object_mut()) {
-        wasm.insert("imagePullSecret".to_owned(), secret.as_str().into());
+    if let Some(secret) = pull_secret {
+        insert(&mut wasm, "imagePullSecret", secret.as_str().into());
     }
+    let mut spec = if extends(maker, site) { json!({"wasm": wasm}) } else { wasm };
     // behind the authentication of requests, before authorization: so that the tripwire sees what Tollgate left
-    let place = json!({"phase": "AUTHZ", "priority": 100});
-    let mut spec = match (place, wasm) {
-        (Value::Object(mut place), wasm) if extends(maker, site) => {
-            place.insert("wasm".to_owned(), wasm);
-            Value::Object(place)
-        }
-        (Value::Object(mut place), Value::Object(wasm)) => {
-            place.extend(wasm);
-            Value::Object(place)
-        }
-        (place, _) => place,
-    };
+    insert(&mut spec, "phase", "AUTHZ".into());
+    insert(&mut spec, "priority", 100.into());
     attach(maker.gateway, &mut spec);
     spec
 }

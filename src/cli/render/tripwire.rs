@@ -4,17 +4,15 @@ use super::envoy_filter::{before_router, filters, rbac};
 use super::object::{Kind, Maker, Object, Part, attach};
 use crate::cli::advice::{Advice, code};
 use crate::cli::document::Document;
+use crate::cli::envoy;
 use crate::cli::site::Permission;
-use serde_json::{Value, json};
-
-/// Where the filter leaves its record.
-const RECORD: &str = "wasm.tollgate";
+use serde_json::json;
 
 /// Both forms, as far as the site lets and the policy has them.
 pub(super) fn objects(maker: &Maker<'_>, document: &Document, advice: &mut Advice) -> Vec<Object> {
     let mut objects = Vec::new();
     if maker.gateway.envoy_filter == Permission::Allowed {
-        let patch = before_router(&rbac("tollgate.tripwire", &decided()));
+        let patch = before_router(&rbac("tollgate.tripwire", &envoy::tripwire()));
         objects.push(filters(maker, "tripwire", Part::Tripwire, 10, vec![patch]));
     } else if document.tripwire.is_none() {
         let message = "nothing shuts the gateway if the filter is missing: the site forbids EnvoyFilter".to_owned();
@@ -31,21 +29,4 @@ pub(super) fn objects(maker: &Maker<'_>, document: &Document, advice: &mut Advic
         objects.push(maker.object(Part::Secret, Kind::AuthorizationPolicy, &maker.name("tripwire"), spec));
     }
     objects
-}
-
-/// Lets through only what carries the record of a filter that decided to let it through.
-fn decided() -> Value {
-    let decided = |outcome: &str| {
-        let prefix = format!(r#"{{"v":1,"d":"{outcome}""#);
-        json!({"filter_state": {"key": RECORD, "string_match": {"prefix": prefix}}})
-    };
-    json!({
-        "action": "ALLOW",
-        "policies": {
-            "decided-by-tollgate": {
-                "permissions": [{"any": true}],
-                "principals": [decided("allow"), decided("would-deny")],
-            },
-        },
-    })
 }
