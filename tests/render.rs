@@ -281,6 +281,12 @@ fn names_of_hosts_cannot_meet_and_are_never_too_long() {
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(names.iter().all(|name| name.len() <= 253 && name.starts_with("egress.")), "{names:?}");
     assert!(said(&output.render(&["--plan"])).contains("TG406"));
+    // so are those that lead to the gateway, which are longer
+    output.save("site.json", &with(site(), &[("api", json!("gateway"))]));
+    for object in output.objects(&[]) {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        assert!(name.len() <= 253, "{name}");
+    }
 }
 
 #[test]

@@ -69,8 +69,11 @@ impl<'c> Common<'c> {
     /// The objects of a host; none if there is no way to ask for it.
     pub(super) fn objects(&self, host: &str, ports: &BTreeMap<u16, Upstream>, advice: &mut Advice) -> Vec<Object> {
         // no name of a gateway has a dot, so that no two hosts of two gateways can have one name
-        let long = format!("{}.{host}", self.maker.gateway.name);
-        let name = if long.len() > LONGEST { shortened(&long, host, advice) } else { long };
+        let name = name(&self.maker.gateway.name, host);
+        if !name.ends_with(host) {
+            let message = format!("`{host}` is too long for the name of an object: its objects are called `{name}`");
+            advice.add(code::LONG_NAME, String::new(), message, None);
+        }
         let has_default = ports.contains_key(&self.default_port);
         let way = |(port, tls): (&u16, &Upstream)| {
             let (mesh, named) = match *port {
@@ -175,7 +178,7 @@ impl Host<'_> {
             let parent = json!({
                 "group": "networking.istio.io", "kind": "ServiceEntry", "name": self.name, "port": way.mesh,
             });
-            let name = format!("{}-mesh-{}.{}", gateway.name, way.mesh, self.host);
+            let name = name(&format!("{}-mesh-{}", gateway.name, way.mesh), self.host);
             self.common.maker.object(
                 Part::Routes,
                 Kind::HttpRoute,
@@ -233,13 +236,14 @@ impl Way {
     }
 }
 
-/// A name of which the end is a hash of the whole.
-fn shortened(long: &str, host: &str, advice: &mut Advice) -> String {
-    let hash: String = sha256::hex(long.as_bytes()).chars().take(HASH).collect();
+/// A host's name behind a prefix; of one that is too long, the end is a hash of the whole.
+fn name(prefix: &str, host: &str) -> String {
+    let long = format!("{prefix}.{host}");
+    if long.len() <= LONGEST {
+        return long;
+    }
     let kept = LONGEST.saturating_sub(HASH).saturating_sub(2);
     let start: String = long.chars().take(kept).collect();
-    let name = format!("{}-x{hash}", start.trim_end_matches(['.', '-']));
-    let message = format!("`{host}` is too long for the name of an object: its objects are called `{name}`");
-    advice.add(code::LONG_NAME, String::new(), message, None);
-    name
+    let hash: String = sha256::hex(long.as_bytes()).chars().take(HASH).collect();
+    format!("{}-x{hash}", start.trim_end_matches(['.', '-']))
 }
