@@ -27,8 +27,10 @@ pub(crate) enum Quotas {
     None,
     /// One, for each identity.
     One,
-    /// A rate, a window and bytes, for each identity.
+    /// A rate and two windows, for each identity.
     Three,
+    /// A rate, a window and bytes, for each identity.
+    ThreeWithBytes,
     /// A rate for each identity, a window for each namespace and a rate for all.
     ThreeKeys,
     /// So many, each of a service account of its own; a request belongs to one.
@@ -42,10 +44,11 @@ pub(crate) enum Quotas {
 }
 
 impl Quotas {
-    const ALL: [Quotas; 9] = [
+    const ALL: [Quotas; 10] = [
         Quotas::None,
         Quotas::One,
         Quotas::Three,
+        Quotas::ThreeWithBytes,
         Quotas::ThreeKeys,
         Quotas::Many(10_000),
         Quotas::Principals(1),
@@ -75,9 +78,10 @@ impl Quotas {
     fn policy(self) -> String {
         let quotas = match self {
             Quotas::One => json!([rate("a")]),
-            Quotas::Three => json!([rate("a"), window("b"), bytes("c")]),
+            Quotas::Three => json!([rate("a"), window("b", "hour"), window("c", "day")]),
+            Quotas::ThreeWithBytes => json!([rate("a"), window("b", "day"), bytes("c")]),
             Quotas::ThreeKeys => {
-                let (mut by_namespace, mut by_none) = (window("b"), rate("c"));
+                let (mut by_namespace, mut by_none) = (window("b", "day"), rate("c"));
                 by_namespace["by"] = json!(["namespace"]);
                 by_none["by"] = json!([]);
                 json!([rate("a"), by_namespace, by_none])
@@ -100,8 +104,8 @@ fn rate(id: &str) -> Value {
     json!({"id": id, "limit": {"requests": 1_000_000, "per": "1s"}})
 }
 
-fn window(id: &str) -> Value {
-    json!({"id": id, "limit": {"requests": 1_000_000_000, "per": "day"}})
+fn window(id: &str, per: &str) -> Value {
+    json!({"id": id, "limit": {"requests": 1_000_000_000, "per": per}})
 }
 
 fn bytes(id: &str) -> Value {
@@ -156,7 +160,8 @@ pub(crate) fn measure(bench: &Bench, section: &mut Section, bars: &mut Bars) -> 
         .chain(Quotas::ALL.map(Chain::Quotas))
         .collect();
     let subjects = run(bench, &chains)?;
-    let [empty, noop, floor, none, one, three, keys, many, alone, principals, native, behind] = subjects.as_slice()
+    let [empty, noop, floor, none, one, three, metered, keys, many, alone, principals, native, behind] =
+        subjects.as_slice()
     else {
         bail!("not one subject a chain");
     };
@@ -178,6 +183,7 @@ pub(crate) fn measure(bench: &Bench, section: &mut Section, bars: &mut Bars) -> 
     let above = |subject: &Subject| median(subject.above(none));
     bars.at_most("CPU of one quota above none", 2.0, above(one), " µs");
     bars.at_most("CPU of three quotas of one key above none", 3.0, above(three), " µs");
+    bars.at_most("CPU of three quotas of one key, one of bytes, above none", 3.0, above(metered), " µs");
     bars.at_most("CPU of three quotas of three keys above none", 3.0, above(keys), " µs");
     let ratio = |of: &Subject, to: &Subject| median_ratio(&of.microseconds, &to.microseconds);
     bars.at_most("CPU of a whole request, 10,000 quotas against one", 1.2, ratio(many, one), " ×");
@@ -208,6 +214,7 @@ impl fmt::Display for Quotas {
             Quotas::None => write!(f, "Tollgate, no quota"),
             Quotas::One => write!(f, "Tollgate, one quota"),
             Quotas::Three => write!(f, "Tollgate, three quotas"),
+            Quotas::ThreeWithBytes => write!(f, "Tollgate, three quotas, one of bytes"),
             Quotas::ThreeKeys => write!(f, "Tollgate, three quotas of three keys"),
             Quotas::Many(quotas) => write!(f, "Tollgate, one of {quotas} quotas"),
             Quotas::Principals(1) => write!(f, "Tollgate, one quota, one principal"),
