@@ -11,10 +11,11 @@ use std::net::IpAddr;
 const EXACT: u16 = 0;
 const ONE_LABEL: u16 = 1;
 const LABELS: u16 = 2;
-const TWO_LABELS: u16 = 3;
-const EVERY_NAME: u16 = 4;
-const EVERYTHING: u16 = 5;
-const NETWORK: u16 = 6;
+const NETWORK: u16 = 3;
+/// Groups that need no name: each has a number of its own.
+const TWO_LABELS: u16 = 4;
+const EVERY_NAME: u16 = 5;
+const EVERYTHING: u16 = 6;
 
 /// Rank of `**`, of networks and of everything: behind every suffix, of which a name has at most 127.
 const LAST: u8 = u8::MAX;
@@ -24,6 +25,9 @@ const LAST: u8 = u8::MAX;
 pub(crate) struct Hosts {
     names: Names,
     cidrs: Cidrs,
+    two_labels: Option<u32>,
+    every_name: Option<u32>,
+    everything: Option<u32>,
     /// Bit n: some `**.` pattern has n labels behind it; the last bit stands for all longer ones.
     suffix_labels: u128,
 }
@@ -74,17 +78,20 @@ impl Hosts {
 
     /// Every name of two or more labels.
     pub(crate) fn two_labels(&mut self) -> Option<u32> {
-        self.intern(TWO_LABELS, b"")
+        self.two_labels = self.intern(TWO_LABELS, b"");
+        self.two_labels
     }
 
     /// Every name.
     pub(crate) fn every_name(&mut self) -> Option<u32> {
-        self.intern(EVERY_NAME, b"")
+        self.every_name = self.intern(EVERY_NAME, b"");
+        self.every_name
     }
 
     /// Every name and every address.
     pub(crate) fn everything(&mut self) -> Option<u32> {
-        self.intern(EVERYTHING, b"")
+        self.everything = self.intern(EVERYTHING, b"");
+        self.everything
     }
 
     /// A network.
@@ -117,7 +124,7 @@ impl Hosts {
             Host::Name(name) => self.resolve_name(name.as_bytes(), all),
             Host::Ip(address) => self.resolve_address(address, all),
         }
-        all.extend(self.names.find(EVERYTHING, b"").map(last));
+        all.extend(self.everything.map(last));
         resolved.narrow = all.len();
         if let Host::Ip(IpAddr::V6(address)) = host {
             for address in embedded_v4(address) {
@@ -154,9 +161,9 @@ impl Hosts {
             labels = labels.saturating_sub(1);
         }
         if behind_dot(name).is_some() {
-            found(self.names.find(TWO_LABELS, b""), LAST);
+            found(self.two_labels, LAST);
         }
-        found(self.names.find(EVERY_NAME, b""), LAST);
+        found(self.every_name, LAST);
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -14,6 +14,9 @@ const FIRST_OF_DOMAINS: u16 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Identities {
     names: Names,
+    any: Option<u32>,
+    everyone: Option<u32>,
+    anonymous: Option<u32>,
     /// Trust domains that selectors name, in the order of their first mention.
     domains: Vec<Box<str>>,
 }
@@ -23,7 +26,7 @@ pub(crate) type Domain<'a> = Option<&'a str>;
 
 impl Identities {
     pub(crate) fn with_capacity(names: usize) -> Identities {
-        Identities { names: Names::with_capacity(names), domains: Vec::new() }
+        Identities { names: Names::with_capacity(names), ..Identities::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -49,17 +52,20 @@ impl Identities {
 
     /// Every authenticated identity.
     pub(crate) fn any(&mut self) -> Option<u32> {
-        self.intern(ANY, "")
+        self.any = self.intern(ANY, "");
+        self.any
     }
 
     /// Every request, anonymous ones included.
     pub(crate) fn everyone(&mut self) -> Option<u32> {
-        self.intern(EVERYONE, "")
+        self.everyone = self.intern(EVERYONE, "");
+        self.everyone
     }
 
     /// Requests without an identity.
     pub(crate) fn anonymous(&mut self) -> Option<u32> {
-        self.intern(ANONYMOUS, "")
+        self.anonymous = self.intern(ANONYMOUS, "");
+        self.anonymous
     }
 
     /// The groups of a request, most specific first. `own` is the mesh's own trust domain.
@@ -77,11 +83,11 @@ impl Identities {
                         groups.extend(self.names.find(kind.saturating_add(1), namespace.as_bytes()));
                     }
                 }
-                groups.extend(self.names.find(ANY, b""));
+                groups.extend(self.any);
             }
-            None => groups.extend(self.names.find(ANONYMOUS, b"")),
+            None => groups.extend(self.anonymous),
         }
-        groups.extend(self.names.find(EVERYONE, b""));
+        groups.extend(self.everyone);
     }
 
     /// The namespaces that selectors name, each once for each trust domain.

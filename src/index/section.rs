@@ -151,6 +151,12 @@ impl Section {
         })
     }
 
+    /// Whether any target starts from this name itself, rather than from a set that it is in.
+    #[inline]
+    fn has_targets(&self, from: u32) -> bool {
+        self.first_of_name.get(from as usize).is_some_and(|first| *first != NO_NODE)
+    }
+
     /// Shows a search every target between the names: `tos` most specific first, `path` in this section's reading and
     /// none where it cannot be compared.
     pub(crate) fn search(
@@ -169,7 +175,7 @@ impl Section {
             if !walk.search.is_open(to.rank) {
                 break;
             }
-            for from in froms {
+            for from in froms.iter().filter(|from| self.has_targets(**from)) {
                 walk.edge(*from, to.node, to.rank);
             }
         }
