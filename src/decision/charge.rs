@@ -97,6 +97,17 @@ impl Policy {
         ledger.flow(account, out, inward, |number| self.quota(number), self.books(), membership, shared)
     }
 
+    /// Notes bytes that flow and will soon be followed by more; false if they have to be charged now.
+    pub fn defer(&self, account: &mut Account, out: u64, inward: u64) -> bool {
+        account.defer(out, inward, |number| self.quota(number))
+    }
+
+    /// Charges what was deferred and not followed by anything.
+    pub fn collect(&self, account: &mut Account, till: &mut Till, shared: &mut impl Shared) {
+        let Till { ledger, membership } = till;
+        ledger.collect(account, |number| self.quota(number), self.books(), membership, shared);
+    }
+
     /// Settles what is left at a request's end; false if it has to be tried again.
     pub fn settle(&self, account: &mut Account, till: &mut Till, shared: &mut impl Shared) -> bool {
         let Till { ledger, membership } = till;

@@ -1,7 +1,7 @@
 //! What a request that was let through goes on to owe: bytes as they flow, and its place among those in flight.
 
 use super::bucket::{Level, State};
-use super::consult::{Demand, Desk, Refusal};
+use super::consult::{Consulted, Demand, Desk, Refusal};
 use super::ledger::{Books, Bucket, Ledger, OVERFLOW};
 use super::limit::{Overrun, Quota, Unit};
 use super::members::Membership;
@@ -9,6 +9,10 @@ use super::store::{Shared, Unchanged};
 
 /// So many bytes may flow before they are charged, if the store is contended or fails: more cut the request off.
 const CREDIT: u64 = 1 << 20;
+
+/// What is about to be followed by more may be charged together with that while so many times as much is left: a request
+/// alone never crosses a line thereby.
+const FAR: u64 = 64;
 
 /// The account of one request.
 #[derive(Debug)]
@@ -25,8 +29,10 @@ struct Line {
     quota: u32,
     key: Box<str>,
     enforced: bool,
-    /// Units that flowed and could not be charged yet.
+    /// Units that flowed and are not charged yet.
     owed: u64,
+    /// Units that were left when something was charged last.
+    left: u64,
     /// A place among those in flight has to be given back.
     holds: bool,
     /// It was said that the line is crossed.
@@ -60,21 +66,40 @@ impl Account {
     }
 
     /// Opens a line for a demand that was charged, if its quota wants more than that.
-    pub(super) fn open(&mut self, demand: &Demand<'_>, overflowed: bool) {
+    pub(super) fn open(&mut self, demand: &Demand<'_>, consulted: &Consulted) {
         if demand.quota.unit != Unit::Requests {
-            self.push(demand, overflowed, demand.quota.unit == Unit::Concurrent);
+            self.push(demand, consulted, demand.quota.unit == Unit::Concurrent);
         }
     }
 
     /// Opens a line for what is held and could not be given back.
-    pub(super) fn owe_back(&mut self, demand: &Demand<'_>, overflowed: bool) {
-        self.push(demand, overflowed, true);
+    pub(super) fn owe_back(&mut self, demand: &Demand<'_>, consulted: &Consulted) {
+        self.push(demand, consulted, true);
     }
 
-    fn push(&mut self, demand: &Demand<'_>, overflowed: bool, holds: bool) {
-        let key = if overflowed { OVERFLOW } else { demand.key };
+    fn push(&mut self, demand: &Demand<'_>, consulted: &Consulted, holds: bool) {
+        let key = if consulted.overflowed { OVERFLOW } else { demand.key };
         let Demand { number, enforced, .. } = *demand;
-        self.lines.push(Line { quota: number, key: key.into(), enforced, owed: 0, holds, crossed: false });
+        let left = consulted.level.left;
+        self.lines.push(Line { quota: number, key: key.into(), enforced, owed: 0, left, holds, crossed: false });
+    }
+
+    /// Notes bytes that flow and will soon be followed by more, to be charged with that; false, and nothing is noted,
+    /// if a line is too near for that.
+    pub fn defer<'q>(&mut self, out: u64, inward: u64, quotas: impl Fn(u32) -> Option<&'q Quota>) -> bool {
+        let can_wait = |line: &Line| line.owing(out, inward, quotas(line.quota)) <= line.left.div_euclid(FAR);
+        if !self.lines.iter().all(can_wait) {
+            return false;
+        }
+        for line in &mut self.lines {
+            line.owed = line.owing(out, inward, quotas(line.quota));
+        }
+        true
+    }
+
+    /// Whether something flowed that is not charged yet.
+    pub fn owes(&self) -> bool {
+        self.lines.iter().any(|line| line.owed > 0)
     }
 
     /// Whether bytes are charged to it.
@@ -83,9 +108,16 @@ impl Account {
     }
 }
 
+impl Line {
+    /// What is owed once so many bytes have flowed.
+    fn owing(&self, out: u64, inward: u64, quota: Option<&Quota>) -> u64 {
+        self.owed.saturating_add(quota.map_or(0, |quota| quota.unit.of_bytes(out, inward)))
+    }
+}
+
 impl Ledger {
-    /// Charges bytes that flow to the destination and from it. Says which quota's line is crossed: the first that cuts
-    /// the request off, or else the first of a dry-run that was not told of before.
+    /// Charges bytes that flow to the destination and from it, and what was deferred. Says which quota's line is crossed:
+    /// the first that cuts the request off, or else the first of a dry-run that was not told of before.
     #[expect(clippy::too_many_arguments, reason = "what a charge needs, each once")]
     pub fn flow<'q>(
         &mut self,
@@ -101,7 +133,7 @@ impl Ledger {
         let mut crossing: Option<Crossing> = None;
         for line in &mut account.lines {
             let Some(quota) = quotas(line.quota).filter(|quota| quota.unit.is_bytes()) else { continue };
-            line.owed = line.owed.saturating_add(quota.unit.of_bytes(out, inward));
+            line.owed = line.owing(out, inward, Some(quota));
             let Some((refusal, level)) = desk.pay(line, quota) else { continue };
             let cut = line.enforced && quota.overrun == Overrun::Cut;
             let is_news = cut || !line.enforced && !line.crossed;
@@ -112,6 +144,23 @@ impl Ledger {
             }
         }
         crossing
+    }
+
+    /// Charges what was deferred and not followed by anything. Whether a line is crossed is told when more flows.
+    pub fn collect<'q>(
+        &mut self,
+        account: &mut Account,
+        quotas: impl Fn(u32) -> Option<&'q Quota>,
+        books: &Books,
+        membership: &mut Membership,
+        shared: &mut impl Shared,
+    ) {
+        let mut desk = Desk { ledger: self, books, membership, shared };
+        for line in &mut account.lines {
+            if let Some(quota) = quotas(line.quota) {
+                desk.pay(line, quota);
+            }
+        }
     }
 
     /// Charges and gives back whatever is left at a request's end; true if nothing is left any more. Else it has to be
@@ -162,7 +211,9 @@ impl<S: Shared> Desk<'_, S> {
         match self.noted(charged) {
             Ok(Some((state, now))) => {
                 line.owed = 0;
-                state.is_over(limit, now).then(|| (Refusal::Exhausted, state.level(limit, now)))
+                let level = state.level(limit, now);
+                line.left = level.left;
+                state.is_over(limit, now).then_some((Refusal::Exhausted, level))
             }
             _ => (owed > CREDIT).then(|| (Refusal::Unavailable, Level::default())),
         }

@@ -7,7 +7,7 @@
 use super::account::Account;
 use super::bucket::{Level, Now, State};
 use super::ledger::{Books, Bucket, Clocks, Ledger, OVERFLOW, Room, Sheet, Work};
-use super::limit::{Limit, Quota, Unit};
+use super::limit::{Quota, Unit};
 use super::members::{Members, Membership};
 use super::store::{Shared, TRIES, Unchanged};
 
@@ -64,7 +64,7 @@ pub(super) struct Desk<'d, S> {
 
 /// A demand on its way.
 #[derive(Debug, Default)]
-struct Course {
+pub(super) struct Course {
     /// It needs no further attempt: it is charged, or refused in a dry-run.
     settled: bool,
     /// A place was taken for its bucket, and is used.
@@ -108,9 +108,12 @@ impl Ledger {
 
 impl<S: Shared> Desk<'_, S> {
     fn consult(&mut self, demands: &[Demand<'_>], bytes: u64) -> Consultation {
-        let mut courses: Vec<Course> = demands.iter().map(|_| Course::default()).collect();
-        let mut member = 0;
-        let run = self.run(demands, bytes, &mut courses, &mut member);
+        let mut courses = std::mem::take(&mut self.ledger.courses);
+        courses.clear();
+        courses.extend(demands.iter().map(|_| Course::default()));
+        let (mut member, mut now) = (0, Now::default());
+        let run =
+            self.with_sheets(|desk, sheets| desk.run(demands, bytes, &mut courses, &mut member, &mut now, sheets));
         let charged = match self.noted(run) {
             Ok(charged) => charged,
             Err(_) => {
@@ -119,7 +122,8 @@ impl<S: Shared> Desk<'_, S> {
             }
         };
         let mut account = Account::new(member);
-        for (demand, course) in demands.iter().zip(&courses) {
+        for (demand, course) in demands.iter().zip(&mut courses) {
+            course.tell_level(demand, charged, now);
             if course.reserved && !course.used {
                 self.ledger.unreserve(demand.quota, self.books, self.shared);
             }
@@ -130,13 +134,23 @@ impl<S: Shared> Desk<'_, S> {
                 self.ledger.events().overflowed.push(demand.number);
             }
             if charged {
-                account.open(demand, course.result.overflowed);
+                account.open(demand, &course.result);
             } else if !self.take_back(demand, bytes, course, member) {
-                account.owe_back(demand, course.result.overflowed);
+                account.owe_back(demand, &course.result);
             }
         }
-        let results = courses.into_iter().map(|course| course.result).collect();
+        let results = courses.iter().map(|course| course.result).collect();
+        self.ledger.courses = courses;
         Consultation { results, account: (!account.is_empty()).then_some(account) }
+    }
+
+    /// Lends the ledger's room for sheets.
+    fn with_sheets<R>(&mut self, run: impl FnOnce(&mut Self, &mut Vec<Sheet>) -> R) -> R {
+        let mut sheets = std::mem::take(&mut self.ledger.sheets);
+        let result = run(self, &mut sheets);
+        sheets.clear();
+        self.ledger.sheets = sheets;
+        result
     }
 
     /// Whether everything that is enforced is charged.
@@ -146,21 +160,23 @@ impl<S: Shared> Desk<'_, S> {
         bytes: u64,
         courses: &mut [Course],
         member: &mut u32,
+        now: &mut Now,
+        sheets: &mut Vec<Sheet>,
     ) -> Result<bool, Unchanged> {
-        let mut sheets = Vec::new();
         for _ in 0..TRIES {
             sheets.clear();
             let mut clocks = Clocks::default();
-            self.read(demands, courses, &mut sheets, &mut clocks)?;
+            self.read(demands, courses, sheets, &mut clocks)?;
+            clocks.tell(now);
             if demands.iter().any(|demand| demand.quota.unit == Unit::Concurrent) {
-                *member = self.membership.number(self.shared, clocks.now().monotonic)?;
+                *member = self.membership.number(self.shared, now.monotonic)?;
             }
-            self.decide(demands, courses, clocks.now())?;
+            self.decide(demands, courses, *now)?;
             let refused = is_refused(demands, courses);
-            let attempt = self.change_all(demands, bytes, courses, refused, *member, &mut sheets, &mut clocks)?;
+            let attempt = self.change_all(demands, bytes, courses, refused, *member, sheets, &mut clocks)?;
             let attempt = match attempt {
                 Attempt::Again => Attempt::Again,
-                attempt => self.write(demands, courses, attempt, &sheets, clocks.now())?,
+                attempt => self.write(demands, courses, attempt, sheets)?,
             };
             match attempt {
                 Attempt::Charged => return Ok(true),
@@ -184,10 +200,7 @@ impl<S: Shared> Desk<'_, S> {
         }
         // Only now: whatever stands on the pages was charged before this time.
         for (demand, _) in unsettled(demands, courses) {
-            match demand.quota.limit {
-                Limit::Rate(_) | Limit::Concurrent(_) => clocks.monotonic(self.shared)?,
-                Limit::Window(..) => clocks.wall(self.shared)?,
-            };
+            clocks.read_for(&demand.quota.limit, self.shared)?;
         }
         for (demand, course) in unsettled(demands, courses) {
             let bucket = course.bucket(demand);
@@ -218,7 +231,6 @@ impl<S: Shared> Desk<'_, S> {
                 has_room = course.before.has_room(*unit, limit, now);
             }
             course.result.refusal = (!has_room).then_some(Refusal::Exhausted);
-            course.result.level = course.before.level(limit, now);
         }
         Ok(())
     }
@@ -281,7 +293,6 @@ impl<S: Shared> Desk<'_, S> {
         courses: &mut [Course],
         attempt: Attempt,
         sheets: &[Sheet],
-        now: Now,
     ) -> Result<Attempt, Unchanged> {
         for (number, sheet) in sheets.iter().enumerate() {
             let written = !sheet.changed || self.ledger.put(sheet, self.books, self.shared)?;
@@ -292,12 +303,9 @@ impl<S: Shared> Desk<'_, S> {
             if !written {
                 return Ok(Attempt::Again);
             }
-            for (demand, course) in unsettled(demands, courses).filter(|(_, course)| course.sheet == number) {
+            for (_, course) in unsettled(demands, courses).filter(|(_, course)| course.sheet == number) {
                 course.settled = true;
                 course.used = course.place.is_none() && course.after.is_some();
-                if let Some(after) = &course.after {
-                    course.result.level = after.level(&demand.quota.limit, now);
-                }
             }
         }
         Ok(attempt)
@@ -323,7 +331,10 @@ impl<S: Shared> Desk<'_, S> {
         let mut result = Err(Unchanged::Contended);
         let mut used = false;
         for _ in 0..TRIES {
-            match self.try_change(&mut bucket, &mut reserved, &mut used, &mut change) {
+            let tried = self.with_sheets(|desk, sheets| {
+                desk.try_change(&mut bucket, &mut reserved, &mut used, &mut change, sheets)
+            });
+            match tried {
                 Ok(None) => {}
                 Ok(Some(changed)) => {
                     result = Ok(changed);
@@ -348,11 +359,13 @@ impl<S: Shared> Desk<'_, S> {
         reserved: &mut bool,
         used: &mut bool,
         change: &mut impl FnMut(State, Now) -> Option<State>,
+        sheets: &mut Vec<Sheet>,
     ) -> Result<Option<Option<(State, Now)>>, Unchanged> {
-        let (mut sheets, mut clocks) = (Vec::new(), Clocks::default());
-        let mut at = self.ledger.sheet(bucket, self.books, &mut sheets, self.shared)?;
+        let mut clocks = Clocks::default();
+        let mut at = self.ledger.sheet(bucket, self.books, sheets, self.shared)?;
         // Only now: whatever stands on the page was charged before this time.
-        let now = clocks.both(self.shared)?;
+        clocks.read_for(&bucket.quota.limit, self.shared)?;
+        let now = clocks.now();
         let Some(sheet) = sheets.get(at) else { return Err(Unchanged::Unavailable) };
         let (stored, place) = sheet.state(bucket);
         let standing = stored.stand(bucket.quota.unit, &bucket.quota.limit, now);
@@ -361,7 +374,7 @@ impl<S: Shared> Desk<'_, S> {
             if after.is_at_rest(now) {
                 return Ok(Some(Some((after, now))));
             }
-            let work = &mut Work { sheets: &mut sheets, clocks: &mut clocks };
+            let work = &mut Work { sheets, clocks: &mut clocks };
             match self.ledger.make_room(bucket, at, reserved, self.books, work, self.shared)? {
                 Room::On(sheet) => at = sheet,
                 Room::Full => {
@@ -386,6 +399,14 @@ impl<S: Shared> Desk<'_, S> {
 impl Course {
     fn bucket<'b>(&self, demand: &Demand<'b>) -> Bucket<'b> {
         Bucket { quota: demand.quota, key: if self.result.overflowed { OVERFLOW } else { demand.key } }
+    }
+
+    /// Says how the bucket stands: charged if everything is, else as it was found.
+    fn tell_level(&mut self, demand: &Demand<'_>, charged: bool, now: Now) {
+        if self.result.refusal != Some(Refusal::Unavailable) {
+            let charged = self.after.as_ref().filter(|_| charged && self.settled);
+            self.result.level = charged.unwrap_or(&self.before).level(&demand.quota.limit, now);
+        }
     }
 
     fn fail(&mut self) {

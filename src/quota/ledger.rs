@@ -8,13 +8,13 @@
 //! bucket at rest on another page; if all are taken it shares the overflow bucket with all others that came too late.
 
 use super::bucket::{Now, State};
-use super::limit::Quota;
+use super::consult::Course;
+use super::limit::{Limit, Quota};
 use super::page::Page;
 use super::places::Sweep;
 use super::store::{Shared, Unavailable, Unchanged, Version};
 use crate::hash;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::fmt::Write as _;
 
 pub(super) const PAGES: u16 = 8192;
 /// Entries of a page that spills what is new.
@@ -30,6 +30,10 @@ pub struct Ledger {
     pub(super) name: String,
     /// By tag of a quota that had no free place: how far this thread has looked for one.
     pub(super) sweeps: FxHashMap<u64, Sweep>,
+    /// Room for the demands of a request.
+    pub(super) courses: Vec<Course>,
+    /// Room for the pages of an attempt.
+    pub(super) sheets: Vec<Sheet>,
     events: Events,
 }
 
@@ -129,8 +133,23 @@ impl Clocks {
         }
     }
 
+    /// Reads the clock that a limit goes by.
+    pub(super) fn read_for(&mut self, limit: &Limit, shared: &mut impl Shared) -> Result<(), Unavailable> {
+        match limit {
+            Limit::Rate(_) | Limit::Concurrent(_) => self.monotonic(shared),
+            Limit::Window(..) => self.wall(shared),
+        }
+        .map(drop)
+    }
+
     pub(super) fn both(&mut self, shared: &mut impl Shared) -> Result<Now, Unavailable> {
         Ok(Now { monotonic: self.monotonic(shared)?, wall: self.wall(shared)? })
+    }
+
+    /// Sets what was read so far.
+    pub(super) fn tell(&self, now: &mut Now) {
+        now.monotonic = self.monotonic.unwrap_or(now.monotonic);
+        now.wall = self.wall.unwrap_or(now.wall);
     }
 
     /// What was read so far. In a time that was not needed yet nothing is at rest.
@@ -236,14 +255,23 @@ impl Ledger {
     /// The key of a page in the store.
     fn page_name(&mut self, books: &Books, place: Place) -> &str {
         self.name.clear();
-        self.name.extend([&*books.prefix, "@page/"]);
-        // Writing into memory does not fail.
-        let _ = match place.below {
-            None => write!(self.name, "{:03x}", place.page),
-            Some(below) => write!(self.name, "{:03x}/{below:02x}", place.page),
-        };
+        self.name.push_str(&books.prefix);
+        self.name.push_str("@page/");
+        for bits in [12, 8, 4, 0] {
+            self.name.push(hex_digit(place.page >> bits));
+        }
+        if let Some(below) = place.below {
+            self.name.push('/');
+            self.name.push(hex_digit(u16::from(below) >> 4));
+            self.name.push(hex_digit(u16::from(below)));
+        }
         &self.name
     }
+}
+
+/// The last four bits of a number as a digit: what formats numbers costs more than the rest of a key.
+fn hex_digit(number: u16) -> char {
+    char::from_digit(u32::from(number & 0xF), 16).unwrap_or_default()
 }
 
 /// The sheets and the clocks of one attempt.

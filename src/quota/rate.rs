@@ -18,6 +18,8 @@ pub struct Rate {
     one: u64,
     /// The debt that a full burst makes.
     capacity: u64,
+    /// Tells a changed rate from this one.
+    terms: u32,
 }
 
 /// The longest time in which a burst is paid back: beyond it the moment would not be sure to fit its number.
@@ -30,7 +32,8 @@ impl Rate {
         if amount == 0 || per == 0 || burst == 0 || replicas == 0 {
             return None;
         }
-        let rate = Rate { amount, per, burst, replicas, one: 0, capacity: 0 };
+        let terms = hash::tag(hash::finish([amount, per, burst, u64::from(replicas)].into_iter().fold(0, hash::mix)));
+        let rate = Rate { amount, per, burst, replicas, one: 0, capacity: 0, terms };
         let one = rate.price(1)?;
         // Requests come one by one, each rounded up; bytes come in any number.
         let capacity = if unit == Unit::Requests { one.checked_mul(u128::from(burst))? } else { rate.price(burst)? };
@@ -83,10 +86,9 @@ impl Rate {
         u64::try_from(units).unwrap_or(u64::MAX)
     }
 
-    /// What tells a changed rate from this one.
+    /// Tells a changed rate from this one.
     pub(super) fn terms(&self) -> u32 {
-        let numbers = [self.amount, self.per, self.burst, u64::from(self.replicas)];
-        hash::tag(hash::finish(numbers.into_iter().fold(0, hash::mix)))
+        self.terms
     }
 }
 

@@ -42,8 +42,7 @@ struct Running {
     serving: Rc<Serving>,
     account: Account,
     /// What a later refusal speaks of, if its bytes are counted.
-    memo: Option<Memo>,
-    caller: Caller<Vec<u8>>,
+    memo: Option<(Memo, Caller<Vec<u8>>)>,
     /// The response has started.
     answered: bool,
     cut: Option<Cut>,
@@ -87,9 +86,9 @@ impl Meters {
         arrival: &Arrival<'_>,
         caller: Caller<&[u8]>,
     ) {
-        let memo = serving.policy.counts_bytes(&account).then(|| Memo::of(judged, arrival));
-        let (serving, caller) = (Rc::clone(serving), caller.to_owned());
-        self.running.insert(context, Running { serving, account, memo, caller, answered: false, cut: None });
+        let memo = serving.policy.counts_bytes(&account).then(|| (Memo::of(judged, arrival), caller.to_owned()));
+        let serving = Rc::clone(serving);
+        self.running.insert(context, Running { serving, account, memo, answered: false, cut: None });
     }
 
     /// The body of a request or a response flows, so many bytes of it.
@@ -107,7 +106,8 @@ impl Meters {
         }
     }
 
-    /// Headers of a response, or trailers, flow.
+    /// Headers of a response, or trailers, flow. The headers are charged with what follows them if the line is far away:
+    /// to charge costs more than all else that is done about a response.
     pub(crate) fn headers(&mut self, host: &mut impl Host, context: u32, map: HeaderMap, paper: &mut Paper) -> Action {
         let Some(running) = self.running.get_mut(&context).filter(|running| running.memo.is_some()) else {
             return Action::Continue;
@@ -120,7 +120,11 @@ impl Meters {
             HeaderMap::RequestTrailers => Way::Out,
             HeaderMap::Response | HeaderMap::ResponseTrailers => Way::In,
         };
-        let action = running.flow(host, &mut self.till, way, size, paper);
+        let action = if map == HeaderMap::Response && running.defers(size) {
+            Action::Continue
+        } else {
+            running.flow(host, &mut self.till, way, size, paper)
+        };
         running.answered |= map == HeaderMap::Response;
         action
     }
@@ -147,9 +151,12 @@ impl Meters {
         }
     }
 
-    /// Gives a sign of life, and tries again what is left over.
+    /// Gives a sign of life, charges what was deferred for too long, and tries again what is left over.
     pub(crate) fn tick(&mut self, host: &mut impl Host, paper: &mut Paper) {
         Ledger::beat(&mut self.till.membership, &mut Store::new(host));
+        for Running { serving, account, .. } in self.running.values_mut().filter(|running| running.account.owes()) {
+            serving.with_store(host, &mut self.till, paper, |till, store| serving.policy.collect(account, till, store));
+        }
         for (serving, account) in std::mem::take(&mut self.left) {
             self.settle(host, serving, account, paper);
         }
@@ -157,9 +164,14 @@ impl Meters {
 }
 
 impl Running {
+    /// Has headers of a response charged later; false if they have to be charged now.
+    fn defers(&mut self, size: u64) -> bool {
+        self.cut.is_none() && self.serving.policy.defer(&mut self.account, 0, size)
+    }
+
     /// Charges bytes, and cuts the request off where they cross the line of a quota that says so.
     fn flow(&mut self, host: &mut impl Host, till: &mut Till, way: Way, size: u64, paper: &mut Paper) -> Action {
-        let Running { serving, account, memo: Some(memo), caller, answered, cut } = self else {
+        let Running { serving, account, memo: Some((memo, caller)), answered, cut } = self else {
             return Action::Continue;
         };
         if let Some(cut) = cut {

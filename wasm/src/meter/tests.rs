@@ -213,6 +213,54 @@ fn headers_body_and_trailers_are_charged_each_once_and_each_way() {
 }
 
 #[test]
+fn headers_of_a_response_are_charged_with_its_body_where_the_line_is_far_away() {
+    let store = |rig: &Rig| rig.host.calls.iter().filter(|call| call.contains("shared_data")).count();
+    for (limit, waits) in [("1MB", true), ("10kB", true), ("1300B", false)] {
+        let mut rig = rig(&[&format!(r#"{{"id": "b", "limit": {{"bytes": "{limit}", "per": "day"}}}}"#)]);
+        assert!(passes(&mut rig));
+        rig.host.header_bytes.insert(HeaderMap::Response, 20);
+        rig.host.calls.clear();
+        assert_eq!(rig.respond(), Action::Continue);
+        assert_eq!(store(&rig), if waits { 0 } else { 2 }, "{limit}");
+        assert_eq!(rig.body(Way::In, 200), Action::Continue);
+        assert_eq!(store(&rig), if waits { 2 } else { 4 }, "{limit}");
+        rig.end();
+        assert_eq!(store(&rig), if waits { 2 } else { 4 }, "{limit}");
+        assert_eq!(used(&mut rig), 2 * HEADERS + 220, "{limit}");
+    }
+}
+
+#[test]
+fn headers_of_a_response_that_nothing_follows_are_charged_at_its_end_or_at_the_next_tick() {
+    for ends in [true, false] {
+        let mut rig = rig(&[r#"{"id": "b", "limit": {"bytes": "1MB", "per": "day"}}"#]);
+        assert!(passes(&mut rig));
+        rig.host.header_bytes.insert(HeaderMap::Response, 20);
+        assert_eq!(rig.respond(), Action::Continue);
+        if ends {
+            rig.end();
+        } else {
+            rig.vm.tick(&mut rig.host);
+        }
+        assert_eq!(used(&mut rig), 2 * HEADERS + 20, "{ends}");
+    }
+}
+
+#[test]
+fn a_line_that_is_found_crossed_at_a_tick_cuts_with_the_next_piece() {
+    let mut rig = rig(&[r#"{"id": "b", "limit": {"bytes": "10kB", "per": "day"}}"#]);
+    assert!(passes(&mut rig));
+    let first = rig.streams;
+    rig.host.header_bytes.insert(HeaderMap::Response, 20);
+    assert_eq!(rig.respond(), Action::Continue);
+    assert!(passes(&mut rig));
+    assert_eq!(rig.body(Way::Out, 9_900), Action::Continue);
+    rig.vm.tick(&mut rig.host);
+    assert_eq!(rig.vm.body(&mut rig.host, first, Way::In, 1), Action::Pause);
+    assert_eq!(rig.decided(), "cut QUOTA_BYTES");
+}
+
+#[test]
 fn a_request_cut_off_before_its_response_is_answered_with_429() {
     let mut rig = rig(&[BYTES]);
     assert!(passes(&mut rig));
@@ -378,9 +426,8 @@ fn what_is_held_is_given_back_at_the_end_and_once() {
 
 #[test]
 fn what_cannot_be_given_back_is_given_back_at_a_later_tick() {
-    for call in
-        ["proxy_get_shared_data", "proxy_set_shared_data", "clock_time_get", "proxy_get_current_time_nanoseconds"]
-    {
+    // The wall clock is not needed for it.
+    for call in ["proxy_get_shared_data", "proxy_set_shared_data", "clock_time_get"] {
         let mut rig = rig(&[AT_ONCE]);
         assert!(passes(&mut rig));
         rig.host.failing.insert(call);
