@@ -61,10 +61,9 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
         Err(failure) => (Pairs::default(), Err((Reason::HostInvalid, failure))),
     };
     let mut arrival = Arrival::from_headers(headers.iter());
-    let caller = Caller::of(&headers);
     let serving = match service {
         Service::Decide(serving) => serving,
-        Service::Refuse(counter) => return refuse_unserved(host, counter, &arrival, caller, paper),
+        Service::Refuse(counter) => return refuse_unserved(host, counter, &arrival, Caller::of(&headers), paper),
     };
     let policy = &serving.policy;
 
@@ -91,7 +90,7 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
             Ok(()) => {
                 count(host, serving, &judged, &notes, paper);
                 if let Some(account) = account {
-                    meters.open(context, serving, account, &judged, &arrival, caller);
+                    meters.open(context, serving, account, &judged, &arrival, Caller::of(&headers));
                 }
                 return Action::Continue;
             }
@@ -110,8 +109,8 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
         }
         _ => None,
     };
-    Refusal { settings: policy.settings(), arrival: &arrival, judged: &judged, near, notes: &notes, caller }
-        .send(host, paper);
+    let (settings, caller) = (policy.settings(), Caller::of(&headers));
+    Refusal { settings, arrival: &arrival, judged: &judged, near, notes: &notes, caller }.send(host, paper);
     count(host, serving, &judged, &notes, paper);
     Action::Pause
 }
