@@ -64,7 +64,9 @@ impl Side {
     fn keep(self, plan: &Plan, now: Now) -> Side {
         let fit = self.fit(plan, now);
         let changes = match (self, fit) {
-            (Side::Rate { paid, .. }, Side::Rate { paid: capped, .. }) => paid != capped,
+            (Side::Rate { paid, .. }, Side::Rate { paid: capped, .. }) => {
+                paid != capped && !(self.is_never_paid() && fit.is_never_paid())
+            }
             (Side::Window { window, .. }, Side::Window { window: current, .. }) => window != current,
             _ => false,
         };
@@ -125,12 +127,17 @@ impl Side {
     }
 
     /// As it counts at most if this may be charged, or may not.
-    pub fn charge_perhaps(self, plan: &Plan, n: u64, now: Now) -> Side {
+    fn charge_perhaps(self, plan: &Plan, n: u64, now: Now) -> Side {
         match (self, self.charge(plan, n, now)) {
             // A changed limit caps what was there only if it is charged.
             (Side::Rate { paid: before, .. }, Side::Rate { paid, .. }) if before > paid => self,
             (_, charged) => charged,
         }
+    }
+
+    /// Whether a charge would change what the debt was reckoned with.
+    fn changes_terms(self, plan: &Plan) -> bool {
+        matches!(self, Side::Rate { terms, .. } if terms != plan.terms)
     }
 
     /// A debt that ends with the clock's number, or behind it, does not end.
@@ -176,6 +183,14 @@ impl Bucket {
     pub fn charge(&mut self, plan: &Plan, n: u64, now: Now) {
         self.least = self.least.charge(plan, n, now);
         self.most = self.most.charge(plan, n, now);
+    }
+
+    /// This may be charged, or may not. False if nobody can tell any more what it holds: what caps the debt the next time
+    /// depends on it.
+    pub fn charge_perhaps(&mut self, plan: &Plan, n: u64, now: Now) -> bool {
+        let is_told = n == 0 || !self.most.changes_terms(plan);
+        self.most = self.most.charge_perhaps(plan, n, now);
+        is_told
     }
 
     /// A request is admitted and charged one. Whatever interval ends now, it saw no more than was promised.

@@ -32,8 +32,19 @@ pub struct Tally {
 struct Request {
     policy: Arc<Policy>,
     identity: u32,
-    /// For each quota: whether it was charged, and what flowed and may not be charged yet.
-    lines: Vec<(bool, u64)>,
+    /// For each quota.
+    lines: Vec<Line>,
+}
+
+/// What a request owes to a quota.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    /// It was charged at the decision.
+    charged: bool,
+    /// What flowed and was deferred.
+    deferred: u64,
+    /// What flowed and may not be charged yet.
+    unsure: u64,
 }
 
 pub struct Game {
@@ -106,10 +117,11 @@ impl Game {
             _ => rng.u64(0..3_000_000_000),
         };
         let (out, inward) = (bytes(), bytes());
-        match rng.u32(0..12) {
+        match rng.u32(0..13) {
             0..=5 => Act::Ask { identity: rng.u32(0..4), bytes: out % 1000 },
-            6 | 7 => Act::Flow { open: number, out, inward },
+            6 | 7 => Act::Flow { open: number, out, inward, defer: rng.bool() },
             8 | 9 => Act::Settle { open: number },
+            10 => Act::Collect { open: number },
             _ => Act::Beat,
         }
     }
@@ -162,7 +174,10 @@ impl Game {
         for act in done {
             match act.act {
                 Act::Ask { identity, bytes } => self.asked(act, identity, bytes, now),
+                Act::Flow { out, inward, .. } if act.deferred => self.deferred(act, out, inward),
                 Act::Flow { out, inward, .. } => self.flowed(act, out, inward, now, done.len() == 1),
+                // Whether it crosses a line is told when more flows.
+                Act::Collect { .. } => self.flowed(act, 0, 0, now, false),
                 Act::Settle { .. } => self.ended(act, now),
                 Act::Beat => {
                     if self.threads[act.thread].is_member() {
@@ -183,25 +198,16 @@ impl Game {
             Act::Ask { identity, .. } => {
                 self.policy.plans.iter().map(|plan| (plan.clone(), place(plan, identity), true)).collect()
             }
-            Act::Flow { out, inward, .. } => {
+            Act::Flow { .. } if act.deferred => return,
+            Act::Flow { .. } | Act::Collect { .. } | Act::Settle { .. } => {
                 let Some(request) = act.request.and_then(|id| self.requests.get(&id)) else { return };
+                let (out, inward) = if let Act::Flow { out, inward, .. } = act.act { (out, inward) } else { (0, 0) };
+                let charge = |plan: &Plan, line: &Line| plan.bytes(out, inward).filter(|_| line.charged);
                 request
                     .lines()
-                    .filter(|(plan, (charged, unsure))| {
-                        *charged && plan.bytes(out, inward).is_some_and(|n| n + unsure > 0)
-                    })
-                    .map(|(plan, _)| {
-                        let flows = plan.bytes(out, inward).is_some_and(|n| n > 0);
-                        (plan.clone(), place(plan, request.identity), flows)
-                    })
-                    .collect()
-            }
-            Act::Settle { .. } => {
-                let Some(request) = act.request.and_then(|id| self.requests.get(&id)) else { return };
-                request
-                    .lines()
-                    .filter(|(_, (_, unsure))| *unsure > 0)
-                    .map(|(plan, _)| (plan.clone(), place(plan, request.identity), false))
+                    .filter_map(|(plan, line)| Some((plan, line, charge(plan, line)? + line.deferred)))
+                    .filter(|(_, line, n)| n + line.unsure > 0)
+                    .map(|(plan, _, n)| (plan.clone(), place(plan, request.identity), n > 0))
                     .collect()
             }
             Act::Beat => return,
@@ -237,15 +243,16 @@ impl Game {
         for (plan, refusal) in policy.plans.iter().zip(&act.refusals) {
             let (place, n) = (place(plan, identity), plan.charge(bytes));
             let charged = !refused && refusal.is_none();
-            lines.push((charged, 0));
+            lines.push(Line { charged, ..Line::default() });
             let bucket = self.buckets.get_mut(&place).unwrap();
             if charged {
                 bucket.charge(plan, n, now);
                 bucket.admit(plan, now);
             } else if phantom && refusal.is_none() {
                 bucket.momentary += n;
-                if act.is_troubled() || matches!(plan.terms, Terms::Rate { .. }) {
-                    bucket.most = bucket.most.charge_perhaps(plan, n, now);
+                let may_stay = act.is_troubled() || matches!(plan.terms, Terms::Rate { .. });
+                if may_stay && !bucket.charge_perhaps(plan, n, now) {
+                    self.murky.insert(place.clone());
                 }
             }
             let doubtful = phantom && refusal.is_none() && !act.settled;
@@ -257,17 +264,30 @@ impl Game {
         self.requests.insert(request, Request { policy, identity, lines });
     }
 
+    fn deferred(&mut self, act: &Done, out: u64, inward: u64) {
+        assert_eq!((act.seen.written, &act.crossing), (0, &None), "{act:?}");
+        let request = act.request.and_then(|id| self.requests.get_mut(&id)).unwrap();
+        for (plan, line) in request.policy.plans.iter().zip(&mut request.lines).filter(|(_, line)| line.charged) {
+            line.deferred += plan.bytes(out, inward).unwrap_or_default();
+            assert!(line.deferred <= plan.terms.most() / 64, "{act:?} {line:?}");
+        }
+    }
+
     fn flowed(&mut self, act: &Done, out: u64, inward: u64, now: Now, alone: bool) {
         let Some(request) = act.request.and_then(|id| self.requests.get_mut(&id)) else {
             return assert_eq!(act.crossing, None);
         };
         let (mut must_cut, mut may_cut, mut may_tell) = (false, false, false);
-        for (plan, (charged, unsure)) in request.policy.plans.iter().zip(&mut request.lines) {
+        for (plan, Line { charged, deferred, unsure }) in request.policy.plans.iter().zip(&mut request.lines) {
             let Some(n) = plan.bytes(out, inward).filter(|_| *charged) else { continue };
-            let bucket = self.buckets.entry(place(plan, request.identity)).or_default();
+            let n = n + std::mem::take(deferred);
+            let place = place(plan, request.identity);
+            let bucket = self.buckets.entry(place.clone()).or_default();
             if act.is_troubled() {
                 *unsure += n;
-                bucket.most = bucket.most.charge_perhaps(plan, *unsure, now);
+                if !bucket.charge_perhaps(plan, *unsure, now) {
+                    self.murky.insert(place);
+                }
                 may_cut = true;
                 continue;
             }
@@ -292,10 +312,20 @@ impl Game {
         let Some(id) = act.request else { return };
         assert!(act.settled || act.is_troubled(), "{act:?}");
         if let Some(request) = self.requests.get_mut(&id) {
-            for (plan, (_, unsure)) in request.policy.plans.iter().zip(&mut request.lines) {
-                if *unsure > 0 {
-                    let bucket = self.buckets.entry(place(plan, request.identity)).or_default();
-                    bucket.most = bucket.most.charge_perhaps(plan, *unsure, now);
+            for (plan, Line { deferred, unsure, .. }) in request.policy.plans.iter().zip(&mut request.lines) {
+                let n = std::mem::take(deferred);
+                if n + *unsure == 0 {
+                    continue;
+                }
+                let place = place(plan, request.identity);
+                let bucket = self.buckets.entry(place.clone()).or_default();
+                if act.is_troubled() {
+                    *unsure += n;
+                } else {
+                    bucket.charge(plan, n, now);
+                }
+                if !bucket.charge_perhaps(plan, *unsure, now) {
+                    self.murky.insert(place);
                 }
             }
         }
@@ -347,7 +377,7 @@ impl Game {
 }
 
 impl Request {
-    fn lines(&self) -> impl Iterator<Item = (&Plan, &(bool, u64))> {
+    fn lines(&self) -> impl Iterator<Item = (&Plan, &Line)> {
         self.policy.plans.iter().zip(&self.lines)
     }
 }

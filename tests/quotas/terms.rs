@@ -57,6 +57,14 @@ impl Terms {
     }
 
     /// A kind of limit, in the sense in which a changed kind starts a new bucket.
+    /// What is left of a bucket at rest.
+    pub fn most(&self) -> u64 {
+        match self {
+            Terms::Rate { burst, .. } => *burst,
+            Terms::Window { amount, .. } | Terms::Concurrent { amount } => *amount,
+        }
+    }
+
     pub fn kind(&self) -> u8 {
         match self {
             Terms::Rate { .. } => 0,

@@ -8,9 +8,24 @@ use tollgate::quota::{Account, Books, Consultation, Crossing, Demand, Ledger, Me
 /// What a thread does.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
-    Ask { identity: u32, bytes: u64 },
-    Flow { open: usize, out: u64, inward: u64 },
-    Settle { open: usize },
+    Ask {
+        identity: u32,
+        bytes: u64,
+    },
+    /// With `defer` it is charged later if that can be.
+    Flow {
+        open: usize,
+        out: u64,
+        inward: u64,
+        defer: bool,
+    },
+    /// Charges what was deferred.
+    Collect {
+        open: usize,
+    },
+    Settle {
+        open: usize,
+    },
     Beat,
 }
 
@@ -27,6 +42,8 @@ pub struct Done {
     /// For each quota.
     pub refusals: Vec<Option<Refusal>>,
     pub crossing: Option<Crossing>,
+    /// What flowed is to be charged later.
+    pub deferred: bool,
     /// Nothing is owed any more.
     pub settled: bool,
 }
@@ -96,6 +113,7 @@ impl Thread {
             request: None,
             refusals: Vec::new(),
             crossing: None,
+            deferred: false,
             settled: false,
         };
         let Thread { ledger, membership, open, requests, .. } = self;
@@ -117,22 +135,21 @@ impl Thread {
                 let policy = Arc::clone(policy);
                 open.extend(account.map(|account| Open { request, account, policy, ended: refused }));
             }
-            Act::Flow { open: number, out, inward } => {
-                let running = open.iter_mut().filter(|open| !open.ended).count();
-                let at = number.checked_rem(running);
-                if let Some(Open { request, account, policy, .. }) =
-                    at.and_then(|at| open.iter_mut().filter(|open| !open.ended).nth(at))
-                {
+            Act::Flow { open: number, out, inward, defer } => {
+                if let Some(Open { request, account, policy, .. }) = running(open, number) {
+                    let quotas = |number| policy.quota(number);
                     done.request = Some(*request);
-                    done.crossing = ledger.flow(
-                        account,
-                        out,
-                        inward,
-                        |number| policy.quota(number),
-                        &policy.books,
-                        membership,
-                        &mut handle,
-                    );
+                    done.deferred = defer && account.defer(out, inward, quotas);
+                    if !done.deferred {
+                        done.crossing =
+                            ledger.flow(account, out, inward, quotas, &policy.books, membership, &mut handle);
+                    }
+                }
+            }
+            Act::Collect { open: number } => {
+                if let Some(Open { request, account, policy, .. }) = running(open, number) {
+                    done.request = Some(*request);
+                    ledger.collect(account, |number| policy.quota(number), &policy.books, membership, &mut handle);
                 }
             }
             Act::Settle { open: number } => {
@@ -156,4 +173,11 @@ impl Thread {
         });
         done
     }
+}
+
+/// One of the requests that have not ended, by any number.
+fn running(open: &mut [Open], number: usize) -> Option<&mut Open> {
+    let running = open.iter().filter(|open| !open.ended).count();
+    let at = number.checked_rem(running)?;
+    open.iter_mut().filter(|open| !open.ended).nth(at)
 }
