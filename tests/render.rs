@@ -36,9 +36,13 @@ impl Place {
     }
 
     fn render(&self, more: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tollgate"));
-        command.current_dir(self.folder.path()).args(["render", "policy.json", "--site", "site.json"]).args(more);
-        command.output().unwrap()
+        self.run("render", more)
+    }
+
+    fn run(&self, command: &str, more: &[&str]) -> Output {
+        let mut tollgate = Command::new(env!("CARGO_BIN_EXE_tollgate"));
+        tollgate.current_dir(self.folder.path()).args([command, "policy.json", "--site", "site.json"]).args(more);
+        tollgate.output().unwrap()
     }
 
     /// The objects; the rendering is fine, or the test fails.
@@ -338,6 +342,16 @@ fn what_is_wrong_with_a_site_is_shown_where_it_stands() {
     assert_eq!(output.status.code(), Some(64));
     assert!(said(&output).contains("egress, second"), "{}", said(&output));
     assert_eq!(place.render(&["--gateway", "second"]).status.code(), Some(0));
+}
+
+#[test]
+fn lint_reports_a_wrong_site_in_its_format() {
+    let place = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &with(site(), &[("selector", json!({}))]));
+    let output = place.run("lint", &["--format", "json"]);
+    assert_eq!((output.status.code(), said(&output)), (Some(3), String::new()));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["valid"], &report["files"]), (&json!(false), &json!(["site.json"])));
+    assert_eq!(report["findings"][0]["pointer"], "gateways[0].selector");
 }
 
 #[test]

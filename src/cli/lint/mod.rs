@@ -56,7 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     };
     let mut advice = advise(&subject);
     if let Some(site) = &arguments.site {
-        render::advise(&loaded, &document, site, arguments.gateway.as_deref(), &mut advice)?;
+        let Arguments { gateway, format, .. } = arguments;
+        render::advise(&loaded, &document, site, gateway.as_deref(), *format, &mut advice)?;
     }
     let mut findings = loaded.advice.clone();
     findings.append(&mut source::locate(advice.findings, &loaded.files));

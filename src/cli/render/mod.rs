@@ -94,15 +94,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     Ok(if differs || warned { Exit::Findings } else { Exit::Fine })
 }
 
-/// What rendering a policy for a site has to say of it.
+/// What rendering a policy for a site has to say of it. A site that is rejected is reported in the format.
 pub(super) fn advise(
     loaded: &Loaded,
     document: &Document,
     site: &Path,
     gateway: Option<&str>,
+    format: Format,
     advice: &mut Advice,
 ) -> Result<(), Trouble> {
-    let site = site::read(site).map_err(|failure| Trouble::loading(failure, Format::Human))?;
+    let site = site::read(site).map_err(|failure| Trouble::loading(failure, format))?;
     let gateway = choose(&site, gateway)?;
     render(loaded, document, &site, gateway, plugin::Pack::Auto, advice)?;
     Ok(())
