@@ -3,7 +3,7 @@
 use super::meter::Metered;
 use super::{Decision, Judged, Outcome, Reason};
 use crate::policy::Policy;
-use crate::quota::{Account, By, Consulted, Crossing, Demand, Ledger, Membership, Quota, Refusal, Shared, Unit};
+use crate::quota::{Account, By, Consulted, Crossing, Demand, Desk, Ledger, Membership, Quota, Refusal, Shared, Unit};
 use std::borrow::Cow;
 
 /// The key of requests without a trusted identity.
@@ -93,8 +93,7 @@ impl Policy {
         till: &mut Till,
         shared: &mut impl Shared,
     ) -> Option<Crossing> {
-        let Till { ledger, membership } = till;
-        ledger.flow(account, out, inward, |number| self.quota(number), self.books(), membership, shared)
+        self.desk(till, shared).flow(account, out, inward, |number| self.quota(number))
     }
 
     /// Notes bytes that flow and will soon be followed by more; false if they have to be charged now.
@@ -104,14 +103,16 @@ impl Policy {
 
     /// Charges what was deferred and not followed by anything.
     pub fn collect(&self, account: &mut Account, till: &mut Till, shared: &mut impl Shared) {
-        let Till { ledger, membership } = till;
-        ledger.collect(account, |number| self.quota(number), self.books(), membership, shared);
+        self.desk(till, shared).collect(account, |number| self.quota(number));
     }
 
     /// Settles what is left at a request's end; false if it has to be tried again.
     pub fn settle(&self, account: &mut Account, till: &mut Till, shared: &mut impl Shared) -> bool {
-        let Till { ledger, membership } = till;
-        ledger.settle(account, |number| self.quota(number), self.books(), membership, shared)
+        self.desk(till, shared).settle(account, |number| self.quota(number))
+    }
+
+    fn desk<'d, S>(&'d self, till: &'d mut Till, shared: &'d mut S) -> Desk<'d, S> {
+        till.ledger.desk(self.books(), &mut till.membership, shared)
     }
 
     /// Whether the bytes of this request are counted.

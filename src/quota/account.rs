@@ -2,7 +2,7 @@
 
 use super::bucket::{Level, State};
 use super::consult::{Consulted, Demand, Desk, Refusal};
-use super::ledger::{Books, Bucket, Ledger, OVERFLOW};
+use super::ledger::{Bucket, Ledger, OVERFLOW};
 use super::limit::{Overrun, Quota, Unit};
 use super::members::Membership;
 use super::store::{Shared, Unchanged};
@@ -116,78 +116,6 @@ impl Line {
 }
 
 impl Ledger {
-    /// Charges bytes that flow to the destination and from it, and what was deferred. Says which quota's line is crossed:
-    /// the first that cuts the request off, or else the first of a dry-run that was not told of before.
-    #[expect(clippy::too_many_arguments, reason = "what a charge needs, each once")]
-    pub fn flow<'q>(
-        &mut self,
-        account: &mut Account,
-        out: u64,
-        inward: u64,
-        quotas: impl Fn(u32) -> Option<&'q Quota>,
-        books: &Books,
-        membership: &mut Membership,
-        shared: &mut impl Shared,
-    ) -> Option<Crossing> {
-        let mut desk = Desk { ledger: self, books, membership, shared };
-        let mut crossing: Option<Crossing> = None;
-        for line in &mut account.lines {
-            let Some(quota) = quotas(line.quota).filter(|quota| quota.unit.is_bytes()) else { continue };
-            line.owed = line.owing(out, inward, Some(quota));
-            let Some((refusal, level)) = desk.pay(line, quota) else { continue };
-            let cut = line.enforced && quota.overrun == Overrun::Cut;
-            let is_news = cut || !line.enforced && !line.crossed;
-            line.crossed = true;
-            if is_news && crossing.as_ref().is_none_or(|known| cut && !known.cut) {
-                let (key, overflowed) = (line.key.clone(), *line.key == *OVERFLOW);
-                crossing = Some(Crossing { quota: line.quota, key, overflowed, cut, refusal, level });
-            }
-        }
-        crossing
-    }
-
-    /// Charges what was deferred and not followed by anything. Whether a line is crossed is told when more flows.
-    pub fn collect<'q>(
-        &mut self,
-        account: &mut Account,
-        quotas: impl Fn(u32) -> Option<&'q Quota>,
-        books: &Books,
-        membership: &mut Membership,
-        shared: &mut impl Shared,
-    ) {
-        let mut desk = Desk { ledger: self, books, membership, shared };
-        for line in &mut account.lines {
-            if let Some(quota) = quotas(line.quota) {
-                desk.pay(line, quota);
-            }
-        }
-    }
-
-    /// Charges and gives back whatever is left at a request's end; true if nothing is left any more. Else it has to be
-    /// called again.
-    pub fn settle<'q>(
-        &mut self,
-        account: &mut Account,
-        quotas: impl Fn(u32) -> Option<&'q Quota>,
-        books: &Books,
-        membership: &mut Membership,
-        shared: &mut impl Shared,
-    ) -> bool {
-        let mut desk = Desk { ledger: self, books, membership, shared };
-        let member = account.member;
-        account.lines.retain_mut(|line| {
-            let Some(quota) = quotas(line.quota) else { return false };
-            if line.holds {
-                let bucket = Bucket { quota, key: &line.key };
-                let released = desk.change(&bucket, |state, _| Some(state.release(1, member)));
-                line.holds = desk.noted(released).is_err();
-            }
-            desk.pay(line, quota);
-            line.holds || line.owed > 0
-        });
-        account.lines.is_empty()
-    }
-
     /// Gives a sign of life of this thread, if it holds or has held anything.
     pub fn beat(membership: &mut Membership, shared: &mut impl Shared) {
         if membership.is_member()
@@ -200,6 +128,57 @@ impl Ledger {
 }
 
 impl<S: Shared> Desk<'_, S> {
+    /// Charges bytes that flow to the destination and from it, and what was deferred. Says which quota's line is crossed:
+    /// the first that cuts the request off, or else the first of a dry-run that was not told of before.
+    pub fn flow<'q>(
+        &mut self,
+        account: &mut Account,
+        out: u64,
+        inward: u64,
+        quotas: impl Fn(u32) -> Option<&'q Quota>,
+    ) -> Option<Crossing> {
+        let mut crossing: Option<Crossing> = None;
+        for line in &mut account.lines {
+            let Some(quota) = quotas(line.quota).filter(|quota| quota.unit.is_bytes()) else { continue };
+            line.owed = line.owing(out, inward, Some(quota));
+            let Some((refusal, level)) = self.pay(line, quota) else { continue };
+            let cut = line.enforced && quota.overrun == Overrun::Cut;
+            let is_news = cut || !line.enforced && !line.crossed;
+            line.crossed = true;
+            if is_news && crossing.as_ref().is_none_or(|known| cut && !known.cut) {
+                let (key, overflowed) = (line.key.clone(), *line.key == *OVERFLOW);
+                crossing = Some(Crossing { quota: line.quota, key, overflowed, cut, refusal, level });
+            }
+        }
+        crossing
+    }
+
+    /// Charges what was deferred and not followed by anything. Whether a line is crossed is told when more flows.
+    pub fn collect<'q>(&mut self, account: &mut Account, quotas: impl Fn(u32) -> Option<&'q Quota>) {
+        for line in &mut account.lines {
+            if let Some(quota) = quotas(line.quota) {
+                self.pay(line, quota);
+            }
+        }
+    }
+
+    /// Charges and gives back whatever is left at a request's end; true if nothing is left any more. Else it has to be
+    /// called again.
+    pub fn settle<'q>(&mut self, account: &mut Account, quotas: impl Fn(u32) -> Option<&'q Quota>) -> bool {
+        let member = account.member;
+        account.lines.retain_mut(|line| {
+            let Some(quota) = quotas(line.quota) else { return false };
+            if line.holds {
+                let bucket = Bucket { quota, key: &line.key };
+                let released = self.change(&bucket, |state, _| Some(state.release(1, member)));
+                line.holds = self.noted(released).is_err();
+            }
+            self.pay(line, quota);
+            line.holds || line.owed > 0
+        });
+        account.lines.is_empty()
+    }
+
     /// Charges what a line owes. Says why the request may not go on, if the limit says so.
     fn pay(&mut self, line: &mut Line, quota: &Quota) -> Option<(Refusal, Level)> {
         if line.owed == 0 {

@@ -55,7 +55,8 @@ pub struct Consultation {
 }
 
 /// Everything that a change of the store needs.
-pub(super) struct Desk<'d, S> {
+#[derive(Debug)]
+pub struct Desk<'d, S> {
     pub(super) ledger: &'d mut Ledger,
     pub(super) books: &'d Books,
     pub(super) membership: &'d mut Membership,
@@ -91,6 +92,16 @@ enum Attempt {
 }
 
 impl Ledger {
+    /// Puts together what a change of the store needs.
+    pub fn desk<'d, S>(
+        &'d mut self,
+        books: &'d Books,
+        membership: &'d mut Membership,
+        shared: &'d mut S,
+    ) -> Desk<'d, S> {
+        Desk { ledger: self, books, membership, shared }
+    }
+
     /// Charges a request to all quotas that it belongs to, or to none: if an enforced one refuses, nothing is consumed.
     /// A quota in dry-run that refuses is not charged either, and the others are. `bytes` are those of the request's
     /// headers.
@@ -102,7 +113,7 @@ impl Ledger {
         membership: &mut Membership,
         shared: &mut impl Shared,
     ) -> Consultation {
-        Desk { ledger: self, books, membership, shared }.consult(demands, bytes)
+        self.desk(books, membership, shared).consult(demands, bytes)
     }
 }
 

@@ -22,7 +22,7 @@ mod tests;
 pub use account::{Account, Crossing};
 pub use bucket::{Level, Now};
 pub use calendar::Calendar;
-pub use consult::{Consultation, Consulted, Demand, Refusal};
+pub use consult::{Consultation, Consulted, Demand, Desk, Refusal};
 pub use ledger::{Books, Events, Ledger};
 pub use limit::{By, Limit, Overrun, Quota, Unit};
 pub use members::Membership;

@@ -171,12 +171,12 @@ impl Lab {
     fn flow(&mut self, account: &mut Account, out: u64, inward: u64) -> Option<Crossing> {
         let Lab { ledger, threads, store, books, quotas, .. } = self;
         let quotas = |number: u32| quotas.get(number as usize);
-        ledger.flow(account, out, inward, quotas, books, &mut threads[0], store)
+        ledger.desk(books, &mut threads[0], store).flow(account, out, inward, quotas)
     }
 
     fn settle(&mut self, account: &mut Account) -> bool {
         let Lab { ledger, threads, store, books, quotas, .. } = self;
-        ledger.settle(account, |number: u32| quotas.get(number as usize), books, &mut threads[0], store)
+        ledger.desk(books, &mut threads[0], store).settle(account, |number: u32| quotas.get(number as usize))
     }
 
     fn level(&mut self, key: &str) -> Level {

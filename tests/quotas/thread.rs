@@ -142,14 +142,14 @@ impl Thread {
                     done.deferred = defer && account.defer(out, inward, quotas);
                     if !done.deferred {
                         done.crossing =
-                            ledger.flow(account, out, inward, quotas, &policy.books, membership, &mut handle);
+                            ledger.desk(&policy.books, membership, &mut handle).flow(account, out, inward, quotas);
                     }
                 }
             }
             Act::Collect { open: number } => {
                 if let Some(Open { request, account, policy, .. }) = running(open, number) {
                     done.request = Some(*request);
-                    ledger.collect(account, |number| policy.quota(number), &policy.books, membership, &mut handle);
+                    ledger.desk(&policy.books, membership, &mut handle).collect(account, |number| policy.quota(number));
                 }
             }
             Act::Settle { open: number } => {
@@ -158,7 +158,7 @@ impl Thread {
                 {
                     (done.request, *ended) = (Some(*request), true);
                     let quota = |number| policy.quota(number);
-                    done.settled = ledger.settle(account, quota, &policy.books, membership, &mut handle);
+                    done.settled = ledger.desk(&policy.books, membership, &mut handle).settle(account, quota);
                     if done.settled {
                         open.remove(at);
                     }
