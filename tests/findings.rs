@@ -276,10 +276,10 @@ fn structure() -> Vec<Row> {
         ),
         (from(r#"{"any":"true"}"#), "TG005", "rules[0].from[0].any", "expected `true`, found a string", ""),
         (
-            policy(r#""authority":{"verifyRoute":"yes"}"#),
+            policy(r#""authority":{"verifyRoute":1}"#),
             "TG005",
             "authority.verifyRoute",
-            "expected `true` or `false`, found a string",
+            "expected `off`, `host` or `full`, found a number",
             "",
         ),
     ]
@@ -406,6 +406,18 @@ fn values() -> Vec<Row> {
             "`reasons` is not known here",
             "did you mean `reason`?",
         ),
+        row(
+            policy(r#""authority":{"verifyRoute":"hosts"}"#),
+            "authority.verifyRoute",
+            "`hosts` is not known here",
+            "did you mean `host`?",
+        ),
+        row(
+            policy(r#""requestHeaders":{"by":"route"}"#),
+            "requestHeaders.by",
+            "`route` is not known here",
+            "did you mean `routes`?",
+        ),
         row(policy(r#""audit":{"allowed":"some"}"#), "audit.allowed", "`some` is not known here", "`all` and `none`"),
         row(
             policy(r#""audit":{"path":"hash"}"#),
@@ -444,6 +456,12 @@ fn combinations() -> Vec<Row> {
     };
     vec![
         row(from("{}"), "rules[0].from[0]", "a selector selects nothing", "give each one of `spiffe`"),
+        row(
+            policy(r#""authority":{"verifyRoute":false},"identity":{"sources":["peer-principal"]}"#),
+            "authority.verifyRoute",
+            "`off` stands beside the source `peer-principal`",
+            "write `full`",
+        ),
         row(
             from(r#"{"trustDomain":"cluster.local"}"#),
             "rules[0].from[0]",

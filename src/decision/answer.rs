@@ -195,6 +195,13 @@ fn explanation(reason: Reason) -> (&'static str, &'static str) {
             ("as many of its requests as a quota allows are under way", "come again when one of them has ended")
         }
         Reason::QuotaUnavailable => ("its quota cannot be told at the moment", "come again in a moment"),
+        Reason::AddressInside => (
+            "its name leads to an address that the gateway may not reach",
+            "use a public host, or ask the operators of the gateway to admit the address",
+        ),
+        Reason::RefusedByEnvoy => {
+            ("the gateway's proxy takes no such request", "send a plain request that names one host and a path")
+        }
         // An admitted request is refused where the decision could not be carried out.
         Reason::PolicyInvalid | Reason::RuleAllow => {
             ("the gateway has no policy that it can apply", "ask the operators of the gateway to look at its log")

@@ -85,13 +85,17 @@ pub enum Reason {
     QuotaConcurrent,
     /// The state of a quota could not be read or changed.
     QuotaUnavailable,
+    /// The name leads to an address that the gateway may not reach. Envoy refuses it behind the filter.
+    AddressInside,
+    /// Envoy refused the request before the filter saw it.
+    RefusedByEnvoy,
     /// There is no valid policy yet.
     PolicyInvalid,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 18] = [
         Reason::RuleAllow,
         Reason::HostInvalid,
         Reason::IdentityInvalid,
@@ -107,8 +111,15 @@ impl Reason {
         Reason::QuotaBytes,
         Reason::QuotaConcurrent,
         Reason::QuotaUnavailable,
+        Reason::AddressInside,
+        Reason::RefusedByEnvoy,
         Reason::PolicyInvalid,
     ];
+
+    /// Whether the engine decides so. The others are what Envoy refuses itself, before the filter or behind it.
+    pub fn is_decided(self) -> bool {
+        !matches!(self, Reason::AddressInside | Reason::RefusedByEnvoy)
+    }
 
     /// Whether a quota refuses: callers may come again (HTTP 429, gRPC 8).
     pub fn is_quota(self) -> bool {
@@ -133,6 +144,8 @@ impl Reason {
             Reason::QuotaBytes => "QUOTA_BYTES",
             Reason::QuotaConcurrent => "QUOTA_CONCURRENT",
             Reason::QuotaUnavailable => "QUOTA_UNAVAILABLE",
+            Reason::AddressInside => "ADDRESS_INSIDE",
+            Reason::RefusedByEnvoy => "REFUSED_BY_ENVOY",
             Reason::PolicyInvalid => "POLICY_INVALID",
         }
     }

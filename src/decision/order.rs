@@ -142,7 +142,7 @@ impl Policy {
         course.judged.trusted = identity;
 
         let by_principal = presented.is_some_and(|presented| presented.source == Source::PeerPrincipal);
-        if (by_principal || self.settings.verify_route)
+        if (by_principal || self.reads_cluster())
             && let Some(route) = arrival.cluster.and_then(Route::parse)
         {
             if route.agrees(&authority.host, authority.port) {

@@ -8,7 +8,7 @@ use super::finding::{Findings, Listed, code, nearest};
 use super::host_pattern::HostPattern;
 use super::path_pattern::PathPattern;
 use super::period::Period;
-use super::settings::{AuditAllowed, AuditPath, Detail, Mode};
+use super::settings::{AuditAllowed, AuditPath, Detail, Mode, RemoveBy, VerifyRoute};
 use super::value::{
     Expiry, HeaderToRemove, Id, MethodName, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
 };
@@ -135,7 +135,7 @@ object! {
 object! {
     AuthorityDoc<'a>, "a map with `defaultPort` and `verifyRoute`" {
         "defaultPort" => default_port: Port,
-        "verifyRoute" => verify_route: bool,
+        "verifyRoute" => verify_route: VerifyRoute,
     }
 }
 
@@ -147,9 +147,10 @@ object! {
 }
 
 object! {
-    RequestHeadersDoc<'a>, "a map with `remove` and `keep`" {
+    RequestHeadersDoc<'a>, "a map with `remove`, `keep` and `by`" {
         "remove" => remove: Vec<HeaderToRemove>,
         "keep" => keep: Vec<HeaderToRemove>,
+        "by" => by: RemoveBy,
     }
 }
 
@@ -216,6 +217,11 @@ words! { AuditPath, "`full`, `pattern` or `none`" {
     "full" => AuditPath::Full,
     "pattern" => AuditPath::Pattern,
     "none" => AuditPath::None,
+}}
+
+words! { RemoveBy, "`filter` or `routes`" {
+    "filter" => RemoveBy::Filter,
+    "routes" => RemoveBy::Routes,
 }}
 
 words! { Source, "`peer-certificate` or `peer-principal`" {
@@ -312,10 +318,21 @@ impl<'de> Shape<'de> for By {
     }
 }
 
-impl<'de> Shape<'de> for bool {
-    const EXPECTED: &'static str = "`true` or `false`";
-    fn boolean(boolean: bool, _: &mut Findings<'de>) -> Option<Self> {
-        Some(boolean)
+impl<'de> Shape<'de> for VerifyRoute {
+    const EXPECTED: &'static str = "`off`, `host` or `full`";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        match &*text {
+            "off" => Some(VerifyRoute::Off),
+            "host" => Some(VerifyRoute::Host),
+            "full" => Some(VerifyRoute::Full),
+            other => not_a_word(other, &["off", "host", "full"], findings),
+        }
+    }
+
+    /// `true` and `false`, from before there was `host`.
+    fn boolean(full: bool, _: &mut Findings<'de>) -> Option<Self> {
+        Some(if full { VerifyRoute::Full } else { VerifyRoute::Off })
     }
 }
 

@@ -9,7 +9,7 @@ use super::document::{
 use super::finding::{Finding, Findings, Rejection, code};
 use super::json::{Fault, Json};
 use super::packed::Packed;
-use super::settings::{HeaderName, Mode, Settings, Tripwire};
+use super::settings::{HeaderName, Mode, Settings, Tripwire, VerifyRoute};
 use super::value::{HeaderToRemove, Id, Replicas, Revision};
 use std::marker::PhantomData;
 
@@ -92,6 +92,14 @@ impl Document {
                 if !self.seen.contains(&key) {
                     findings.missing(key);
                 }
+            }
+            if self.settings.verify_route == Some(VerifyRoute::Off) && self.settings.reads_principals() {
+                findings.error_at(
+                    "authority.verifyRoute".to_owned(),
+                    code::COMBINATION,
+                    "`off` stands beside the source `peer-principal`, whose identities are only as good as the route",
+                    "write `full`, or leave it out".to_owned(),
+                );
             }
             self.compiler.domains.finish(&self.settings.trust_domains, &mut findings);
             self.compiler.finish(&mut findings);
@@ -202,7 +210,7 @@ impl Document {
             "authority" => {
                 if let Some(doc) = value::<AuthorityDoc<'de>>(entries, findings)? {
                     settings.default_port = doc.default_port.good().map_or(settings.default_port, |port| port.0);
-                    settings.verify_route = doc.verify_route.good().unwrap_or_default();
+                    settings.verify_route = doc.verify_route.good();
                 }
             }
             "destinations" => entries.value(&mut Destinations { compiler }, findings)?,
@@ -285,6 +293,7 @@ fn request_headers(doc: RequestHeadersDoc<'_>, settings: &mut Settings, findings
             findings.leave();
         }
     }
+    settings.remove_by = doc.by.good().unwrap_or_default();
     settings.remove.extend(doc.remove.good().unwrap_or_default().into_iter().map(|header| header.name));
 }
 

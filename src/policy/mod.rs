@@ -26,7 +26,9 @@ mod value;
 
 pub use finding::{Finding, Rejection, Severity};
 pub use quota::QuotaEntry;
-pub use settings::{AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, Settings, Tripwire};
+pub use settings::{
+    AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, RemoveBy, Settings, Tripwire, VerifyRoute,
+};
 
 #[cfg(feature = "cli")]
 pub(crate) use cidr::networks;
@@ -101,7 +103,7 @@ impl Policy {
 
     /// Whether a decision may depend on the routed cluster of requests whose identity came from a certificate.
     pub fn reads_cluster(&self) -> bool {
-        self.settings.verify_route
+        self.settings.verify_route.is_some_and(|compared| compared != VerifyRoute::Off)
     }
 
     /// Number of allow rules, deny entries and residency entries.

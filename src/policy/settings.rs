@@ -17,14 +17,17 @@ pub struct Settings {
     pub trust_domains: Vec<String>,
     /// Port of an authority that names none.
     pub default_port: u16,
-    /// Compare the routed cluster with the authority also for identities from certificates.
-    pub verify_route: bool,
+    /// How far the routed cluster is compared with the authority; none where the policy leaves that to the source of
+    /// the identity.
+    pub verify_route: Option<VerifyRoute>,
     /// How much a denied caller is told.
     pub detail: Detail,
     /// Where people read on; in denials.
     pub docs_url: Option<String>,
     /// Request headers that no upstream gets, the tripwire's excepted.
     pub remove: Vec<HeaderName>,
+    /// Who removes them.
+    pub remove_by: RemoveBy,
     /// The header that proves the filter's presence.
     pub tripwire: Option<Tripwire>,
     /// Which admitted requests get a full record.
@@ -42,6 +45,27 @@ pub enum HeaderName {
     Exact(String),
     /// Every header whose name begins so (written `x-envoy-*`).
     Prefix(String),
+}
+
+/// Who removes request headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RemoveBy {
+    /// The filter.
+    #[default]
+    Filter,
+    /// The routes, which were rendered so; left to the filter are other spellings of the names, and trailers.
+    Routes,
+}
+
+/// How far the routed cluster is compared with the authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerifyRoute {
+    /// Not at all.
+    Off,
+    /// By its host: for listeners whose routes go by the authority's port.
+    Host,
+    /// By its host and its port.
+    Full,
 }
 
 /// Whether denials are enforced.
@@ -108,6 +132,13 @@ pub struct Tripwire {
     pub values: Vec<String>,
 }
 
+impl Settings {
+    /// Whether identities are taken from the mesh's tunnel.
+    pub(crate) fn reads_principals(&self) -> bool {
+        self.sources.contains(&Source::PeerPrincipal)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         let exact = |name: &str| HeaderName::Exact(name.to_owned());
@@ -118,7 +149,7 @@ impl Default for Settings {
             sources: vec![Source::PeerCertificate],
             trust_domains: vec!["cluster.local".to_owned()],
             default_port: 443,
-            verify_route: false,
+            verify_route: None,
             detail: Detail::default(),
             docs_url: None,
             remove: vec![
@@ -126,6 +157,7 @@ impl Default for Settings {
                 exact("x-forwarded-for"),
                 HeaderName::Prefix("x-envoy-".to_owned()),
             ],
+            remove_by: RemoveBy::default(),
             tripwire: None,
             audit_allowed: AuditAllowed::default(),
             audit_path: AuditPath::default(),

@@ -238,7 +238,9 @@ fn decisions() -> impl Iterator<Item = (Outcome, Reason)> {
     Reason::ALL.into_iter().flat_map(|reason| {
         let outcomes: &[Outcome] = match reason {
             Reason::RuleAllow => &[Outcome::Allow],
-            Reason::HostInvalid | Reason::PolicyInvalid => &[Outcome::Deny],
+            Reason::HostInvalid | Reason::PolicyInvalid | Reason::AddressInside | Reason::RefusedByEnvoy => {
+                &[Outcome::Deny]
+            }
             _ => &[Outcome::Deny, Outcome::WouldDeny],
         };
         outcomes.iter().map(move |outcome| (*outcome, reason))

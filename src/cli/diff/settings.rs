@@ -1,6 +1,6 @@
 //! What changed besides entries.
 
-use crate::cli::document::{Document, Mode};
+use crate::cli::document::{Document, Mode, RouteWord};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -32,7 +32,16 @@ fn widens(key: &str, old: &Document, new: &Document) -> bool {
             let [old, new] = [old, new].map(crate::cli::atoms::Who::onboarding);
             new.iter().any(|who| !old.contains(who))
         }
-        "authority.verifyRoute" => !new.authority.verify_route,
+        "authority.verifyRoute" => {
+            // from the most that is compared to the least
+            let rank = |document: &Document| match document.verify_route() {
+                Some(RouteWord::Full) => 0,
+                Some(RouteWord::Host) => 1,
+                None => 2,
+                Some(RouteWord::Off) => 3,
+            };
+            rank(new) > rank(old)
+        }
         // each gateway has a larger share of every quota
         "replicas" => new.replicas.unwrap_or(1) < old.replicas.unwrap_or(1),
         // every quota starts with new buckets
@@ -71,12 +80,13 @@ fn values(document: &Document) -> Vec<(&'static str, String)> {
         ("identity.sources", sources.join(" ")),
         ("identity.trustDomains", document.trust_domains().join(" ")),
         ("authority.defaultPort", document.default_port().to_string()),
-        ("authority.verifyRoute", document.authority.verify_route.to_string()),
+        ("authority.verifyRoute", document.verify_route().map_or("off".to_owned(), |compared| word(&compared))),
         ("replicas", document.replicas.unwrap_or(1).to_string()),
         ("response.detail", word(&document.response.detail)),
         ("response.docsUrl", given(document.response.docs_url.as_deref())),
         ("requestHeaders.remove", listed(lower(&document.request_headers.remove))),
         ("requestHeaders.keep", listed(lower(&document.request_headers.keep))),
+        ("requestHeaders.by", word(&document.request_headers.by)),
         ("tripwire", given(tripwire.map(|tripwire| tripwire.header.as_str()))),
         ("audit.allowed", word(&document.audit.allowed)),
         ("audit.path", word(&document.audit.path)),

@@ -1,6 +1,7 @@
 //! What holds where a policy says nothing.
 
-use super::{Document, Source};
+use super::settings::VerifyRoute;
+use super::{Document, RouteWord, Source};
 use std::collections::BTreeSet;
 
 impl Document {
@@ -23,5 +24,10 @@ impl Document {
     /// The port of an authority that names none.
     pub(in crate::cli) fn default_port(&self) -> u16 {
         self.authority.default_port.unwrap_or(443)
+    }
+
+    /// How far the routed cluster is compared, where the policy says so.
+    pub(in crate::cli) fn verify_route(&self) -> Option<RouteWord> {
+        self.authority.verify_route.map(VerifyRoute::word)
     }
 }

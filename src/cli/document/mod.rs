@@ -11,7 +11,7 @@ mod values;
 
 pub(super) use entries::{Deny, Destination, Limit, Quota, Residency, Rule, Selector, Target};
 pub(super) use settings::{
-    Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, Source, Tripwire,
+    Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, RouteWord, Source, Tripwire,
 };
 pub(super) use values::{Amount, By, Mode, Overrun, Tls};
 

@@ -1,8 +1,9 @@
 //! What a policy says besides its entries.
 
 use super::values::{HeaderName, NotEmpty, Secret, TrustDomain};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// Where identities come from.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -33,8 +34,54 @@ pub(in crate::cli) struct Authority {
     /// Port of an authority that names none; 443 unless given.
     #[schemars(range(min = 1, max = 65535))]
     pub(in crate::cli) default_port: Option<u16>,
-    /// Compare the routed cluster with the authority, for identities from certificates too.
-    pub(in crate::cli) verify_route: bool,
+    /// How far the routed cluster is compared with the authority. Unless given, `full` for identities from
+    /// `peer-principal` and `off` for others; `true` and `false` mean `full` and `off`.
+    pub(in crate::cli) verify_route: Option<VerifyRoute>,
+}
+
+/// How far the routed cluster is compared with the authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(in crate::cli) enum VerifyRoute {
+    /// As it is written today.
+    Word(RouteWord),
+    /// As it was before there was `host`.
+    Switch(bool),
+}
+
+impl VerifyRoute {
+    pub(super) fn word(self) -> RouteWord {
+        match self {
+            VerifyRoute::Word(word) => word,
+            VerifyRoute::Switch(true) => RouteWord::Full,
+            VerifyRoute::Switch(false) => RouteWord::Off,
+        }
+    }
+}
+
+impl JsonSchema for VerifyRoute {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "VerifyRoute".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<RouteWord>();
+        json_schema!({"anyOf": [word, {"type": "boolean"}]})
+    }
+}
+
+/// How far the routed cluster is compared with the authority, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum RouteWord {
+    /// Not at all.
+    Off,
+    /// By its host.
+    Host,
+    /// By its host and its port.
+    Full,
 }
 
 /// What a denied caller is told.
@@ -70,6 +117,19 @@ pub(in crate::cli) struct RequestHeaders {
     /// What of the default is left in place.
     #[schemars(with = "NotEmpty<HeaderName>")]
     pub(in crate::cli) keep: Vec<String>,
+    /// Who removes them: the filter, or the routes, which `tollgate render` writes so.
+    pub(in crate::cli) by: RemoveBy,
+}
+
+/// Who removes request headers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::cli) enum RemoveBy {
+    /// The filter.
+    #[default]
+    Filter,
+    /// The routes; the filter removes other spellings only.
+    Routes,
 }
 
 /// A header that proves the filter's presence.

@@ -1,7 +1,7 @@
 //! What a policy asks for and a gateway is not.
 
 use crate::cli::advice::{Advice, code};
-use crate::cli::document::{Document, Source};
+use crate::cli::document::{Document, RouteWord, Source};
 use crate::cli::site::{Api, Gateway, Permission, Routes};
 
 /// Says what does not fit.
@@ -29,7 +29,7 @@ pub(super) fn judge(document: &Document, gateway: &Gateway, advice: &mut Advice)
         let fix = "add `peer-certificate` to `identity.sources`".to_owned();
         advice.add(code::SOURCES, "identity.sources".to_owned(), message, fix);
     }
-    if document.authority.verify_route {
+    if document.verify_route() == Some(RouteWord::Full) {
         let message = "`verifyRoute` compares with the port of a ServiceEntry, which is 80 for what an authority without a port means".to_owned();
         let fix = "leave it out: what is rendered goes by the authority's port alone".to_owned();
         advice.add(code::VERIFY_ROUTE, "authority.verifyRoute".to_owned(), message, fix);
