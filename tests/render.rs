@@ -262,7 +262,10 @@ fn hosts_are_reached_as_they_are_asked_for() {
     for setting in originating[0]["spec"]["trafficPolicy"]["portLevelSettings"].as_array().unwrap() {
         assert_eq!(
             setting["tls"],
-            json!({"mode": "SIMPLE", "sni": "both.example.com", "subjectAltNames": ["both.example.com"]})
+            json!({
+                "mode": "SIMPLE", "sni": "both.example.com", "subjectAltNames": ["both.example.com"],
+                "caCertificates": "system",
+            })
         );
     }
     for service in of_kind(&objects, "VirtualService") {
@@ -329,9 +332,47 @@ fn what_is_wrong_with_a_site_is_shown_where_it_stands() {
     let mut wrong = site();
     wrong["module"]["digest"] = json!("sha256:abc");
     rejected(&wrong, "a digest is");
-    let mut wrong = site();
-    wrong["istio"]["version"] = json!("2");
-    rejected(&wrong, "write a version");
+    let of_site = |key: &str, value: Value| {
+        let mut site = site();
+        site[key] = value;
+        site
+    };
+    rejected(&of_site("istio", json!({"version": "2"})), "write a version");
+    rejected(&of_site("istio", json!({"version": 1.31})), "expected a string");
+    rejected(&of_site("istio", json!({"version": "1.31", "pathNormalization": "base"})), "`BASE`");
+    rejected(&of_site("lockdown", json!("workload")), "`workloads`");
+    rejected(&of_site("lockDown", json!("workloads")), "did you mean `lockdown`?");
+    let mut nobody = of_site("lockdown", json!("workloads"));
+    nobody["workloadNamespaces"] = json!([]);
+    rejected(&nobody, "there is nobody to lock down");
+    rejected(&of_site("caCertificates", json!("corp.pem")), "write `system`");
+    rejected(&of_site("maxOverride", json!("24h")), "unknown key `maxOverride`");
+    for (ports, says) in [
+        (json!({"http": 8443, "also": [8080, 0]}), "0 is no port"),
+        (json!({"http": 8443, "serverFirst": 9444}), "unknown key `serverFirst`"),
+    ] {
+        rejected(&with(site(), &[("ports", ports)]), says);
+    }
+    for (dns, says) in [
+        (json!({"namespace": "Openshift"}), "a namespace is"),
+        (json!({"ports": []}), "without a port no name is resolved"),
+        (json!({"ports": [0]}), "0 is no port"),
+        (json!({"cidrs": ["private"]}), "write an address or a network"),
+        (json!({"cidrs": ["node-local"]}), "write an address or a network"),
+        (json!({"label": {}}), "did you mean `labels`?"),
+        (json!({"family": "v4"}), "v4-preferred"),
+    ] {
+        rejected(&with(site(), &[("dns", dns)]), says);
+    }
+    for (inside, says) in [
+        (json!({"cidrs": [], "hosts": ["a.example"]}), "name the networks"),
+        (json!({"cidrs": ["10.0.0.0/8"], "hosts": []}), "name the hosts"),
+        (json!({"cidrs": ["10.0.0.1/8"], "hosts": ["a.example"]}), "write an address or a network"),
+        (json!({"cidrs": ["10.0.0.0/8"], "hosts": ["https://a.example"]}), "write `a.example`"),
+        (json!({"cidrs": ["10.0.0.0/8"], "host": ["a.example"]}), "did you mean `hosts`?"),
+    ] {
+        rejected(&with(site(), &[("inside", json!([inside]))]), says);
+    }
 
     let mut several = site();
     let mut second = several["gateways"][0].clone();
@@ -375,7 +416,9 @@ fn what_the_repository_ships_is_what_is_rendered() {
 
 #[test]
 fn workloads_reach_the_gateway_and_nothing_else() {
-    let objects = Place::new(&policy(&json!([{"hosts": ["a.example.com"], "ports": [8443]}])), &site()).objects(&[]);
+    let mut locked = site();
+    locked["lockdown"] = json!("workloads");
+    let objects = Place::new(&policy(&json!([{"hosts": ["a.example.com"], "ports": [8443]}])), &locked).objects(&[]);
     let policies = of_kind(&objects, "NetworkPolicy");
     let workload = policies.iter().find(|object| object["metadata"]["namespace"] == "payments").unwrap();
     assert_eq!(workload["spec"]["podSelector"], json!({}));
@@ -397,6 +440,42 @@ fn workloads_reach_the_gateway_and_nothing_else() {
     let from = &gateway["spec"]["ingress"][0];
     assert_eq!(ports(from), [8443]);
     assert!(from.to_string().contains(r#""values":["payments"]"#), "{from}");
+}
+
+#[test]
+fn nobody_is_locked_down_unless_the_site_says_so() {
+    let place = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &site());
+    for lockdown in [None, Some("none")] {
+        let mut site = site();
+        if let Some(lockdown) = lockdown {
+            site["lockdown"] = json!(lockdown);
+        }
+        place.save("site.json", &site);
+        let objects = place.objects(&[]);
+        let policies = of_kind(&objects, "NetworkPolicy");
+        assert_eq!(policies.len(), 1, "{policies:?}");
+        assert_eq!(policies[0]["metadata"]["namespace"], "istio-egress");
+    }
+}
+
+#[test]
+fn names_are_resolved_where_the_site_says() {
+    let dns = json!({"namespace": "openshift-dns", "labels": {"dns": "default"}, "cidrs": ["169.254.20.10"], "ports": [53, 5353]});
+    let mut site = with(site(), &[("dns", dns)]);
+    site["lockdown"] = json!("workloads");
+    let objects = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &site).objects(&[]);
+    let policies = of_kind(&objects, "NetworkPolicy");
+    assert_eq!(policies.len(), 2);
+    for policy in policies {
+        let dns = &policy["spec"]["egress"][0];
+        let pods = json!({
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "openshift-dns"}},
+            "podSelector": {"matchLabels": {"dns": "default"}},
+        });
+        assert_eq!(dns["to"], json!([pods, {"ipBlock": {"cidr": "169.254.20.10/32"}}]));
+        let port = |protocol: &str, port: u16| json!({"protocol": protocol, "port": port});
+        assert_eq!(dns["ports"], json!([port("UDP", 53), port("TCP", 53), port("UDP", 5353), port("TCP", 5353)]));
+    }
 }
 
 #[test]

@@ -29,7 +29,8 @@ impl<'de> Shape<'de> for HostPattern<'de> {
     }
 }
 
-type Bad = (String, Option<String>);
+/// Why something is no host pattern, and what to write instead.
+pub(crate) type Bad = (String, Option<String>);
 
 fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
     if &*text == "**" {
@@ -43,6 +44,20 @@ fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
         return Ok(HostPattern::One(name(rest)?));
     }
     Ok(HostPattern::Exact(name(canonical)?))
+}
+
+/// How a host pattern is spelled where it is compared: lower case, without a dot at the end.
+///
+/// # Errors
+/// What is no host pattern: why, and what to write instead.
+#[cfg(feature = "cli")]
+pub(crate) fn host_spelling(text: &str) -> Result<String, Bad> {
+    Ok(match parse(Cow::Borrowed(text))? {
+        HostPattern::Exact(name) => name.into_owned(),
+        HostPattern::One(name) => format!("*.{name}"),
+        HostPattern::Many(name) => format!("**.{name}"),
+        HostPattern::All => "**".to_owned(),
+    })
 }
 
 /// Lower case, without one trailing dot; borrowed where the text is so already.

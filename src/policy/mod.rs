@@ -36,6 +36,8 @@ pub(crate) use exempt::{Exemption, GroupSet};
 #[cfg(feature = "cli")]
 pub(crate) use finding::{Step, code, nearest};
 #[cfg(feature = "cli")]
+pub(crate) use host_pattern::host_spelling;
+#[cfg(feature = "cli")]
 pub(crate) use packed::unpack;
 #[cfg(feature = "cli")]
 pub(crate) use period::duration;

@@ -24,6 +24,8 @@ pub(super) struct Common<'c> {
     callers: Vec<&'c str>,
     /// Headers that end at the gateway.
     strip: &'c [&'c str],
+    /// Whom the gateway trusts to say who a host is.
+    authorities: &'c str,
 }
 
 /// A host, and how it is reached.
@@ -63,7 +65,7 @@ impl<'c> Common<'c> {
             [] => vec!["*"],
             listed => std::iter::once(".").chain(listed.iter().map(String::as_str)).collect(),
         };
-        Common { maker, default_port, callers, strip }
+        Common { maker, default_port, callers, strip, authorities: &site.ca_certificates }
     }
 
     /// The objects of a host; none if there is no way to ask for it.
@@ -210,7 +212,13 @@ impl Host<'_> {
 
     /// TLS to the host, which has to prove its name.
     fn origination(&self) -> Option<Object> {
-        let tls = json!({"mode": "SIMPLE", "sni": self.host, "subjectAltNames": [self.host]});
+        let tls = json!({
+            "mode": "SIMPLE",
+            "sni": self.host,
+            "subjectAltNames": [self.host],
+            // left out, whether the chain is verified would be a setting of the mesh
+            "caCertificates": self.common.authorities,
+        });
         let ports: Vec<Value> = self
             .ways
             .iter()

@@ -7,6 +7,7 @@ mod envoy_filter;
 mod fit;
 mod folder;
 mod hosts;
+mod lockdown;
 mod network;
 mod object;
 mod output;
@@ -147,7 +148,8 @@ fn render(
     if gateway.routes == Routes::CatchAll {
         objects.extend(dynamic::objects(&maker, site, &destinations, &strip));
     }
-    objects.extend(network::objects(&maker, site, &destinations));
+    objects.push(network::object(&maker, site, &destinations));
+    objects.extend(lockdown::objects(&maker, site));
     objects.sort_by_key(|object| object.part);
     Ok(Rendered {
         policy: document.name.clone(),

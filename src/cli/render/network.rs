@@ -1,8 +1,8 @@
-//! What leaves the gateway as the only way out. NetworkPolicies add up: what else pods need is for others to allow.
+//! What reaches the gateway's pods, and what they reach. NetworkPolicies add up: what else pods need is for others to allow.
 
 use super::destinations::Destinations;
-use super::object::{Kind, Maker, Object, Part};
-use crate::cli::site::Site;
+use super::object::{Kind, Maker, Object, Part, insert};
+use crate::cli::site::{Dns, Site};
 use crate::index::Network;
 use crate::policy::networks;
 use serde_json::{Value, json};
@@ -15,12 +15,7 @@ const HEALTH_AND_METRICS: [u16; 3] = [15020, 15021, 15090];
 /// From where the filter's image comes.
 const REGISTRY: u16 = 443;
 
-pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destinations) -> Vec<Object> {
-    let workloads = site.workload_namespaces.iter().map(|namespace| workload(maker, site, namespace));
-    std::iter::once(gateway(maker, site, destinations)).chain(workloads).collect()
-}
-
-fn gateway(maker: &Maker<'_>, site: &Site, destinations: &Destinations) -> Object {
+pub(super) fn object(maker: &Maker<'_>, site: &Site, destinations: &Destinations) -> Object {
     let gateway = maker.gateway;
     let from = match site.workload_namespaces.as_slice() {
         [] => json!([{"namespaceSelector": {}}]),
@@ -30,7 +25,7 @@ fn gateway(maker: &Maker<'_>, site: &Site, destinations: &Destinations) -> Objec
     };
     let mut out: BTreeSet<u16> = destinations.ports.clone();
     out.insert(REGISTRY);
-    let mut egress = vec![dns(), control_plane(site), json!({"to": public(), "ports": tcp(out)})];
+    let mut egress = vec![dns(&gateway.dns), control_plane(site), json!({"to": public(), "ports": tcp(out)})];
     let private = destinations
         .private
         .iter()
@@ -48,39 +43,35 @@ fn gateway(maker: &Maker<'_>, site: &Site, destinations: &Destinations) -> Objec
     maker.object(Part::Network, Kind::NetworkPolicy, &maker.name("gateway"), spec)
 }
 
-fn workload(maker: &Maker<'_>, site: &Site, namespace: &str) -> Object {
-    let gateway = maker.gateway;
-    let to_gateway = json!({
-        "to": [{"namespaceSelector": namespace_is(&gateway.namespace), "podSelector": {"matchLabels": gateway.selector}}],
-        "ports": tcp([gateway.ports.http]),
-    });
-    let spec = json!({
-        "podSelector": {},
-        "policyTypes": ["Egress"],
-        "egress": [dns(), control_plane(site), to_gateway],
-    });
-    maker.object_in(namespace, Part::Network, Kind::NetworkPolicy, &maker.name("only-way-out"), spec)
-}
-
 /// The label that every namespace has.
 const NAMESPACE: &str = "kubernetes.io/metadata.name";
 
-fn namespace_is(name: &str) -> Value {
+pub(super) fn namespace_is(name: &str) -> Value {
     json!({"matchLabels": {NAMESPACE: name}})
 }
 
-fn tcp(ports: impl IntoIterator<Item = u16>) -> Vec<Value> {
+pub(super) fn tcp(ports: impl IntoIterator<Item = u16>) -> Vec<Value> {
     ports.into_iter().map(|port| json!({"protocol": "TCP", "port": port})).collect()
 }
 
-fn dns() -> Value {
-    json!({
-        "to": [{"namespaceSelector": namespace_is("kube-system")}],
-        "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
-    })
+/// The cluster's DNS servers: pods, and what else answers.
+pub(super) fn dns(dns: &Dns) -> Value {
+    let mut pods = json!({"namespaceSelector": namespace_is(&dns.namespace)});
+    if !dns.labels.is_empty() {
+        insert(&mut pods, "podSelector", json!({"matchLabels": dns.labels}));
+    }
+    let servers = dns
+        .cidrs
+        .iter()
+        .flat_map(|cidr| networks(cidr))
+        .map(|network| json!({"ipBlock": {"cidr": network.to_string()}}));
+    let to: Vec<Value> = std::iter::once(pods).chain(servers).collect();
+    let ports =
+        dns.ports.iter().flat_map(|port| ["UDP", "TCP"].map(|protocol| json!({"protocol": protocol, "port": port})));
+    json!({"to": to, "ports": ports.collect::<Vec<_>>()})
 }
 
-fn control_plane(site: &Site) -> Value {
+pub(super) fn control_plane(site: &Site) -> Value {
     json!({"to": [{"namespaceSelector": namespace_is(&site.istio.namespace)}], "ports": tcp([CONTROL_PLANE])})
 }
 
