@@ -62,7 +62,13 @@ impl Expected {
         self.decision == decision.outcome.as_str()
             && self.reason == decision.reason.as_str()
             && self.rule.as_deref().is_none_or(|rule| decision.rule == Some(rule))
-            && self.also.as_ref().is_none_or(|also| decision.also.iter().map(Reason::as_str).eq(also))
+            && self.also.as_ref().is_none_or(|also| {
+                decision.also.iter().count() == also.len()
+                    && also
+                        .iter()
+                        .zip(decision.also.iter())
+                        .all(|(expected, found)| expected.is(found.reason.as_str(), found.rule))
+            })
             && self.used.as_ref().is_none_or(|expected| *expected == used())
     }
 }

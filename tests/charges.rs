@@ -66,7 +66,7 @@ impl Gateway {
         let charged = self.policy.charge(&mut judged, 0, &mut self.till, &mut self.memory);
         let decision = judged.decision;
         let words = [decision.outcome.as_str(), decision.reason.as_str(), decision.rule.unwrap_or("-")];
-        let also: String = decision.also.iter().map(|reason| format!(" +{}", reason.as_str())).collect();
+        let also: String = decision.also.iter().map(|further| format!(" +{}", further.reason.as_str())).collect();
         let note = |note: &tollgate::decision::Note<'_>| {
             format!("{} {} {}", note.quota.id, note.key(), note.consulted.level.used)
         };

@@ -12,6 +12,7 @@ mod eval;
 mod excerpt;
 mod exit;
 mod explain;
+mod further;
 mod gateway;
 mod lint;
 mod progress;

@@ -1,7 +1,7 @@
 //! Step 5: a request that is let through is charged to its quotas, and may be refused after all.
 
 use super::meter::Metered;
-use super::{Decision, Judged, Outcome, Reason};
+use super::{Decision, Further, Judged, Outcome, Reason};
 use crate::policy::Policy;
 use crate::quota::{Account, By, Consulted, Crossing, Demand, Desk, Ledger, Membership, Quota, Refusal, Shared, Unit};
 use std::borrow::Cow;
@@ -64,7 +64,7 @@ impl Policy {
         for (note, consulted) in notes.iter_mut().zip(consultation.results) {
             note.consulted = consulted;
         }
-        judged.decision = decide(judged.decision, &notes);
+        decide(&mut judged.decision, &notes);
         Charged { notes, account: consultation.account }
     }
 
@@ -123,19 +123,19 @@ impl Policy {
 
 /// The decision, once the quotas have spoken: the first that is enforced and refuses decides, and what is in dry-run is
 /// recorded.
-fn decide<'s>(mut decision: Decision<'s>, notes: &[Note<'s>]) -> Decision<'s> {
+fn decide<'s>(decision: &mut Decision<'s>, notes: &[Note<'s>]) {
     if let Some(note) = notes.iter().find(|note| note.refuses()) {
-        return Decision { rule: Some(&note.quota.id), ..Decision::refusal(note.reason()) };
+        *decision = Decision { rule: Some(&note.quota.id), ..Decision::refusal(note.reason()) };
+        return;
     }
     for note in notes.iter().filter(|note| note.consulted.refusal.is_some()) {
+        let (reason, rule) = (note.reason(), Some(&*note.quota.id));
         if decision.outcome == Outcome::Allow {
-            decision =
-                Decision { outcome: Outcome::WouldDeny, reason: note.reason(), rule: Some(&note.quota.id), ..decision };
-        } else if note.reason() != decision.reason {
-            decision.also.push(note.reason());
+            (decision.outcome, decision.reason, decision.rule) = (Outcome::WouldDeny, reason, rule);
+        } else {
+            decision.also.push(Further { reason, rule });
         }
     }
-    decision
 }
 
 impl Note<'_> {

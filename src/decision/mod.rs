@@ -1,5 +1,6 @@
 //! Reasons, the order of the decision, and the record of it.
 
+mod also;
 pub mod answer;
 #[cfg(feature = "cli")]
 mod candidates;
@@ -15,6 +16,7 @@ mod search;
 
 use crate::request::{Host, Identity, Presented};
 pub use crate::timestamp::Timestamp;
+pub use also::{Also, Further};
 pub use answer::Answer;
 pub use charge::{Charged, Note, Till};
 pub use memo::Memo;
@@ -152,7 +154,7 @@ impl Reason {
 }
 
 /// The decision on one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision<'p> {
     /// What happens.
     pub outcome: Outcome,
@@ -165,29 +167,11 @@ pub struct Decision<'p> {
     /// The path pattern that admitted the request, if the target had any.
     pub pattern: Option<&'p str>,
     /// Further reasons that a dry-run suspended, in the order of the decision.
-    pub also: Also,
-}
-
-/// Further reasons: at most one for each of the first four steps of the decision, and one for each that a quota can have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Also([Option<Reason>; 8]);
-
-impl Also {
-    pub(crate) fn push(&mut self, reason: Reason) {
-        let known = self.iter().any(|known| known == reason);
-        if let Some(free) = self.0.iter_mut().find(|slot| slot.is_none()).filter(|_| !known) {
-            *free = Some(reason);
-        }
-    }
-
-    /// The reasons, in the order of the decision.
-    pub fn iter(&self) -> impl Iterator<Item = Reason> + '_ {
-        self.0.iter().flatten().copied()
-    }
+    pub also: Also<'p>,
 }
 
 /// A request as it was read, and the decision on it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Judged<'s> {
     /// The SPIFFE ID and its source, if it is a valid one; whether it is trusted, the reason tells.
     pub identity: Option<Presented<'s>>,
@@ -225,7 +209,7 @@ impl<'s> Judged<'s> {
 impl Decision<'_> {
     /// A refusal that no entry of the policy decided.
     pub fn refusal(reason: Reason) -> Decision<'static> {
-        Decision { outcome: Outcome::Deny, reason, rule: None, destination: None, pattern: None, also: Also::default() }
+        Decision { outcome: Outcome::Deny, reason, rule: None, destination: None, pattern: None, also: Also::NONE }
     }
 }
 

@@ -3,9 +3,9 @@
 use super::meter::Metered;
 use super::question::{Closed, Method, Question, QuestionPath};
 use super::scratch::{Buffers, Lookups, Scratch, SectionMarks};
-use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse};
-use super::{Also, Decision, Failed, Judged, Near, Outcome, Reason};
-use crate::index::{NONE, Ranked, Resolved, Section};
+use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse, Stage};
+use super::{Also, Failed, Further, Judged, Near, Outcome, Reason};
+use crate::index::{Marks, NONE, Ranked, Resolved, Section};
 use crate::policy::{Mode, Policy, Regions};
 use crate::request::{Arrival, Authority, Form, Host, Identity, Path, Presented, Route, Source, Upgrade, widen};
 use crate::timestamp::Timestamp;
@@ -24,16 +24,17 @@ impl Policy {
     /// benchmarks only.
     #[doc(hidden)]
     pub fn judge<'s>(&'s self, canonical: &Canonical<'s>, now: Timestamp, lookups: &'s mut Lookups) -> Judged<'s> {
-        let Lookups { groups, hosts, marks, metered } = lookups;
-        let mut course = Course { suspended: canonical.suspended, judged: canonical.judged };
+        let Lookups { groups, hosts, marks, metered, staged } = lookups;
+        let mut course = canonical.course.clone();
 
         let question = self.ask(canonical, now, groups, hosts);
         let asked = Asked { groups, narrow: hosts.narrow(), wide: hosts.wide(), question: &question };
 
-        if let Some(refusal) = self.refuse(&self.deny, &asked, marks) {
+        if let Some(refusal) = self.refuse(&asked, marks) {
             return course.deny(refusal.reason(), self.deny_id(refusal.entry));
         }
-        if let Some(refusal) = self.refuse(&self.deny_dry_run, &asked, marks) {
+        self.stage(&asked, marks, staged);
+        for refusal in staged {
             course.suspend(refusal.reason(), self.deny_id(refusal.entry));
         }
 
@@ -154,7 +155,6 @@ impl Policy {
             }
         }
         course.judged.port = Some(port);
-        let Course { suspended, judged } = course;
         Ok(Canonical {
             identity,
             host: authority.host,
@@ -163,8 +163,7 @@ impl Policy {
             upgrade: arrival.upgrade,
             overridden: arrival.overridden,
             path: arrival.path.map(|bytes| self.path(bytes, path, wide_path)),
-            suspended,
-            judged,
+            course,
         })
     }
 
@@ -188,25 +187,40 @@ impl Policy {
         QuestionPath { form, narrow: text, wide }
     }
 
-    /// Step 2: the first entry of a deny section that matches.
-    fn refuse(&self, section: &Section, asked: &Asked<'_>, marks: &mut SectionMarks) -> Option<Refusal> {
-        if section.is_empty() {
+    /// Step 2: the first enforced deny entry that matches.
+    fn refuse(&self, asked: &Asked<'_>, marks: &mut SectionMarks) -> Option<Refusal> {
+        if self.deny.is_empty() {
             return None;
         }
         let SectionMarks { deny, except, .. } = marks;
-        let is_exempt = |entry| {
-            self.exemption(entry).is_some_and(|(number, exemption)| {
-                if exemption.not_from.contains_any(asked.groups, &self.workloads) {
-                    return true;
-                }
-                let mut search = Except { question: asked.question, found: false };
-                self.except.search(&[number], asked.narrow, asked.question.narrow_path(), except, &mut search);
-                search.found
-            })
-        };
+        let is_exempt = |entry| self.is_exempt(entry, asked, except);
         let mut search = Refuse { question: asked.question, is_exempt, first: None };
-        section.search(asked.groups, asked.wide, asked.question.wide_path(), deny, &mut search);
+        self.deny.search(asked.groups, asked.wide, asked.question.wide_path(), deny, &mut search);
         search.first
+    }
+
+    /// The first deny entries in dry-run that match: as many as a record can name.
+    fn stage(&self, asked: &Asked<'_>, marks: &mut SectionMarks, staged: &mut Vec<Refusal>) {
+        staged.clear();
+        if self.deny_dry_run.is_empty() {
+            return;
+        }
+        let SectionMarks { deny, except, .. } = marks;
+        let is_exempt = |entry| self.is_exempt(entry, asked, except);
+        let mut search = Stage { question: asked.question, is_exempt, found: staged };
+        self.deny_dry_run.search(asked.groups, asked.wide, asked.question.wide_path(), deny, &mut search);
+    }
+
+    /// Whether a deny entry leaves the request out.
+    fn is_exempt(&self, entry: u32, asked: &Asked<'_>, marks: &mut Marks) -> bool {
+        self.exemption(entry).is_some_and(|(number, exemption)| {
+            if exemption.not_from.contains_any(asked.groups, &self.workloads) {
+                return true;
+            }
+            let mut search = Except { question: asked.question, found: false };
+            self.except.search(&[number], asked.narrow, asked.question.narrow_path(), marks, &mut search);
+            search.found
+        })
     }
 
     /// Step 3: the most specific rule that admits, or why there is none.
@@ -264,8 +278,7 @@ pub struct Canonical<'s> {
     upgrade: Upgrade<'s>,
     overridden: bool,
     path: Option<QuestionPath<'s>>,
-    suspended: Suspended<'s>,
-    judged: Judged<'s>,
+    course: Course<'s>,
 }
 
 impl<'s> Canonical<'s> {
@@ -301,29 +314,26 @@ impl Refusal {
     }
 }
 
-/// What dry-run suspended: the first is named, the others follow.
-#[derive(Clone, Copy, Debug, Default)]
-struct Suspended<'s> {
-    first: Option<(Reason, Option<&'s str>)>,
-    also: Also,
-}
-
 /// A decision in the making.
+#[derive(Clone, Debug)]
 struct Course<'s> {
-    suspended: Suspended<'s>,
+    /// What dry-run suspended first: it will be named.
+    suspended: Option<Further<'s>>,
+    /// What it suspended besides.
+    also: Also<'s>,
     judged: Judged<'s>,
 }
 
 impl<'s> Course<'s> {
     fn new() -> Course<'s> {
-        Course { suspended: Suspended::default(), judged: Judged::refused(Reason::NoMatch) }
+        Course { suspended: None, also: Also::NONE, judged: Judged::refused(Reason::NoMatch) }
     }
 
     fn suspend(&mut self, reason: Reason, rule: Option<&'s str>) {
-        match self.suspended.first {
-            None => self.suspended.first = Some((reason, rule)),
-            Some((first, _)) if first != reason => self.suspended.also.push(reason),
-            Some(_) => {}
+        let further = Further { reason, rule };
+        match self.suspended {
+            None => self.suspended = Some(further),
+            Some(_) => self.also.push(further),
         }
     }
 
@@ -339,18 +349,18 @@ impl<'s> Course<'s> {
 
     fn deny(mut self, reason: Reason, rule: Option<&'s str>) -> Judged<'s> {
         let decision = &mut self.judged.decision;
-        *decision = Decision { outcome: Outcome::Deny, reason, rule, pattern: None, ..*decision };
+        (decision.outcome, decision.reason, decision.rule, decision.pattern) = (Outcome::Deny, reason, rule, None);
         self.judged
     }
 
     fn let_through(mut self, quotas: &'s [Metered]) -> Judged<'s> {
         self.judged.quotas = quotas;
         let decision = &mut self.judged.decision;
-        match self.suspended.first {
+        match self.suspended {
             None => decision.outcome = Outcome::Allow,
-            Some((reason, rule)) => {
-                *decision =
-                    Decision { outcome: Outcome::WouldDeny, reason, rule, also: self.suspended.also, ..*decision };
+            Some(Further { reason, rule }) => {
+                (decision.outcome, decision.reason, decision.rule) = (Outcome::WouldDeny, reason, rule);
+                decision.also = self.also;
             }
         }
         self.judged

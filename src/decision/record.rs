@@ -129,16 +129,11 @@ impl Record<'_> {
     }
 
     fn also(&self, out: &mut Vec<u8>) {
-        let mut reasons = self.judged.decision.also.iter();
-        let Some(first) = reasons.next() else { return };
-        out.extend_from_slice(b",\"also\":");
-        out.push(b'[');
-        json::text(out, first.as_str());
-        for reason in reasons {
-            out.push(b',');
-            json::text(out, reason.as_str());
+        let also = &self.judged.decision.also;
+        if !also.is_empty() {
+            out.extend_from_slice(b",\"also\":");
+            also.write(out);
         }
-        out.push(b']');
     }
 }
 
@@ -190,7 +185,7 @@ fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Also, Decision, Failed, Reason};
+    use crate::decision::{Also, Decision, Failed, Further, Reason};
     use crate::quota::{By, Calendar, Consulted, Level, Limit, Overrun, Quota, Unit};
     use crate::request::Identity;
 
@@ -211,7 +206,7 @@ mod tests {
         rule: Some("payments-api"),
         destination: None,
         pattern: Some("/v1/*"),
-        also: Also([None; 8]),
+        also: Also::NONE,
     };
 
     fn judged(decision: Decision<'static>) -> Judged<'static> {
@@ -264,15 +259,18 @@ mod tests {
     fn a_dry_run_says_what_else_would_have_refused_it() {
         let decision = Decision {
             outcome: Outcome::WouldDeny,
-            also: [Reason::DenyRule, Reason::NoMatch].into_iter().fold(Also::default(), |mut also, reason| {
-                also.push(reason);
-                also
-            }),
+            also: [(Reason::DenyRule, Some("no-internal")), (Reason::NoMatch, None)].into_iter().fold(
+                Also::default(),
+                |mut also, (reason, rule)| {
+                    also.push(Further { reason, rule });
+                    also
+                },
+            ),
             ..Decision::refusal(Reason::RouteMismatch)
         };
         let record = record(&judged(decision), &ARRIVAL, &settings(|_| ()), None);
         assert!(record.starts_with(r#"{"v":1,"d":"would-deny","r":"ROUTE_MISMATCH""#), "{record}");
-        assert!(record.ends_with(r#","also":["DENY_RULE","NO_MATCH"]}"#), "{record}");
+        assert!(record.ends_with(r#","also":[{"r":"DENY_RULE","rule":"no-internal"},{"r":"NO_MATCH"}]}"#), "{record}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Memory that one decision after another uses again.
 
 use super::meter::Metered;
+use super::search::Refusal;
 use crate::index::{Marks, Resolved};
 
 /// Buffers for canonical values and look-ups. One a thread; it may be used with one policy after another.
@@ -27,6 +28,7 @@ pub struct Lookups {
     pub(super) hosts: Resolved,
     pub(super) marks: SectionMarks,
     pub(super) metered: Vec<Metered>,
+    pub(super) staged: Vec<Refusal>,
 }
 
 /// Marks for each section.

@@ -3,7 +3,7 @@
 use super::Failed;
 use super::question::{Closed, Failures, Inquiry, Opening, Question};
 use crate::index::{Candidate, NONE, Search};
-use crate::policy::{Regions, Residency};
+use crate::policy::{Regions, Residency, STAGED};
 
 /// How specific a match is, most specific first: its host, whether it has paths, its place in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -200,6 +200,42 @@ impl<E: FnMut(u32) -> bool> Search for Refuse<'_, E> {
             let refusal = Refusal { entry, how };
             if self.first.is_none_or(|first| refusal < first) && !(self.is_exempt)(entry) {
                 self.first = Some(refusal);
+            }
+        }
+    }
+}
+
+/// The first deny entries in dry-run that match and exempt nothing of the request, in file order.
+pub(super) struct Stage<'q, 'f, E> {
+    pub(super) question: &'q Question<'q>,
+    /// Whether an entry leaves the request out.
+    pub(super) is_exempt: E,
+    pub(super) found: &'f mut Vec<Refusal>,
+}
+
+impl<E: FnMut(u32) -> bool> Search for Stage<'_, '_, E> {
+    fn wants_misses(&self) -> bool {
+        self.question.is_ambiguous()
+    }
+
+    fn is_open(&self, _: u8) -> bool {
+        true
+    }
+
+    fn look(&mut self, candidate: Candidate<'_>) {
+        let entry = candidate.target.entry;
+        let place = self.found.partition_point(|refusal| refusal.entry < entry);
+        let known = self.found.get_mut(place).filter(|refusal| refusal.entry == entry);
+        if place >= STAGED as usize || known.as_ref().is_some_and(|refusal| refusal.how == Closed::Plainly) {
+            return;
+        }
+        let Some(how) = self.question.widely(&candidate) else { return };
+        match known {
+            Some(refusal) => refusal.how = refusal.how.min(how),
+            None if (self.is_exempt)(entry) => {}
+            None => {
+                self.found.insert(place, Refusal { entry, how });
+                self.found.truncate(STAGED as usize);
             }
         }
     }

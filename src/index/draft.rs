@@ -7,7 +7,7 @@ use super::paths::{PathKind, Patterns};
 use super::plan::{Plan, SET};
 use super::section::{DENSE, NO_NODE, Neighbours, Section, Target};
 use super::tables::{self, Source};
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 /// For so many bytes of the policy there may be one edge, which takes about 25.
 const BYTES_AN_EDGE: usize = 16;
@@ -87,7 +87,7 @@ impl Draft {
     ///
     /// `from_names` and `to_names` are how many names there are on either side, `bytes` the size of the policy's text,
     /// to which the number of edges is kept linear. Targets of entries with equal `exemptions` can stand for each
-    /// other; where every entry counts, each has one of its own. None if there is no room.
+    /// other; of entries that match alike `keep` are found, those that come first. None if there is no room.
     #[inline(never)]
     pub(crate) fn finish(
         mut self,
@@ -95,6 +95,7 @@ impl Draft {
         to_names: usize,
         bytes: usize,
         exemptions: &[u32],
+        keep: u32,
     ) -> Option<Section> {
         self.targets.shrink_to_fit();
         self.patterns.shrink();
@@ -132,7 +133,7 @@ impl Draft {
         drop((froms, tos, rows));
         (self.froms, self.tos) = (Lists::default(), Lists::default());
 
-        let dedupe = Dedupe { targets: &self.targets, exemptions };
+        let dedupe = Dedupe { targets: &self.targets, exemptions, keep };
         let source = Source { targets: &self.targets, patterns: &self.patterns, lists: &lists, dedupe: &dedupe };
         let tables = tables::build(&mut cells, &source)?;
         Some(Section {
@@ -215,19 +216,28 @@ pub(super) struct Dedupe<'d> {
     targets: &'d [Target],
     /// By entry; entries beyond the end have none.
     exemptions: &'d [u32],
+    /// How many entries are kept of those that match alike.
+    keep: u32,
 }
 
 impl Dedupe<'_> {
-    /// Of several targets with equal guards and exemptions keeps the first; `numbers` are in file order.
+    /// Of several targets with equal guards and exemptions keeps those of the first entries, one of each; `numbers` are
+    /// in file order.
     pub(super) fn keep_first(&self, numbers: &mut Vec<u32>) {
         if numbers.len() < 2 {
             return;
         }
-        let mut seen = FxHashSet::default();
+        // by what makes them alike: how many entries were kept, and the last of them
+        let mut seen: FxHashMap<(u32, u32), (u32, u32)> = FxHashMap::default();
         numbers.retain(|number| {
             self.targets.get(*number as usize).is_none_or(|target| {
                 let exemption = self.exemptions.get(target.entry as usize).copied().unwrap_or(NO_NODE);
-                seen.insert((target.guard, exemption))
+                let (kept, last) = seen.entry((target.guard, exemption)).or_insert((0, NO_NODE));
+                let is_kept = *kept < self.keep && *last != target.entry;
+                if is_kept {
+                    (*kept, *last) = (kept.saturating_add(1), target.entry);
+                }
+                is_kept
             })
         });
     }

@@ -25,6 +25,9 @@ use std::num::NonZeroU32;
 const GLOBS_A_TARGET: usize = 64;
 const GLOBS_A_POLICY: usize = 512;
 
+/// How many deny entries in dry-run are found of those that match alike: a record names one and up to 16 more.
+pub(crate) const STAGED: u32 = 17;
+
 /// How many trust domains a finding names.
 const DOMAINS_SHOWN: usize = 8;
 
@@ -335,11 +338,11 @@ impl Compiler {
         let Sections { rules, deny, deny_dry_run, except, quotas } = self.sections;
         let expires = rules.guards.expires();
         let sections = (
-            rules.finish(froms, tos, bytes, &[]),
-            deny.finish(froms, tos, bytes, &exemption_of),
-            deny_dry_run.finish(froms, tos, bytes, &exemption_of),
-            except.finish(self.exemptions.len(), tos, bytes, &[]),
-            quotas.finish(froms, tos, bytes, &each_for_itself),
+            rules.finish(froms, tos, bytes, &[], 1),
+            deny.finish(froms, tos, bytes, &exemption_of, 1),
+            deny_dry_run.finish(froms, tos, bytes, &exemption_of, STAGED),
+            except.finish(self.exemptions.len(), tos, bytes, &[], 1),
+            quotas.finish(froms, tos, bytes, &each_for_itself, 1),
         );
         let (Some(rules), Some(deny), Some(deny_dry_run), Some(except), Some(quotas)) = sections else {
             full(&mut findings);

@@ -6,7 +6,7 @@ use super::document::{
     AuditDoc, AuthorityDoc, IdentityDoc, MetricLabel, MetricsDoc, RequestHeadersDoc, ResponseDoc, SelectorDoc,
     TripwireDoc,
 };
-use super::finding::{Finding, Findings, Rejection, code};
+use super::finding::{Finding, Findings, Listed, Rejection, code};
 use super::json::{Fault, Json};
 use super::packed::Packed;
 use super::settings::{HeaderName, Mode, Settings, Tripwire, VerifyRoute};
@@ -278,17 +278,16 @@ fn identity(doc: IdentityDoc<'_>, settings: &mut Settings) {
 }
 
 fn request_headers(doc: RequestHeadersDoc<'_>, settings: &mut Settings, findings: &mut Findings<'_>) {
-    for HeaderToRemove { name, item } in doc.keep.good().unwrap_or_default() {
+    for HeaderToRemove { name, item, .. } in doc.keep.good().unwrap_or_default() {
         let before = settings.remove.len();
         settings.remove.retain(|header| *header != name);
         if settings.remove.len() == before {
             findings.enter_key("keep");
             findings.enter_item(item);
-            findings.error::<()>(
-                code::VALUE,
-                "the header is not removed by default",
-                "`keep` takes `x-forwarded-client-cert`, `x-forwarded-for` and `x-envoy-*`".to_owned(),
-            );
+            findings.error::<()>(code::VALUE, "the header is not removed by default", {
+                let names: Vec<String> = Settings::default().remove.iter().map(ToString::to_string).collect();
+                format!("`keep` takes {}", Listed(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+            });
             findings.leave();
             findings.leave();
         }
@@ -303,9 +302,9 @@ fn tripwire(doc: TripwireDoc<'_>, findings: &mut Findings<'_>) -> Option<Tripwir
             findings.missing(key);
         }
     }
-    let header = match doc.header.good()?.name {
-        HeaderName::Exact(header) => header,
-        HeaderName::Prefix(_) => {
+    let header = match doc.header.good()? {
+        HeaderToRemove { name: HeaderName::Exact(_), written, .. } => written,
+        HeaderToRemove { name: HeaderName::Prefix(_), .. } => {
             findings.error_in("header", code::VALUE, "a tripwire is one header", "write its whole name".to_owned());
             return None;
         }

@@ -24,6 +24,7 @@ mod settings;
 mod target;
 mod value;
 
+pub(crate) use compile::STAGED;
 pub use finding::{Finding, Rejection, Severity};
 pub use quota::QuotaEntry;
 pub use settings::{

@@ -1,6 +1,7 @@
 //! What a policy says besides its entries: how the filter reads identities, answers, records and counts.
 
 use crate::request::Source;
+use std::fmt;
 
 /// The settings of a policy, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ pub struct Settings {
     pub by: MetricLabels,
 }
 
-/// Header names to remove, lower case.
+/// Header names to remove, in lower case and with `-` for every `_`: servers that read the two alike take the header
+/// in any spelling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeaderName {
     /// This header.
@@ -66,6 +68,16 @@ pub enum VerifyRoute {
     Host,
     /// By its host and its port.
     Full,
+}
+
+impl fmt::Display for HeaderName {
+    /// As a policy writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HeaderName::Exact(name) => f.write_str(name),
+            HeaderName::Prefix(prefix) => write!(f, "{prefix}*"),
+        }
+    }
 }
 
 /// Whether denials are enforced.
@@ -155,6 +167,10 @@ impl Default for Settings {
             remove: vec![
                 exact("x-forwarded-client-cert"),
                 exact("x-forwarded-for"),
+                exact("x-forwarded-host"),
+                exact("x-host"),
+                exact("x-original-host"),
+                exact("forwarded"),
                 HeaderName::Prefix("x-envoy-".to_owned()),
             ],
             remove_by: RemoveBy::default(),

@@ -227,6 +227,8 @@ const FRAMING: [&str; 6] = ["host", "content-length", "transfer-encoding", "conn
 #[derive(Debug)]
 pub(super) struct HeaderToRemove {
     pub(super) name: HeaderName,
+    /// As it was written, in lower case.
+    pub(super) written: String,
     /// Where it stands in its list.
     pub(super) item: usize,
 }
@@ -236,9 +238,11 @@ impl<'de> Shape<'de> for HeaderToRemove {
 
     fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
-        let (stem, prefix) = match lower.strip_suffix('*') {
+        // servers that read `_` and `-` alike take either for the other
+        let plain = lower.replace('_', "-");
+        let (stem, prefix) = match plain.strip_suffix('*') {
             Some(stem) => (stem, true),
-            None => (&*lower, false),
+            None => (&*plain, false),
         };
         // RFC 9110 §5.6.2: a token
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'+-.^_`|~".contains(&byte);
@@ -252,7 +256,7 @@ impl<'de> Shape<'de> for HeaderToRemove {
         }
         let stem = stem.to_owned();
         let name = if prefix { HeaderName::Prefix(stem) } else { HeaderName::Exact(stem) };
-        Some(HeaderToRemove { name, item: findings.item() })
+        Some(HeaderToRemove { name, written: lower, item: findings.item() })
     }
 }
 

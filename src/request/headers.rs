@@ -1,6 +1,6 @@
 //! From the headers of a request, pseudo headers among them, to what arrived.
 
-use super::{Arrival, OVERRIDE_HEADERS, Upgrade};
+use super::{Arrival, Upgrade, is_override};
 
 impl<'a> Arrival<'a> {
     /// Takes from raw headers what a decision looks at; names are compared ignoring case. Identity and cluster are
@@ -68,7 +68,7 @@ impl Field {
             b':' if is(":path") => Some(Field::Path),
             b'h' | b'H' if is("host") => Some(Field::Host),
             b'u' | b'U' if is("upgrade") => Some(Field::Upgrade),
-            b'x' | b'X' if OVERRIDE_HEADERS.into_iter().any(is) => Some(Field::Override),
+            b'x' | b'X' if is_override(name) => Some(Field::Override),
             _ => None,
         }
     }
@@ -100,6 +100,7 @@ impl<'a> Once<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::OVERRIDE_HEADERS;
     use super::*;
 
     fn arrival(headers: &[(&'static str, &'static str)]) -> Arrival<'static> {
@@ -151,11 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn each_override_header_is_seen_in_any_case() {
+    fn each_override_header_is_seen_in_any_spelling() {
         for name in OVERRIDE_HEADERS {
-            let shouted = name.to_ascii_uppercase();
-            let header = [(shouted.as_bytes(), &b""[..])];
-            assert!(Arrival::from_headers(header).overridden, "{name}");
+            for spelling in [name.to_owned(), name.to_ascii_uppercase(), name.replace('-', "_")] {
+                let header = [(spelling.as_bytes(), &b""[..])];
+                assert!(Arrival::from_headers(header).overridden, "{spelling}");
+            }
         }
         assert!(!plain_and(&[("x-http-methods", ""), ("http-method", "")]).overridden);
     }

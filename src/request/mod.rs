@@ -4,6 +4,7 @@ mod authority;
 mod headers;
 mod identity;
 mod method;
+mod override_header;
 mod path;
 mod route;
 mod segment;
@@ -11,6 +12,7 @@ mod segment;
 pub use authority::{Authority, NameError, check_name};
 pub use identity::Identity;
 pub use method::is_method;
+pub use override_header::{OVERRIDE_HEADERS, begins_with_spelling, is_override, is_spelling};
 pub use path::{Form, Path, widen};
 pub use route::Route;
 
@@ -29,7 +31,7 @@ pub struct Arrival<'a> {
     pub path: Option<&'a [u8]>,
     /// The `upgrade` header.
     pub upgrade: Upgrade<'a>,
-    /// Carries a header by which servers see another method or path ([`OVERRIDE_HEADERS`]).
+    /// Carries a header by which servers see another method or path ([`is_override`]).
     pub overridden: bool,
     /// `xds.cluster_name`: the cluster that the route chose, read before headers are changed.
     pub cluster: Option<&'a [u8]>,
@@ -64,10 +66,6 @@ pub enum Upgrade<'a> {
     /// Several headers: an upgrade request to nothing that a rule could list.
     Several,
 }
-
-/// Headers that make servers see another method or path than the request line says. Lower case.
-pub const OVERRIDE_HEADERS: [&str; 5] =
-    ["x-http-method-override", "x-http-method", "x-method-override", "x-original-url", "x-rewrite-url"];
 
 /// A canonical host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

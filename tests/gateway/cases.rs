@@ -69,17 +69,18 @@ impl Expected {
             // Envoy refused by itself what the filter would have refused.
             return None;
         }
-        let also: Vec<_> = seen
-            .line
-            .as_ref()
-            .and_then(|line| line.record.as_ref()?["also"].as_array())
-            .map(|also| also.iter().filter_map(Value::as_str).collect())
-            .unwrap_or_default();
+        let also: Vec<Value> =
+            seen.line.as_ref().and_then(|line| line.record.as_ref()?["also"].as_array()).cloned().unwrap_or_default();
         let let_through = self.decision != "deny";
         let as_expected = seen.recorded("d") == self.decision
             && (seen.recorded("r") == self.reason)
             && self.rule.as_ref().is_none_or(|rule| seen.recorded("rule") == rule)
-            && self.also.as_ref().is_none_or(|expected| also == *expected)
+            && self.also.as_ref().is_none_or(|expected| {
+                expected.len() == also.len()
+                    && expected.iter().zip(&also).all(|(expected, found)| {
+                        expected.is(found["r"].as_str().unwrap_or_default(), found["rule"].as_str())
+                    })
+            })
             && self.used.as_ref().is_none_or(|expected| *expected == used(seen))
             && seen.got_through() == let_through
             && matches!(seen.status(), 403 | 429) != let_through;

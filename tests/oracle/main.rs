@@ -65,7 +65,7 @@ fn decide(policy: &Policy, request: &Request) -> Verdict {
         outcome: decision.outcome.as_str(),
         reason: decision.reason.as_str(),
         rule: decision.rule.map(str::to_owned),
-        also: decision.also.iter().map(Reason::as_str).collect(),
+        also: decision.also.iter().map(|further| (further.reason.as_str(), further.rule.map(str::to_owned))).collect(),
         destination: decision.destination.filter(|_| decision.outcome == Outcome::Allow).map(str::to_owned),
         port,
     }

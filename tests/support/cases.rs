@@ -66,9 +66,26 @@ pub(crate) struct Expected {
     pub(crate) decision: String,
     pub(crate) reason: String,
     pub(crate) rule: Option<String>,
-    pub(crate) also: Option<Vec<String>>,
+    pub(crate) also: Option<Vec<Further>>,
     /// How much is used of each quota that was consulted, by id.
     pub(crate) used: Option<BTreeMap<String, u64>>,
+}
+
+/// A further reason of a dry-run; written alone it says nothing of the entry that gave it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Further {
+    Reason(String),
+    Whole { r: String, rule: Option<String> },
+}
+
+impl Further {
+    pub(crate) fn is(&self, reason: &str, by: Option<&str>) -> bool {
+        match self {
+            Further::Reason(expected) => expected == reason,
+            Further::Whole { r, rule } => r == reason && rule.as_deref() == by,
+        }
+    }
 }
 
 /// All files, by name.

@@ -1,6 +1,7 @@
 //! Which request headers no upstream gets.
 
 use tollgate::policy::{HeaderName, Settings};
+use tollgate::request::{begins_with_spelling, is_spelling};
 
 /// Header names to remove, arranged for being asked about every header of every request.
 #[derive(Debug, Default)]
@@ -27,7 +28,7 @@ impl Removal {
             }
         }
         if let Some(tripwire) = &settings.tripwire {
-            removal.add(&tripwire.header);
+            removal.add(&tripwire.header.replace('_', "-"));
         }
         removal
     }
@@ -38,19 +39,14 @@ impl Removal {
         self.lengths |= length_bit(name.len());
     }
 
-    /// Whether a header of this name, in lower case as Envoy keeps names, is removed.
+    /// Whether a header of this name, in any spelling with `_` for `-`, is removed.
     pub(crate) fn takes(&self, name: &[u8]) -> bool {
         if self.firsts & first_bit(name) == 0 {
             return false;
         }
-        (self.lengths & length_bit(name.len()) != 0 && self.exact.iter().any(|exact| **exact == *name))
-            || self.prefixes.iter().any(|prefix| begins_with(name, prefix))
+        (self.lengths & length_bit(name.len()) != 0 && self.exact.iter().any(|exact| is_spelling(name, exact)))
+            || self.prefixes.iter().any(|prefix| begins_with_spelling(name, prefix))
     }
-}
-
-/// `name.starts_with(prefix)`, which calls `memcmp` in wasm: most names differ within a few bytes.
-fn begins_with(name: &[u8], prefix: &[u8]) -> bool {
-    name.len() >= prefix.len() && prefix.iter().zip(name).all(|(a, b)| a == b)
 }
 
 /// Of nothing: all, since everything begins with it.
@@ -80,7 +76,16 @@ mod tests {
             ..Settings::default()
         };
         let removal = Removal::new(&settings);
-        for taken in ["x-forwarded-for", &long, "x-envoy-", "x-envoy-retry-on", "x-guard"] {
+        for taken in [
+            "x-forwarded-for",
+            "x_forwarded-for",
+            "x_envoy_retry_on",
+            "x_guard",
+            &long,
+            "x-envoy-",
+            "x-envoy-retry-on",
+            "x-guard",
+        ] {
             assert!(removal.takes(taken.as_bytes()), "{taken}");
         }
         for kept in ["x-forwarded-fo", "x-forwarded-fox", "x-forwarded-foo", "x-envoy", "a-x-envoy-b", "x-guards", ""] {

@@ -111,7 +111,8 @@ pub(in crate::cli) enum Detail {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(in crate::cli) struct RequestHeaders {
-    /// Besides the default: `x-forwarded-client-cert`, `x-forwarded-for` and `x-envoy-*`. A name may end in `*`.
+    /// Besides the default: `x-forwarded-client-cert`, `x-forwarded-for`, `x-forwarded-host`, `x-host`,
+    /// `x-original-host`, `forwarded` and `x-envoy-*`. A name may end in `*`, and stands for every spelling with `_`.
     #[schemars(with = "NotEmpty<HeaderName>")]
     pub(in crate::cli) remove: Vec<String>,
     /// What of the default is left in place.

@@ -1,9 +1,10 @@
 //! A line of output.
 
 use super::Format;
-use crate::decision::{Also, Decision, Note};
+use crate::cli::further::FurtherShown;
+use crate::decision::{Decision, Note};
 use crate::request::Arrival;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// What is said of a decision.
@@ -13,8 +14,8 @@ pub(super) struct Answer<'d> {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'d str>,
-    #[serde(skip_serializing_if = "is_empty", serialize_with = "reasons")]
-    also: Also,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    also: Vec<FurtherShown>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     quotas: Vec<QuotaAnswer<'d>>,
 }
@@ -48,7 +49,7 @@ impl<'d> Answer<'d> {
             decision: decision.outcome.as_str(),
             reason: decision.reason.as_str(),
             rule: decision.rule,
-            also: decision.also,
+            also: FurtherShown::all(&decision.also),
             quotas: notes.iter().map(quota).collect(),
         }
     }
@@ -82,12 +83,4 @@ pub(super) fn write_error(message: &str, format: Format, out: &mut impl Write) -
         Format::Human => write!(out, "{:<10} {}", "error", message.escape_debug())?,
     }
     out.write_all(b"\n")
-}
-
-fn is_empty(also: &Also) -> bool {
-    also.iter().next().is_none()
-}
-
-fn reasons<S: Serializer>(also: &Also, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(also.iter().map(|reason| reason.as_str()))
 }

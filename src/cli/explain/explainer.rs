@@ -5,10 +5,11 @@ use super::spot::Spot;
 use super::walk::{Asked, Canonical, Charge, Decided, Looks, Named, Walk};
 use crate::cli::document::{Document, Quota};
 use crate::cli::excerpt::Excerpts;
+use crate::cli::further::FurtherShown;
 use crate::cli::gateway::Gateway;
 use crate::cli::request::Request;
 use crate::cli::who;
-use crate::decision::{Charged, Judged, Reason, Scratch, Timestamp};
+use crate::decision::{Charged, Judged, Scratch, Timestamp};
 use crate::policy::{Mode, Policy};
 use crate::request::{Arrival, Form, Host, Identity, Path, Presented, Source, check_name};
 use std::net::IpAddr;
@@ -81,7 +82,7 @@ impl Explainer<'_> {
                 reason: decision.reason.as_str(),
                 rule: decision.rule.map(str::to_owned),
                 spot: decision.rule.map(|id| self.spot_of(id)).unwrap_or_default(),
-                also: decision.also.iter().map(Reason::as_str).collect(),
+                also: FurtherShown::all(&decision.also),
             },
             why_not: None,
             outcome: Some(decision.outcome),

@@ -117,7 +117,7 @@ fn decision(walk: &Walk, files: &[File], out: &mut impl Write) -> io::Result<()>
     let by = decided.rule.as_ref().map(|id| format!(", by {id}")).unwrap_or_default();
     let also = match decided.also.as_slice() {
         [] => String::new(),
-        also => format!("; also {}", also.join(", ")),
+        also => format!("; also {}", also.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
     let title = format!("{}: {}{by}{also}", decided.decision, decided.reason);
     let level = match walk.outcome() {

@@ -3,6 +3,7 @@
 use super::edit::Edit;
 use super::looked::{Looked, Verdict};
 use super::spot::Spot;
+use crate::cli::further::FurtherShown;
 use crate::cli::source::Loaded;
 use crate::decision::Outcome;
 use serde::Serialize;
@@ -100,7 +101,7 @@ pub(super) struct Decided {
     #[serde(flatten)]
     pub(super) spot: Spot,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) also: Vec<&'static str>,
+    pub(super) also: Vec<FurtherShown>,
 }
 
 impl Walk {

@@ -1,5 +1,6 @@
 //! What a test expects, and what came of it.
 
+use crate::cli::further::FurtherShown;
 use crate::decision::{Charged, Judged, Outcome, Reason};
 use crate::policy::nearest;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -18,10 +19,37 @@ pub(super) struct Expected {
     #[serde(default, deserialize_with = "reason")]
     reason: Option<Word>,
     rule: Option<String>,
-    #[serde(default, deserialize_with = "reasons")]
-    also: Option<Vec<Word>>,
+    also: Option<Vec<Further>>,
     /// How much is used of each quota that was consulted, by id.
     used: Option<BTreeMap<String, u64>>,
+}
+
+/// A further reason that is expected.
+#[derive(Debug)]
+struct Further {
+    r: Word,
+    /// The entry that gave it; not compared where only the reason was written.
+    rule: Option<Option<String>>,
+}
+
+/// As it is written: the reason alone, or as records have it.
+#[derive(Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Written {
+    Reason(String),
+    Whole { r: String, rule: Option<String> },
+}
+
+impl Further {
+    fn is(&self, shown: &FurtherShown) -> bool {
+        self.r == shown.r && self.rule.as_ref().is_none_or(|rule| *rule == shown.rule)
+    }
+}
+
+impl fmt::Display for Further {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        FurtherShown { r: self.r, rule: self.rule.clone().flatten() }.fmt(f)
+    }
 }
 
 /// What was decided.
@@ -32,7 +60,7 @@ pub(super) struct Actual {
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    also: Vec<Word>,
+    also: Vec<FurtherShown>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     used: BTreeMap<String, u64>,
 }
@@ -45,7 +73,7 @@ impl Actual {
             decision: decision.outcome.as_str(),
             reason: decision.reason.as_str(),
             rule: decision.rule.map(str::to_owned),
-            also: decision.also.iter().map(Reason::as_str).collect(),
+            also: FurtherShown::all(&decision.also),
             used: used.collect(),
         }
     }
@@ -61,7 +89,10 @@ impl Expected {
         self.decision == actual.decision
             && self.reason.is_none_or(|reason| reason == actual.reason)
             && self.rule.as_deref().is_none_or(|rule| actual.rule.as_deref() == Some(rule))
-            && self.also.as_ref().is_none_or(|also| *also == actual.also)
+            && self.also.as_ref().is_none_or(|also| {
+                also.len() == actual.also.len()
+                    && also.iter().zip(&actual.also).all(|(further, shown)| further.is(shown))
+            })
             && self.used.as_ref().is_none_or(|used| *used == actual.used)
     }
 }
@@ -70,7 +101,7 @@ impl Expected {
 fn words(
     f: &mut fmt::Formatter<'_>,
     [decision, reason, rule]: [Option<&str>; 3],
-    also: Option<&[&str]>,
+    also: Option<&[impl ToString]>,
     used: Option<&BTreeMap<String, u64>>,
 ) -> fmt::Result {
     f.write_str(decision.unwrap_or_default())?;
@@ -81,6 +112,7 @@ fn words(
         write!(f, " by {rule}")?;
     }
     if let Some(also) = also {
+        let also: Vec<_> = also.iter().map(ToString::to_string).collect();
         write!(f, ", also [{}]", also.join(", "))?;
     }
     if let Some(used) = used {
@@ -114,9 +146,14 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Word>, D:
     word(&String::deserialize(deserializer)?, "reason", &Reason::ALL.map(Reason::as_str)).map(Some)
 }
 
-fn reasons<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Word>>, D::Error> {
-    let listed = Vec::<String>::deserialize(deserializer)?;
-    listed.iter().map(|text| word(text, "reason", &Reason::ALL.map(Reason::as_str))).collect::<Result<_, _>>().map(Some)
+impl<'de> Deserialize<'de> for Further {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Further, D::Error> {
+        let (reason, rule) = match Written::deserialize(deserializer)? {
+            Written::Reason(reason) => (reason, None),
+            Written::Whole { r, rule } => (r, Some(rule)),
+        };
+        Ok(Further { r: word::<D::Error>(&reason, "reason", &Reason::ALL.map(Reason::as_str))?, rule })
+    }
 }
 
 /// One of the words that there are.

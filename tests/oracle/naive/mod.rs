@@ -29,7 +29,7 @@ pub struct Verdict {
     pub outcome: &'static str,
     pub reason: &'static str,
     pub rule: Option<String>,
-    pub also: Vec<&'static str>,
+    pub also: Vec<Reason>,
     /// The named destination that admitted, where one did.
     pub destination: Option<String>,
     pub port: Option<u16>,
@@ -54,7 +54,7 @@ struct Who {
 }
 
 /// A reason and the id of what gave it.
-type Reason = (&'static str, Option<String>);
+pub type Reason = (&'static str, Option<String>);
 
 pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     let dry_run = policy.get("mode").is_some_and(|mode| mode == "dry-run");
@@ -98,7 +98,6 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     let request = Request { who, place, port, method, path, upgrade, overridden };
 
     // 2. Deny entries.
-    let mut seen_in_dry_run = false;
     for entry in entries(policy, "deny") {
         let Some(reason) = denies(policy, entry, &request) else {
             continue;
@@ -107,10 +106,7 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
         if entry.get("mode").is_none_or(|mode| mode == "enforce") {
             return deny(reason, Some(port));
         }
-        if !seen_in_dry_run {
-            suspended.push(reason);
-            seen_in_dry_run = true;
-        }
+        suspended.push(reason);
     }
 
     // 3. and 4. Rules and residency.
@@ -122,12 +118,7 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
         }
         suspended.push(reason.clone());
     }
-    let mut also: Vec<&str> = Vec::new();
-    for (reason, _) in suspended.iter().skip(1) {
-        if *reason != suspended[0].0 && !also.contains(reason) {
-            also.push(reason);
-        }
-    }
+    let also: Vec<Reason> = suspended.iter().skip(1).take(16).cloned().collect();
     let (outcome, (reason, rule), destination) = match (suspended.into_iter().next(), admitted) {
         (Some(reason), _) => ("would-deny", reason, None),
         (None, Ok((rule, destination))) => ("allow", ("RULE_ALLOW", Some(rule)), destination),

@@ -1,0 +1,70 @@
+//! What a dry-run suspended besides the reason that is named.
+
+use super::Reason;
+use super::record::string;
+
+/// The most that are kept of one request.
+pub const MOST: usize = 16;
+
+/// A further reason to refuse a request, and the entry that gave it, if one did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Further<'p> {
+    /// Why.
+    pub reason: Reason,
+    /// The id of the entry.
+    pub rule: Option<&'p str>,
+}
+
+/// Further reasons, in the order of the decision; at most [`MOST`], and empty but for requests that are let through by
+/// a dry-run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Also<'p>(Vec<Further<'p>>);
+
+impl<'p> Also<'p> {
+    /// None.
+    pub const NONE: Also<'static> = Also(Vec::new());
+
+    /// Adds one, if there is room.
+    pub(crate) fn push(&mut self, further: Further<'p>) {
+        if self.0.len() < MOST {
+            self.0.push(further);
+        }
+    }
+
+    /// One after another, in the order of the decision.
+    pub fn iter(&self) -> impl Iterator<Item = Further<'p>> + '_ {
+        self.0.iter().copied()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Appends `[{"r":REASON,"rule":ID},…]`; `rule` where an entry gave the reason.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let mut lead = "[{\"r\":";
+        for Further { reason, rule } in &self.0 {
+            string(out, lead, reason.as_str());
+            if let Some(rule) = rule {
+                string(out, ",\"rule\":", rule);
+            }
+            lead = "},{\"r\":";
+        }
+        out.extend_from_slice(if self.0.is_empty() { b"[]" } else { b"}]" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_are_kept_than_a_record_shows() {
+        let mut also = Also::default();
+        for _ in 0..40 {
+            also.push(Further { reason: Reason::DenyRule, rule: Some("a") });
+        }
+        assert_eq!(also.iter().count(), MOST);
+    }
+}
