@@ -16,6 +16,7 @@ mod further;
 mod gateway;
 mod lint;
 mod progress;
+mod public_suffix;
 mod push;
 mod reach;
 mod render;

@@ -122,6 +122,7 @@ object! {
         "ports" => ports: Vec<Port>,
         "region" => region: Region<'a>,
         "tls" => tls: Tls,
+        "protocol" => protocol: Protocol,
     }
 }
 
@@ -238,6 +239,35 @@ words! { Tls, "`originate`, `passthrough`, `both` or `none`" {
     "passthrough" => Tls,
     "both" => Tls,
     "none" => Tls,
+}}
+
+/// For renderers and advice; no decision looks at it.
+#[derive(Debug)]
+pub(super) struct Protocol;
+
+words! { Protocol, "a protocol, as `http`, `grpc` or `tcp`" {
+    "http" => Protocol,
+    "http2" => Protocol,
+    "grpc" => Protocol,
+    "tcp" => Protocol,
+    "amqp" => Protocol,
+    "cassandra" => Protocol,
+    "ftp" => Protocol,
+    "imap" => Protocol,
+    "kafka" => Protocol,
+    "ldap" => Protocol,
+    "memcached" => Protocol,
+    "mongodb" => Protocol,
+    "mssql" => Protocol,
+    "mysql" => Protocol,
+    "nfs" => Protocol,
+    "oracle" => Protocol,
+    "pop3" => Protocol,
+    "postgres" => Protocol,
+    "redis" => Protocol,
+    "smtp" => Protocol,
+    "ssh" => Protocol,
+    "telnet" => Protocol,
 }}
 
 /// The one upgrade that a target can list.

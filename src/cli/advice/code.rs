@@ -72,10 +72,20 @@ pub(in crate::cli) const SOURCES: Code = error("TG414");
 pub(in crate::cli) const VERIFY_ROUTE: Code = warning("TG415");
 pub(in crate::cli) const RETRIES: Code = warning("TG416");
 
+pub(in crate::cli) const OUTSIDE: Code = warning("TG420");
+pub(in crate::cli) const DRY_AND_LISTED: Code = warning("TG421");
+pub(in crate::cli) const TOO_OLD: Code = error("TG422");
+pub(in crate::cli) const UNHELD: Code = warning("TG423");
+/// An error where it is rendered: the objects would lead nowhere.
+pub(in crate::cli) const NO_HTTP: Code = warning("TG424");
+pub(in crate::cli) const TOO_MANY_PORTS: Code = error("TG425");
+pub(in crate::cli) const INSIDE_TOO_WIDE: Code = error("TG426");
+pub(in crate::cli) const REFUSED: Code = warning("TG427");
+
 /// The codes that a file can suppress: these, and those of the checker's own advice.
-pub(in crate::cli) const ALL: [&str; 43] = [
+pub(in crate::cli) const ALL: [&str; 47] = [
     "TG101", "TG102", "TG110", "TG111", "TG112", "TG113", "TG114", "TG115", "TG116", "TG117", "TG118", "TG119",
     "TG120", "TG201", "TG202", "TG203", "TG204", "TG205", "TG206", "TG207", "TG208", "TG209", "TG210", "TG211",
     "TG212", "TG301", "TG302", "TG303", "TG304", "TG305", "TG306", "TG307", "TG401", "TG402", "TG403", "TG404",
-    "TG405", "TG406", "TG407", "TG410", "TG411", "TG415", "TG416",
+    "TG405", "TG406", "TG407", "TG410", "TG411", "TG415", "TG416", "TG420", "TG421", "TG423", "TG427",
 ];

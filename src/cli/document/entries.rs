@@ -1,6 +1,7 @@
 //! The entries of a policy, and what they are made of. Lists that are empty were not given: the language has no
 //! other empty ones, but for `by`.
 
+use super::protocol::Protocol;
 use super::values::{
     Amount, By, Cidr, Host, Id, Method, Mode, Namespace, NotEmpty, Overrun, PathPattern, Period, Port, Scope,
     ServiceAccount, SpiffeId, Tls, TrustDomain,
@@ -266,4 +267,7 @@ pub(in crate::cli) struct Destination {
     pub(in crate::cli) region: Option<String>,
     /// How it is reached; for renderers and advice.
     pub(in crate::cli) tls: Option<Tls>,
+    /// What is spoken there: `http` unless given, on ports of other protocols theirs. `http2` and `grpc` speak HTTP/2 to it,
+    /// whatever the caller speaks. For renderers and advice; never matched.
+    pub(in crate::cli) protocol: Option<Protocol>,
 }

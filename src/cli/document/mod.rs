@@ -6,10 +6,12 @@
 
 mod defaults;
 mod entries;
+mod protocol;
 mod settings;
 mod values;
 
 pub(super) use entries::{Deny, Destination, Limit, Quota, Residency, Rule, Selector, Target};
+pub(super) use protocol::Protocol;
 pub(super) use settings::{
     Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, RouteWord, Source, Tripwire,
 };
@@ -109,6 +111,7 @@ impl Document {
                 ports: &destination.ports,
                 region: destination.region.as_deref(),
                 tls: destination.tls,
+                protocol: destination.protocol,
             },
             None => Place {
                 hosts: &target.hosts,
@@ -116,6 +119,7 @@ impl Document {
                 ports: &target.ports,
                 region: target.region.as_deref(),
                 tls: target.tls,
+                protocol: None,
             },
         }
     }
@@ -137,4 +141,5 @@ pub(super) struct Place<'d> {
     pub(super) ports: &'d [u16],
     pub(super) region: Option<&'d str>,
     pub(super) tls: Option<Tls>,
+    pub(super) protocol: Option<Protocol>,
 }

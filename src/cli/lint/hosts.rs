@@ -4,6 +4,7 @@ use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
 use super::subject::Subject;
 use crate::cli::advice::{Advice, code, is_below, place_of, target};
 use crate::cli::document::{Rule, Target};
+use crate::cli::public_suffix::within;
 use crate::index::Network;
 use crate::policy::networks;
 
@@ -38,37 +39,11 @@ fn wide(rule: &Rule, entry: &Entry<'_>, host: usize, pattern: &str, advice: &mut
         Where::OneBelow(name) | Where::Below(name) => name,
         _ => return,
     };
-    let suffix = match is_public_suffix(&name) {
-        true => Some(name.to_string()),
-        false => SERVICES.iter().map(|service| format!("{service}.{name}")).find(|below| is_public_suffix(below)),
-    };
-    if let Some(suffix) = suffix {
+    if let Some(suffix) = within(&name) {
         let message =
             format!("`{pattern}` of `{}` admits names that anybody can have: `{suffix}` is a public suffix", rule.id);
         advice.add(code::PUBLIC_SUFFIX, at(), message, "write the names that are meant".to_owned());
     }
-}
-
-/// Labels under which clouds let their customers choose names. Which of them are public suffixes, and of which cloud, the
-/// list says.
-const SERVICES: [&str; 12] = [
-    "s3",
-    "compute",
-    "elb",
-    "us-east-1",
-    "eu-west-1",
-    "blob.core",
-    "web.core",
-    "cloudapp",
-    "app",
-    "web",
-    "sites",
-    "pages",
-];
-
-/// Whether a name is on the Public Suffix List, in either of its parts.
-fn is_public_suffix(name: &str) -> bool {
-    psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix == name.as_bytes())
 }
 
 /// Names of the inside.

@@ -6,11 +6,11 @@
 use super::destinations::Destinations;
 use super::envoy_filter::{before_router, filters, rbac};
 use super::object::{Kind, Maker, Object, Part};
-use crate::cli::site::{Api, Site};
+use super::rest::anchor_host;
+use crate::cli::site::Api;
 use crate::index::Network;
 use crate::policy::networks;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Of the cluster, and of its cache of names.
@@ -22,33 +22,10 @@ const MOST_HOSTS: u32 = 8_192;
 /// Requests that wait for names at once.
 const MOST_WAITING: u32 = 1_024;
 
-pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destinations, strip: &[&str]) -> Vec<Object> {
-    let mut objects = vec![anchor(maker, destinations), route(maker, strip)];
-    objects.extend(site.workload_namespaces.iter().map(|namespace| sidecar(maker, namespace)));
+pub(super) fn objects(maker: &Maker<'_>, destinations: &Destinations, strip: &[&str]) -> Vec<Object> {
     let patches =
         vec![cluster(), into_route(maker), before_router(&resolving()), before_router(&refusing(destinations))];
-    objects.push(filters(maker, "dynamic", Part::Dynamic, 20, patches));
-    objects
-}
-
-/// A name for each port that workloads may ask on, without which their sidecars take no HTTP there.
-fn anchor(maker: &Maker<'_>, destinations: &Destinations) -> Object {
-    let ports: BTreeSet<u16> = destinations.ports.iter().copied().filter(|port| *port != 443).chain([80]).collect();
-    let ports: Vec<Value> = ports
-        .into_iter()
-        .map(|port| json!({"number": port, "name": format!("http-{port}"), "protocol": "HTTP"}))
-        .collect();
-    let spec = json!({
-        "hosts": [anchor_host(maker)],
-        "location": "MESH_EXTERNAL",
-        "resolution": "STATIC",
-        "ports": ports,
-    });
-    maker.object(Part::Dynamic, Kind::ServiceEntry, &maker.name("anchor"), spec)
-}
-
-fn anchor_host(maker: &Maker<'_>) -> String {
-    format!("{}.tollgate.invalid", maker.gateway.name)
+    vec![route(maker, strip), filters(maker, "dynamic", Part::Dynamic, 20, patches)]
 }
 
 /// Out of the gateway: the cluster is patched in, since no object can name it. Without the patch it leads nowhere.
@@ -85,19 +62,6 @@ fn route(maker: &Maker<'_>, strip: &[&str]) -> Object {
             }),
         ),
     }
-}
-
-/// Out of the workload: what no object names goes to the gateway.
-fn sidecar(maker: &Maker<'_>, namespace: &str) -> Object {
-    let gateway = maker.gateway;
-    let spec = json!({
-        "egress": [{"hosts": ["*/*"]}],
-        "outboundTrafficPolicy": {
-            "mode": "ALLOW_ANY",
-            "egressProxy": {"host": gateway.service, "port": {"number": gateway.ports.http}},
-        },
-    });
-    maker.object_in(namespace, Part::Dynamic, Kind::Sidecar, &gateway.name, spec)
 }
 
 fn cache() -> Value {

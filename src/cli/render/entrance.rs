@@ -32,7 +32,12 @@ pub(super) fn objects(maker: &Maker<'_>, advice: &mut Advice) -> Vec<Object> {
         json!({
             "host": gateway.service,
             "trafficPolicy": {
-                "portLevelSettings": [{"port": {"number": gateway.ports.http}, "tls": {"mode": "ISTIO_MUTUAL"}}],
+                "portLevelSettings": [{
+                    "port": {"number": gateway.ports.http},
+                    // gRPC stays HTTP/2 on its way to the gateway
+                    "connectionPool": {"http": {"useClientProtocol": true}},
+                    "tls": {"mode": "ISTIO_MUTUAL"},
+                }],
             },
         }),
     );

@@ -1,11 +1,20 @@
 //! What a policy asks for and a gateway is not.
 
+use crate::cli::advice::code::Code;
 use crate::cli::advice::{Advice, code};
-use crate::cli::document::{Document, RouteWord, Source};
-use crate::cli::site::{Api, Gateway, Permission, Routes};
+use crate::cli::document::{Document, Mode, RouteWord, Source};
+use crate::cli::site::{Api, Gateway, Permission, Routes, Site};
+use crate::policy::Severity;
 
 /// Says what does not fit.
-pub(super) fn judge(document: &Document, gateway: &Gateway, advice: &mut Advice) {
+pub(super) fn judge(document: &Document, site: &Site, gateway: &Gateway, advice: &mut Advice) {
+    versions(site, gateway, advice);
+    if gateway.ports.tls.is_some() && site.istio.minor() >= Some(RESOLVING) {
+        let message = "nothing listens on `ports.tls`: TLS that a workload speaks itself is not decided yet".to_owned();
+        let code = Code { severity: Severity::Note, ..code::PASSTHROUGH };
+        advice.add(code, String::new(), message, "leave it out until there is a filter for it".to_owned());
+    }
+    dry_run(document, gateway, advice);
     if gateway.api == Api::Waypoint {
         let message = "`api: waypoint` is not rendered yet".to_owned();
         let fix = "render a gateway; docs/commands/render.md says what there is".to_owned();
@@ -33,5 +42,43 @@ pub(super) fn judge(document: &Document, gateway: &Gateway, advice: &mut Advice)
         let message = "`verifyRoute` compares with the port of a ServiceEntry, which is 80 for what an authority without a port means".to_owned();
         let fix = "leave it out: what is rendered goes by the authority's port alone".to_owned();
         advice.add(code::VERIFY_ROUTE, "authority.verifyRoute".to_owned(), message, fix);
+    }
+}
+
+/// The oldest Istio that is rendered for.
+const OLDEST: u32 = 27;
+/// The first Istio whose Envoy judges every address that a name resolves to, and has the rest of what is needed.
+const RESOLVING: u32 = 31;
+
+/// Says what the site's Istio cannot do.
+fn versions(site: &Site, gateway: &Gateway, advice: &mut Advice) {
+    let Some(minor) = site.istio.minor() else { return };
+    let version = &site.istio.version;
+    let mut say = |message: String, fix: &str| advice.add(code::TOO_OLD, String::new(), message, fix.to_owned());
+    if minor < OLDEST {
+        let message = format!("`istio.version` is {version}, and nothing is rendered for one older than 1.{OLDEST}");
+        say(message, "update Istio; what is older gets no fixes either");
+    }
+    let keys = [
+        ("routes: catch-all", gateway.routes == Routes::CatchAll),
+        ("inside", !gateway.inside.is_empty()),
+        ("ports.tls", gateway.ports.tls.is_some()),
+        ("api: waypoint", gateway.api == Api::Waypoint),
+    ];
+    for (key, _) in keys.into_iter().filter(|(_, is_set)| *is_set && minor < RESOLVING) {
+        let message = format!("`{key}` needs Istio 1.{RESOLVING}, and `istio.version` is {version}");
+        say(message, "update Istio and the site file, or leave the key out");
+    }
+}
+
+/// Says that a dry-run lets nothing through that has no route.
+fn dry_run(document: &Document, gateway: &Gateway, advice: &mut Advice) {
+    let key = if document.mode == Mode::DryRun { "mode" } else { "dryRunFor" };
+    if gateway.routes == Routes::Listed && (document.mode == Mode::DryRun || !document.dry_run_for.is_empty()) {
+        let message =
+            "with `routes: listed` a dry-run lets nothing through that no rule names: such a host has no route"
+                .to_owned();
+        let fix = "set `routes: catch-all` in the site file until the dry-run ends".to_owned();
+        advice.add(code::DRY_AND_LISTED, key.to_owned(), message, fix);
     }
 }

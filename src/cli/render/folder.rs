@@ -1,11 +1,12 @@
 //! A folder that holds what was rendered.
 
+use super::object::Part;
 use super::output::{Files, is_rendered};
 use crate::cli::source::Unreadable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// A way in which a folder is not what is rendered.
@@ -61,7 +62,18 @@ pub(super) fn read(folder: &Path) -> Result<Files, Unreadable> {
     Ok(files)
 }
 
-/// Writes what is rendered, and removes what an earlier run left and this one does not write.
+/// The first symbolic link on the way to one of these files: the folder itself, a folder in it, or the file.
+pub(super) fn link<'f>(folder: &Path, files: impl Iterator<Item = &'f String>) -> Option<PathBuf> {
+    // without a slash at the end, which would lead through it
+    let folder: PathBuf = folder.components().collect();
+    let is_link = |path: &Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    if is_link(&folder) {
+        return Some(folder);
+    }
+    files.flat_map(|name| Path::new(name).ancestors()).map(|below| folder.join(below)).find(|path| is_link(path))
+}
+
+/// Writes what is rendered, and removes what an earlier run left and this one does not write. Secrets are their owner's alone.
 ///
 /// # Errors
 /// A file that cannot be written.
@@ -69,15 +81,56 @@ pub(super) fn write(folder: &Path, files: &Files, earlier: &Files) -> io::Result
     let named = |name: &str, error: io::Error| {
         io::Error::new(error.kind(), format!("{}: {error}", folder.join(name).display()))
     };
-    for (name, text) in files.iter().filter(|(name, text)| earlier.get(*name) != Some(text)) {
+    for (name, text) in files {
         let path = folder.join(name);
-        let made = path.parent().map_or(Ok(()), fs::create_dir_all);
-        made.and_then(|()| fs::write(&path, text)).map_err(|error| named(name, error))?;
+        let is_secret = *name == Part::Secret.file();
+        let is_there = earlier.get(name) == Some(text) && !(is_secret && is_open(&path));
+        if !is_there {
+            replace(&path, text, is_secret).map_err(|error| named(name, error))?;
+        }
     }
     for name in earlier.keys().filter(|name| !files.contains_key(*name)) {
         fs::remove_file(folder.join(name)).map_err(|error| named(name, error))?;
     }
     Ok(())
+}
+
+/// Puts a new file in the place of what has its name, whatever that is: nothing is written through a link.
+fn replace(path: &Path, text: &str, is_secret: bool) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = parent.join(format!(".{name}.new"));
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if is_secret {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNERS);
+    }
+    options.open(&new)?.write_all(text.as_bytes())?;
+    fs::rename(&new, path)
+}
+
+/// The mode of a file that only its owner reads.
+#[cfg(unix)]
+const OWNERS: u32 = 0o600;
+
+/// Whether others than its owner may read a file.
+fn is_open(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & !OWNERS & 0o777 != 0)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
 }
 
 /// What of a folder is not as rendered.

@@ -3,7 +3,8 @@
 //! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
-use super::destinations::Upstream;
+use super::callers::Callers;
+use super::destinations::{Reached, Spoken, Upstream};
 use super::object::{Kind, Maker, Object, Part, insert};
 use crate::cli::advice::{Advice, code};
 use crate::cli::sha256;
@@ -19,13 +20,10 @@ const HASH: usize = 16;
 /// What is the same of all hosts.
 pub(super) struct Common<'c> {
     maker: Maker<'c>,
+    site: &'c Site,
     default_port: u16,
-    /// Namespaces that may ask for them.
-    callers: Vec<&'c str>,
     /// Headers that end at the gateway.
     strip: &'c [&'c str],
-    /// Whom the gateway trusts to say who a host is.
-    authorities: &'c str,
 }
 
 /// A host, and how it is reached.
@@ -33,6 +31,7 @@ struct Host<'h> {
     common: &'h Common<'h>,
     host: &'h str,
     name: String,
+    callers: &'h Callers,
     ways: Vec<Way>,
 }
 
@@ -44,6 +43,8 @@ struct Way {
     /// Of the host.
     upstream: u16,
     tls: Upstream,
+    /// HTTP/2 is spoken to it, whatever the caller speaks.
+    http2: bool,
     /// How the authority of such a request ends.
     named: Named,
 }
@@ -61,33 +62,36 @@ enum Named {
 
 impl<'c> Common<'c> {
     pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [&'c str]) -> Common<'c> {
-        let callers = match site.workload_namespaces.as_slice() {
-            [] => vec!["*"],
-            listed => std::iter::once(".").chain(listed.iter().map(String::as_str)).collect(),
-        };
-        Common { maker, default_port, callers, strip, authorities: &site.ca_certificates }
+        Common { maker, site, default_port, strip }
     }
 
     /// The objects of a host; none if there is no way to ask for it.
-    pub(super) fn objects(&self, host: &str, ports: &BTreeMap<u16, Upstream>, advice: &mut Advice) -> Vec<Object> {
+    pub(super) fn objects(&self, host: &str, reached: &Reached, advice: &mut Advice) -> Vec<Object> {
         // no name of a gateway has a dot, so that no two hosts of two gateways can have one name
         let name = name(&self.maker.gateway.name, host);
         if !name.ends_with(host) {
             let message = format!("`{host}` is too long for the name of an object: its objects are called `{name}`");
             advice.add(code::LONG_NAME, String::new(), message, None);
         }
+        let ports = &reached.ports;
         let has_default = ports.contains_key(&self.default_port);
-        let way = |(port, tls): (&u16, &Upstream)| {
+        let way = |(port, spoken): (&u16, &Spoken)| {
             let (mesh, named) = match *port {
                 port if port == self.default_port => (80, Named::Default),
-                80 if has_default => return None,
+                // an authority without a port means the default; the other is asked for by name, and has a number of its own
+                80 if has_default => (free(ports), Named::Port),
                 80 => (80, Named::Added),
                 port => (port, Named::Port),
             };
-            Some(Way { mesh, upstream: *port, tls: *tls, named })
+            Way { mesh, upstream: *port, tls: spoken.tls, http2: spoken.http2, named }
         };
-        Host { common: self, host, name, ways: ports.iter().filter_map(way).collect() }.objects()
+        Host { common: self, host, name, callers: &reached.callers, ways: ports.iter().map(way).collect() }.objects()
     }
+}
+
+/// A port of a ServiceEntry that no host is asked for on.
+fn free(ports: &BTreeMap<u16, Spoken>) -> u16 {
+    (10_080..).find(|port| !ports.contains_key(port)).unwrap_or_default()
 }
 
 impl Host<'_> {
@@ -100,7 +104,7 @@ impl Host<'_> {
             Api::Istio => objects.push(self.virtual_service()),
             Api::Gateway | Api::Waypoint => objects.extend(self.http_routes()),
         }
-        objects.extend(self.origination());
+        objects.push(self.origination());
         objects
     }
 
@@ -118,7 +122,7 @@ impl Host<'_> {
         };
         let spec = json!({
             "hosts": [self.host],
-            "exportTo": self.common.callers,
+            "exportTo": self.callers.export(self.common.site),
             "location": "MESH_EXTERNAL",
             "resolution": "DNS",
             "ports": self.ways.iter().map(port).collect::<Vec<_>>(),
@@ -160,7 +164,7 @@ impl Host<'_> {
             self.ways.iter().map(into_gateway).chain(self.ways.iter().map(out_of_gateway)).collect();
         let spec = json!({
             "hosts": [self.host],
-            "exportTo": self.common.callers,
+            "exportTo": self.callers.export(self.common.site),
             "gateways": ["mesh", gateway.name],
             "http": routes,
         });
@@ -210,27 +214,31 @@ impl Host<'_> {
         objects
     }
 
-    /// TLS to the host, which has to prove its name.
-    fn origination(&self) -> Option<Object> {
-        let tls = json!({
-            "mode": "SIMPLE",
-            "sni": self.host,
-            "subjectAltNames": [self.host],
-            // left out, whether the chain is verified would be a setting of the mesh
-            "caCertificates": self.common.authorities,
-        });
-        let ports: Vec<Value> = self
-            .ways
-            .iter()
-            .filter(|way| way.tls == Upstream::Tls)
-            .map(|way| json!({"port": {"number": way.mesh}, "tls": tls}))
-            .collect();
+    /// How the host is spoken to: over TLS it has to prove its name, and gRPC stays HTTP/2.
+    fn origination(&self) -> Object {
+        let setting = |way: &Way| {
+            let tls = match way.tls {
+                Upstream::Plain => json!({"mode": "DISABLE"}),
+                Upstream::Tls => json!({
+                    "mode": "SIMPLE",
+                    "sni": self.host,
+                    "subjectAltNames": [self.host],
+                    // left out, whether the chain is verified would be a setting of the mesh
+                    "caCertificates": self.common.site.ca_certificates,
+                }),
+            };
+            let http = match way.http2 {
+                true => json!({"h2UpgradePolicy": "UPGRADE"}),
+                false => json!({"useClientProtocol": true}),
+            };
+            json!({"port": {"number": way.mesh}, "connectionPool": {"http": http}, "tls": tls})
+        };
         let spec = json!({
             "host": self.host,
             "exportTo": ["."],
-            "trafficPolicy": {"portLevelSettings": ports},
+            "trafficPolicy": {"portLevelSettings": self.ways.iter().map(setting).collect::<Vec<_>>()},
         });
-        (!ports.is_empty()).then(|| self.object(Kind::DestinationRule, spec))
+        self.object(Kind::DestinationRule, spec)
     }
 }
 

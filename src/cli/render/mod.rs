@@ -1,5 +1,7 @@
 //! `tollgate render`: every object of Istio and Kubernetes that a policy needs at a gateway.
 
+mod callers;
+mod consequences;
 mod destinations;
 mod dynamic;
 mod entrance;
@@ -7,6 +9,7 @@ mod envoy_filter;
 mod fit;
 mod folder;
 mod hosts;
+mod inside;
 mod lockdown;
 mod network;
 mod object;
@@ -14,9 +17,12 @@ mod output;
 mod patches;
 mod plan;
 mod plugin;
+mod resolved;
+mod rest;
 mod tripwire;
 mod yaml;
 
+use self::consequences::Consequences;
 use self::destinations::Destinations;
 use self::hosts::Common;
 use self::object::{Maker, Object};
@@ -25,7 +31,7 @@ use self::plan::Plan;
 use super::advice::{Advice, suppress};
 use super::document::Document;
 use super::exit::Exit;
-use super::report::{self, Format};
+use super::report::{self, Format, Report};
 use super::site::{self, Gateway, Routes, Site};
 use super::source::{self, Loaded, Rejected};
 use super::{Trouble, progress};
@@ -75,6 +81,16 @@ struct Rendered {
     hosts: usize,
     objects: Vec<Object>,
     patches: Vec<Patch>,
+    consequences: Consequences,
+}
+
+/// What a rendering is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// To be applied: what leads nowhere is an error.
+    Render,
+    /// To be advised on.
+    Lint,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
@@ -83,11 +99,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let gateway = choose(&site, arguments.gateway.as_deref())?;
     let document = super::document(&loaded)?;
     let mut advice = Advice::default();
-    let rendered =
-        progress::during("rendering", || render(&loaded, &document, &site, gateway, arguments.pack, &mut advice))?;
+    let rendered = progress::during("rendering", || {
+        render(&loaded, &document, &site, gateway, Purpose::Render, arguments.pack, &mut advice)
+    })?;
     let findings = suppress::only(source::locate(advice.findings, &loaded.files), &loaded.files);
     if findings.iter().any(|located| located.finding.severity == Severity::Error) {
-        return Err(Trouble::Rejected(Rejected { findings, files: loaded.files, noun: "rendering" }, Format::Human));
+        // the policy is valid, and a gateway would load it: what is wrong is what the site makes of it
+        let rejected = Rejected { findings, files: loaded.files, noun: "rendering" };
+        report::write(Format::Human, &Report::of_rejection(&rejected))?;
+        return Ok(Exit::Findings);
     }
     report::findings(&findings, &loaded.files)?;
     let differs = write(arguments, &rendered)?;
@@ -106,7 +126,7 @@ pub(super) fn advise(
 ) -> Result<(), Trouble> {
     let site = site::read(site).map_err(|failure| Trouble::loading(failure, format))?;
     let gateway = choose(&site, gateway)?;
-    render(loaded, document, &site, gateway, plugin::Pack::Auto, advice)?;
+    render(loaded, document, &site, gateway, Purpose::Lint, plugin::Pack::Auto, advice)?;
     Ok(())
 }
 
@@ -129,12 +149,16 @@ fn render(
     document: &Document,
     site: &Site,
     gateway: &Gateway,
+    purpose: Purpose,
     pack: plugin::Pack,
     advice: &mut Advice,
 ) -> io::Result<Rendered> {
-    fit::judge(document, gateway, advice);
+    fit::judge(document, site, gateway, advice);
+    inside::judge(gateway, advice);
+    callers::judge(document, site, advice);
+    resolved::judge(document, gateway, advice);
     let maker = Maker { gateway, policy: &document.name };
-    let destinations = Destinations::of(document, gateway.routes, advice);
+    let destinations = Destinations::of(document, gateway, purpose, advice);
     let strip = internal_headers(document);
     let mut objects = entrance::objects(&maker, advice);
     let policy = plugin::policy(&loaded.json)?;
@@ -142,22 +166,25 @@ fn render(
     objects.push(plugin::object(&maker, site, document, policy, pack, advice)?);
     objects.extend(tripwire::objects(&maker, document, advice));
     let common = Common::new(maker, site, document.default_port(), &strip);
-    for (host, ports) in &destinations.hosts {
-        objects.extend(common.objects(host, ports, advice));
+    for (host, reached) in &destinations.hosts {
+        objects.extend(common.objects(host, reached, advice));
     }
+    objects.extend(rest::objects(&maker, site, &destinations));
     if gateway.routes == Routes::CatchAll {
-        objects.extend(dynamic::objects(&maker, site, &destinations, &strip));
+        objects.extend(dynamic::objects(&maker, &destinations, &strip));
     }
     objects.push(network::object(&maker, site, &destinations));
     objects.extend(lockdown::objects(&maker, site));
     objects.sort_by_key(|object| object.part);
+    let patches = patches::patches(&maker);
     Ok(Rendered {
         policy: document.name.clone(),
         gateway: gateway.name.clone(),
         revision,
         hosts: destinations.hosts.len(),
         objects,
-        patches: patches::patches(&maker),
+        consequences: Consequences::of(site, gateway, &patches),
+        patches,
     })
 }
 
@@ -187,6 +214,13 @@ fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, Trouble> {
             }
         }
         (Arguments { output: Some(folder), .. }, _) => {
+            let files = files()?;
+            if let Some(link) = folder::link(folder, files.keys()) {
+                return Err(Trouble::Usage(format!(
+                    "`{}` is a symbolic link, and nothing is written through one: remove it, or name where it leads",
+                    link.display()
+                )));
+            }
             let earlier = folder::read(folder).map_err(Trouble::Unreadable)?;
             if let Some((name, _)) = earlier.iter().find(|(_, text)| !text.starts_with(title.as_str())) {
                 return Err(Trouble::Usage(format!(
@@ -194,9 +228,9 @@ fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, Trouble> {
                     folder.join(name).display()
                 )));
             }
-            let files = files()?;
             folder::write(folder, &files, &earlier)?;
             writeln!(out, "{} objects in {} files: {}", rendered.objects.len(), files.len(), folder.display())?;
+            rendered.consequences.write(&mut out)?;
         }
         (_, report::Plain::Human) => output::stream(&rendered.objects, &mut out)?,
         (_, report::Plain::Json) => {

@@ -16,6 +16,8 @@ pub(super) enum Part {
     Tripwire,
     /// What leads to each host.
     Routes,
+    /// What leads all else to the gateway.
+    Sidecars,
     /// What leads to hosts that no object names.
     Dynamic,
     /// What leaves the gateway as the only way out.
@@ -23,8 +25,16 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub(super) const ALL: [Part; 7] =
-        [Part::Gateway, Part::Plugin, Part::Secret, Part::Tripwire, Part::Routes, Part::Dynamic, Part::Network];
+    pub(super) const ALL: [Part; 8] = [
+        Part::Gateway,
+        Part::Plugin,
+        Part::Secret,
+        Part::Tripwire,
+        Part::Routes,
+        Part::Sidecars,
+        Part::Dynamic,
+        Part::Network,
+    ];
 
     /// The file that holds its objects.
     pub(super) fn file(self) -> &'static str {
@@ -34,6 +44,7 @@ impl Part {
             Part::Secret => "secret.yaml",
             Part::Tripwire => "tripwire.yaml",
             Part::Routes => "routes.yaml",
+            Part::Sidecars => "sidecars.yaml",
             Part::Dynamic => "dynamic.yaml",
             Part::Network => "network.yaml",
         }

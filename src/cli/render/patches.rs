@@ -17,6 +17,8 @@ pub(super) struct Patch {
     pub(super) to: &'static str,
     /// What does not see it before it is started anew.
     pub(super) restarts: Option<&'static str>,
+    /// What goes wrong where the rest is applied before it.
+    pub(super) without: Option<&'static str>,
     pub(super) value: Value,
 }
 
@@ -37,6 +39,7 @@ pub(super) fn patches(maker: &Maker<'_>) -> Vec<Patch> {
         file: "mesh-config.yaml",
         to: "whoever operates Istio, in the MeshConfig: the format of the gateway's access log",
         restarts: None,
+        without: Some("without it decisions are made, and none is recorded"),
         value: mesh,
     }];
     if maker.gateway.api == Api::Istio {
@@ -50,6 +53,7 @@ pub(super) fn patches(maker: &Maker<'_>) -> Vec<Patch> {
             file: "gateway-pods.yaml",
             to: "whoever operates the gateway, in its Deployment: headers that say too much, labels of metrics",
             restarts: Some("the gateway's pods"),
+            without: None,
             value: pods,
         });
     }

@@ -1,6 +1,7 @@
 //! What a rendering comes to: how many objects, and what else has to be done by whom.
 
 use super::Rendered;
+use super::consequences::Consequences;
 use super::object::Object;
 use crate::cli::report::table;
 use serde::Serialize;
@@ -21,6 +22,8 @@ pub(super) struct Plan<'r> {
     hosts: usize,
     /// What is left to others.
     others: Vec<Other<'r>>,
+    #[serde(flatten)]
+    consequences: &'r Consequences,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,6 +58,7 @@ impl<'r> Plan<'r> {
             for_each_host: count(true),
             hosts: rendered.hosts,
             others: others.collect(),
+            consequences: &rendered.consequences,
         }
     }
 
@@ -70,7 +74,7 @@ impl<'r> Plan<'r> {
             let restarts = other.restarts.map(|what| format!(" (restarts {what})")).unwrap_or_default();
             writeln!(out, "- {}: {}{restarts}", other.file, other.what)?;
         }
-        Ok(())
+        self.consequences.write(out)
     }
 }
 

@@ -95,16 +95,21 @@ fn extends(maker: &Maker<'_>, site: &Site) -> bool {
 
 fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> Value {
     let Module { image, digest, pull_secret, fail_strategy } = &site.module;
+    let mut unpinned = |message: &str| {
+        let fix = "write the digest that `tollgate push` prints under `module.digest` of the site file".to_owned();
+        advice.add(code::UNPINNED, String::new(), message.to_owned(), fix);
+    };
     let url = match digest {
         Some(digest) => {
+            if digest.trim_start_matches("sha256:").bytes().all(|digit| digit == b'0') {
+                unpinned("the module's digest is a placeholder: no image has it, and gateways would deny everything");
+            }
             let name =
                 image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(image.as_str(), |(name, _)| name);
             format!("oci://{name}@{digest}")
         }
         None => {
-            let message = "the module has no digest: whoever moves its tag changes what is enforced".to_owned();
-            let fix = "write the digest that `tollgate push` prints under `module.digest` of the site file".to_owned();
-            advice.add(code::UNPINNED, String::new(), message, fix);
+            unpinned("the module has no digest: whoever moves its tag changes what is enforced");
             format!("oci://{image}")
         }
     };
