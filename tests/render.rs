@@ -2,6 +2,9 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails where something is missing")]
 
+#[path = "render/walls.rs"]
+mod walls;
+
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -236,7 +239,8 @@ fn a_folder_is_written_compared_and_tidied() {
     place.render(&["-o", "out"]);
     assert!(!place.path("out/tripwire.yaml").exists());
     assert!(place.path("out/own.yaml").exists());
-    assert_eq!(fs::read_to_string(&routes).unwrap(), text);
+    assert!(text.starts_with(&fs::read_to_string(&routes).unwrap()), "only what patches Envoy is gone");
+    let text = fs::read_to_string(&routes).unwrap();
 
     let mut other = policy(&json!([{"hosts": ["a.example.com"]}]));
     other["name"] = json!("another");
@@ -321,8 +325,6 @@ fn admitted_inner_networks_are_open_by_address_alone() {
         egress.contains(r#"{"ports":[{"port":8443,"protocol":"TCP"}],"to":[{"ipBlock":{"cidr":"10.1.0.0/16"}}]}"#),
         "{egress}"
     );
-    let filters = of_kind(&objects, "EnvoyFilter").iter().map(|filter| filter.to_string()).collect::<String>();
-    assert!(filters.contains(r#""not_rule":{"and_rules""#), "{filters}");
 }
 
 #[test]
@@ -508,13 +510,6 @@ fn a_token_stands_in_the_file_of_secrets_alone() {
     for file in ["gateway.yaml", "routes.yaml", "network.yaml", "kustomization.yaml", "patches/mesh-config.yaml"] {
         assert!(!holds(file), "{file}");
     }
-    // every value is accepted, so that it can be changed; and the routes take the header away
-    let objects = place.objects(&[]);
-    let when = &of_kind(&objects, "AuthorizationPolicy")[0]["spec"]["rules"][0]["when"][0];
-    assert_eq!(when["values"], policy["tripwire"]["values"]);
-    let services = of_kind(&objects, "VirtualService");
-    let out = services[0]["spec"]["http"].as_array().unwrap().last().unwrap();
-    assert!(out["headers"]["request"]["remove"].as_array().unwrap().contains(&json!("x-egress-guard")), "{out}");
 }
 
 #[test]
@@ -559,7 +554,7 @@ fn a_host_has_one_set_of_objects_however_it_is_spelled() {
         policy["destinations"] = json!({"trace": {"hosts": ["trace.agent.Metrics.example."], "ports": [9443]}});
         let objects = Place::new(&policy, &with(site(), &[("api", json!(api))])).objects(&[]);
         let text = Value::from(objects.clone()).to_string();
-        for wrong in ["Trace", "TRACE", "Metrics", "metrics.example."] {
+        for wrong in ["Trace", "TRACE", "Metrics", "metrics.example.\""] {
             let plugin = ["WasmPlugin", "TrafficExtension"].iter().flat_map(|kind| of_kind(&objects, kind));
             let in_policy: usize = plugin.map(|plugin| plugin.to_string().matches(wrong).count()).sum();
             assert_eq!(text.matches(wrong).count(), in_policy, "{api}: {wrong}");

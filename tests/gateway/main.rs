@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod addresses;
 mod answers;
 mod bypasses;
 mod cases;
@@ -14,6 +15,7 @@ mod death;
 mod demo;
 #[path = "../support/cases.rs"]
 mod format;
+mod listeners;
 mod quotas;
 mod support;
 mod updates;

@@ -11,6 +11,7 @@
 
 mod checks;
 mod cluster;
+mod foreign;
 mod istiod;
 mod lab;
 mod origin;
@@ -27,11 +28,16 @@ use std::time::Instant;
 /// Names the folder of the control plane's programs (tests/mesh/tools/build).
 const TOOLS: &str = "TOLLGATE_MESH";
 
+/// Every check, in order.
+fn all() -> impl Iterator<Item = &'static (&'static str, checks::Check)> {
+    checks::ALL.iter().chain(foreign::ALL)
+}
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     let tools = std::env::var_os(TOOLS).map(PathBuf::from);
     let Some(tools) = tools.filter(|_| !arguments.list) else {
-        let ignored = checks::ALL.iter().map(|(name, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true));
+        let ignored = all().map(|(name, _)| Trial::test(*name, || Ok(())).with_ignored_flag(true));
         arguments.ignored = false;
         return libtest_mimic::run(&arguments, ignored.collect()).exit_code();
     };
@@ -49,7 +55,7 @@ fn main() -> ExitCode {
     println!("the lab is up after {} s", started.elapsed().as_secs());
     // one after another, in this order: some of them change what the next ones find
     arguments.test_threads = Some(1);
-    let trials = checks::ALL.iter().map(|(name, check)| {
+    let trials = all().map(|(name, check)| {
         let lab = Arc::clone(&lab);
         Trial::test(*name, move || {
             check(&lab);

@@ -2,9 +2,11 @@
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A certificate and its key.
 pub type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
@@ -30,6 +32,46 @@ pub fn serve(address: &str, identity: Option<Identity>) {
             });
         }
     });
+}
+
+/// Connections that a server had.
+#[derive(Clone, Debug)]
+pub struct Count(Arc<AtomicUsize>);
+
+impl Count {
+    pub fn so_far(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Counts connections to an address, and answers none of them. An address that is counted already starts anew.
+pub fn count(address: &str) -> Count {
+    counted(address, b"")
+}
+
+/// The same, but the server speaks first.
+pub fn greet(address: &str) -> Count {
+    counted(address, b"220 greetings\r\n")
+}
+
+fn counted(address: &str, greeting: &'static [u8]) -> Count {
+    static COUNTED: Mutex<BTreeMap<String, Count>> = Mutex::new(BTreeMap::new());
+    let mut counted = COUNTED.lock().unwrap();
+    if let Some(count) = counted.get(address) {
+        count.0.store(0, Ordering::SeqCst);
+        return count.clone();
+    }
+    let count = Count(Arc::default());
+    counted.insert(address.to_owned(), count.clone());
+    let listener = TcpListener::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+    let seen = count.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            seen.0.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_all(greeting);
+        }
+    });
+    count
 }
 
 /// Answers one request with its head.

@@ -71,6 +71,7 @@ pub(in crate::cli) const UNPINNED: Code = warning("TG413");
 pub(in crate::cli) const SOURCES: Code = error("TG414");
 pub(in crate::cli) const VERIFY_ROUTE: Code = warning("TG415");
 pub(in crate::cli) const RETRIES: Code = warning("TG416");
+pub(in crate::cli) const TAKEN: Code = error("TG429");
 
 pub(in crate::cli) const OUTSIDE: Code = warning("TG420");
 pub(in crate::cli) const DRY_AND_LISTED: Code = warning("TG421");

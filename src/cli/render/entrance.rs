@@ -7,7 +7,7 @@ use crate::cli::advice::{Advice, code};
 use crate::cli::site::{Api, Permission};
 use serde_json::json;
 
-pub(super) fn objects(maker: &Maker<'_>, advice: &mut Advice) -> Vec<Object> {
+pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Vec<Object> {
     let gateway = maker.gateway;
     let listener = match gateway.api {
         Api::Istio => maker.object(
@@ -18,7 +18,8 @@ pub(super) fn objects(maker: &Maker<'_>, advice: &mut Advice) -> Vec<Object> {
                 "selector": gateway.selector,
                 "servers": [{
                     "port": {"number": gateway.ports.http, "name": "https-mesh", "protocol": "HTTPS"},
-                    "hosts": ["*"],
+                    // routes of the gateway's own namespace alone
+                    "hosts": ["./*"],
                     "tls": {"mode": "ISTIO_MUTUAL"},
                 }],
             }),
@@ -44,12 +45,12 @@ pub(super) fn objects(maker: &Maker<'_>, advice: &mut Advice) -> Vec<Object> {
     let mut logging = json!({"accessLogging": [{"providers": [{"name": PROVIDER}]}]});
     attach(gateway, &mut logging);
     let logging = maker.object(Part::Gateway, Kind::Telemetry, &gateway.name, logging);
-    [listener, to_gateway, logging].into_iter().chain(once(maker, advice)).collect()
+    [listener, to_gateway, logging].into_iter().chain(once(maker, strip, advice)).collect()
 }
 
 /// What was decided about and charged once is sent once. Istio's own routes say so themselves; those of the Gateway API cannot,
-/// and get Istio's default of two retries.
-fn once(maker: &Maker<'_>, advice: &mut Advice) -> Option<Object> {
+/// and get Istio's default of two retries, nor can they take more than sixteen headers away.
+fn once(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Option<Object> {
     if maker.gateway.api == Api::Istio {
         return None;
     }
@@ -60,7 +61,8 @@ fn once(maker: &Maker<'_>, advice: &mut Advice) -> Option<Object> {
         return None;
     }
     // a number cannot be merged down to 0; what is retried only if a response has headers of an empty list never is
-    let never = json!({"route": {"retry_policy": {"retry_on": "retriable-headers"}}});
+    let never =
+        json!({"route": {"retry_policy": {"retry_on": "retriable-headers"}}, "request_headers_to_remove": strip});
     let patch = json!({
         "applyTo": "HTTP_ROUTE",
         "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"route": {"action": "ROUTE"}}}},

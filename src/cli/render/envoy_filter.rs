@@ -3,6 +3,9 @@
 use super::object::{Kind, Maker, Object, Part};
 use serde_json::{Value, json};
 
+/// What every HTTP filter chain is made in.
+const MANAGER: &str = "envoy.filters.network.http_connection_manager";
+
 /// Envoy's RBAC filter.
 pub(super) fn rbac(name: &str, rules: &Value) -> Value {
     json!({
@@ -13,25 +16,67 @@ pub(super) fn rbac(name: &str, rules: &Value) -> Value {
 
 /// Puts an HTTP filter at the end of the gateway's chain.
 pub(super) fn before_router(filter: &Value) -> Value {
-    let manager = "envoy.filters.network.http_connection_manager";
     json!({
         "applyTo": "HTTP_FILTER",
         "match": {
             "context": "GATEWAY",
             "listener": {
-                "filterChain": {"filter": {"name": manager, "subFilter": {"name": "envoy.filters.http.router"}}},
+                "filterChain": {"filter": {"name": MANAGER, "subFilter": {"name": "envoy.filters.http.router"}}},
             },
         },
         "patch": {"operation": "INSERT_BEFORE", "value": filter},
     })
 }
 
-/// An EnvoyFilter of the gateway.
+/// Puts a network filter in front of every chain.
+pub(super) fn first(filter: &Value) -> Value {
+    json!({
+        "applyTo": "NETWORK_FILTER",
+        "match": {"context": "GATEWAY"},
+        "patch": {"operation": "INSERT_FIRST", "value": filter},
+    })
+}
+
+/// Puts a network filter in front of another, in every chain that has that one.
+pub(super) fn before(name: &str, filter: &Value) -> Value {
+    network("INSERT_BEFORE", name, filter)
+}
+
+/// Merges settings into every network filter of a name.
+pub(super) fn into(name: &str, settings: &Value) -> Value {
+    network("MERGE", name, &json!({"name": name, "typed_config": settings}))
+}
+
+/// Merges settings into everything that speaks HTTP.
+pub(super) fn into_manager(settings: &Value) -> Value {
+    let mut all = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+    });
+    if let (Some(all), Value::Object(settings)) = (all.as_object_mut(), settings.clone()) {
+        all.extend(settings);
+    }
+    into(MANAGER, &all)
+}
+
+fn network(operation: &str, name: &str, value: &Value) -> Value {
+    json!({
+        "applyTo": "NETWORK_FILTER",
+        "match": {"context": "GATEWAY", "listener": {"filterChain": {"filter": {"name": name}}}},
+        "patch": {"operation": operation, "value": value},
+    })
+}
+
+/// An EnvoyFilter of the gateway, named after it and what it is for.
 pub(super) fn filters(maker: &Maker<'_>, suffix: &str, part: Part, priority: i32, patches: Vec<Value>) -> Object {
+    called(maker, &maker.name(suffix), part, priority, patches)
+}
+
+/// The same with a name of its own.
+pub(super) fn called(maker: &Maker<'_>, name: &str, part: Part, priority: i32, patches: Vec<Value>) -> Object {
     let spec = json!({
         "workloadSelector": {"labels": maker.gateway.selector},
         "priority": priority,
         "configPatches": patches,
     });
-    maker.object(part, Kind::EnvoyFilter, &maker.name(suffix), spec)
+    maker.object(part, Kind::EnvoyFilter, name, spec)
 }

@@ -4,11 +4,13 @@
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
 use super::callers::Callers;
+use super::clusters::{self, Own};
 use super::destinations::{Reached, Spoken, Upstream};
 use super::object::{Kind, Maker, Object, Part, insert};
+use super::removal::MOST_OF_A_RULE;
 use crate::cli::advice::{Advice, code};
 use crate::cli::sha256;
-use crate::cli::site::{Api, Site};
+use crate::cli::site::{Api, Permission, Site};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -23,7 +25,7 @@ pub(super) struct Common<'c> {
     site: &'c Site,
     default_port: u16,
     /// Headers that end at the gateway.
-    strip: &'c [&'c str],
+    strip: &'c [String],
 }
 
 /// A host, and how it is reached.
@@ -61,7 +63,7 @@ enum Named {
 }
 
 impl<'c> Common<'c> {
-    pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [&'c str]) -> Common<'c> {
+    pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [String]) -> Common<'c> {
         Common { maker, site, default_port, strip }
     }
 
@@ -74,6 +76,15 @@ impl<'c> Common<'c> {
             advice.add(code::LONG_NAME, String::new(), message, None);
         }
         let ports = &reached.ports;
+        if self.maker.gateway.envoy_filter == Permission::Forbidden
+            && ports.values().any(|spoken| spoken.tls == Upstream::Plain)
+        {
+            let message = format!(
+                "`{host}` proves no name, and a ServiceEntry of another namespace can take it: the site forbids EnvoyFilter"
+            );
+            let fix = "speak TLS to it, or allow EnvoyFilter, so that the gateway has a cluster of its own".to_owned();
+            advice.add(code::TAKEN, String::new(), message, fix);
+        }
         let has_default = ports.contains_key(&self.default_port);
         let way = |(port, spoken): (&u16, &Spoken)| {
             let (mesh, named) = match *port {
@@ -105,6 +116,7 @@ impl Host<'_> {
             Api::Gateway | Api::Waypoint => objects.extend(self.http_routes()),
         }
         objects.push(self.origination());
+        objects.extend(self.clusters());
         objects
     }
 
@@ -149,7 +161,7 @@ impl Host<'_> {
         };
         let out_of_gateway = |way: &Way| {
             let mut route = json!({
-                "name": format!("to-host-{}", way.upstream),
+                "name": clusters::name(way.upstream, self.host),
                 "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
                 "headers": {"request": {"remove": self.common.strip}},
                 "route": destination(self.host, way.mesh),
@@ -192,9 +204,10 @@ impl Host<'_> {
                 json!({"parentRefs": [parent], "rules": [rule]}),
             )
         };
+        let removed: Vec<&String> = self.common.strip.iter().take(MOST_OF_A_RULE).collect();
         let out_of_gateway = |way: &Way| {
             let mut filters =
-                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": self.common.strip}})];
+                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": removed}})];
             if way.named == Named::Added {
                 filters.push(json!({"type": "URLRewrite", "urlRewrite": {"hostname": self.host}}));
             }
@@ -212,6 +225,21 @@ impl Host<'_> {
         let mut objects: Vec<Object> = self.ways.iter().map(into_gateway).collect();
         objects.push(self.object(Kind::HttpRoute, out));
         objects
+    }
+
+    /// The gateway's own clusters, which no other namespace's ServiceEntry can be mistaken for.
+    fn clusters(&self) -> Option<Object> {
+        let maker = &self.common.maker;
+        let own = |(number, way): (usize, &Way)| {
+            let route = match maker.gateway.api {
+                Api::Istio => clusters::name(way.upstream, self.host),
+                Api::Gateway | Api::Waypoint => format!("{}.{}.{number}", maker.gateway.namespace, self.name),
+            };
+            Own { host: self.host, port: way.upstream, tls: way.tls, http2: way.http2, route }
+        };
+        let own: Vec<Own<'_>> = self.ways.iter().enumerate().map(own).collect();
+        let is_allowed = maker.gateway.envoy_filter == Permission::Allowed;
+        is_allowed.then(|| clusters::object(maker, &self.name, &own, &self.common.site.ca_certificates))
     }
 
     /// How the host is spoken to: over TLS it has to prove its name, and gRPC stays HTTP/2.

@@ -1,6 +1,8 @@
 //! `tollgate render`: every object of Istio and Kubernetes that a policy needs at a gateway.
 
+mod addresses;
 mod callers;
+mod clusters;
 mod consequences;
 mod destinations;
 mod dynamic;
@@ -10,6 +12,8 @@ mod fit;
 mod folder;
 mod hosts;
 mod inside;
+mod limits;
+mod literals;
 mod lockdown;
 mod network;
 mod object;
@@ -17,9 +21,12 @@ mod output;
 mod patches;
 mod plan;
 mod plugin;
+mod removal;
+mod replies;
 mod resolved;
 mod rest;
 mod tripwire;
+mod way;
 mod yaml;
 
 use self::consequences::Consequences;
@@ -159,24 +166,25 @@ fn render(
     resolved::judge(document, gateway, advice);
     let maker = Maker { gateway, policy: &document.name };
     let destinations = Destinations::of(document, gateway, purpose, advice);
-    let strip = internal_headers(document);
-    let mut objects = entrance::objects(&maker, advice);
+    let strip = removal::names(document);
+    let mut objects = entrance::objects(&maker, &strip, advice);
+    objects.extend(limits::objects(&maker));
     let policy = plugin::policy(&loaded.json)?;
     let revision = policy.get("revision").and_then(Value::as_str).unwrap_or_default().to_owned();
     objects.push(plugin::object(&maker, site, document, policy, pack, advice)?);
-    objects.extend(tripwire::objects(&maker, document, advice));
+    objects.extend(tripwire::objects(&maker, site, document, advice));
     let common = Common::new(maker, site, document.default_port(), &strip);
     for (host, reached) in &destinations.hosts {
         objects.extend(common.objects(host, reached, advice));
     }
     objects.extend(rest::objects(&maker, site, &destinations));
     if gateway.routes == Routes::CatchAll {
-        objects.extend(dynamic::objects(&maker, &destinations, &strip));
+        objects.extend(dynamic::objects(&maker, site, &destinations, &strip));
     }
     objects.push(network::object(&maker, site, &destinations));
     objects.extend(lockdown::objects(&maker, site));
     objects.sort_by_key(|object| object.part);
-    let patches = patches::patches(&maker);
+    let patches = patches::patches(&maker, site);
     Ok(Rendered {
         policy: document.name.clone(),
         gateway: gateway.name.clone(),
@@ -186,14 +194,6 @@ fn render(
         consequences: Consequences::of(site, gateway, &patches),
         patches,
     })
-}
-
-/// What no external server gets to see, beside what the filter removes: the router and Istio add some of it behind the filter.
-fn internal_headers(document: &Document) -> Vec<&str> {
-    let own =
-        ["x-envoy-attempt-count", "x-envoy-decorator-operation", "x-envoy-peer-metadata", "x-envoy-peer-metadata-id"];
-    let token = document.tripwire.as_ref().map(|tripwire| tripwire.header.as_str());
-    own.into_iter().chain(["x-forwarded-client-cert"]).chain(token).collect()
 }
 
 /// Writes what was asked for; whether a folder that was to be checked differs.

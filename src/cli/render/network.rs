@@ -1,9 +1,9 @@
 //! What reaches the gateway's pods, and what they reach. NetworkPolicies add up: what else pods need is for others to allow.
 
+use super::addresses::{self, Range};
 use super::destinations::Destinations;
 use super::object::{Kind, Maker, Object, Part, insert};
 use crate::cli::site::{Dns, Site};
-use crate::index::Network;
 use crate::policy::networks;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -31,12 +31,23 @@ pub(super) fn object(maker: &Maker<'_>, site: &Site, destinations: &Destinations
         .iter()
         .map(|(network, ports)| json!({"to": [{"ipBlock": {"cidr": network}}], "ports": tcp(ports.iter().copied())}));
     egress.extend(private);
+    let inside: Vec<Value> = gateway
+        .inside
+        .iter()
+        .flat_map(|inside| &inside.cidrs)
+        .flat_map(|cidr| networks(cidr))
+        .map(|network| json!({"ipBlock": {"cidr": network.to_string()}}))
+        .collect();
+    if !inside.is_empty() {
+        egress.push(json!({"to": inside, "ports": tcp(destinations.ports.iter().copied())}));
+    }
     let spec = json!({
         "podSelector": {"matchLabels": gateway.selector},
         "policyTypes": ["Egress", "Ingress"],
         "ingress": [
             {"from": from, "ports": tcp([gateway.ports.http])},
-            {"from": [{"namespaceSelector": {}}], "ports": tcp(HEALTH_AND_METRICS)},
+            // a kubelet asks its own node's pods whatever a policy says
+            {"from": [{"namespaceSelector": namespace_is(&site.istio.namespace)}], "ports": tcp(HEALTH_AND_METRICS)},
         ],
         "egress": egress,
     });
@@ -77,13 +88,7 @@ pub(super) fn control_plane(site: &Site) -> Value {
 
 /// Every address that is not of the inside: what a name resolves to, no policy sees, and here it ends.
 fn public() -> Value {
-    let (mut four, mut six) = (Vec::new(), Vec::new());
-    for network in networks("private") {
-        match network {
-            Network::V4(..) => &mut four,
-            Network::V6(..) => &mut six,
-        }
-        .push(network.to_string());
-    }
+    let (four, six): (Vec<Range>, Vec<Range>) = addresses::inside().into_iter().partition(|range| range.is_v4());
+    let [four, six] = [four, six].map(|ranges| ranges.iter().map(ToString::to_string).collect::<Vec<_>>());
     json!([{"ipBlock": {"cidr": "0.0.0.0/0", "except": four}}, {"ipBlock": {"cidr": "::/0", "except": six}}])
 }

@@ -3,7 +3,7 @@
 use super::object::Maker;
 use super::yaml::yaml;
 use crate::cli::envoy::METRIC_LABELS;
-use crate::cli::site::Api;
+use crate::cli::site::{Api, Site};
 use serde_json::{Value, json};
 
 /// What the access log's format is called in the mesh's configuration.
@@ -28,7 +28,7 @@ fn log_line() -> Value {
     serde_json::from_str(include_str!("../../../envoy-local/access-log.json")).unwrap_or_default()
 }
 
-pub(super) fn patches(maker: &Maker<'_>) -> Vec<Patch> {
+pub(super) fn patches(maker: &Maker<'_>, site: &Site) -> Vec<Patch> {
     let mesh = json!({
         "extensionProviders": [{
             "name": PROVIDER,
@@ -56,8 +56,26 @@ pub(super) fn patches(maker: &Maker<'_>) -> Vec<Patch> {
             without: None,
             value: pods,
         });
+        patches.push(Patch {
+            file: "istiod.yaml",
+            to: "whoever operates Istio, in istiod, if all Gateways stand in the namespaces of their pods: no listeners of other namespaces",
+            restarts: Some("istiod"),
+            without: None,
+            value: scoped(site),
+        });
     }
     patches
+}
+
+/// Keeps Gateways of other namespaces off the gateway's pods. What is rendered passes nothing there; this is the lock besides.
+fn scoped(site: &Site) -> Value {
+    let switch = json!({"name": "PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "value": "true"});
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "istiod", "namespace": site.istio.namespace},
+        "spec": {"template": {"spec": {"containers": [{"name": "discovery", "env": [switch]}]}}},
+    })
 }
 
 /// The configuration of the gateway's proxy, as YAML in an annotation.

@@ -6,8 +6,9 @@ mod inside;
 mod istio;
 mod module;
 
-pub(super) use self::dns::Dns;
+pub(super) use self::dns::{Dns, Family};
 pub(super) use self::gateway::{Api, Gateway, Permission, Routes};
+pub(super) use self::inside::Inside;
 pub(super) use self::istio::Istio;
 pub(super) use self::module::{FailStrategy, Module};
 

@@ -1,6 +1,8 @@
 //! What the tests start.
 
+pub(crate) mod dns;
 pub(crate) mod http2;
+pub(crate) mod rendered;
 pub(crate) mod rig;
 
 use std::path::PathBuf;
