@@ -66,7 +66,11 @@ impl Gateway {
         let charged = self.policy.charge(&mut judged, 0, &mut self.till, &mut self.memory);
         let decision = judged.decision;
         let words = [decision.outcome.as_str(), decision.reason.as_str(), decision.rule.unwrap_or("-")];
-        let also: String = decision.also.iter().map(|further| format!(" +{}", further.reason.as_str())).collect();
+        let also: String = decision
+            .also
+            .iter()
+            .map(|further| format!(" +{}:{}", further.reason.as_str(), further.rule.unwrap_or("-")))
+            .collect();
         let note = |note: &tollgate::decision::Note<'_>| {
             format!("{} {} {}", note.quota.id, note.key(), note.consulted.level.used)
         };
@@ -100,7 +104,7 @@ fn a_request_beyond_an_enforced_quota_is_denied_by_it() {
 }
 
 #[test]
-fn the_first_quota_in_file_order_that_refuses_decides() {
+fn of_several_quotas_that_refuse_the_one_whose_room_comes_last_decides() {
     let quota = |id: &str, limit: Value| json!({"id": id, "limit": limit});
     let quotas = json!([
         quota("wide", json!({"requests": 9, "per": "1h"})),
@@ -109,7 +113,15 @@ fn the_first_quota_in_file_order_that_refuses_decides() {
     ]);
     let mut gateway = Gateway::open(&quotas);
     assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").notes.len(), 3);
-    assert_eq!(gateway.decide(CHECKOUT), "deny QUOTA_CONCURRENT held");
+    assert_eq!(gateway.decide(CHECKOUT), "deny QUOTA_REQUESTS day", "nobody knows when `held` has room");
+    let quotas = json!([
+        quota("hour", json!({"requests": 1, "per": "1h"})),
+        quota("second", json!({"requests": 1, "per": "1s"})),
+        quota("again", json!({"requests": 1, "per": "1h"})),
+    ]);
+    let mut gateway = Gateway::open(&quotas);
+    assert_eq!(gateway.decide(CHECKOUT), "allow RULE_ALLOW all");
+    assert_eq!(gateway.decide(CHECKOUT), "deny QUOTA_REQUESTS hour", "of equal ones the first");
 }
 
 #[test]
@@ -127,7 +139,7 @@ fn a_quota_in_dry_run_says_would_deny_and_the_others_still_count() {
 }
 
 #[test]
-fn several_dry_runs_that_refuse_are_told_of_in_also_each_reason_once() {
+fn several_dry_runs_that_refuse_are_told_of_in_also_each_by_its_id() {
     let quotas = json!([
         per_day(&json!({"mode": "dry-run"}), 1),
         per_day(&json!({"id": "same", "mode": "dry-run"}), 1),
@@ -135,7 +147,7 @@ fn several_dry_runs_that_refuse_are_told_of_in_also_each_reason_once() {
     ]);
     let mut gateway = Gateway::open(&quotas);
     assert_eq!(gateway.decide(CHECKOUT), "allow RULE_ALLOW all");
-    assert_eq!(gateway.decide(CHECKOUT), "would-deny QUOTA_REQUESTS q +QUOTA_CONCURRENT");
+    assert_eq!(gateway.decide(CHECKOUT), "would-deny QUOTA_REQUESTS q +QUOTA_REQUESTS:same +QUOTA_CONCURRENT:held");
 }
 
 #[test]
@@ -143,7 +155,7 @@ fn a_dry_run_of_the_policy_keeps_the_first_reason_and_adds_those_of_quotas() {
     let settings = json!({"mode": "dry-run", "rules": []});
     let mut gateway = Gateway::with(&settings, &json!([per_day(&json!({}), 1)]));
     assert_eq!(gateway.decide(CHECKOUT), "would-deny NO_MATCH -");
-    assert_eq!(gateway.decide(CHECKOUT), "would-deny NO_MATCH - +QUOTA_REQUESTS");
+    assert_eq!(gateway.decide(CHECKOUT), "would-deny NO_MATCH - +QUOTA_REQUESTS:q");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod reach;
 mod render;
 mod report;
 mod request;
+mod revision;
 mod schema;
 mod sha256;
 mod site;

@@ -4,7 +4,7 @@ use super::Reason;
 use super::record::string;
 
 /// The most that are kept of one request.
-pub const MOST: usize = 16;
+const MOST: usize = 16;
 
 /// A further reason to refuse a request, and the entry that gave it, if one did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Further<'p> {
     pub rule: Option<&'p str>,
 }
 
-/// Further reasons, in the order of the decision; at most [`MOST`], and empty but for requests that are let through by
+/// Further reasons, in the order of the decision; at most 16, and empty but for requests that are let through by
 /// a dry-run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Also<'p>(Vec<Further<'p>>);

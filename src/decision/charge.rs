@@ -121,10 +121,9 @@ impl Policy {
     }
 }
 
-/// The decision, once the quotas have spoken: the first that is enforced and refuses decides, and what is in dry-run is
-/// recorded.
+/// The decision, once the quotas have spoken: what is in dry-run is recorded.
 fn decide<'s>(decision: &mut Decision<'s>, notes: &[Note<'s>]) {
-    if let Some(note) = notes.iter().find(|note| note.refuses()) {
+    if let Some(note) = deciding(notes) {
         *decision = Decision { rule: Some(&note.quota.id), ..Decision::refusal(note.reason()) };
         return;
     }
@@ -136,6 +135,15 @@ fn decide<'s>(decision: &mut Decision<'s>, notes: &[Note<'s>]) {
             decision.also.push(Further { reason, rule });
         }
     }
+}
+
+/// The enforced quota that decides, where several refuse: the one whose room comes last, so that nobody comes again too
+/// early. One without a known moment counts as the earliest; of equal ones the first in the file.
+fn deciding<'n, 's>(notes: &'n [Note<'s>]) -> Option<&'n Note<'s>> {
+    let later = |last: &'n Note<'s>, note: &'n Note<'s>| {
+        if note.consulted.level.retry > last.consulted.level.retry { note } else { last }
+    };
+    notes.iter().filter(|note| note.refuses()).reduce(later)
 }
 
 impl Note<'_> {

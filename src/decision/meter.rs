@@ -25,7 +25,10 @@ impl Policy {
             return;
         }
         let mut search = Meter { question: asked.question, metered };
-        self.quotas.search(asked.groups, asked.wide, asked.question.wide_path(), marks, &mut search);
+        for question in asked.widely() {
+            search.question = question;
+            self.quotas.search(asked.groups, asked.wide, question.wide_path(), marks, &mut search);
+        }
         for metered in metered {
             let mode = self.quotas().get(metered.quota as usize).and_then(|entry| entry.mode);
             metered.enforced = match mode {

@@ -1,13 +1,15 @@
 //! The order of the decision: what is canonical, who is denied, who is admitted, where to.
 
 use super::meter::Metered;
-use super::question::{Closed, Method, Question, QuestionPath};
+use super::question::{Closed, LONGEST_FOR_COSTLY, Method, Question, QuestionPath};
 use super::scratch::{Buffers, Lookups, Scratch, SectionMarks};
 use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse, Stage};
 use super::{Also, Failed, Further, Judged, Near, Outcome, Reason};
 use crate::index::{Marks, NONE, Ranked, Resolved, Section};
-use crate::policy::{Mode, Policy, Regions};
-use crate::request::{Arrival, Authority, Form, Host, Identity, Path, Presented, Route, Source, Upgrade, widen};
+use crate::policy::{Mode, Policy, Regions, VerifyRoute};
+use crate::request::{
+    Arrival, Authority, Comparison, Form, Host, Identity, Path, Presented, Routed, Source, Upgrade, widen,
+};
 use crate::timestamp::Timestamp;
 
 impl Policy {
@@ -28,7 +30,9 @@ impl Policy {
         let mut course = canonical.course.clone();
 
         let question = self.ask(canonical, now, groups, hosts);
-        let asked = Asked { groups, narrow: hosts.narrow(), wide: hosts.wide(), question: &question };
+        let slashed = canonical.slashed_question(now);
+        let (narrow, wide) = (hosts.narrow(), hosts.wide());
+        let asked = Asked { groups, narrow, wide, question: &question, slashed: slashed.as_ref() };
 
         if let Some(refusal) = self.refuse(&asked, marks) {
             return course.deny(refusal.reason(), self.deny_id(refusal.entry));
@@ -108,7 +112,7 @@ impl Policy {
         expect(clippy::result_large_err, reason = "both are values of one decision, moved once")
     )]
     pub fn read<'s>(&'s self, arrival: &Arrival<'s>, buffers: &'s mut Buffers) -> Result<Canonical<'s>, Judged<'s>> {
-        let Buffers { authority: buffer, path, wide_path } = buffers;
+        let Buffers { authority: buffer, path, wide_path, slashed_path, wide_slashed_path } = buffers;
         let dry_run = self.settings.mode == Mode::DryRun;
         let presented = self.presented(arrival);
         let mut course = Course::new();
@@ -142,19 +146,14 @@ impl Policy {
         }
         course.judged.trusted = identity;
 
-        let by_principal = presented.is_some_and(|presented| presented.source == Source::PeerPrincipal);
-        if (by_principal || self.reads_cluster())
-            && let Some(route) = arrival.cluster.and_then(Route::parse)
-        {
-            if route.agrees(&authority.host, authority.port) {
-                port = route.port;
-            } else if dry_run {
-                course.suspend(Reason::RouteMismatch, None);
-            } else {
-                return Err(course.deny(Reason::RouteMismatch, None));
-            }
+        match self.routed_port(presented, &authority, arrival.cluster) {
+            Some(routed) => port = routed.unwrap_or(port),
+            None if dry_run => course.suspend(Reason::RouteMismatch, None),
+            None => return Err(course.deny(Reason::RouteMismatch, None)),
         }
         course.judged.port = Some(port);
+        let path = arrival.path.map(|bytes| self.path(bytes, path, wide_path));
+        let slashed = path.filter(|path| path.form == Form::EncodedSlash && !path.wide.is_empty());
         Ok(Canonical {
             identity,
             host: authority.host,
@@ -162,9 +161,40 @@ impl Policy {
             method: Method::new(arrival.method),
             upgrade: arrival.upgrade,
             overridden: arrival.overridden,
-            path: arrival.path.map(|bytes| self.path(bytes, path, wide_path)),
+            path,
+            slashed: slashed.map(|path| path.slashed(slashed_path, wide_slashed_path)),
             course,
         })
+    }
+
+    /// The port of the route, where it counts; `None` where the route leads elsewhere than the authority says.
+    fn routed_port(
+        &self,
+        presented: Option<Presented<'_>>,
+        authority: &Authority<'_>,
+        cluster: Option<&[u8]>,
+    ) -> Option<Option<u16>> {
+        // Who presents nothing where identities come from the tunnel came through it, too.
+        let by_principal = match presented {
+            Some(presented) => presented.source == Source::PeerPrincipal,
+            None => self.settings.reads_principals(),
+        };
+        let unless_said = if by_principal { VerifyRoute::Full } else { VerifyRoute::Off };
+        let compared = self.settings.verify_route.unwrap_or(unless_said);
+        let Some(cluster) = cluster.filter(|name| !name.is_empty() && compared != VerifyRoute::Off) else {
+            // no cluster: nothing leads out
+            return Some(None);
+        };
+        let ports = compared == VerifyRoute::Full;
+        match Routed::of(cluster) {
+            Routed::To(route) => {
+                let agrees =
+                    route.agrees(&authority.host, authority.port, Comparison { ports, wildcards: by_principal });
+                agrees.then_some(Some(route.port).filter(|_| ports))
+            }
+            Routed::ByAuthority => Some(None),
+            Routed::Elsewhere => None,
+        }
     }
 
     /// The identity, if it comes from a source that the policy reads; an empty one counts as none.
@@ -184,7 +214,7 @@ impl Policy {
         if asks_widely && form != Form::Ambiguous {
             widen(text, wide);
         }
-        QuestionPath { form, narrow: text, wide }
+        QuestionPath { form, narrow: text, wide, is_long: text.len() > LONGEST_FOR_COSTLY }
     }
 
     /// Step 2: the first enforced deny entry that matches.
@@ -195,7 +225,10 @@ impl Policy {
         let SectionMarks { deny, except, .. } = marks;
         let is_exempt = |entry| self.is_exempt(entry, asked, except);
         let mut search = Refuse { question: asked.question, is_exempt, first: None };
-        self.deny.search(asked.groups, asked.wide, asked.question.wide_path(), deny, &mut search);
+        for question in asked.widely() {
+            search.question = question;
+            self.deny.search(asked.groups, asked.wide, question.wide_path(), deny, &mut search);
+        }
         search.first
     }
 
@@ -208,7 +241,10 @@ impl Policy {
         let SectionMarks { deny, except, .. } = marks;
         let is_exempt = |entry| self.is_exempt(entry, asked, except);
         let mut search = Stage { question: asked.question, is_exempt, found: staged };
-        self.deny_dry_run.search(asked.groups, asked.wide, asked.question.wide_path(), deny, &mut search);
+        for question in asked.widely() {
+            search.question = question;
+            self.deny_dry_run.search(asked.groups, asked.wide, question.wide_path(), deny, &mut search);
+        }
     }
 
     /// Whether a deny entry leaves the request out.
@@ -278,6 +314,8 @@ pub struct Canonical<'s> {
     upgrade: Upgrade<'s>,
     overridden: bool,
     path: Option<QuestionPath<'s>>,
+    /// The same with `%2F` read as a separator.
+    slashed: Option<QuestionPath<'s>>,
     course: Course<'s>,
 }
 
@@ -285,6 +323,12 @@ impl<'s> Canonical<'s> {
     fn question(&self, now: Timestamp) -> Question<'s> {
         let Canonical { port, method, upgrade, overridden, path, .. } = *self;
         Question { port, method, upgrade, overridden, path, now }
+    }
+
+    /// The question that closing targets are asked besides, where `%2F` is data to some of them: it may separate
+    /// segments all the same.
+    fn slashed_question(&self, now: Timestamp) -> Option<Question<'s>> {
+        self.slashed.map(|path| Question { path: Some(path), ..self.question(now) })
     }
 }
 
@@ -294,6 +338,14 @@ pub(super) struct Asked<'q> {
     narrow: &'q [Ranked],
     pub(super) wide: &'q [Ranked],
     pub(super) question: &'q Question<'q>,
+    slashed: Option<&'q Question<'q>>,
+}
+
+impl<'q> Asked<'q> {
+    /// What closing sections are asked, one after the other.
+    pub(super) fn widely(&self) -> impl Iterator<Item = &'q Question<'q>> + use<'q> {
+        std::iter::once(self.question).chain(self.slashed)
+    }
 }
 
 /// Why no rule admits.

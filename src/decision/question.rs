@@ -1,7 +1,7 @@
 //! A canonical request, as targets are asked about it: one by one, narrowly or widely.
 
 use crate::index::{Candidate, NONE};
-use crate::request::{Form, Upgrade, is_method};
+use crate::request::{Form, Upgrade, is_method, widen};
 use crate::timestamp::Timestamp;
 
 /// What a target is compared with, besides who and where to.
@@ -24,7 +24,13 @@ pub(super) struct QuestionPath<'q> {
     pub(super) narrow: &'q [u8],
     /// The wide reading; empty if it is ambiguous or nothing asks for it.
     pub(super) wide: &'q [u8],
+    /// Too long for costly patterns.
+    pub(super) is_long: bool,
 }
+
+/// The longest path that is compared with costly patterns, in bytes. Half a thousand of them read a path of 56 kB in half
+/// a second.
+pub(super) const LONGEST_FOR_COSTLY: usize = 8 << 10;
 
 /// A method, and what of it matters.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +47,11 @@ impl<'q> Method<'q> {
 
     pub(super) fn is_connect(&self) -> bool {
         self.is_connect
+    }
+
+    /// The same as what closes reads it: whatever the case.
+    fn is_connect_widely(&self) -> bool {
+        self.name.eq_ignore_ascii_case(b"CONNECT")
     }
 }
 
@@ -140,14 +151,15 @@ impl Question<'_> {
         if candidate.target.has_paths() && wants_path {
             failures.fail(Failures::PATH_FORM, self.overridden);
             match self.path.filter(|_| !self.method.is_connect) {
-                None => failures.fail(Failures::PATH, true),
+                None if self.method.is_connect => failures.fail(Failures::PATH, true),
+                None => failures.fail(Failures::PATH_FORM, true),
                 Some(path) if !path.is_comparable(guard.encoded_slash) => failures.fail(Failures::PATH_FORM, true),
                 // it does not admit, and nothing else is in its way
                 Some(_) if asked == Inquiry::WhyItDoesNot && failures == Failures::NONE => {
                     failures.fail(Failures::PATH, true);
                 }
                 Some(path) => {
-                    pattern = candidate.matching_pattern(path.narrow);
+                    pattern = candidate.matching_pattern(path.narrow, path.is_long);
                     failures.fail(Failures::PATH, pattern.is_none());
                 }
             }
@@ -164,6 +176,11 @@ impl Question<'_> {
         }
         let lists_methods = guard.methods != NONE;
         let method = !lists_methods || candidate.guards().lists_method_in_any_case(guard, self.method.name);
+        if self.method.is_connect_widely() {
+            // a tunnel may ask for anything
+            let plainly = method && !candidate.target.has_paths();
+            return Some(if plainly { Closed::Plainly } else { Closed::ByAmbiguity });
+        }
         if !method && !self.overridden {
             return None;
         }
@@ -172,11 +189,14 @@ impl Question<'_> {
         } else {
             match self.path {
                 Some(path) if path.is_comparable(guard.encoded_slash) => {
-                    candidate.matching_pattern(path.wide).is_some()
-                        || path.is_widened() && candidate.matches_as_written(path.narrow)
+                    let matches = candidate.matching_pattern(path.wide, path.is_long).is_some()
+                        || path.is_widened() && !path.is_long && candidate.matches_as_written(path.narrow);
+                    if !matches && path.is_long && candidate.has_costly() {
+                        return Some(Closed::ByAmbiguity);
+                    }
+                    matches
                 }
-                Some(_) => return Some(Closed::ByAmbiguity),
-                None => false,
+                _ => return Some(Closed::ByAmbiguity),
             }
         };
         match (method && path, self.overridden) {
@@ -188,7 +208,7 @@ impl Question<'_> {
 
     /// Whether a closing target may match though its paths do not.
     pub(super) fn is_ambiguous(&self) -> bool {
-        self.overridden || self.path.is_some_and(|path| path.form != Form::Canonical)
+        self.overridden || self.method.is_connect_widely() || self.path.is_none_or(|path| path.form != Form::Canonical)
     }
 
     /// The path that opening sections compare.
@@ -203,6 +223,20 @@ impl Question<'_> {
 }
 
 impl QuestionPath<'_> {
+    /// What it is if `%2F` separates segments: what closes sees it both ways.
+    pub(super) fn slashed<'s>(&self, text: &'s mut Vec<u8>, wide: &'s mut Vec<u8>) -> QuestionPath<'s> {
+        text.clear();
+        let mut rest = self.narrow;
+        while let Some((first, behind)) = rest.split_first() {
+            // hex digits are upper case here
+            let slash = behind.strip_prefix(b"2F").filter(|_| *first == b'%');
+            text.push(if slash.is_some() { b'/' } else { *first });
+            rest = slash.unwrap_or(behind);
+        }
+        widen(text, wide);
+        QuestionPath { form: self.form, narrow: text, wide, is_long: self.is_long }
+    }
+
     /// Whether the wide reading decoded or cut anything; else it only ignores case.
     #[inline]
     fn is_widened(&self) -> bool {

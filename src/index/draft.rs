@@ -54,9 +54,9 @@ impl Draft {
         guard: u32,
         paths: impl ExactSizeIterator<Item = (&'p str, PathKind)>,
     ) -> Option<u32> {
-        let target = Target { entry, guard, paths: self.patterns.end()?, path_count: u32::try_from(paths.len()).ok()? };
+        let mut target = Target { entry, guard, paths: self.patterns.end()?, path_count: 0 };
         for (text, kind) in paths {
-            self.patterns.push(text, kind)?;
+            target.path_count = target.path_count.checked_add(self.patterns.add(text, kind)?)?;
         }
         let number = u32::try_from(self.targets.len()).ok()?;
         self.targets.push(target);

@@ -1,5 +1,6 @@
 //! Finding the few candidates among 100,000 rules: by identity, by host, by path, with hash look-ups only.
 
+mod alternatives;
 mod cells;
 mod cidrs;
 mod draft;
@@ -18,6 +19,7 @@ mod plan;
 mod section;
 mod tables;
 
+pub(crate) use alternatives::is_costly;
 pub(crate) use draft::Draft;
 pub(crate) use guard::{Guard, GuardsDraft, NONE};
 pub(crate) use hosts::{Hosts, Resolved};

@@ -1,8 +1,10 @@
 //! Path patterns: classified once, each class compared in the cheapest way that is exact for it.
 
+use super::alternatives::cheap_alternatives;
 use super::glob::{Glob, Piece};
 use crate::hash;
 use crate::request::widen;
+use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
 /// Segments that a pattern may have to be found by its shape.
@@ -119,12 +121,15 @@ pub(super) struct Patterns {
     text: Vec<u8>,
     /// By pattern one; for the wide reading two, the second narrow.
     globs: Vec<Glob>,
+    /// As they were written: patterns that stand for several, and by address of one of these the number of it.
+    written: Vec<Box<str>>,
+    written_at: FxHashMap<u32, u32>,
 }
 
 impl Patterns {
     /// For the narrow reading of paths, or the wide one.
     pub(super) fn new(wide: bool) -> Patterns {
-        Patterns { wide, text: Vec::new(), globs: Vec::new() }
+        Patterns { wide, text: Vec::new(), globs: Vec::new(), written: Vec::new(), written_at: FxHashMap::default() }
     }
 
     pub(super) fn is_wide(&self) -> bool {
@@ -136,9 +141,36 @@ impl Patterns {
         u32::try_from(self.text.len()).ok()
     }
 
-    /// Adds a checked pattern. None if there is no room (4 GiB).
-    pub(super) fn push(&mut self, pattern: &str, kind: PathKind) -> Option<()> {
-        let (text, kind) = if self.wide { widened(pattern, kind) } else { (Cow::Borrowed(pattern), kind) };
+    /// Adds a checked pattern, or those that it stands for; how many that are. None if there is no room (4 GiB).
+    pub(super) fn add(&mut self, pattern: &str, kind: PathKind) -> Option<u32> {
+        let all = if kind == PathKind::Glob { cheap_alternatives(pattern) } else { None };
+        let Some(all) = all else {
+            return self.push(pattern, kind).map(|()| 1);
+        };
+        let number = u32::try_from(self.written.len()).ok()?;
+        if !self.wide {
+            self.written.push(pattern.into());
+        }
+        for alternative in &all {
+            let address = self.end()?;
+            self.push(alternative, PathKind::of(alternative))?;
+            if !self.wide {
+                self.written_at.insert(address, number);
+            }
+        }
+        u32::try_from(all.len()).ok()
+    }
+
+    /// The pattern at an address as it was written.
+    pub(super) fn written(&self, address: u32) -> Option<&str> {
+        match self.written_at.get(&address) {
+            Some(number) => self.written.get(*number as usize).map(|text| &**text),
+            None => std::str::from_utf8(self.read(address)?.0.text).ok(),
+        }
+    }
+
+    fn push(&mut self, pattern: &str, kind: PathKind) -> Option<()> {
+        let text = if self.wide { widened(pattern, kind) } else { Cow::Borrowed(pattern) };
         let glob = u32::try_from(self.globs.len()).ok()?;
         if kind == PathKind::Glob {
             self.globs.push(Glob::compile(&text, self.wide)?);
@@ -202,25 +234,36 @@ impl Patterns {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.globs.iter().map(Glob::bytes).sum::<usize>().saturating_add(self.text.capacity())
+        let written = self.written.iter().map(|text| text.len().saturating_add(16)).sum::<usize>();
+        let globs = self.globs.iter().map(Glob::bytes).sum::<usize>();
+        let addresses = self.written_at.capacity().saturating_mul(16);
+        [written, globs, addresses, self.text.capacity()].into_iter().fold(0, usize::saturating_add)
     }
 }
 
-/// A pattern in the wide reading. Where segments are compared with `*`, one that is an escaped `*` must stay a
-/// character, so such a pattern becomes an automaton; the other classes compare bytes.
-fn widened(pattern: &str, kind: PathKind) -> (Cow<'_, str>, PathKind) {
-    let has_stars = matches!(kind, PathKind::Star | PathKind::StarPrefix);
-    if kind == PathKind::Glob || has_stars && pattern.split('/').any(becomes_star) {
-        return (Cow::Borrowed(pattern), PathKind::Glob);
+/// A pattern in the wide reading.
+fn widened(pattern: &str, kind: PathKind) -> Cow<'_, str> {
+    if kind == PathKind::Glob {
+        return Cow::Borrowed(pattern);
     }
     let mut text = Vec::new();
     widen(pattern.as_bytes(), &mut text);
-    (Cow::Owned(String::from_utf8_lossy(&text).into_owned()), kind)
+    let text = String::from_utf8_lossy(&text).into_owned();
+    if !matches!(kind, PathKind::Star | PathKind::StarPrefix) {
+        return Cow::Owned(text);
+    }
+    // an escaped `*` has become one, and is a character all the same
+    let starred = text.split('/').zip(pattern.split('/'));
+    let segments: Vec<&str> = starred.map(|(wide, written)| if written == "*" { WIDE_STAR } else { wide }).collect();
+    Cow::Owned(segments.join("/"))
 }
 
-/// Whether the wide reading of a literal segment is `*`.
-fn becomes_star(segment: &str) -> bool {
-    segment.strip_prefix("%2A").is_some_and(|rest| rest.is_empty() || rest.starts_with(';') || rest.starts_with("%3B"))
+/// A whole segment `*`, as it is stored for the wide reading: what no path holds.
+const WIDE_STAR: &str = "\0";
+
+/// A whole segment `*`, as it is stored.
+fn star(wide: bool) -> &'static [u8] {
+    if wide { WIDE_STAR.as_bytes() } else { b"*" }
 }
 
 /// Segment by segment; `*` is any one segment.
@@ -237,7 +280,7 @@ fn segments_match(pattern: &Pattern<'_>, path: &[u8], wide: bool) -> bool {
         }
         let (have, have_behind) = split_segment(have);
         let (want, want_behind) = split_segment(want);
-        if want != b"*" && !hash::same(want, have) {
+        if want != star(wide) && !hash::same(want, have) {
             return false;
         }
         (wanted, rest) = (want_behind, have_behind);
@@ -262,7 +305,7 @@ pub(super) struct Shape {
 
 impl Shape {
     /// The shape of a pattern and the hash of its literal segments; none for automata and very long patterns.
-    pub(super) fn of(pattern: &Pattern<'_>) -> Option<(Shape, u64)> {
+    pub(super) fn of(pattern: &Pattern<'_>, wide: bool) -> Option<(Shape, u64)> {
         if pattern.kind == PathKind::Glob {
             return None;
         }
@@ -277,7 +320,7 @@ impl Shape {
             if usize::from(count) >= SHAPE_SEGMENTS {
                 return None;
             }
-            if segment == b"*" && matches!(pattern.kind, PathKind::Star | PathKind::StarPrefix) {
+            if segment == star(wide) && matches!(pattern.kind, PathKind::Star | PathKind::StarPrefix) {
                 stars |= 1_u64.wrapping_shl(u32::from(count));
             } else {
                 hash = hash::mix(hash, segment_hash(segment));

@@ -85,13 +85,22 @@ enum Fit {
 }
 
 impl<'s> Candidate<'s> {
-    /// The pattern of the target that matches the path, by its address. The path is in the section's reading.
+    /// The pattern of the target that matches the path, by its address. The path is in the section's reading; costly
+    /// patterns may be left out.
     #[inline]
-    pub(crate) fn matching_pattern(&self, path: &[u8]) -> Option<u32> {
+    pub(crate) fn matching_pattern(&self, path: &[u8], but_costly: bool) -> Option<u32> {
         match self.fit {
             Fit::Hit(address) => Some(address),
             Fit::Miss => None,
-            Fit::Unknown => self.section.matching_pattern(self.target, path),
+            Fit::Unknown => self.section.matching_pattern(self.target, path, but_costly),
+        }
+    }
+
+    /// Whether a pattern of the target is costly and was not told apart otherwise.
+    pub(crate) fn has_costly(&self) -> bool {
+        match self.fit {
+            Fit::Hit(_) | Fit::Miss => false,
+            Fit::Unknown => self.section.has_costly(self.target),
         }
     }
 
@@ -138,8 +147,7 @@ impl Section {
     }
 
     pub(crate) fn pattern_text(&self, address: u32) -> Option<&str> {
-        let (pattern, _) = self.patterns.read(address)?;
-        std::str::from_utf8(pattern.text).ok()
+        self.patterns.written(address)
     }
 
     /// Any target of the first of these names that has one: the first in file order.
@@ -246,14 +254,14 @@ impl Section {
 
     /// The address of a pattern of the target that matches.
     #[inline]
-    fn matching_pattern(&self, target: &Target, path: &[u8]) -> Option<u32> {
+    fn matching_pattern(&self, target: &Target, path: &[u8], but_costly: bool) -> Option<u32> {
         let mut address = target.paths;
         let mut lanes = None;
         for _ in 0..target.path_count {
             let (pattern, next) = self.patterns.read(address)?;
             if let Some(glob) = self.patterns.glob(&pattern) {
-                let lanes = lanes.get_or_insert_with(Lanes::default);
-                if let Some(matching) = lanes.add(glob, address, path) {
+                if !but_costly && let Some(matching) = lanes.get_or_insert_with(Lanes::default).add(glob, address, path)
+                {
                     return Some(matching);
                 }
             } else if self.patterns.matches(&pattern, path) {
@@ -262,6 +270,18 @@ impl Section {
             address = next;
         }
         lanes.and_then(|mut lanes| lanes.read(path))
+    }
+
+    fn has_costly(&self, target: &Target) -> bool {
+        let mut address = target.paths;
+        for _ in 0..target.path_count {
+            let Some((pattern, next)) = self.patterns.read(address) else { return true };
+            if self.patterns.glob(&pattern).is_some() {
+                return true;
+            }
+            address = next;
+        }
+        false
     }
 
     fn matches_as_written(&self, target: &Target, path: &[u8]) -> bool {

@@ -167,7 +167,7 @@ impl Tables {
             let mut address = target.paths;
             for _ in 0..target.path_count {
                 let (pattern, next) = source.patterns.read(address)?;
-                match Shape::of(&pattern) {
+                match Shape::of(&pattern, source.patterns.is_wide()) {
                     Some((shape, literals)) => {
                         let shape = self.shape(first_shape, shape)?;
                         let slot = self.entry(shape_tag(literals, shape), shape, address, source.patterns)?;

@@ -596,7 +596,7 @@ impl Compiler {
     }
 
     fn count_globs(&mut self, paths: &[super::path_pattern::PathPattern<'_>], findings: &mut Findings<'_>) {
-        let globs = paths.iter().filter(|path| path.kind == crate::index::PathKind::Glob).count();
+        let globs = paths.iter().filter(|path| path.is_costly()).count();
         let fix = "exact paths, `/prefix/**` and whole-segment `*` are not counted";
         if globs > GLOBS_A_TARGET {
             let message = format!("{globs} patterns are no cheap form; a target may have {GLOBS_A_TARGET}");

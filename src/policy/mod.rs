@@ -106,7 +106,10 @@ impl Policy {
 
     /// Whether a decision may depend on the routed cluster of requests whose identity came from a certificate.
     pub fn reads_cluster(&self) -> bool {
-        self.settings.verify_route.is_some_and(|compared| compared != VerifyRoute::Off)
+        match self.settings.verify_route {
+            Some(compared) => compared != VerifyRoute::Off,
+            None => self.settings.reads_principals(),
+        }
     }
 
     /// Number of allow rules, deny entries and residency entries.

@@ -2,12 +2,12 @@
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code};
-use crate::index::PathKind;
+use crate::index::{PathKind, is_costly};
 use crate::request::{Form, Path};
 use std::borrow::Cow;
 
 /// Longest pattern, in bytes, of those that are no cheap form.
-const LONGEST_GLOB: usize = 256;
+const LONGEST_COSTLY: usize = 256;
 
 /// A checked path pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +21,20 @@ pub(super) struct PathPattern<'a> {
     pub(super) item: usize,
 }
 
+impl PathPattern<'_> {
+    /// Whether it is no cheap form.
+    pub(super) fn is_costly(&self) -> bool {
+        self.kind == PathKind::Glob && is_costly(&self.text)
+    }
+}
+
 impl<'de> Shape<'de> for PathPattern<'de> {
     const EXPECTED: &'static str = "a path";
 
     fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
         match parse(text.0, findings.item()) {
-            Ok(pattern) if pattern.kind == PathKind::Glob && pattern.text.len() > LONGEST_GLOB => {
-                let message = format!("`{}` is longer than {LONGEST_GLOB} bytes", pattern.text);
+            Ok(pattern) if pattern.text.len() > LONGEST_COSTLY && pattern.is_costly() => {
+                let message = format!("`{}` is longer than {LONGEST_COSTLY} bytes", pattern.text);
                 let fix = "exact paths, `/prefix/**` and whole-segment `*` may be longer".to_owned();
                 findings.error(code::LIMIT, message, fix)
             }

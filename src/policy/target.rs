@@ -110,7 +110,7 @@ pub(super) fn check(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>
         && !doc.paths.is_absent()
         && doc.methods.as_ref().is_some_and(|methods| methods.iter().all(|method| &*method.0 == "CONNECT"))
     {
-        let message = "a CONNECT request has no path, so that the target never matches one";
+        let message = "a CONNECT request has no path, so that `paths` says nothing of it";
         let fix = "remove `paths`, or list the methods of requests that have one".to_owned();
         findings.error_in("paths", code::COMBINATION, message, fix);
     }

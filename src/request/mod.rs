@@ -14,7 +14,7 @@ pub use identity::Identity;
 pub use method::is_method;
 pub use override_header::{OVERRIDE_HEADERS, begins_with_spelling, is_override, is_spelling};
 pub use path::{Form, Path, widen};
-pub use route::Route;
+pub use route::{Comparison, Route, Routed};
 
 use std::net::IpAddr;
 

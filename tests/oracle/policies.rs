@@ -29,7 +29,9 @@ pub fn policy(rng: &mut Rng) -> Value {
         policy["identity"]["sources"] = all(pick_line(rng, &sources)).into();
     }
     if one_in(rng, 4) {
-        policy["authority"] = json!({"defaultPort": port(rng), "verifyRoute": rng.bool()});
+        let words = [json!(true), json!("full"), json!("host"), json!("host"), json!("off"), json!(false)];
+        let all = if policy["identity"]["sources"].to_string().contains("principal") { 4 } else { words.len() };
+        policy["authority"] = json!({"defaultPort": port(rng), "verifyRoute": words[rng.usize(0..all)]});
     }
     let mut generator = Generator::new(&policy, rng, 0);
     let sets = generator.rng.usize(0..3);

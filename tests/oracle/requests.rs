@@ -16,7 +16,10 @@ const BAD_AUTHORITIES: &str = "
 const BAD_IDENTITIES: &str =
     "spiffe:// spiffe://cluster.local/ns/a//x cluster.local/ns/a/sa/x spiffe://x/%61 spiffe://cluster.local/";
 const OTHER_METHODS: &str = "PUT M-SEARCH A_1 get Post connect -GET DELETE";
-const CLUSTERS: &str = "outbound|PORT||HOST inbound-vip|PORT|http|HOST PassthroughCluster outbound_.PORT_._.HOST";
+const CLUSTERS: &str = "
+    outbound|PORT||HOST outbound|PORT||HOST inbound-vip|PORT|http|HOST tollgate.out|PORT|HOST PassthroughCluster
+    outbound_.PORT_._.HOST tollgate-dynamic tollgate-dynamic-PORT tollgate-dynamic-inside tollgate-dynamic-inside-PORT
+    tollgate-dynamic-literal tollgate-dynamicPORT tollgate.out|PORT||HOST";
 const ROUTED_HOSTS: &str = "a.test *.a.test B.a.test *.test 10.1.2.3 fd00::1 x.test *.internal";
 const SEGMENTS: &str = "
     v1 V1 a b A c ab axb xb a;x a;y a%3Bx a%3bx axx;yb ;x %40u @u caf%C3%A9 caf%c3%a9 Caf%c3%a9 q%3Fz x%2ay x*y
@@ -156,6 +159,7 @@ fn path(rng: &mut Rng) -> String {
         2..=4 => path.push('/'),
         5..=7 => path.push_str("?q=/a;b"),
         8 => path.make_ascii_uppercase(),
+        9 if one_in(rng, 8) => path.push_str(&format!("/{}", "a".repeat(8192))),
         _ => {}
     }
     path

@@ -73,12 +73,13 @@ impl Classes {
         let mut methods: BTreeSet<Method> = named.iter().map(|name| Method::Canonical((*name).to_owned())).collect();
         methods.extend(named.iter().map(|name| Method::Misspelt((*name).to_owned())));
         methods.extend([Method::Canonical("CONNECT".to_owned()), Method::OtherCanonical, Method::OtherMisspelt]);
+        methods.insert(Method::Misspelt("CONNECT".to_owned()));
         // a CONNECT is compared with no path, and is no request without a port
         let sets_apart = !names_port || guards.iter().any(|guard| !guard.paths.is_empty());
         let methods = parted(methods, |method| {
             let spelled = method.spelled(&named);
-            let is_connect = sets_apart && spelled == "CONNECT";
-            guards.iter().map(|guard| guard.has_method(&spelled)).chain([is_connect]).collect()
+            let is_connect = [spelled == "CONNECT", spelled.eq_ignore_ascii_case("CONNECT")].map(|is| sets_apart && is);
+            guards.iter().map(|guard| guard.has_method(&spelled)).chain(is_connect).collect()
         });
         let upgrades =
             if guards.iter().any(|guard| guard.has_upgrade(Some("websocket")) != guard.has_upgrade(Some("h2c"))) {
@@ -101,7 +102,7 @@ impl Classes {
             let known = cache.entry(key).or_insert_with(|| paths::classes(&patterns, encoded_slash));
             known.clone().unwrap_or_else(|| {
                 is_sample = true;
-                paths::few(&patterns)
+                paths::few(&patterns, encoded_slash)
             })
         };
         let overridden = if lists { vec![false, true] } else { vec![false] };
@@ -141,7 +142,9 @@ impl Classes {
                             continue;
                         }
                         for (path_at, path) in self.paths.iter().enumerate() {
-                            if asking.iter().any(|guard| self.may_have_path(guard, path, *overridden)) {
+                            // nobody knows what they ask for
+                            let is_open = *overridden || method.eq_ignore_ascii_case("CONNECT");
+                            if asking.iter().any(|guard| self.may_have_path(guard, path, is_open)) {
                                 tuples.push(Tuple {
                                     at: [port_at, method_at, path_at, upgrade_at, overridden_at]
                                         .map(|at| BTreeSet::from([at])),
@@ -183,15 +186,14 @@ impl Classes {
         })
     }
 
-    fn may_have_path(&self, guard: &Guard, path: &paths::PathClass, overridden: bool) -> bool {
+    fn may_have_path(&self, guard: &Guard, path: &paths::PathClass, is_open: bool) -> bool {
         if guard.paths.is_empty() {
             return true;
         }
         let wide = guard.reading == Reading::Wide;
         match path.form {
-            _ if wide && overridden => true,
-            PathForm::Absent => false,
-            PathForm::Ambiguous => wide,
+            _ if wide && is_open => true,
+            PathForm::Absent | PathForm::Ambiguous => wide,
             PathForm::EncodedSlash if !guard.encoded_slash => wide,
             PathForm::Canonical | PathForm::EncodedSlash => {
                 let matching = self.patterns.iter().zip(&path.matches).filter(|(_, matches)| **matches);

@@ -56,7 +56,11 @@ impl Guard {
 
     pub(super) fn has_method(&self, method: &str) -> bool {
         match (self.reading, self.methods.is_empty()) {
-            (Reading::Wide, false) => self.methods.iter().any(|listed| listed.eq_ignore_ascii_case(method)),
+            // a tunnel may carry any method
+            (Reading::Wide, false) => {
+                method.eq_ignore_ascii_case("CONNECT")
+                    || self.methods.iter().any(|listed| listed.eq_ignore_ascii_case(method))
+            }
             (_, false) => self.methods.iter().any(|listed| listed == method),
             (Reading::Rule, true) => crate::request::is_method(method.as_bytes()) && method != "CONNECT",
             (_, true) => true,

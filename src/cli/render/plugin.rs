@@ -3,9 +3,8 @@
 use super::object::{Kind, Maker, Object, Part, attach, insert};
 use crate::cli::advice::{Advice, code};
 use crate::cli::document::Document;
-use crate::cli::sha256;
+use crate::cli::revision;
 use crate::cli::site::{Api, FailStrategy, Module, Site};
-use crate::policy::unpack;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
@@ -37,29 +36,20 @@ const LISTS: [&str; 4] = ["deny", "rules", "residency", "quotas"];
 /// Keys that stand beside what is packed.
 const OUTSIDE: [&str; 3] = ["version", "name", "revision"];
 
-/// Hex digits of a revision.
-const REVISION: usize = 12;
-
 /// The first Istio whose API has TrafficExtension.
 const TRAFFIC_EXTENSION: u32 = 30;
 /// The first Istio whose API has FAIL_RELOAD.
 const FAIL_RELOAD: u32 = 27;
 
-/// The policy as one map, unpacked, with a revision: 12 hex digits of the SHA-256 of its RFC 8785 form.
+/// The policy as one map, unpacked, with a revision, and without what only says until when something is meant to hold.
 ///
 /// # Errors
 /// A policy that is no map, which the checker refuses before.
 pub(super) fn policy(json: &str) -> io::Result<Map<String, Value>> {
-    let mut policy: Map<String, Value> = serde_json::from_str(json)?;
-    if let Some(Value::String(packed)) = policy.remove("packed") {
-        let rest = unpack(&packed).map_err(io::Error::other)?;
-        policy.extend(serde_json::from_slice::<Map<String, Value>>(&rest)?);
-    }
-    if !policy.contains_key("revision") {
-        let mut revision = sha256::hex(&serde_json_canonicalizer::to_vec(&policy)?);
-        revision.truncate(REVISION);
-        policy.insert("revision".to_owned(), revision.into());
-    }
+    let mut policy = revision::whole(json)?;
+    let revision = revision::of(&policy)?;
+    policy.insert("revision".to_owned(), revision.into());
+    revision::without(policy.get_mut("dryRunFor"), &["until"]);
     Ok(policy)
 }
 
@@ -154,9 +144,7 @@ fn packed(policy: Map<String, Value>) -> io::Result<Map<String, Value>> {
     let (mut outside, mut inside) = (Map::new(), Map::new());
     for (key, mut value) in policy {
         if LISTS.contains(&key.as_str()) {
-            for entry in value.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-                entry.retain(|key, _| !FOR_PEOPLE.contains(&key.as_str()));
-            }
+            revision::without(Some(&mut value), &FOR_PEOPLE);
         }
         if OUTSIDE.contains(&key.as_str()) { &mut outside } else { &mut inside }.insert(key, value);
     }

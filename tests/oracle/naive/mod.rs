@@ -205,30 +205,63 @@ fn identity(policy: &Value, arrival: &Arrival<'_>) -> Result<Option<Who>, &'stat
 
 /// The port of the route, where a route is compared and agrees.
 fn routed_port(policy: &Value, arrival: &Arrival<'_>, place: &Place, named: Option<u16>) -> Result<Option<u16>, ()> {
-    let waypoint = presented(policy, arrival).is_some_and(|presented| presented.source == Source::PeerPrincipal);
-    let compared = waypoint || policy["authority"].get("verifyRoute") == Some(&Value::Bool(true));
-    let Some(cluster) = arrival.cluster.filter(|_| compared) else {
+    let listed =
+        |source: &str| policy["identity"].get("sources").is_some_and(|list| strings(list).any(|s| s == source));
+    let waypoint = match presented(policy, arrival) {
+        Some(presented) => presented.source == Source::PeerPrincipal,
+        None => listed("peer-principal"),
+    };
+    let compared = match policy["authority"].get("verifyRoute") {
+        Some(Value::Bool(full)) => {
+            if *full {
+                "full"
+            } else {
+                "off"
+            }
+        }
+        Some(word) => word.as_str().unwrap(),
+        None => {
+            if waypoint {
+                "full"
+            } else {
+                "off"
+            }
+        }
+    };
+    let Some(cluster) = arrival.cluster.filter(|cluster| !cluster.is_empty() && compared != "off") else {
         return Ok(None);
     };
-    let fields: Vec<&str> = str::from_utf8(cluster).unwrap().split('|').collect();
-    let [_, port, _, host] = fields.as_slice() else {
-        return Ok(None);
+    let cluster = str::from_utf8(cluster).unwrap();
+    let number = |text: &str| text.parse::<u16>().ok().filter(|number| number.to_string() == text);
+    if let Some(rest) = cluster.strip_prefix("tollgate-dynamic") {
+        let rest = if rest == "-literal" { "" } else { rest.strip_prefix("-inside").unwrap_or(rest) };
+        let is_port = rest.strip_prefix('-').and_then(number).is_some_and(|port| port > 0);
+        return if rest.is_empty() || is_port { Ok(None) } else { Err(()) };
+    }
+    let fields: Vec<&str> = cluster.split('|').collect();
+    let (port, host) = match fields.as_slice() {
+        ["tollgate.out", port, host] => (port, host),
+        ["tollgate.out", ..] => return Err(()),
+        [_, port, _, host] => (port, host),
+        _ => return Err(()),
     };
-    let Ok(port) = port.parse::<u16>() else {
-        return Ok(None);
-    };
+    let Some(port) = number(port) else { return Err(()) };
     let same_host = match (place, host.parse::<IpAddr>()) {
         (Place::Address(address), Ok(routed)) => *address == routed,
         (Place::Name(labels), _) => {
             let host = host.to_ascii_lowercase();
             match host.strip_prefix("*.") {
-                Some(suffix) => labels.join(".").ends_with(&format!(".{suffix}")),
+                Some(suffix) => waypoint && labels.join(".").ends_with(&format!(".{suffix}")),
                 None => labels.join(".") == host,
             }
         }
         _ => false,
     };
-    if same_host && named.is_none_or(|named| named == port) { Ok(Some(port)) } else { Err(()) }
+    match compared {
+        "host" if same_host => Ok(None),
+        "full" if same_host && named.is_none_or(|named| named == port) => Ok(Some(port)),
+        _ => Err(()),
+    }
 }
 
 /// Whether a selector matches. `in_deny` is about `any`, which then takes requests without an identity too.

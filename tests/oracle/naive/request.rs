@@ -96,11 +96,25 @@ pub struct Path {
     pub ambiguous: bool,
     /// Only targets with `encodedSlash: data` know.
     pub encoded_slash: bool,
+    /// In bytes, as it came.
+    pub length: usize,
+}
+
+impl Path {
+    /// Too long for costly patterns.
+    pub fn is_long(&self) -> bool {
+        self.length > 8192
+    }
+
+    /// The path if `%2F` were a slash.
+    pub fn slashed(&self) -> Path {
+        Path { text: self.text.replace("%2F", "/"), ..self.clone() }
+    }
 }
 
 pub fn path(raw: &[u8]) -> Path {
     let bytes = raw.split(|&byte| byte == b'?').next().unwrap();
-    let ambiguous = Path { text: String::new(), ambiguous: true, encoded_slash: false };
+    let ambiguous = Path { text: String::new(), ambiguous: true, encoded_slash: false, length: bytes.len() };
     let Some(tokens) = tokens(bytes) else {
         return ambiguous;
     };
@@ -110,7 +124,7 @@ pub fn path(raw: &[u8]) -> Path {
     if bytes.first() != Some(&b'/') || !canonical(&separated) {
         return ambiguous;
     }
-    Path { text: spell(&tokens), ambiguous: false, encoded_slash }
+    Path { text: spell(&tokens), ambiguous: false, encoded_slash, length: bytes.len() }
 }
 
 /// `None` where a `%` begins no escape.

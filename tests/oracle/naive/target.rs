@@ -1,7 +1,7 @@
 //! Whether a target matches: every part for itself, then all of them together.
 
 use super::places::{self, Rank};
-use super::request::Place;
+use super::request::{Path, Place};
 use super::{Request, Side, paths, strings};
 use serde_json::Value;
 use tollgate::request::Upgrade;
@@ -29,22 +29,34 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
     }
     let has = |key: &str| target.get(key).is_some();
     let encoded_slash_is_data = has("encodedSlash");
-    let unclear =
-        request.path.as_ref().is_some_and(|path| path.ambiguous || path.encoded_slash && !encoded_slash_is_data);
+    // Nobody sees what a tunnel asks for.
+    let tunnel = match side {
+        Side::Deny => request.method.eq_ignore_ascii_case(b"CONNECT"),
+        Side::Rules | Side::Except => request.method == b"CONNECT",
+    };
+    let unclear = tunnel
+        || request.path.is_none()
+        || request.path.as_ref().is_some_and(|path| path.ambiguous || path.encoded_slash && !encoded_slash_is_data);
     let path_matches = match (&request.path, target.get("paths")) {
         (_, None) => true,
         (None, Some(_)) => false,
         (Some(_), Some(_)) if unclear => false,
-        (Some(path), Some(patterns)) => strings(patterns).any(|pattern| match side {
-            Side::Deny => paths::wide(pattern, path),
-            Side::Rules | Side::Except => paths::narrow(pattern, path),
-        }),
+        (Some(path), Some(patterns)) => {
+            strings(patterns).filter(|pattern| !(path.is_long() && costly(pattern))).any(|pattern| match side {
+                Side::Deny => paths::wide(pattern, path) || paths::wide(pattern, &path.slashed()),
+                Side::Rules | Side::Except => paths::narrow(pattern, path),
+            })
+        }
     };
     let method_matches = method(target, request.method, side);
+    // What nobody compares with so long a path may match it.
+    let uncompared = side == Side::Deny
+        && request.path.as_ref().is_some_and(Path::is_long)
+        && target.get("paths").is_some_and(|patterns| strings(patterns).any(costly));
 
     // What an override header or an unclear path leaves open.
-    let path_is_open = has("paths") && (unclear || request.overridden);
-    let method_is_open = has("methods") && request.overridden;
+    let path_is_open = has("paths") && (unclear || request.overridden || uncompared);
+    let method_is_open = has("methods") && (request.overridden || side == Side::Deny && tunnel);
     let open = path_is_open || method_is_open;
     let by_form = match side {
         // Matches whatever servers make of it.
@@ -118,4 +130,15 @@ fn well_spelled(method: &[u8]) -> bool {
     };
     first.is_ascii_uppercase()
         && rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_-".contains(byte))
+}
+
+/// Whether a pattern is more than an exact path, a tree, or whole segments that are `*`, once its alternatives are
+/// written one by one.
+fn costly(pattern: &str) -> bool {
+    if let Some((before, rest)) = pattern.split_once('{') {
+        let (inside, behind) = rest.split_once('}').unwrap();
+        return inside.split(',').any(|branch| costly(&format!("{before}{branch}{behind}")));
+    }
+    let body = pattern.strip_suffix("/**").unwrap_or(pattern);
+    body.split('/').any(|segment| segment.contains('*') && segment != "*")
 }

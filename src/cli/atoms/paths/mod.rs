@@ -96,9 +96,9 @@ fn plainly(patterns: &[Pattern]) -> Option<Vec<PathClass>> {
 }
 
 /// A path for each pattern, where there are too many classes to find them all.
-pub(super) fn few(patterns: &[Pattern]) -> Vec<PathClass> {
+pub(super) fn few(patterns: &[Pattern], encoded_slash: bool) -> Vec<PathClass> {
     let automata: Vec<Option<Automaton>> =
-        patterns.iter().map(|pattern| Automaton::of(&[reading::regex(pattern)])).collect();
+        patterns.iter().map(|pattern| Automaton::of(&[reading::regex(pattern, encoded_slash)])).collect();
     let mut found = BTreeMap::new();
     for pattern in patterns {
         let path = plainest(&pattern.text);

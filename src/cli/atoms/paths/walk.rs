@@ -19,7 +19,7 @@ type Seen = HashMap<State, Option<(State, u8)>>;
 /// The classes of canonical paths, and of those canonical but for `%2F` if wanted; none where there are too many states.
 pub(super) fn classes(patterns: &[Pattern], encoded_slash: bool) -> Option<Vec<PathClass>> {
     let forms = Forms::get()?;
-    let languages: Vec<String> = patterns.iter().map(regex).collect();
+    let languages: Vec<String> = patterns.iter().map(|pattern| regex(pattern, encoded_slash)).collect();
     let automaton = Automaton::of(&languages)?;
     let first = (Forms::FIRST, automaton.first);
     let mut seen: Seen = HashMap::from([(first, None)]);
