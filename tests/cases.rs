@@ -51,7 +51,7 @@ fn decide<R>(
     let bytes = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()) as u64).sum();
     let mut charged = policy.charge(&mut judged, bytes, till, memory);
     if let Some(account) = &mut charged.account {
-        assert!(policy.settle(account, till, memory));
+        assert!(policy.terms().settle(account, till, memory));
     }
     show(&judged.decision, &charged.notes)
 }

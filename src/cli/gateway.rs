@@ -35,7 +35,7 @@ impl Gateway {
         let mut charged = policy.charge(&mut judged, request.header_bytes(&arrival), &mut self.till, &mut self.memory);
         if let Some(account) = &mut charged.account {
             // nobody else changes this store, so nothing can be left
-            policy.settle(account, &mut self.till, &mut self.memory);
+            policy.terms().settle(account, &mut self.till, &mut self.memory);
         }
         Ok(show(&arrival, &judged, &charged))
     }

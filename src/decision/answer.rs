@@ -24,7 +24,7 @@ pub const DETAILS_PREFIX: &str = "egress_denied{";
 const SECOND: u64 = 1_000_000_000;
 
 /// Bytes of a request id, as far as they are repeated; the usual UUID has 36.
-const REQUEST_ID_CAP: usize = 128;
+pub const REQUEST_ID_CAP: usize = 128;
 
 /// The answer to one denied request.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,7 @@ impl Answer<'_> {
         out.push(b'}');
     }
 
-    /// Appends the body of an HTTP response: one JSON object, or nothing where the policy says so.
+    /// Appends the body of an HTTP response: one JSON object and a newline, or nothing where the policy says so.
     pub fn write_body(&self, out: &mut Vec<u8>) {
         let Answer { judged, settings, .. } = self;
         if settings.detail == Detail::None {
@@ -129,7 +129,7 @@ impl Answer<'_> {
                 near.write(out);
             }
         }
-        out.push(b'}');
+        out.extend_from_slice(b"}\n");
     }
 
     /// Appends the message of a gRPC response, where Envoy sends the body as `grpc-message`: one sentence that says
@@ -255,7 +255,8 @@ mod tests {
                 r#"{"error":"egress_denied","reason":"NO_MATCH","#,
                 r#""message":"Egress to api.example.com:443 was refused: no rule admits it for this workload; "#,
                 r#"ask the owners of the egress policy for a rule.","#,
-                r#""policy":"prod@9f3c","request_id":"id-1","docs":"https://wiki.example/egress"}"#
+                r#""policy":"prod@9f3c","request_id":"id-1","docs":"https://wiki.example/egress"}"#,
+                "\n"
             )
         );
     }
@@ -266,7 +267,8 @@ mod tests {
         assert!(
             body.ends_with(concat!(
                 r#""docs":"https://wiki.example/egress","rule":"no-internal","#,
-                r#""identity":"spiffe://cluster.local/ns/a/sa/b","near":{"rule":"payments-api","failed":"path"}}"#
+                r#""identity":"spiffe://cluster.local/ns/a/sa/b","near":{"rule":"payments-api","failed":"path"}}"#,
+                "\n"
             )),
             "{body}"
         );

@@ -2,7 +2,7 @@
 
 use super::meter::Metered;
 use super::{Decision, Further, Judged, Outcome, Reason};
-use crate::policy::Policy;
+use crate::policy::{Policy, Terms};
 use crate::quota::{Account, By, Consulted, Crossing, Demand, Desk, Ledger, Membership, Quota, Refusal, Shared, Unit};
 use std::borrow::Cow;
 
@@ -78,12 +78,9 @@ impl Policy {
             enforced: metered.enforced,
         })
     }
+}
 
-    /// A quota by its number.
-    pub fn quota(&self, number: u32) -> Option<&Quota> {
-        self.quotas().get(number as usize).map(|entry| &entry.quota)
-    }
-
+impl Terms {
     /// Charges bytes as they flow. Says so if a quota's line is crossed.
     pub fn flow(
         &self,

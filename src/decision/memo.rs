@@ -1,14 +1,16 @@
 //! What is kept of a request whose bytes are counted: it may be cut off long after its headers are gone.
 
 use super::charge::{Note, reason};
+use super::record::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP, without_query};
 use super::{Decision, Judged, Outcome};
-use crate::policy::Policy;
+use crate::policy::{AuditPath, Terms};
 use crate::quota::{Consulted, Crossing};
 use crate::request::{Arrival, Host, Identity, Presented, Source};
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-/// A request, as far as records and answers speak of it.
+/// A request, as far as records and answers speak of it: of what it brought no more than they show, so that what is kept
+/// of open requests is bounded.
 #[derive(Clone, Debug)]
 pub struct Memo {
     identity: Option<(Source, Box<[u8]>)>,
@@ -30,18 +32,20 @@ enum OwnHost {
 
 impl Memo {
     /// Of a request that is let through.
-    pub fn of(judged: &Judged<'_>, arrival: &Arrival<'_>) -> Memo {
+    pub fn of(judged: &Judged<'_>, arrival: &Arrival<'_>, terms: &Terms) -> Memo {
+        let shows_path = terms.settings().audit_path == AuditPath::Full;
+        let identity = judged.identity.or(arrival.identity);
         Memo {
-            identity: judged.identity.or(arrival.identity).map(|presented| (presented.source, presented.id.into())),
+            identity: identity.map(|presented| (presented.source, capped(presented.id, IDENTITY_CAP))),
             trusted: judged.trusted.is_some(),
             host: judged.host.map(|host| match host {
                 Host::Name(name) => OwnHost::Name(name.into()),
                 Host::Ip(address) => OwnHost::Ip(address),
             }),
             port: judged.port,
-            authority: arrival.authority.into(),
-            method: arrival.method.into(),
-            path: arrival.path.map(Box::from),
+            authority: if judged.host.is_none() { capped(arrival.authority, RAW_CAP) } else { Box::default() },
+            method: capped(arrival.method, METHOD_CAP),
+            path: arrival.path.filter(|_| shows_path).map(|path| capped(without_query(path), PATH_CAP)),
             pattern: judged.decision.pattern.map(Box::from),
             destination: judged.decision.destination.map(Box::from),
         }
@@ -53,8 +57,8 @@ impl Memo {
     }
 
     /// The judgement on it once it has crossed a quota's line, and what is said of that quota.
-    pub fn crossed<'m>(&'m self, policy: &'m Policy, crossing: &'m Crossing) -> Option<(Judged<'m>, Note<'m>)> {
-        let quota = policy.quota(crossing.quota)?;
+    pub fn crossed<'m>(&'m self, terms: &'m Terms, crossing: &'m Crossing) -> Option<(Judged<'m>, Note<'m>)> {
+        let quota = terms.quota(crossing.quota)?;
         let Crossing { refusal, level, overflowed, .. } = *crossing;
         let consulted = Consulted { refusal: Some(refusal), level, overflowed };
         let identity = self.identity.as_ref().map(|(source, id)| Presented { source: *source, id });
@@ -81,10 +85,15 @@ impl Memo {
     }
 }
 
+fn capped(bytes: &[u8], cap: usize) -> Box<[u8]> {
+    bytes.get(..cap).unwrap_or(bytes).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::decision::{Outcome, Reason, Record, Scratch, Timestamp};
+    use crate::policy::Policy;
     use crate::quota::{Level, Refusal};
 
     const POLICY: &[u8] = br#"{"version": 1, "name": "p", "destinations": {"d": {"hosts": ["a.test"], "cidrs": ["192.0.2.0/24"]}},
@@ -93,7 +102,7 @@ mod tests {
 
     fn record(judged: &Judged<'_>, arrival: &Arrival<'_>, policy: &Policy, quotas: &[Note<'_>]) -> String {
         let mut out = Vec::new();
-        Record { judged, arrival, settings: policy.settings(), near: None, quotas }.write(&mut out);
+        Record { judged, arrival, settings: policy.settings(), near: None, quotas, details: None }.write(&mut out);
         String::from_utf8(out).expect("UTF-8")
     }
 
@@ -113,12 +122,12 @@ mod tests {
             let mut scratch = Scratch::default();
             let before = policy.decide(&arrival, Timestamp::default(), &mut scratch);
             assert_eq!(before.decision.outcome, Outcome::Allow);
-            let memo = Memo::of(&before, &arrival);
+            let memo = Memo::of(&before, &arrival, policy.terms());
             for cut in [true, false] {
                 let key = "k".into();
                 let (refusal, level) = (Refusal::Exhausted, Level::default());
                 let crossing = Crossing { quota: 0, key, overflowed: false, cut, refusal, level };
-                let (judged, note) = memo.crossed(&policy, &crossing).expect("the quota is there");
+                let (judged, note) = memo.crossed(policy.terms(), &crossing).expect("the quota is there");
                 let decision = &judged.decision;
                 let outcome = if cut { Outcome::Cut } else { Outcome::WouldDeny };
                 assert_eq!(
@@ -145,10 +154,30 @@ mod tests {
     #[test]
     fn a_quota_that_is_not_there_is_not_crossed() {
         let policy = Policy::load(POLICY).expect("a policy");
-        let memo = Memo::of(&Judged::refused(Reason::RuleAllow), &Arrival::default());
+        let memo = Memo::of(&Judged::refused(Reason::RuleAllow), &Arrival::default(), policy.terms());
         let key = "k".into();
         let (refusal, level) = (Refusal::Unavailable, Level::default());
         let crossing = Crossing { quota: 1, key, overflowed: false, cut: true, refusal, level };
-        assert!(memo.crossed(&policy, &crossing).is_none());
+        assert!(memo.crossed(policy.terms(), &crossing).is_none());
+    }
+
+    #[test]
+    fn no_more_is_kept_than_a_record_can_show() {
+        let long = [b'a'; 1 << 16];
+        let path = [&b"/"[..], &long, b"?", &long].concat();
+        let id = Presented { source: Source::PeerCertificate, id: &long };
+        let arrival =
+            Arrival { identity: Some(id), authority: &long, method: &long, path: Some(&path), ..Arrival::default() };
+        let judged = Judged::refused(Reason::RuleAllow);
+        let kept = |policy: &str| {
+            let policy = Policy::load(policy.as_bytes()).expect("a policy");
+            let memo = Memo::of(&judged, &arrival, policy.terms());
+            let identity = memo.identity.as_ref().map_or(0, |(_, id)| id.len());
+            let texts = [&memo.authority, &memo.method].map(|text| text.len());
+            (identity, texts, memo.path.map(|path| path.len()))
+        };
+        assert_eq!(kept(r#"{"version": 1, "name": "p"}"#), (IDENTITY_CAP, [RAW_CAP, METHOD_CAP], Some(PATH_CAP)));
+        let none = kept(r#"{"version": 1, "name": "p", "audit": {"path": "none"}}"#);
+        assert_eq!(none, (IDENTITY_CAP, [RAW_CAP, METHOD_CAP], None));
     }
 }

@@ -6,6 +6,7 @@ pub mod answer;
 mod candidates;
 mod charge;
 pub(crate) mod json;
+mod late;
 mod memo;
 mod meter;
 mod order;

@@ -7,13 +7,15 @@ use crate::policy::{AuditAllowed, AuditPath, Settings};
 use crate::request::{Arrival, Host, Presented, Source};
 
 /// Bytes of an authority that could not be made canonical, as far as they are recorded.
-const RAW_CAP: usize = 256;
+pub(super) const RAW_CAP: usize = 256;
+/// Bytes of the proxy's own words, as far as they are recorded.
+const DETAILS_CAP: usize = 256;
 /// Bytes of a path, as far as they are recorded.
-const PATH_CAP: usize = 2048;
+pub(super) const PATH_CAP: usize = 2048;
 /// Bytes of a method, as far as they are recorded; the longest registered one has 17.
-const METHOD_CAP: usize = 64;
+pub(super) const METHOD_CAP: usize = 64;
 /// Bytes of an identity, as far as they are recorded: the longest valid SPIFFE ID.
-const IDENTITY_CAP: usize = 2048;
+pub(super) const IDENTITY_CAP: usize = 2048;
 
 /// What is recorded of one request.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +30,8 @@ pub struct Record<'a> {
     pub near: Option<Near<'a>>,
     /// The quotas that were consulted.
     pub quotas: &'a [Note<'a>],
+    /// The proxy's own words for a refusal that is its own, if it is.
+    pub details: Option<&'a [u8]>,
 }
 
 impl Record<'_> {
@@ -47,6 +51,10 @@ impl Record<'_> {
         string(out, ",\"r\":", decision.reason.as_str());
         if let Some(rule) = decision.rule {
             string(out, ",\"rule\":", rule);
+        }
+        if let Some(details) = self.details {
+            out.extend_from_slice(b",\"details\":");
+            json::bytes(out, details, DETAILS_CAP);
         }
         self.quotas(out);
         if let Some(identity) = judged.identity.or(self.arrival.identity) {
@@ -99,6 +107,10 @@ impl Record<'_> {
 
     fn destination(&self, out: &mut Vec<u8>) {
         let Some(host) = self.judged.host else {
+            if self.details.is_some() && self.arrival.authority.is_empty() {
+                // Nobody read one.
+                return;
+            }
             out.extend_from_slice(b",\"raw\":");
             json::bytes(out, self.arrival.authority, RAW_CAP);
             return;
@@ -116,7 +128,7 @@ impl Record<'_> {
             AuditPath::Full => {
                 if let Some(path) = self.arrival.path {
                     out.extend_from_slice(b",\"path\":");
-                    json::bytes(out, path.split(|byte| *byte == b'?').next().unwrap_or_default(), PATH_CAP);
+                    json::bytes(out, without_query(path), PATH_CAP);
                 }
             }
             AuditPath::Pattern => {
@@ -168,6 +180,11 @@ impl Near<'_> {
 pub(super) fn string(out: &mut Vec<u8>, key: &str, value: &str) {
     out.extend_from_slice(key.as_bytes());
     json::text(out, value);
+}
+
+/// A path up to its query, which no record shows.
+pub(super) fn without_query(path: &[u8]) -> &[u8] {
+    path.split(|byte| *byte == b'?').next().unwrap_or_default()
 }
 
 fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
@@ -229,7 +246,7 @@ mod tests {
 
     fn record(judged: &Judged<'_>, arrival: &Arrival<'_>, settings: &Settings, near: Option<Near<'_>>) -> String {
         let mut out = Vec::new();
-        Record { judged, arrival, settings, near, quotas: &[] }.write(&mut out);
+        Record { judged, arrival, settings, near, quotas: &[], details: None }.write(&mut out);
         let json = String::from_utf8(out).expect("a record is UTF-8");
         let _: serde_json::Value = serde_json::from_str(&json).expect("a record is JSON");
         json
@@ -354,7 +371,8 @@ mod tests {
         let notes = [note(day, "a\"b", Some(1_000_000_001), false), note(held, "x", None, true)];
         let (judged, settings) = (judged(ALLOWED), settings(|_| ()));
         let mut out = Vec::new();
-        Record { judged: &judged, arrival: &ARRIVAL, settings: &settings, near: None, quotas: &notes }.write(&mut out);
+        Record { judged: &judged, arrival: &ARRIVAL, settings: &settings, near: None, quotas: &notes, details: None }
+            .write(&mut out);
         let record = String::from_utf8(out).expect("UTF-8");
         let expected = concat!(
             r#""rule":"payments-api","q":[{"id":"day","key":"a\"b","limit":5,"used":3,"reset":2},"#,

@@ -3,7 +3,6 @@
 //! Keys of a map come in any order, and Kubernetes sorts them: a rule may name a destination, a set of workloads or a
 //! trust domain that is defined after it. Such a name gets a place in the index at once, which is filled at the end.
 
-use super::Policy;
 use super::decode::{At, Field};
 use super::document::{DenyDoc, DestinationDoc, QuotaDoc, ResidencyDoc, RuleDoc, SelectorDoc, TargetDoc};
 use super::exempt::{Exemption, GroupSet, sorted};
@@ -15,11 +14,12 @@ use super::selector::Selection;
 use super::settings::{Mode, Settings};
 use super::target::{DestinationDraft, Kind};
 use super::value::Id;
+use super::{Policy, Terms};
 use crate::index::{Draft, Guard, Hosts, Identities, List, NONE, Names, sort};
-use crate::quota::Books;
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 /// Most patterns that are no cheap form, in a target and in a policy.
 const GLOBS_A_TARGET: usize = 64;
@@ -351,8 +351,9 @@ impl Compiler {
         self.rules.shrink_to_fit();
         self.deny.shrink_to_fit();
         self.divided.shrink_to_fit();
-        let books = Books::of(&settings.name, self.divided.iter().map(|entry| &entry.quota));
+        let settings = Arc::new(settings);
         Ok(Policy {
+            terms: Arc::new(Terms::new(Arc::clone(&settings), self.divided)),
             settings,
             ids: self.ids.without_table(),
             rules_ids: self.rules,
@@ -364,8 +365,6 @@ impl Compiler {
             deny_dry_run,
             except,
             quotas,
-            books,
-            quota_entries: self.divided,
             residency,
             dry_run_for,
             exemptions: self.exemptions,

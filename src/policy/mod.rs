@@ -22,6 +22,7 @@ mod residency;
 mod selector;
 mod settings;
 mod target;
+mod terms;
 mod value;
 
 pub(crate) use compile::STAGED;
@@ -30,6 +31,7 @@ pub use quota::QuotaEntry;
 pub use settings::{
     AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, RemoveBy, Settings, Tripwire, VerifyRoute,
 };
+pub use terms::Terms;
 
 #[cfg(feature = "cli")]
 pub(crate) use cidr::networks;
@@ -47,13 +49,15 @@ pub(crate) use residency::{Regions, Residency};
 pub(crate) use target::DEFAULT_PORTS;
 
 use crate::index::{Hosts, Identities, NONE, Names, Section};
-use crate::quota::Books;
+use crate::quota::{Books, Quota};
 use compile::DenyEntry;
+use std::sync::Arc;
 
 /// A compiled policy: everything a decision needs, immutable. [`Policy::decide`] decides.
 #[derive(Debug)]
 pub struct Policy {
-    pub(crate) settings: Settings,
+    pub(crate) settings: Arc<Settings>,
+    terms: Arc<Terms>,
     ids: Names,
     rules_ids: Vec<u32>,
     deny_entries: Vec<DenyEntry>,
@@ -64,8 +68,6 @@ pub struct Policy {
     pub(crate) deny_dry_run: Section,
     pub(crate) except: Section,
     pub(crate) quotas: Section,
-    quota_entries: Vec<QuotaEntry>,
-    books: Books,
     pub(crate) residency: Residency,
     pub(crate) dry_run_for: GroupSet,
     exemptions: Vec<Exemption>,
@@ -121,7 +123,7 @@ impl Policy {
     pub fn bytes(&self) -> usize {
         let sections = [&self.rules, &self.deny, &self.deny_dry_run, &self.except, &self.quotas];
         // besides themselves, their tags
-        let quotas = self.quota_entries.iter().map(|entry| entry.bytes().saturating_add(16));
+        let quotas = self.quotas().iter().map(|entry| entry.bytes().saturating_add(16));
         let exemptions = self.exemptions.iter().map(Exemption::bytes);
         let workloads = self.workloads.iter().map(|set| size_of_val(&**set).saturating_add(16));
         let destinations = self.destinations.iter().map(|name| name.len().saturating_add(16));
@@ -143,12 +145,22 @@ impl Policy {
 
     /// The quotas, in file order: by number of the entry in the graph.
     pub fn quotas(&self) -> &[QuotaEntry] {
-        &self.quota_entries
+        self.terms.quotas()
+    }
+
+    /// A quota by its number.
+    pub fn quota(&self, number: u32) -> Option<&Quota> {
+        self.terms.quota(number)
+    }
+
+    /// What a request stays bound to once it was let through.
+    pub fn terms(&self) -> &Arc<Terms> {
+        &self.terms
     }
 
     /// What a ledger has to know of them.
     pub fn books(&self) -> &Books {
-        &self.books
+        self.terms.books()
     }
 
     /// Ids of all rules, deny entries, residency entries and quotas.

@@ -8,6 +8,7 @@ mod override_header;
 mod path;
 mod route;
 mod segment;
+mod spelling;
 
 pub use authority::{Authority, NameError, check_name};
 pub use identity::Identity;

@@ -21,8 +21,6 @@ const NOT_FOUND: Status = 1;
 const CAS_MISMATCH: Status = 8;
 const INTERNAL_FAILURE: Status = 10;
 
-// `proxy_map_type_t`; the others are `HeaderMap`.
-const REQUEST_HEADERS: u32 = 0;
 // `proxy_buffer_type_t`.
 const PLUGIN_CONFIGURATION: u32 = 7;
 /// `clockid_t` of WASI.
@@ -79,6 +77,14 @@ unsafe extern "C" {
         cas: *mut u32,
     ) -> Status;
     fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32) -> Status;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        data: *mut *mut u8,
+        data_size: *mut usize,
+    ) -> Status;
     fn proxy_set_effective_context(context: u32) -> Status;
     fn proxy_get_header_map_size(map: u32, size: *mut usize) -> Status;
     fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
@@ -139,39 +145,65 @@ impl Host for Envoy {
         check("proxy_set_property", status)
     }
 
-    fn request_headers(&mut self) -> Result<Vec<u8>, Failure> {
+    fn declare_text(&mut self, name: &str) -> Result<(), Failure> {
+        const CALL: &str = "proxy_call_foreign_function";
+        const FUNCTION: &str = "declare_property";
+        // The message `DeclarePropertyArguments` of Envoy: field 1 is the name, field 3 the type, of which 1 is text.
+        let length = u8::try_from(name.len()).ok().filter(u8::is_ascii);
+        let length = length.ok_or(Failure { call: CALL, status: INTERNAL_FAILURE })?;
+        let arguments = [&[0x0A, length][..], name.as_bytes(), &[0x18, 1]].concat();
+        bytes(CALL, |data, data_size| {
+            // SAFETY: both slices are borrowed for the call; the other pointers are to locals of `bytes`.
+            unsafe {
+                proxy_call_foreign_function(
+                    FUNCTION.as_ptr(),
+                    FUNCTION.len(),
+                    arguments.as_ptr(),
+                    arguments.len(),
+                    data,
+                    data_size,
+                )
+            }
+        })?
+        .map(|_| ())
+        .ok_or(Failure { call: CALL, status: NOT_FOUND })
+    }
+
+    fn headers(&mut self, map: HeaderMap) -> Result<Vec<u8>, Failure> {
         const CALL: &str = "proxy_get_header_map_pairs";
         let pairs = bytes(CALL, |data, data_size| {
             // SAFETY: both pointers are to locals of `bytes`.
-            unsafe { proxy_get_header_map_pairs(REQUEST_HEADERS, data, data_size) }
+            unsafe { proxy_get_header_map_pairs(map as u32, data, data_size) }
         })?;
         pairs.ok_or(Failure { call: CALL, status: NOT_FOUND })
     }
 
-    fn remove_request_header(&mut self, name: &[u8]) -> Result<(), Failure> {
-        remove_header(REQUEST_HEADERS, name)
+    fn has_header(&mut self, map: HeaderMap, name: &str) -> Result<bool, Failure> {
+        let value = bytes("proxy_get_header_map_value", |data, data_size| {
+            // SAFETY: `name` is borrowed for the call; the other pointers are to locals of `bytes`.
+            unsafe { proxy_get_header_map_value(map as u32, name.as_ptr(), name.len(), data, data_size) }
+        })?;
+        Ok(value.is_some())
+    }
+
+    fn remove_header(&mut self, map: HeaderMap, name: &[u8]) -> Result<(), Failure> {
+        // SAFETY: `name` is borrowed for the call.
+        let status = unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
+        check("proxy_remove_header_map_value", status)
     }
 
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         // SAFETY: both slices are borrowed for the call, which copies them.
         let status = unsafe {
-            proxy_replace_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+            proxy_replace_header_map_value(
+                HeaderMap::Request as u32,
+                name.as_ptr(),
+                name.len(),
+                value.as_ptr(),
+                value.len(),
+            )
         };
         check("proxy_replace_header_map_value", status)
-    }
-
-    fn has_response_header(&mut self, name: &str) -> Result<bool, Failure> {
-        let value = bytes("proxy_get_header_map_value", |data, data_size| {
-            // SAFETY: `name` is borrowed for the call; the other pointers are to locals of `bytes`.
-            unsafe {
-                proxy_get_header_map_value(HeaderMap::Response as u32, name.as_ptr(), name.len(), data, data_size)
-            }
-        })?;
-        Ok(value.is_some())
-    }
-
-    fn remove_response_header(&mut self, name: &str) -> Result<(), Failure> {
-        remove_header(HeaderMap::Response as u32, name.as_bytes())
     }
 
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
@@ -277,11 +309,6 @@ impl Host for Envoy {
     }
 }
 
-fn remove_header(map: u32, name: &[u8]) -> Result<(), Failure> {
-    // SAFETY: `name` is borrowed for the call.
-    check("proxy_remove_header_map_value", unsafe { proxy_remove_header_map_value(map, name.as_ptr(), name.len()) })
-}
-
 // What Envoy calls. `#[unsafe(no_mangle)]` is sound where no other item of the module has the name: all begin
 // `proxy_`, a prefix that the ABI keeps for itself, but for `_initialize`, which WASI does.
 
@@ -342,12 +369,12 @@ extern "C" fn proxy_on_request_body(context: u32, size: usize, _end_of_stream: b
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(context: u32, _count: usize) -> Action {
-    with_vm(|vm| vm.headers(&mut Envoy, context, HeaderMap::RequestTrailers)).unwrap_or(Action::Pause)
+    with_vm(|vm| vm.request_trailers(&mut Envoy, context)).unwrap_or(Action::Pause)
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(context: u32, _count: usize, _end_of_stream: bool) -> Action {
-    with_vm(|vm| vm.response_headers(&mut Envoy, context)).unwrap_or(Action::Continue)
+extern "C" fn proxy_on_response_headers(context: u32, count: usize, _end_of_stream: bool) -> Action {
+    with_vm(|vm| vm.response_headers(&mut Envoy, context, count)).unwrap_or(Action::Continue)
 }
 
 #[unsafe(no_mangle)]
@@ -357,7 +384,13 @@ extern "C" fn proxy_on_response_body(context: u32, size: usize, _end_of_stream: 
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_trailers(context: u32, _count: usize) -> Action {
-    with_vm(|vm| vm.headers(&mut Envoy, context, HeaderMap::ResponseTrailers)).unwrap_or(Action::Continue)
+    with_vm(|vm| vm.response_trailers(&mut Envoy, context)).unwrap_or(Action::Continue)
+}
+
+/// A stream has ended and is about to be logged.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_log(context: u32) {
+    with_vm(|vm| vm.log(&mut Envoy, context));
 }
 
 #[unsafe(no_mangle)]

@@ -21,9 +21,17 @@ pub(crate) struct Fake {
     pub(crate) state: BTreeMap<String, Vec<u8>>,
     /// Request headers in the form of the ABI.
     pub(crate) headers: Vec<u8>,
+    /// Trailers of the request in the form of the ABI.
+    pub(crate) trailers: Vec<u8>,
+    /// Names of request headers that were removed.
     pub(crate) removed: Vec<String>,
+    /// Names of the request's trailers that were removed.
+    pub(crate) removed_trailers: Vec<String>,
     pub(crate) set: Vec<(String, String)>,
     pub(crate) response_headers: BTreeSet<String>,
+    pub(crate) response_trailers: BTreeSet<String>,
+    /// Filter state that is kept as text.
+    pub(crate) texts: BTreeSet<String>,
     pub(crate) responses: Vec<Sent>,
     pub(crate) closed: Vec<Stream>,
     pub(crate) time: u64,
@@ -56,9 +64,12 @@ pub(crate) struct Sent {
 impl Fake {
     /// Puts request headers into the form of the ABI.
     pub(crate) fn encode(&mut self, headers: &[(&str, &[u8])]) {
-        self.headers.clear();
-        let headers = headers.iter().map(|(name, value)| (name.as_bytes(), *value));
-        pairs::write(&mut self.headers, headers).expect("short enough");
+        self.headers = encoded(headers);
+    }
+
+    /// The cluster that was left for a filter behind to compare.
+    pub(crate) fn route(&self) -> Option<String> {
+        self.state.get("tollgate_route").map(|route| text(route))
     }
 
     pub(crate) fn metric(&self, name: &str) -> Option<u64> {
@@ -74,9 +85,24 @@ impl Fake {
         if self.failing.contains(call) { Err(Failure { call, status: 10 }) } else { Ok(()) }
     }
 
+    fn named(&mut self, map: HeaderMap) -> &mut BTreeSet<String> {
+        match map {
+            HeaderMap::Response => &mut self.response_headers,
+            HeaderMap::ResponseTrailers => &mut self.response_trailers,
+            HeaderMap::Request | HeaderMap::RequestTrailers => panic!("not asked for"),
+        }
+    }
+
     fn metric_mut(&mut self, metric: MetricId) -> &mut u64 {
         &mut self.metrics[metric.0 as usize].1
     }
+}
+
+fn encoded(headers: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let headers = headers.iter().map(|(name, value)| (name.as_bytes(), *value));
+    pairs::write(&mut bytes, headers).expect("short enough");
+    bytes
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -94,7 +120,8 @@ impl Host for Fake {
         if self.failing.contains(path) {
             return Err(Failure { call: "proxy_get_property", status: 3 });
         }
-        Ok(self.properties.get(path).cloned())
+        // Filter state is read as it was set, by its name.
+        Ok(self.properties.get(path).or(self.state.get(path)).cloned())
     }
 
     fn set_property(&mut self, name: &str, value: &[u8]) -> Result<(), Failure> {
@@ -103,31 +130,39 @@ impl Host for Fake {
         Ok(())
     }
 
-    fn request_headers(&mut self) -> Result<Vec<u8>, Failure> {
-        self.call("proxy_get_header_map_pairs")?;
-        Ok(self.headers.clone())
+    fn declare_text(&mut self, name: &str) -> Result<(), Failure> {
+        self.call("proxy_call_foreign_function")?;
+        self.texts.insert(name.to_owned());
+        Ok(())
     }
 
-    fn remove_request_header(&mut self, name: &[u8]) -> Result<(), Failure> {
+    fn headers(&mut self, map: HeaderMap) -> Result<Vec<u8>, Failure> {
+        self.call("proxy_get_header_map_pairs")?;
+        match map {
+            HeaderMap::Request => Ok(self.headers.clone()),
+            HeaderMap::RequestTrailers => Ok(self.trailers.clone()),
+            HeaderMap::Response | HeaderMap::ResponseTrailers => panic!("not asked for"),
+        }
+    }
+
+    fn has_header(&mut self, map: HeaderMap, name: &str) -> Result<bool, Failure> {
+        self.call("proxy_get_header_map_value")?;
+        Ok(self.named(map).contains(name))
+    }
+
+    fn remove_header(&mut self, map: HeaderMap, name: &[u8]) -> Result<(), Failure> {
         self.call("proxy_remove_header_map_value")?;
-        self.removed.push(text(name));
+        match map {
+            HeaderMap::Request => self.removed.push(text(name)),
+            HeaderMap::RequestTrailers => self.removed_trailers.push(text(name)),
+            HeaderMap::Response | HeaderMap::ResponseTrailers => drop(self.named(map).remove(&text(name))),
+        }
         Ok(())
     }
 
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         self.call("proxy_replace_header_map_value")?;
         self.set.push((name.to_owned(), value.to_owned()));
-        Ok(())
-    }
-
-    fn has_response_header(&mut self, name: &str) -> Result<bool, Failure> {
-        self.call("proxy_get_header_map_value")?;
-        Ok(self.response_headers.contains(name))
-    }
-
-    fn remove_response_header(&mut self, name: &str) -> Result<(), Failure> {
-        self.call("proxy_remove_header_map_value")?;
-        self.response_headers.remove(name);
         Ok(())
     }
 
@@ -267,7 +302,37 @@ impl Rig {
     /// Trailers of so many bytes flow for the request sent last.
     pub(crate) fn trailers(&mut self, map: HeaderMap, size: u64) -> Action {
         self.host.header_bytes.insert(map, size);
-        self.vm.headers(&mut self.host, self.streams, map)
+        match map {
+            HeaderMap::RequestTrailers => self.vm.request_trailers(&mut self.host, self.streams),
+            HeaderMap::ResponseTrailers => self.vm.response_trailers(&mut self.host, self.streams),
+            HeaderMap::Request | HeaderMap::Response => panic!("no trailers"),
+        }
+    }
+
+    /// These trailers follow the request sent last.
+    pub(crate) fn request_trailers(&mut self, trailers: &[(&str, &[u8])]) -> Action {
+        self.host.trailers = encoded(trailers);
+        self.vm.request_trailers(&mut self.host, self.streams)
+    }
+
+    /// A request of root context 1 that Envoy refused before the filter saw it is logged.
+    pub(crate) fn refused_by_envoy(&mut self, details: &str, headers: &[(&str, &[u8])]) {
+        self.forget();
+        self.host.encode(headers);
+        self.details(details);
+        self.streams += 1;
+        self.vm.created(self.streams, 1);
+        self.log();
+    }
+
+    /// Envoy's words for what became of the response.
+    pub(crate) fn details(&mut self, details: &str) {
+        self.host.properties.insert("response\0code_details".to_owned(), details.as_bytes().to_vec());
+    }
+
+    /// The request sent last is logged.
+    pub(crate) fn log(&mut self) {
+        self.vm.log(&mut self.host, self.streams);
     }
 
     /// The request sent last has ended.
@@ -277,20 +342,30 @@ impl Rig {
 
     /// Sends the request that `host.headers` holds.
     pub(crate) fn request_as_encoded(&mut self, root: u32) -> Action {
-        self.host.calls.clear();
-        self.host.state.clear();
-        self.host.removed.clear();
-        self.host.set.clear();
-        self.host.responses.clear();
-        self.host.closed.clear();
+        self.forget();
         self.streams += 1;
         self.vm.created(self.streams, root);
         self.vm.request_headers(&mut self.host, self.streams)
     }
 
-    /// Answers the request sent last.
+    fn forget(&mut self) {
+        self.host.calls.clear();
+        self.host.state.clear();
+        self.host.removed.clear();
+        self.host.removed_trailers.clear();
+        self.host.set.clear();
+        self.host.responses.clear();
+        self.host.closed.clear();
+    }
+
+    /// Answers the request sent last, with so many headers as destinations send.
     pub(crate) fn respond(&mut self) -> Action {
-        self.vm.response_headers(&mut self.host, self.streams)
+        self.respond_with(12)
+    }
+
+    /// Answers the request sent last, with so many headers.
+    pub(crate) fn respond_with(&mut self, headers: usize) -> Action {
+        self.vm.response_headers(&mut self.host, self.streams, headers)
     }
 
     /// `decision REASON` of the request sent last, from its record.

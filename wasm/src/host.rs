@@ -15,20 +15,22 @@ pub(crate) trait Host {
     /// Sets filter state: property `name` is seen by Envoy as `wasm.NAME`.
     fn set_property(&mut self, name: &str, value: &[u8]) -> Result<(), Failure>;
 
-    /// All request headers in the form that [`crate::pairs`] reads. Fails once the request has been let through.
-    fn request_headers(&mut self) -> Result<Vec<u8>, Failure>;
+    /// Has Envoy keep filter state of this name as text, which its expressions can compare; without it they cannot.
+    fn declare_text(&mut self, name: &str) -> Result<(), Failure>;
 
-    /// Removes every request header of that name.
-    fn remove_request_header(&mut self, name: &[u8]) -> Result<(), Failure>;
+    /// All headers of a map in the form that [`crate::pairs`] reads. Fails where Envoy does not show the map at the time:
+    /// request headers once the request has been let through, and until it has ended.
+    fn headers(&mut self, map: HeaderMap) -> Result<Vec<u8>, Failure>;
+
+    /// Whether the map has a header of that name.
+    fn has_header(&mut self, map: HeaderMap, name: &str) -> Result<bool, Failure>;
+
+    /// Removes every header of that name from the map. Of request headers, any call that changes them, even one that
+    /// changes nothing, has Envoy choose the route anew.
+    fn remove_header(&mut self, map: HeaderMap, name: &[u8]) -> Result<(), Failure>;
 
     /// Adds a request header, in place of any of that name.
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure>;
-
-    /// Whether the response has a header of that name.
-    fn has_response_header(&mut self, name: &str) -> Result<bool, Failure>;
-
-    /// Removes every response header of that name.
-    fn remove_response_header(&mut self, name: &str) -> Result<(), Failure>;
 
     /// Answers the request in place of its destination.
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure>;
@@ -119,10 +121,12 @@ pub(crate) enum Action {
 /// With this version [`Host::set_shared`] sets a value whatever it was.
 pub(crate) const ANY_VERSION: u32 = 0;
 
-/// Header maps whose size is asked for. The values are those of the ABI.
+/// Header maps. The values are those of the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub(crate) enum HeaderMap {
+    /// Of the request.
+    Request = 0,
     /// Behind the request's body.
     RequestTrailers = 1,
     /// Of the response.

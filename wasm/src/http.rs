@@ -13,12 +13,21 @@ use tollgate::request::{Arrival, Presented, Source};
 use crate::host::{Action, Failure, HeaderMap, Host, Level, MetricId, Response, Stream};
 use crate::meter::Meters;
 use crate::pairs::Pairs;
-use crate::root::{Service, Serving};
+use crate::root::Service;
+use crate::serving::Serving;
+use crate::streams::Streams;
 
 /// The name of the record in filter state; Envoy knows it as `wasm.tollgate`.
-const RECORD: &str = "tollgate";
+pub(crate) const RECORD: &str = "tollgate";
 
-const UNCOUNTED: &str = "a request is not counted";
+/// The name in filter state of the cluster that was judged, empty where there is none.
+pub(crate) const ROUTE: &str = "tollgate_route";
+
+/// The property that names the cluster of the route. Envoy leaves it as it is until the end of a callback, whatever the
+/// callback changes.
+pub(crate) const CLUSTER: &str = "xds\0cluster_name";
+
+pub(crate) const UNCOUNTED: &str = "a request is not counted";
 
 /// Memory that one request after another uses again.
 #[derive(Debug, Default)]
@@ -27,6 +36,7 @@ pub(crate) struct Tools {
     nearest: Scratch,
     pub(crate) paper: Paper,
     pub(crate) meters: Meters,
+    pub(crate) streams: Streams,
 }
 
 /// What is written about a request, and which failures the log has seen.
@@ -50,8 +60,8 @@ impl Paper {
 
 /// Decides a request and carries the decision out.
 pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_>, tools: &mut Tools) -> Action {
-    let Tools { scratch, nearest, paper, meters } = tools;
-    let bytes = host.request_headers();
+    let Tools { scratch, nearest, paper, meters, streams } = tools;
+    let bytes = host.headers(HeaderMap::Request);
     let read = match &bytes {
         Ok(bytes) => Pairs::parse(bytes).ok_or(Failure::MALFORMED_HEADERS),
         Err(failure) => Err(*failure),
@@ -86,11 +96,13 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
         (notes, account) = (charged.notes, charged.account);
     }
     if judged.decision.outcome != Outcome::Deny {
-        match let_through(host, serving, &headers, &arrival, &judged, &notes, paper) {
+        let is_routed = beyond.as_ref().is_ok_and(|beyond| beyond.is_routed);
+        match let_through(host, serving, &headers, &arrival, is_routed, &judged, &notes, paper) {
             Ok(()) => {
                 count(host, serving, &judged, &notes, paper);
+                streams.open(context, &serving.bond, is_routed);
                 if let Some(account) = account {
-                    meters.open(context, serving, account, &judged, &arrival, Caller::of(&headers));
+                    meters.open(context, &serving.bond, account, &judged, &arrival, Caller::of(&headers));
                 }
                 return Action::Continue;
             }
@@ -101,7 +113,7 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
         }
     }
     if let Some(account) = account {
-        meters.settle(host, Rc::clone(serving), account, paper);
+        meters.settle(host, Rc::clone(&serving.bond), account, paper);
     }
     let near = match (&beyond, judged.decision.reason) {
         (Ok(beyond), Reason::NoMatch | Reason::RuleExpired | Reason::RequestAmbiguous) => {
@@ -115,76 +127,62 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
     Action::Pause
 }
 
-/// Removes from a destination's response the header by which this filter names its reasons.
-pub(crate) fn on_response(host: &mut impl Host, context: u32, tools: &mut Tools) -> Action {
-    let Tools { paper, meters, .. } = tools;
-    // Counted as it came.
-    let action = meters.headers(host, context, HeaderMap::Response, paper);
-    let removed = host
-        .has_response_header(answer::HEADER)
-        .and_then(|has| if has && !is_refusal(host) { host.remove_response_header(answer::HEADER) } else { Ok(()) });
-    if let Err(failure) = removed {
-        paper.note(host, failure, "a response may carry a foreign x-egress-denied");
-    }
-    action
-}
-
-/// Whether the response is a refusal of this filter, or of another Tollgate in the chain.
-fn is_refusal(host: &mut impl Host) -> bool {
-    host.property("response\0code_details")
-        .is_ok_and(|details| details.is_some_and(|details| details.starts_with(answer::DETAILS_PREFIX.as_bytes())))
-}
-
 /// What a decision needs beyond the headers. Nothing is asked for that the policy does not look at: a host call that
 /// returns bytes costs more than a decision.
 struct Beyond {
     identity: Option<(Source, Vec<u8>)>,
     cluster: Option<Vec<u8>>,
+    /// The cluster was asked for.
+    is_routed: bool,
     now: Timestamp,
 }
 
 impl Beyond {
     fn read(host: &mut impl Host, policy: &Policy) -> Result<Beyond, (Reason, Failure)> {
-        let mut identity = None;
-        for source in &policy.settings().sources {
-            let path = match source {
-                Source::PeerCertificate => "connection\0uri_san_peer_certificate",
-                Source::PeerPrincipal => "filter_state\0io.istio.peer_principal",
-            };
-            let id = host.property(path).map_err(|failure| (Reason::IdentityInvalid, failure))?;
-            if let Some(id) = id.filter(|id| !id.is_empty()) {
-                identity = Some((*source, id));
-                break;
-            }
-        }
+        let identity = identity(host, policy.settings()).map_err(|failure| (Reason::IdentityInvalid, failure))?;
         let by_principal = matches!(identity, Some((Source::PeerPrincipal, _)));
-        let cluster = if by_principal || policy.reads_cluster() {
-            host.property("xds\0cluster_name").map_err(|failure| (Reason::RouteMismatch, failure))?
-        } else {
-            None
-        };
+        let is_routed = by_principal || policy.reads_cluster();
+        let cluster =
+            if is_routed { host.property(CLUSTER).map_err(|failure| (Reason::RouteMismatch, failure))? } else { None };
         let now = if policy.reads_clock() {
             Timestamp(host.now().map_err(|failure| (Reason::RuleExpired, failure))?)
         } else {
             Timestamp::default()
         };
-        Ok(Beyond { identity, cluster, now })
+        Ok(Beyond { identity, cluster, is_routed, now })
     }
 }
 
-/// Makes the request fit to leave. The record comes last: it is what a filter behind this one lets pass, so it never
-/// says that a request was admitted which this filter could not deal with.
+/// The identity from the first source that has one, and that source.
+pub(crate) fn identity(host: &mut impl Host, settings: &Settings) -> Result<Option<(Source, Vec<u8>)>, Failure> {
+    for source in &settings.sources {
+        let path = match source {
+            Source::PeerCertificate => "connection\0uri_san_peer_certificate",
+            Source::PeerPrincipal => "filter_state\0io.istio.peer_principal",
+        };
+        if let Some(id) = host.property(path)?.filter(|id| !id.is_empty()) {
+            return Ok(Some((*source, id)));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes the request fit to leave, changing as little as can be: any change has Envoy choose the route anew, which only
+/// a filter behind this one can see. The record comes last: it is what that filter lets pass, so it never says that a
+/// request was admitted which this filter could not deal with.
+#[expect(clippy::too_many_arguments, reason = "all that is known of one request, and nothing that belongs together")]
 fn let_through(
     host: &mut impl Host,
     serving: &Serving,
     headers: &Pairs<'_>,
     arrival: &Arrival<'_>,
+    is_routed: bool,
     judged: &Judged<'_>,
     notes: &[Note<'_>],
     paper: &mut Paper,
 ) -> Result<(), Failure> {
-    for (name, _) in headers.iter().filter(|(name, _)| serving.removal.takes(name)) {
-        host.remove_request_header(name)?;
+    for (name, _) in headers.iter().filter(|(name, _)| serving.bond.removal.takes(name)) {
+        host.remove_header(HeaderMap::Request, name)?;
     }
     let settings = serving.policy.settings();
     if let Some(tripwire) = &settings.tripwire
@@ -192,7 +190,21 @@ fn let_through(
     {
         host.set_request_header(&tripwire.header, secret)?;
     }
-    record(host, paper, &Record { judged, arrival, settings, near: None, quotas: notes })
+    let respelled = judged.host.and_then(|canonical| canonical.respelled(arrival.authority));
+    if let Some(authority) = &respelled {
+        host.set_request_header(":authority", authority)?;
+    }
+    if is_routed {
+        match (arrival.cluster, judged.host) {
+            // Nothing stood for the other spelling: its own name has to lead to its own cluster.
+            (None, Some(canonical)) if respelled.is_some() => {
+                let cluster = canonical.cluster(judged.port.unwrap_or_default());
+                host.set_property(ROUTE, cluster.as_bytes())?;
+            }
+            (cluster, _) => host.set_property(ROUTE, cluster.unwrap_or_default())?,
+        }
+    }
+    record(host, paper, &Record { judged, arrival, settings, near: None, quotas: notes, details: None })
 }
 
 /// Sets the record of a request, in place of any before.
@@ -203,12 +215,17 @@ pub(crate) fn record(host: &mut impl Host, paper: &mut Paper, record: &Record<'_
 }
 
 fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, notes: &[Note<'_>], paper: &mut Paper) {
-    if let Err(failure) = serving.requests.count(host, judged) {
+    if let Err(failure) = serving.bond.requests.count(host, judged) {
         paper.note(host, failure, UNCOUNTED);
     }
     for note in notes.iter().filter(|note| note.refuses()) {
-        serving.count_denied(host, note.number(), paper);
+        serving.bond.count_denied(host, note.number(), paper);
     }
+}
+
+/// Settings while there is no policy. A path may hold credentials, and nobody has said that it may be recorded.
+pub(crate) fn unserved() -> Settings {
+    Settings { audit_path: AuditPath::None, ..Settings::default() }
 }
 
 /// Refuses a request for want of a policy.
@@ -219,8 +236,7 @@ fn refuse_unserved(
     caller: Caller<&[u8]>,
     paper: &mut Paper,
 ) -> Action {
-    // A path may hold credentials, and nobody has said that it may be recorded.
-    let settings = Settings { audit_path: AuditPath::None, ..Settings::default() };
+    let settings = unserved();
     let judged = Judged::refused(Reason::PolicyInvalid);
     Refusal { settings: &settings, arrival, judged: &judged, near: None, notes: &[], caller }.send(host, paper);
     if let Some(counter) = counter
@@ -243,8 +259,12 @@ impl<'a> Caller<&'a [u8]> {
         Caller { request_id: headers.first(b"x-request-id"), speaks_grpc: is_grpc(headers) }
     }
 
+    /// As much of it as an answer repeats.
     pub(crate) fn to_owned(self) -> Caller<Vec<u8>> {
-        Caller { request_id: self.request_id.map(<[u8]>::to_vec), speaks_grpc: self.speaks_grpc }
+        Caller {
+            request_id: self.request_id.map(|id| id.get(..answer::REQUEST_ID_CAP).unwrap_or(id).to_vec()),
+            speaks_grpc: self.speaks_grpc,
+        }
     }
 }
 
@@ -269,7 +289,7 @@ impl Refusal<'_> {
     /// Records and answers it, or else resets it; whether it is answered.
     pub(crate) fn send(&self, host: &mut impl Host, paper: &mut Paper) -> bool {
         let Refusal { settings, arrival, judged, near, notes, caller } = *self;
-        let text = Record { judged, arrival, settings, near, quotas: notes };
+        let text = Record { judged, arrival, settings, near, quotas: notes, details: None };
         if let Err(failure) = record(host, paper, &text) {
             paper.note(host, failure, "a refusal is not recorded");
         }
@@ -633,5 +653,77 @@ mod tests {
         rig.host.calls.clear();
         rig.respond();
         assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
+    }
+
+    const ROUTED: &str = r#"{"version": 1, "name": "prod", "authority": {"verifyRoute": "host"},
+        "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["api.example.com"]}, {"cidrs": ["192.0.2.0/24"]}]}]}"#;
+
+    /// What is left for the filter behind, and the authority that is sent on in place of this one.
+    fn routed(policy: &str, cluster: Option<&str>, authority: &str) -> (Option<String>, Option<String>) {
+        let mut rig = Rig::new(policy);
+        if let Some(cluster) = cluster {
+            rig.host.properties.insert(CLUSTER.to_owned(), cluster.as_bytes().to_vec());
+        }
+        assert_eq!(rig.request(&[METHOD, PATH, (":authority", authority.as_bytes())]), Action::Continue, "{authority}");
+        (rig.host.route(), rig.host.set.pop().map(|(_, value)| value))
+    }
+
+    #[test]
+    fn what_is_let_through_carries_the_cluster_that_was_judged() {
+        let cluster = "outbound|443||api.example.com";
+        let carries = |policy: &str, cluster| routed(policy, cluster, "api.example.com").0;
+        assert_eq!(carries(ROUTED, Some(cluster)).as_deref(), Some(cluster));
+        assert_eq!(carries(ROUTED, None).as_deref(), Some(""), "nothing leads out");
+        assert_eq!(carries(&ROUTED.replace("host\"}", "off\"}"), Some(cluster)), None);
+        let dry_run = ROUTED.replacen('{', r#"{"mode": "dry-run", "#, 1);
+        let other = Some("outbound|443||evil.example.com");
+        assert_eq!(carries(&dry_run, other).as_deref(), other);
+        let mut rig = Rig::new(ROUTED);
+        rig.host.properties.insert(CLUSTER.to_owned(), b"outbound|443||evil.example.com".to_vec());
+        assert_eq!(rig.request(&PLAIN), Action::Pause);
+        assert_eq!((rig.decided().as_str(), rig.host.route()), ("deny ROUTE_MISMATCH", None));
+        assert!(rig.host.texts.contains(ROUTE), "else it cannot be compared");
+    }
+
+    #[test]
+    fn the_authority_goes_on_as_it_was_judged() {
+        let own = "outbound|443||api.example.com";
+        for (cluster, arrived, sent, route) in [
+            (Some(own), "API.example.com:443", "api.example.com:443", own),
+            (None, "api.example.com.", "api.example.com", own),
+            (None, "api.example.com.:80", "api.example.com:80", "outbound|80||api.example.com"),
+            (Some("tollgate-dynamic"), "api.example.com.", "api.example.com", "tollgate-dynamic"),
+            (Some("tollgate-dynamic-literal"), "[::ffff:192.0.2.1]", "192.0.2.1", "tollgate-dynamic-literal"),
+        ] {
+            assert_eq!(routed(ROUTED, cluster, arrived), (Some(route.to_owned()), Some(sent.to_owned())), "{arrived}");
+        }
+        assert_eq!(routed(ROUTED, Some(own), "api.example.com:443").1, None, "it is not touched without need");
+    }
+
+    #[test]
+    fn an_authority_that_cannot_be_written_refuses_the_request() {
+        let mut rig = Rig::new(ROUTED);
+        rig.host.failing.insert("proxy_replace_header_map_value");
+        assert_eq!(rig.request(&[METHOD, PATH, (":authority", b"api.example.com.")]), Action::Pause);
+        assert_eq!(rig.decided(), "deny POLICY_INVALID");
+        assert_eq!(rig.host.route(), None);
+    }
+
+    #[test]
+    fn the_cluster_is_read_before_anything_is_changed_and_the_record_comes_last() {
+        let mut rig = Rig::new(ROUTED);
+        rig.request(&plain_and(&[("x-forwarded-for", b"192.0.2.1")]));
+        let calls = [
+            "proxy_get_header_map_pairs",
+            "proxy_get_property",
+            "proxy_get_property",
+            "proxy_remove_header_map_value",
+            "proxy_set_property",
+            "proxy_set_property",
+            "proxy_increment_metric",
+        ];
+        assert_eq!(rig.host.calls, calls);
+        rig.request(&PLAIN);
+        assert!(!rig.host.calls.contains(&"proxy_remove_header_map_value"), "even that would move the route");
     }
 }

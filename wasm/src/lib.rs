@@ -2,7 +2,8 @@
 //!
 //! `envoy` holds every call into and out of the module and all `unsafe` of the project; `host` is what the rest sees
 //! of it. `vm` knows which configuration a stream belongs to, `root` loads configurations, `http` takes one request
-//! through, `meter` counts what it goes on to move until its end, in the `store` that all threads share.
+//! through, `streams` knows until its end what it is bound to, `meter` counts what it goes on to move, in the `store`
+//! that all threads share; `response`, `trailers` and `log` look at what follows.
 //!
 //! The proxy-wasm SDK is not used: its dispatcher and its host calls panic on unexpected states, and it exports every
 //! callback there is, each of which costs every request a call into the module. What is not exported is not called.
@@ -16,11 +17,16 @@ mod envoy;
 mod fake;
 mod host;
 mod http;
+mod log;
 mod meter;
 mod metrics;
 mod pairs;
 mod plugin;
 mod removal;
+mod response;
 mod root;
+mod serving;
 mod store;
+mod streams;
+mod trailers;
 mod vm;

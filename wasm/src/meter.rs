@@ -11,7 +11,7 @@ use tollgate::request::Arrival;
 
 use crate::host::{Action, HeaderMap, Host, Stream};
 use crate::http::{Caller, Paper, Refusal, record};
-use crate::root::Serving;
+use crate::serving::{Bond, Serving};
 use crate::store::Store;
 
 /// How often an instance with quotas is called: a sign of life for what it holds, and another try for what is left over.
@@ -32,14 +32,14 @@ pub(crate) struct Meters {
     till: Till,
     running: FxHashMap<u32, Running>,
     /// Of requests that have ended: what could not be charged or given back yet.
-    left: Vec<(Rc<Serving>, Account)>,
+    left: Vec<(Rc<Bond>, Account)>,
 }
 
 /// A request that was let through.
 #[derive(Debug)]
 struct Running {
-    /// The policy that let it through.
-    serving: Rc<Serving>,
+    /// To the policy that let it through.
+    bond: Rc<Bond>,
     account: Account,
     /// What a later refusal speaks of, if its bytes are counted.
     memo: Option<(Memo, Caller<Vec<u8>>)>,
@@ -73,22 +73,23 @@ impl Meters {
         paper: &mut Paper,
     ) -> Charged<'s> {
         let policy = &serving.policy;
-        serving.with_store(host, &mut self.till, paper, |till, store| policy.charge(judged, bytes, till, store))
+        serving.bond.with_store(host, &mut self.till, paper, |till, store| policy.charge(judged, bytes, till, store))
     }
 
     /// A request that owes something is let through.
     pub(crate) fn open(
         &mut self,
         context: u32,
-        serving: &Rc<Serving>,
+        bond: &Rc<Bond>,
         account: Account,
         judged: &Judged<'_>,
         arrival: &Arrival<'_>,
         caller: Caller<&[u8]>,
     ) {
-        let memo = serving.policy.counts_bytes(&account).then(|| (Memo::of(judged, arrival), caller.to_owned()));
-        let serving = Rc::clone(serving);
-        self.running.insert(context, Running { serving, account, memo, answered: false, cut: None });
+        let terms = &bond.terms;
+        let memo = terms.counts_bytes(&account).then(|| (Memo::of(judged, arrival, terms), caller.to_owned()));
+        let bond = Rc::clone(bond);
+        self.running.insert(context, Running { bond, account, memo, answered: false, cut: None });
     }
 
     /// The body of a request or a response flows, so many bytes of it.
@@ -117,7 +118,7 @@ impl Meters {
             0
         });
         let way = match map {
-            HeaderMap::RequestTrailers => Way::Out,
+            HeaderMap::Request | HeaderMap::RequestTrailers => Way::Out,
             HeaderMap::Response | HeaderMap::ResponseTrailers => Way::In,
         };
         let action = if map == HeaderMap::Response && running.defers(size) {
@@ -131,34 +132,28 @@ impl Meters {
 
     /// A request has ended, however it did.
     pub(crate) fn close(&mut self, host: &mut impl Host, context: u32, paper: &mut Paper) {
-        if let Some(Running { serving, account, .. }) = self.running.remove(&context) {
-            self.settle(host, serving, account, paper);
+        if let Some(Running { bond, account, .. }) = self.running.remove(&context) {
+            self.settle(host, bond, account, paper);
         }
     }
 
     /// Settles an account, now or later.
-    pub(crate) fn settle(
-        &mut self,
-        host: &mut impl Host,
-        serving: Rc<Serving>,
-        mut account: Account,
-        paper: &mut Paper,
-    ) {
-        let settled = serving
-            .with_store(host, &mut self.till, paper, |till, store| serving.policy.settle(&mut account, till, store));
+    pub(crate) fn settle(&mut self, host: &mut impl Host, bond: Rc<Bond>, mut account: Account, paper: &mut Paper) {
+        let settled =
+            bond.with_store(host, &mut self.till, paper, |till, store| bond.terms.settle(&mut account, till, store));
         if !settled {
-            self.left.push((serving, account));
+            self.left.push((bond, account));
         }
     }
 
     /// Gives a sign of life, charges what was deferred for too long, and tries again what is left over.
     pub(crate) fn tick(&mut self, host: &mut impl Host, paper: &mut Paper) {
         Ledger::beat(&mut self.till.membership, &mut Store::new(host));
-        for Running { serving, account, .. } in self.running.values_mut().filter(|running| running.account.owes()) {
-            serving.with_store(host, &mut self.till, paper, |till, store| serving.policy.collect(account, till, store));
+        for Running { bond, account, .. } in self.running.values_mut().filter(|running| running.account.owes()) {
+            bond.with_store(host, &mut self.till, paper, |till, store| bond.terms.collect(account, till, store));
         }
-        for (serving, account) in std::mem::take(&mut self.left) {
-            self.settle(host, serving, account, paper);
+        for (bond, account) in std::mem::take(&mut self.left) {
+            self.settle(host, bond, account, paper);
         }
     }
 }
@@ -166,12 +161,12 @@ impl Meters {
 impl Running {
     /// Has headers of a response charged later; false if they have to be charged now.
     fn defers(&mut self, size: u64) -> bool {
-        self.cut.is_none() && self.serving.policy.defer(&mut self.account, 0, size)
+        self.cut.is_none() && self.bond.terms.defer(&mut self.account, 0, size)
     }
 
     /// Charges bytes, and cuts the request off where they cross the line of a quota that says so.
     fn flow(&mut self, host: &mut impl Host, till: &mut Till, way: Way, size: u64, paper: &mut Paper) -> Action {
-        let Running { serving, account, memo: Some((memo, caller)), answered, cut } = self else {
+        let Running { bond, account, memo: Some((memo, caller)), answered, cut } = self else {
             return Action::Continue;
         };
         if let Some(cut) = cut {
@@ -183,17 +178,18 @@ impl Running {
             Way::In => (0, size),
         };
         let crossing =
-            serving.with_store(host, till, paper, |till, store| serving.policy.flow(account, out, inward, till, store));
+            bond.with_store(host, till, paper, |till, store| bond.terms.flow(account, out, inward, till, store));
         let Some(crossing) = crossing else { return Action::Continue };
-        let Some((judged, note)) = memo.crossed(&serving.policy, &crossing) else { return Action::Continue };
-        let (settings, arrival) = (serving.policy.settings(), memo.arrival());
+        let Some((judged, note)) = memo.crossed(&bond.terms, &crossing) else { return Action::Continue };
+        let (settings, arrival) = (bond.terms.settings(), memo.arrival());
         let notes = [note];
         if crossing.cut {
             *cut = Some(Cut::Reset);
-            serving.count_denied(host, crossing.quota, paper);
+            bond.count_denied(host, crossing.quota, paper);
         }
         if !crossing.cut || *answered {
-            let text = Record { judged: &judged, arrival: &arrival, settings, near: None, quotas: &notes };
+            let text =
+                Record { judged: &judged, arrival: &arrival, settings, near: None, quotas: &notes, details: None };
             if let Err(failure) = record(host, paper, &text) {
                 paper.note(host, failure, "a crossed quota is not recorded");
             }

@@ -33,6 +33,11 @@ pub(crate) fn gauge(host: &mut impl Host, name: &str, value: u64) -> Result<(), 
     host.gauge(metric, value)
 }
 
+/// The name of the counter of requests with this outcome and reason, without further labels.
+pub(crate) fn request(outcome: Outcome, reason: Reason) -> String {
+    name(outcome, reason, [])
+}
+
 /// The counter of requests, one series for every combination of labels; all are defined beforehand.
 #[derive(Debug)]
 pub(crate) struct Requests {
@@ -46,7 +51,7 @@ pub(crate) struct Requests {
 impl Requests {
     /// Defines the counter of requests that are refused for want of a policy.
     pub(crate) fn without_policy(host: &mut impl Host) -> Result<MetricId, Failure> {
-        host.define_metric(MetricKind::Counter, &name(Outcome::Deny, Reason::PolicyInvalid, []))
+        host.define_metric(MetricKind::Counter, &request(Outcome::Deny, Reason::PolicyInvalid))
     }
 
     /// Defines the series of a policy, and says which call failed first, if one did.

@@ -1,9 +1,9 @@
 //! Which request headers no upstream gets.
 
-use tollgate::policy::{HeaderName, Settings};
-use tollgate::request::{begins_with_spelling, is_spelling};
+use tollgate::policy::{HeaderName, RemoveBy, Settings};
+use tollgate::request::{begins_with_spelling, is_override, is_spelling};
 
-/// Header names to remove, arranged for being asked about every header of every request.
+/// Header names to remove, with `-` for `_`, arranged for being asked about every header of every request.
 #[derive(Debug, Default)]
 pub(crate) struct Removal {
     exact: Vec<Box<[u8]>>,
@@ -12,6 +12,8 @@ pub(crate) struct Removal {
     lengths: u64,
     /// Bit n: some name or prefix begins with the byte n (modulo 64).
     firsts: u64,
+    /// Names that the routes remove, as far as they are spelled just so.
+    by_routes: Vec<Box<[u8]>>,
 }
 
 impl Removal {
@@ -20,7 +22,13 @@ impl Removal {
         let mut removal = Removal::default();
         for name in &settings.remove {
             match name {
-                HeaderName::Exact(name) => removal.add(name),
+                HeaderName::Exact(name) => {
+                    removal.add(name);
+                    if settings.remove_by == RemoveBy::Routes {
+                        removal.by_routes.push(name.as_bytes().into());
+                    }
+                }
+                // A route removes names, and none by how it begins.
                 HeaderName::Prefix(prefix) => {
                     removal.firsts |= first_bit(prefix.as_bytes());
                     removal.prefixes.push(prefix.as_bytes().into());
@@ -28,7 +36,9 @@ impl Removal {
             }
         }
         if let Some(tripwire) = &settings.tripwire {
-            removal.add(&tripwire.header.replace('_', "-"));
+            let header = tripwire.header.replace('_', "-");
+            removal.add(&header);
+            removal.by_routes.retain(|name| **name != *header.as_bytes());
         }
         removal
     }
@@ -39,8 +49,19 @@ impl Removal {
         self.lengths |= length_bit(name.len());
     }
 
-    /// Whether a header of this name, in any spelling with `_` for `-`, is removed.
+    /// Whether this filter removes a header of this name, in lower case as Envoy keeps names, in any spelling with `_`
+    /// for `-`.
     pub(crate) fn takes(&self, name: &[u8]) -> bool {
+        self.has(name) && !self.by_routes.iter().any(|by_route| **by_route == *name)
+    }
+
+    /// Whether it removes a trailer of this name: no route does, and nobody has judged what a trailer says of method and
+    /// path.
+    pub(crate) fn takes_trailer(&self, name: &[u8]) -> bool {
+        self.has(name) || is_override(name)
+    }
+
+    fn has(&self, name: &[u8]) -> bool {
         if self.firsts & first_bit(name) == 0 {
             return false;
         }
@@ -51,7 +72,7 @@ impl Removal {
 
 /// Of nothing: all, since everything begins with it.
 fn first_bit(name: &[u8]) -> u64 {
-    name.first().map_or(u64::MAX, |first| 1_u64.wrapping_shl(u32::from(*first)))
+    name.first().map_or(u64::MAX, |first| 1_u64.wrapping_shl(u32::from(if *first == b'_' { b'-' } else { *first })))
 }
 
 fn length_bit(length: usize) -> u64 {
@@ -62,6 +83,7 @@ fn length_bit(length: usize) -> u64 {
 mod tests {
     use super::*;
     use tollgate::policy::Tripwire;
+    use tollgate::request::OVERRIDE_HEADERS;
 
     #[test]
     fn names_are_compared_whole_and_prefixes_at_the_front() {
@@ -94,5 +116,32 @@ mod tests {
         assert!(!Removal::default().takes(b"x-envoy-retry-on"));
         let all = Settings { remove: vec![HeaderName::Prefix(String::new())], ..Settings::default() };
         assert!(["", "a", "x-envoy-retry-on"].iter().all(|name| Removal::new(&all).takes(name.as_bytes())));
+    }
+
+    #[test]
+    fn trailers_hold_neither_these_nor_another_method_or_path() {
+        let removal = Removal::new(&Settings::default());
+        for name in OVERRIDE_HEADERS.into_iter().chain(["x-forwarded-client-cert", "x-envoy-retry-on"]) {
+            assert!(removal.takes_trailer(name.as_bytes()), "{name}");
+            assert!(removal.takes_trailer(name.replace('-', "_").as_bytes()), "{name}");
+        }
+        assert!(OVERRIDE_HEADERS.iter().all(|name| !removal.takes(name.as_bytes())), "they are judged");
+        assert!(!removal.takes_trailer(b"grpc-status"));
+    }
+
+    #[test]
+    fn what_routes_remove_is_left_to_them_as_far_as_they_can() {
+        let settings = Settings {
+            remove: vec![HeaderName::Exact("x-internal".to_owned()), HeaderName::Prefix("x-envoy-".to_owned())],
+            tripwire: Some(Tripwire { header: "x-guard".to_owned(), values: vec!["secret".to_owned()] }),
+            remove_by: RemoveBy::Routes,
+            ..Settings::default()
+        };
+        let removal = Removal::new(&settings);
+        assert!(!removal.takes(b"x-internal"));
+        for taken in ["x_internal", "x-envoy-any", "x_envoy_any", "x-guard", "x_guard"] {
+            assert!(removal.takes(taken.as_bytes()), "{taken}");
+        }
+        assert!(removal.takes_trailer(b"x-internal"), "no route removes trailers");
     }
 }

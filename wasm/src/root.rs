@@ -20,29 +20,20 @@
 
 use std::rc::Rc;
 
-use tollgate::decision::Till;
+use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::inflate::decompress_to_vec;
 use tollgate::policy::{Policy, Rejection};
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::host::{ANY_VERSION, Failure, Host, Level, MetricId};
-use crate::http::Paper;
+use crate::http::ROUTE;
 use crate::meter::TICK_MILLISECONDS;
 use crate::metrics::{self, Quotas, Requests};
 use crate::plugin::Plugin;
-use crate::removal::Removal;
-use crate::store::Store;
+use crate::serving::Serving;
 
 /// How many findings of a rejected policy are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
-
-/// A policy, and what was computed from it.
-#[derive(Debug)]
-pub(crate) struct Serving {
-    pub(crate) policy: Policy,
-    pub(crate) removal: Removal,
-    pub(crate) requests: Requests,
-    quotas: Quotas,
-}
 
 /// One instance of the plugin: a root context, as the ABI calls it. Every update makes a new one.
 #[derive(Debug)]
@@ -51,11 +42,18 @@ struct Root {
     /// [`Plugin::key`].
     plugin: String,
     state: State,
+    /// When it was asked last, counted in requests; 0 before the first.
+    asked: u64,
 }
 
 #[derive(Debug)]
 enum State {
-    Good(Rc<Serving>),
+    Good {
+        serving: Rc<Serving>,
+        text: Vec<u8>,
+    },
+    /// A good policy that nobody asks any more while open streams keep the instance: its text, DEFLATE.
+    Resting(Vec<u8>),
     Bad {
         /// The policy's name, if it could be read.
         name: Option<String>,
@@ -79,16 +77,26 @@ pub(crate) struct Roots {
     roots: Vec<Root>,
     /// The policy that each plugin loaded last.
     last_good: Vec<(String, Rc<Serving>)>,
+    /// How many requests were asked about.
+    asked: u64,
 }
 
 impl Roots {
     /// What an instance does with a request; one that is not configured refuses it.
-    pub(crate) fn service(&self, id: u32) -> Service<'_> {
-        let Some(root) = self.roots.iter().find(|root| root.id == id) else { return Service::Refuse(None) };
+    pub(crate) fn service(&mut self, host: &mut impl Host, id: u32) -> Service<'_> {
+        self.asked = self.asked.wrapping_add(1);
+        let Some(root) = self.roots.iter_mut().find(|root| root.id == id) else { return Service::Refuse(None) };
+        root.asked = self.asked;
+        if let State::Resting(text) = &root.state {
+            // Envoy has gone back to a policy whose instance an open stream has kept: it is not configured again.
+            root.state = wake(host, text);
+        }
         match &root.state {
-            State::Good(serving) => Service::Decide(serving),
+            State::Good { serving, .. } => Service::Decide(serving),
+            State::Resting(_) => Service::Refuse(None),
             State::Bad { name, refused } => {
-                self.last_good(&root.plugin, name.as_deref()).map_or(Service::Refuse(*refused), Service::Decide)
+                let last = last_good(&self.last_good, &root.plugin, name.as_deref());
+                last.map_or(Service::Refuse(*refused), Service::Decide)
             }
         }
     }
@@ -124,9 +132,8 @@ impl Roots {
         let fingerprint = fingerprint(&text);
         match Policy::load(&text) {
             Ok(policy) => {
-                drop(text);
-                let serving = self.accept(host, id, &plugin, policy, fingerprint);
-                serving.log_loaded(host, began);
+                let serving = self.accept(host, id, &plugin, policy, text);
+                log_loaded(host, &serving.policy, began);
                 if (busy || !serving.policy.quotas().is_empty())
                     && let Err(failure) = host.tick_every(TICK_MILLISECONDS)
                 {
@@ -141,27 +148,28 @@ impl Roots {
     /// Drops what instances held that are gone, but for what the plugin that is being configured may need.
     ///
     /// Nobody tells of their end: a callback for it would be called at the end of every request too. Looking before a
-    /// policy is read makes its room out of that of the last but one.
+    /// policy is read makes its room out of that of the last but one. Of an instance that only open streams keep, the
+    /// text of its policy is left: Envoy may go back to it without configuring it again.
     fn forget(&mut self, host: &mut impl Host, current: u32, plugin: &str) {
         self.roots.retain(|root| host.knows(root.id, current));
         let roots = &self.roots;
         self.last_good.retain(|(of, _)| of == plugin || roots.iter().any(|root| root.plugin == *of));
+        let newest = self.roots.iter().filter(|root| root.plugin == plugin).map(|root| root.asked).max();
+        for root in self.roots.iter_mut().filter(|root| root.plugin == plugin && Some(root.asked) != newest) {
+            if let State::Good { serving, text } = &root.state
+                && !self.last_good.iter().any(|(_, last)| Rc::ptr_eq(last, serving))
+            {
+                root.state = State::Resting(compress_to_vec(text, 1));
+            }
+        }
     }
 
-    fn accept(
-        &mut self,
-        host: &mut impl Host,
-        id: u32,
-        plugin: &Plugin,
-        policy: Policy,
-        fingerprint: u64,
-    ) -> Rc<Serving> {
-        let removal = Removal::new(policy.settings());
-        let (quotas, unquoted) = Quotas::define(host, &policy);
-        let (requests, uncounted) = Requests::define(host, &policy, quotas.series());
+    fn accept(&mut self, host: &mut impl Host, id: u32, plugin: &Plugin, policy: Policy, text: Vec<u8>) -> Rc<Serving> {
+        let fingerprint = fingerprint(&text);
+        let (requests, quotas, uncounted) = counters(host, &policy);
         let rules = u64::try_from(policy.rule_count()).unwrap_or(u64::MAX);
         let told = [
-            uncounted.or(unquoted).map_or(Ok(()), Err),
+            uncounted,
             metrics::gauge(host, "tollgate_policy_rules", rules),
             metrics::gauge(host, "tollgate_policy_fingerprint", fingerprint),
             metrics::gauge(host, "tollgate_policy_valid", 1),
@@ -172,11 +180,15 @@ impl Roots {
         if let Err(failure) = host.set_shared(&plugin.mark(), b"1", ANY_VERSION) {
             host.log(Level::Warn, &format!("cannot mark that a good policy is loaded: {failure}"));
         }
-        let serving = Rc::new(Serving { policy, removal, requests, quotas });
+        // Compared as bytes it is never equal, and the filter that compares refuses everything.
+        if let Err(failure) = host.declare_text(ROUTE) {
+            host.log(Level::Warn, &format!("routes cannot be compared: {failure}"));
+        }
+        let serving = Rc::new(Serving::new(policy, requests, quotas));
         let plugin = plugin.key();
         self.last_good.retain(|(of, _)| *of != plugin);
         self.last_good.push((plugin.clone(), Rc::clone(&serving)));
-        self.roots.push(Root { id, plugin, state: State::Good(Rc::clone(&serving)) });
+        self.roots.push(Root { id, plugin, state: State::Good { serving: Rc::clone(&serving), text }, asked: 0 });
         serving
     }
 
@@ -184,7 +196,7 @@ impl Roots {
     fn reject(&mut self, host: &mut impl Host, id: u32, plugin: &Plugin, bad: Bad) -> bool {
         let key = plugin.key();
         let accepted_before = plugin.accepted(bad.fingerprint);
-        let keeps = self.last_good(&key, bad.name.as_deref()).is_some();
+        let keeps = last_good(&self.last_good, &key, bad.name.as_deref()).is_some();
         let refuses = !keeps && !is_shared(host, &accepted_before) && is_shared(host, &plugin.mark());
         let consequence = if keeps || refuses {
             "the last good one keeps serving"
@@ -204,14 +216,31 @@ impl Roots {
             told.push(metrics::gauge(host, "tollgate_policy_valid", 0));
         }
         warn_uncounted(host, told);
-        self.roots.push(Root { id, plugin: key, state: State::Bad { name: bad.name, refused: counter.ok() } });
+        let state = State::Bad { name: bad.name, refused: counter.ok() };
+        self.roots.push(Root { id, plugin: key, state, asked: 0 });
         !refuses
     }
+}
 
-    fn last_good(&self, plugin: &str, name: Option<&str>) -> Option<&Rc<Serving>> {
-        let (_, serving) = self.last_good.iter().find(|(of, _)| of == plugin)?;
-        (Some(serving.policy.settings().name.as_str()) == name).then_some(serving)
-    }
+fn last_good<'g>(known: &'g [(String, Rc<Serving>)], plugin: &str, name: Option<&str>) -> Option<&'g Rc<Serving>> {
+    let (_, serving) = known.iter().find(|(of, _)| of == plugin)?;
+    (Some(serving.policy.settings().name.as_str()) == name).then_some(serving)
+}
+
+/// Loads a policy again that was loaded before.
+fn wake(host: &mut impl Host, text: &[u8]) -> State {
+    let loaded = decompress_to_vec(text).ok().and_then(|text| Some((Policy::load(&text).ok()?, text)));
+    let Some((policy, text)) = loaded else { return State::Bad { name: None, refused: None } };
+    let (requests, quotas, uncounted) = counters(host, &policy);
+    warn_uncounted(host, [uncounted]);
+    State::Good { serving: Rc::new(Serving::new(policy, requests, quotas)), text }
+}
+
+/// What counts the decisions of a policy, and whether something of it cannot be counted.
+fn counters(host: &mut impl Host, policy: &Policy) -> (Requests, Quotas, Result<(), Failure>) {
+    let (quotas, unquoted) = Quotas::define(host, policy);
+    let (requests, uncounted) = Requests::define(host, policy, quotas.series());
+    (requests, quotas, uncounted.or(unquoted).map_or(Ok(()), Err))
 }
 
 /// What is kept of a policy that is rejected.
@@ -236,45 +265,15 @@ impl Bad {
     }
 }
 
-impl Serving {
-    /// Changes buckets of this policy, and counts what happened on the way.
-    pub(crate) fn with_store<H: Host, R>(
-        &self,
-        host: &mut H,
-        till: &mut Till,
-        paper: &mut Paper,
-        change: impl FnOnce(&mut Till, &mut Store<'_, H>) -> R,
-    ) -> R {
-        let mut store = Store::new(host);
-        let result = change(till, &mut store);
-        if let Some(failure) = store.take_failure() {
-            paper.note(host, failure, "quotas refuse");
-        }
-        if let Some(events) = till.ledger.take_events()
-            && let Err(failure) = self.quotas.count(host, &events)
-        {
-            paper.note(host, failure, "what happens to quotas is not counted");
-        }
-        result
-    }
-
-    /// Counts that a quota refused a request or cut it off.
-    pub(crate) fn count_denied(&self, host: &mut impl Host, quota: u32, paper: &mut Paper) {
-        if let Err(failure) = self.quotas.count_denied(host, quota) {
-            paper.note(host, failure, "what quotas refuse is not counted");
-        }
-    }
-
-    fn log_loaded(&self, host: &mut impl Host, began: Result<u64, Failure>) {
-        let settings = self.policy.settings();
-        let revision = settings.revision.as_deref().unwrap_or("none");
-        let rules = self.policy.rule_count();
-        let milliseconds = host.now().unwrap_or_default().saturating_sub(began.unwrap_or_default()) / 1_000_000;
-        host.log(
-            Level::Info,
-            &format!("policy loaded: {}, revision {revision}, {rules} rules, {milliseconds} ms", settings.name),
-        );
-    }
+fn log_loaded(host: &mut impl Host, policy: &Policy, began: Result<u64, Failure>) {
+    let settings = policy.settings();
+    let revision = settings.revision.as_deref().unwrap_or("none");
+    let rules = policy.rule_count();
+    let milliseconds = host.now().unwrap_or_default().saturating_sub(began.unwrap_or_default()) / 1_000_000;
+    host.log(
+        Level::Info,
+        &format!("policy loaded: {}, revision {revision}, {rules} rules, {milliseconds} ms", settings.name),
+    );
 }
 
 fn configuration(host: &mut impl Host, size: usize) -> Result<Vec<u8>, String> {
@@ -514,5 +513,47 @@ mod tests {
         assert!(!rig.configure(2, GOOD));
         assert!(rig.host.log[1].1.contains("tollgate-tcp"), "{:?}", rig.host.log);
         assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
+    }
+
+    /// A policy that keeps a request in the account of a quota.
+    fn held(name: &str) -> String {
+        GOOD.replace("r1", name).replacen('{', r#"{"quotas": [{"id": "q", "limit": {"concurrent": 5}}], "#, 1)
+    }
+
+    #[test]
+    fn an_open_stream_keeps_neither_rules_nor_index_of_a_policy_that_is_not_served_any_more() {
+        let mut rig = Rig::new(&held("one"));
+        let serving = |rig: &mut Rig, root| match rig.vm.roots.service(&mut rig.host, root) {
+            Service::Decide(serving) => (Rc::downgrade(serving), Rc::downgrade(&serving.bond)),
+            Service::Refuse(_) => panic!("no policy"),
+        };
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
+        let stream = rig.streams;
+        let (one, bond) = serving(&mut rig, 1);
+        for root in 2..10 {
+            assert!(rig.configure(root, &held(&format!("r{root}"))));
+            assert_eq!(decided(&mut rig, root), "allow RULE_ALLOW");
+            rig.end();
+        }
+        assert!(one.upgrade().is_none(), "the index is gone");
+        assert!(bond.upgrade().is_some(), "its quota is not");
+        let full = rig.vm.roots.roots.iter().filter(|root| matches!(root.state, State::Good { .. })).count();
+        assert_eq!(full, 2, "the one that serves, and the one that it has just replaced");
+        rig.vm.deleted(&mut rig.host, stream);
+        assert!(bond.upgrade().is_none());
+    }
+
+    #[test]
+    fn envoy_may_go_back_to_a_policy_that_an_open_stream_has_kept() {
+        let mut rig = Rig::new(GOOD);
+        decided(&mut rig, 1);
+        for root in 2..5 {
+            assert!(rig.configure(root, &GOOD.replace("a.com", "b.com")));
+            assert_eq!(decided(&mut rig, root), "deny NO_MATCH");
+        }
+        for _ in 0..2 {
+            assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW", "by its own policy, and not by the last one");
+        }
+        assert_eq!(decided(&mut rig, 4), "deny NO_MATCH");
     }
 }

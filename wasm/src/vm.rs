@@ -1,16 +1,26 @@
 //! What lives as long as a VM, and the callbacks of the ABI on it.
 
-use crate::host::{Action, HeaderMap, Host, Level, Stream};
+use crate::host::{Action, Host, Level, Stream};
 use crate::http::{self, Tools};
 use crate::meter::Way;
 use crate::root::{Roots, Service};
+use crate::{log, response, trailers};
+
+/// The context that was created last.
+#[derive(Clone, Copy, Debug)]
+struct Created {
+    context: u32,
+    /// The root context of a stream.
+    root: u32,
+    /// The stream's request headers were shown.
+    is_shown: bool,
+}
 
 /// The state of one VM, which one thread runs.
 #[derive(Debug, Default)]
 pub(crate) struct Vm {
-    roots: Roots,
-    /// The stream that was created last, and its root context.
-    created: Option<(u32, u32)>,
+    pub(crate) roots: Roots,
+    created: Option<Created>,
     tools: Tools,
     /// It has been logged that this VM is asked to filter TCP.
     misplaced: bool,
@@ -19,10 +29,11 @@ pub(crate) struct Vm {
 impl Vm {
     /// A context was created; `parent` is 0 for root contexts, which mean nothing before they are configured.
     ///
-    /// Envoy creates a stream's context right before it shows the stream's request headers, so the last one is all
-    /// there is to remember: nothing has to be cleaned up at the end of a request.
+    /// Envoy creates a stream's context right before it shows the stream's request headers, or else right before it logs
+    /// a stream whose headers it has refused itself. So the last one is all there is to remember: nothing has to be
+    /// cleaned up at the end of a request that was refused.
     pub(crate) fn created(&mut self, context: u32, parent: u32) {
-        self.created = Some((context, parent));
+        self.created = Some(Created { context, root: parent, is_shown: false });
     }
 
     /// A root context is configured, with `size` bytes. Says whether Envoy may use it.
@@ -32,8 +43,11 @@ impl Vm {
 
     /// A request's headers have arrived.
     pub(crate) fn request_headers(&mut self, host: &mut impl Host, context: u32) -> Action {
-        let service = match self.created {
-            Some((created, root)) if created == context => self.roots.service(root),
+        let service = match &mut self.created {
+            Some(created) if created.context == context => {
+                created.is_shown = true;
+                self.roots.service(host, created.root)
+            }
             _ => Service::Refuse(None),
         };
         http::on_request(host, context, service, &mut self.tools)
@@ -41,19 +55,39 @@ impl Vm {
 
     /// So many bytes of a body flow.
     pub(crate) fn body(&mut self, host: &mut impl Host, context: u32, way: Way, size: usize) -> Action {
-        let Tools { meters, paper, .. } = &mut self.tools;
+        let Tools { meters, paper, streams, .. } = &mut self.tools;
+        // What goes out of a request that was not let through would take its headers along.
+        if way == Way::Out && streams.get(context).is_none() {
+            return Action::Pause;
+        }
         meters.body(host, context, way, size, paper)
     }
 
-    /// Trailers flow.
-    pub(crate) fn headers(&mut self, host: &mut impl Host, context: u32, map: HeaderMap) -> Action {
-        let Tools { meters, paper, .. } = &mut self.tools;
-        meters.headers(host, context, map, paper)
+    /// Trailers of a request flow.
+    pub(crate) fn request_trailers(&mut self, host: &mut impl Host, context: u32) -> Action {
+        trailers::on_request(host, context, &mut self.tools)
+    }
+
+    /// Trailers of a response flow.
+    pub(crate) fn response_trailers(&mut self, host: &mut impl Host, context: u32) -> Action {
+        trailers::on_response(host, context, &mut self.tools)
+    }
+
+    /// A stream has ended and is about to be logged.
+    pub(crate) fn log(&mut self, host: &mut impl Host, context: u32) {
+        match self.created {
+            Some(Created { context: created, root, is_shown: false }) if created == context => {
+                let service = self.roots.service(host, root);
+                log::unseen(host, &service, &mut self.tools);
+            }
+            _ => log::ended(host, context, &mut self.tools),
+        }
     }
 
     /// A stream has ended, or an instance is gone.
     pub(crate) fn deleted(&mut self, host: &mut impl Host, context: u32) {
-        let Tools { meters, paper, .. } = &mut self.tools;
+        let Tools { meters, paper, streams, .. } = &mut self.tools;
+        streams.close(context);
         meters.close(host, context, paper);
     }
 
@@ -75,8 +109,8 @@ impl Vm {
     }
 
     /// A response's headers have arrived, the destination's or the proxy's own.
-    pub(crate) fn response_headers(&mut self, host: &mut impl Host, context: u32) -> Action {
-        http::on_response(host, context, &mut self.tools)
+    pub(crate) fn response_headers(&mut self, host: &mut impl Host, context: u32, count: usize) -> Action {
+        response::on_response(host, context, count, &mut self.tools)
     }
 }
 
@@ -89,6 +123,7 @@ pub(crate) fn request_headers_without_vm(host: &mut impl Host) -> Action {
 mod tests {
     use super::*;
     use crate::fake::{Fake, Rig};
+    use crate::host::HeaderMap;
 
     #[test]
     fn a_connection_is_closed_since_this_is_no_network_filter() {
@@ -118,7 +153,7 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(rig.vm.body(host, stream, Way::Out, 5000), Action::Pause, "{answered}");
             }
-            assert_eq!(rig.vm.headers(host, stream, HeaderMap::RequestTrailers), Action::Pause, "{answered}");
+            assert_eq!(rig.vm.request_trailers(host, stream), Action::Pause, "{answered}");
             // Nobody answered, so what comes back is the destination's.
             assert_eq!(rig.vm.body(host, stream, Way::In, 5000), Action::Pause, "{answered}");
         }

@@ -1,0 +1,127 @@
+//! Trailers, which servers may take for headers.
+
+use tollgate::decision::{Reason, answer};
+
+use crate::host::{Action, Failure, HeaderMap, Host, Stream};
+use crate::http::Tools;
+use crate::pairs::Pairs;
+use crate::removal::Removal;
+
+/// Trailers of a request flow.
+pub(crate) fn on_request(host: &mut impl Host, context: u32, tools: &mut Tools) -> Action {
+    let Tools { paper, meters, streams, .. } = tools;
+    // To let more flow would let go what is held.
+    let Some(stream) = streams.get(context) else { return Action::Pause };
+    // Counted as they came.
+    let action = meters.headers(host, context, HeaderMap::RequestTrailers, paper);
+    let Err(failure) = clean(host, &stream.bond.removal) else { return action };
+    paper.note(host, failure, "a request is reset behind its body");
+    stream.refused = Some(Reason::PolicyInvalid);
+    if let Err(failure) = host.close(Stream::Request) {
+        paper.note(host, failure, "trailers that could not be cleaned are held");
+    }
+    Action::Pause
+}
+
+/// Removes what servers could take for a header that no request may have.
+fn clean(host: &mut impl Host, removal: &Removal) -> Result<(), Failure> {
+    let bytes = host.headers(HeaderMap::RequestTrailers)?;
+    let trailers = Pairs::parse(&bytes).ok_or(Failure::MALFORMED_HEADERS)?;
+    for (name, _) in trailers.iter().filter(|(name, _)| removal.takes_trailer(name)) {
+        host.remove_header(HeaderMap::RequestTrailers, name)?;
+    }
+    Ok(())
+}
+
+/// Trailers of a response flow. Refusals of this filter have none: what looks like one's reason is a destination's.
+pub(crate) fn on_response(host: &mut impl Host, context: u32, tools: &mut Tools) -> Action {
+    let Tools { paper, meters, .. } = tools;
+    let action = meters.headers(host, context, HeaderMap::ResponseTrailers, paper);
+    let removed = host.has_header(HeaderMap::ResponseTrailers, answer::HEADER).and_then(|has| match has {
+        true => host.remove_header(HeaderMap::ResponseTrailers, answer::HEADER.as_bytes()),
+        false => Ok(()),
+    });
+    if let Err(failure) = removed {
+        paper.note(host, failure, "trailers may carry a foreign x-egress-denied");
+    }
+    action
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Rig;
+
+    const POLICY: &str = r#"{"version": 1, "name": "prod",
+        "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}],
+        "requestHeaders": {"remove": ["x-internal"]}, "tripwire": {"header": "x-guard", "values": ["0123456789abcdef"]}}"#;
+    const REQUEST: [(&str, &[u8]); 3] = [(":authority", b"a.com"), (":method", b"POST"), (":path", b"/")];
+
+    #[test]
+    fn what_no_header_may_be_no_trailer_is_in_any_spelling() {
+        let dry_run = POLICY.replace("a.com", "b.com").replacen('{', r#"{"mode": "dry-run", "#, 1);
+        for policy in [POLICY, &dry_run] {
+            let mut rig = Rig::new(policy);
+            assert_eq!(rig.request(&REQUEST), Action::Continue);
+            let trailers = [
+                "x-internal",
+                "x_internal",
+                "x-forwarded-client-cert",
+                "x-envoy-retry-on",
+                "x_envoy_retry_on",
+                "x-http-method-override",
+                "x_http-method_override",
+                "x-guard",
+            ];
+            let all: Vec<_> = trailers.iter().chain(&["grpc-status", "x-own"]).map(|name| (*name, &b"1"[..])).collect();
+            assert_eq!(rig.request_trailers(&all), Action::Continue);
+            assert_eq!(rig.host.removed_trailers, trailers);
+        }
+    }
+
+    #[test]
+    fn trailers_that_cannot_be_cleaned_reset_the_request_and_are_recorded() {
+        for call in ["proxy_get_header_map_pairs", "proxy_remove_header_map_value", "proxy_close_stream"] {
+            let mut rig = Rig::new(POLICY);
+            assert_eq!(rig.request(&REQUEST), Action::Continue);
+            rig.host.failing.extend([call, "proxy_remove_header_map_value"]);
+            assert_eq!(rig.request_trailers(&[("x-internal", b"1")]), Action::Pause, "{call}");
+            assert_eq!(rig.host.closed.len(), usize::from(call != "proxy_close_stream"));
+            rig.host.failing.clear();
+            rig.log();
+            assert_eq!(rig.decided(), "deny POLICY_INVALID", "{call}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_trailers_reset_the_request() {
+        let mut rig = Rig::new(POLICY);
+        rig.request(&REQUEST);
+        rig.host.trailers = vec![1];
+        assert_eq!(rig.vm.request_trailers(&mut rig.host, rig.streams), Action::Pause);
+        assert_eq!(rig.host.closed, [Stream::Request]);
+    }
+
+    #[test]
+    fn nothing_follows_a_request_that_was_not_let_through() {
+        let mut rig = Rig::new(POLICY);
+        rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream"]);
+        assert_eq!(rig.request(&[REQUEST[1], REQUEST[2], (":authority", b"b.com")]), Action::Pause);
+        assert_eq!(rig.body(crate::meter::Way::Out, 10), Action::Pause);
+        assert_eq!(rig.request_trailers(&[]), Action::Pause);
+    }
+
+    #[test]
+    fn what_a_destination_says_of_denials_in_trailers_is_removed() {
+        let mut rig = Rig::new(POLICY);
+        rig.request(&REQUEST);
+        rig.host.calls.clear();
+        assert_eq!(rig.trailers(HeaderMap::ResponseTrailers, 0), Action::Continue);
+        assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
+        for name in [answer::HEADER, "grpc-status"] {
+            rig.host.response_trailers.insert(name.to_owned());
+        }
+        assert_eq!(rig.trailers(HeaderMap::ResponseTrailers, 0), Action::Continue);
+        assert_eq!(rig.host.response_trailers.iter().collect::<Vec<_>>(), ["grpc-status"]);
+    }
+}
