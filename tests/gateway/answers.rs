@@ -37,6 +37,7 @@ fn a_denied_caller_is_told_as_much_as_the_policy_says() {
         assert_eq!(denied("none").1, b"");
         for detail in ["reason", "full"] {
             let (revision, body) = denied(detail);
+            assert!(body.ends_with(b"}\n"), "the prompt comes on a line of its own");
             let body: Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["error"], "egress_denied");
             assert_eq!(body["reason"], "NO_MATCH");

@@ -11,7 +11,7 @@ const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 /// May reach every address and every name, as far as no deny entry says otherwise.
 const CRAWLER: &str = "spiffe://cluster.local/ns/search/sa/crawler";
 
-/// Envoy itself refused: the filter never saw the request.
+/// Envoy itself refused: the filter never saw the request, and could record that at most.
 const ENVOY: &str = "-";
 
 fn policy() -> Value {
@@ -63,7 +63,10 @@ fn start_in(config: GatewayConfig<'static>) -> impl Iterator<Item = Rig> {
 
 /// Everything in which what was seen is not a decision with one of these reasons, alike for record, caller and origin.
 fn difference(what: &str, seen: &Seen, reasons: &[&str]) -> Option<String> {
-    let reason = seen.recorded("r");
+    let reason = match seen.recorded("r") {
+        "REFUSED_BY_ENVOY" => ENVOY,
+        reason => reason,
+    };
     let let_through = reason == "RULE_ALLOW";
     let consistent = if let_through {
         seen.recorded("d") == "allow" && seen.received.len() == 1

@@ -17,5 +17,7 @@ mod demo;
 mod format;
 mod listeners;
 mod quotas;
+mod refused;
+mod routes;
 mod support;
 mod updates;

@@ -11,7 +11,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::received::{Received, Records, Shared, lock};
+use super::received::{Received, Records, Shared, fields, lock};
 use super::tally::{Flow, Orders, Tallies};
 use super::tap;
 
@@ -49,8 +49,9 @@ pub(super) async fn answer(
         return Ok(response);
     }
     while let Some(Ok(frame)) = body.frame().await {
-        if let Ok(data) = frame.into_data() {
-            lock(&record).body.extend_from_slice(&data);
+        match frame.into_data() {
+            Ok(data) => lock(&record).body.extend_from_slice(&data),
+            Err(frame) => lock(&record).trailers.extend(frame.trailers_ref().map(fields).unwrap_or_default()),
         }
     }
     // The body's bytes belong to this request, not to the next one's head.

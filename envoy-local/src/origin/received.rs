@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use hyper::HeaderMap;
 use hyper::http::request::Parts;
 use hyper::{Version, ext};
 
@@ -23,6 +24,8 @@ pub struct Received {
     pub raw: Vec<u8>,
     /// The body, as far as it has arrived.
     pub body: Vec<u8>,
+    /// What followed the body, as far as it has arrived: names in lower case, values as they were.
+    pub trailers: Vec<(String, Vec<u8>)>,
     /// What came through the tunnel, as far as it has arrived, if the request opened one.
     pub tunnel: Vec<u8>,
 }
@@ -43,8 +46,7 @@ impl Received {
         let header = |name: &str| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let is_http2 = parts.version == Version::HTTP_2;
         let extended_connect = parts.extensions.get::<ext::Protocol>();
-        let mut headers: Vec<_> =
-            parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+        let mut headers = fields(&parts.headers);
         headers.extend(extended_connect.map(|protocol| (":protocol".to_owned(), protocol.as_ref().to_vec())));
         Received {
             protocol: if is_http2 { Protocol::Http2 } else { Protocol::Http1 },
@@ -57,6 +59,7 @@ impl Received {
             headers,
             raw,
             body: Vec::new(),
+            trailers: Vec::new(),
             tunnel: Vec::new(),
         }
     }
@@ -70,6 +73,7 @@ impl Received {
             headers: Vec::new(),
             raw,
             body: Vec::new(),
+            trailers: Vec::new(),
             tunnel: Vec::new(),
         }
     }
@@ -92,6 +96,11 @@ impl fmt::Debug for Received {
         }
         Ok(())
     }
+}
+
+/// Names and values of a header map.
+pub(super) fn fields(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
 /// A record that still grows.

@@ -46,13 +46,14 @@ pub(crate) fn verbatim() -> GatewayConfig<'static> {
 }
 
 impl Rig {
-    /// Starts a gateway with this policy, whatever it is.
+    /// Starts a gateway with this policy, whatever it is. The filters of `config` stand behind Tollgate and its tripwire.
     pub(crate) fn start(envoy: &Path, module: &Path, policy: &str, config: GatewayConfig<'_>) -> Rig {
         let lab = Lab::temporary().unwrap();
         let plugin = Plugin::new(lab.dir(), module).unwrap();
         plugin.publish(policy).unwrap();
         let mut filters = vec![filter::principal_from_header(PRINCIPAL_HEADER)];
         filters.extend(plugin.guarded());
+        filters.extend(config.filters);
         let gateway = Gateway::start(&lab, envoy, &GatewayConfig { filters, ..config }).unwrap();
         Rig { gateway, plugin, lab, callers: HashMap::new(), revisions: AtomicU32::new(0) }
     }
@@ -193,9 +194,9 @@ impl Seen {
         self.line.as_ref().and_then(|line| line.recorded(key)).unwrap_or("-")
     }
 
-    /// Whether the filter judged the request.
+    /// Whether the filter judged the request, and not Envoy before it.
     pub(crate) fn was_judged(&self) -> bool {
-        self.line.as_ref().is_some_and(|line| line.record.is_some())
+        !matches!(self.recorded("r"), "-" | "REFUSED_BY_ENVOY")
     }
 
     /// Whether anything of it reached the origin.

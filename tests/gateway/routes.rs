@@ -1,0 +1,119 @@
+//! Where a request goes is where it was judged to go.
+
+use serde_json::{Value, json};
+use tollgate_local::config::filter;
+use tollgate_local::gateway::GatewayConfig;
+
+use crate::support::http2;
+use crate::support::rig::{Rig, verbatim};
+
+const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
+const OWN: &str = "outbound|443||api.example.com";
+const FOREIGN: &str = "outbound|443||evil.example.com";
+
+/// Routes go by a header, which `removed` may name.
+fn policy(removed: &[&str]) -> Value {
+    let mut policy = json!({
+        "version": 1,
+        "name": "routes",
+        "authority": {"verifyRoute": "host"},
+        "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["api.example.com"]}]}],
+    });
+    if !removed.is_empty() {
+        policy["requestHeaders"] = json!({"remove": removed});
+    }
+    policy
+}
+
+/// Demands the route that was judged.
+fn demands_the_route() -> Value {
+    let name = |name: &str| json!({"ident_expr": {"name": name}});
+    let cluster = json!({"select_expr": {"operand": name("xds"), "field": "cluster_name"}});
+    let key = json!({"const_expr": {"string_value": "wasm.tollgate_route"}});
+    let judged = json!({"call_expr": {"function": "_[_]", "args": [name("filter_state"), key]}});
+    let policy = json!({
+        "permissions": [{"any": true}],
+        "principals": [{"any": true}],
+        "condition": {"call_expr": {"function": "_==_", "args": [cluster, judged]}},
+    });
+    filter::rbac(&json!({"action": "ALLOW", "policies": {"decided-by-tollgate": policy}}))
+}
+
+fn start(policy: &Value, filters: Vec<Value>) -> impl Iterator<Item = Rig> {
+    let clusters = [OWN, FOREIGN].map(str::to_owned).to_vec();
+    Rig::start_each(policy, &[CHECKOUT], GatewayConfig { clusters, filters, ..verbatim() })
+}
+
+fn request(host: &str, cluster: &str) -> Vec<u8> {
+    format!("GET /v1/a HTTP/1.1\r\nhost: {host}\r\nx-lab-cluster: {cluster}\r\n\r\n").into_bytes()
+}
+
+#[test]
+fn a_route_that_moves_with_a_removed_header_leads_nowhere() {
+    let removed = policy(&["x-lab-cluster"]);
+    for rig in start(&removed, Vec::new()) {
+        let seen = rig.send(Some(CHECKOUT), &request("api.example.com", OWN));
+        assert_eq!((seen.recorded("d"), seen.received.len()), ("allow", 1), "nothing compares the route");
+        assert_eq!(seen.line.unwrap().text("egress.upstream.cluster"), Some("origin"), "and it has moved");
+    }
+    for rig in start(&removed, vec![demands_the_route()]) {
+        let seen = rig.send(Some(CHECKOUT), &request("api.example.com", OWN));
+        assert_eq!((seen.status(), seen.got_through()), (403, false), "{seen:?}");
+        assert_eq!((seen.recorded("d"), seen.recorded("r")), ("deny", "ROUTE_MISMATCH"), "{seen:?}");
+        assert_eq!((seen.recorded("host"), seen.recorded("id")), ("api.example.com", CHECKOUT));
+        let counted = rig.metric(r#"tollgate_requests_total{decision="deny",reason="ROUTE_MISMATCH"}"#);
+        assert_eq!(counted, Some(1.0));
+    }
+}
+
+#[test]
+fn a_route_that_stays_leads_where_it_was_judged_to_lead() {
+    for rig in start(&policy(&[]), vec![demands_the_route()]) {
+        let seen = rig.send(Some(CHECKOUT), &request("api.example.com", OWN));
+        assert_eq!((seen.status(), seen.recorded("r"), seen.received.len()), (200, "RULE_ALLOW", 1), "{seen:?}");
+        assert_eq!(seen.received[0].header("x-forwarded-for"), None, "it was removed, and the route chosen anew");
+        let seen = rig.send(Some(CHECKOUT), &request("api.example.com", FOREIGN));
+        assert_eq!((seen.status(), seen.recorded("r"), seen.got_through()), (403, "ROUTE_MISMATCH", false));
+    }
+}
+
+#[test]
+fn another_spelling_of_a_host_goes_on_as_the_canonical_one() {
+    for rig in start(&policy(&[]), vec![demands_the_route()]) {
+        for (spelling, sent) in [
+            ("API.Example.com", "api.example.com"),
+            ("api.example.com.", "api.example.com"),
+            ("Api.example.com.:443", "api.example.com:443"),
+        ] {
+            let seen = rig.send(Some(CHECKOUT), &request(spelling, OWN));
+            assert_eq!((seen.status(), seen.received.len()), (200, 1), "{spelling}: {seen:?}");
+            assert_eq!(seen.received[0].authority, sent, "{spelling}");
+            assert_eq!(seen.recorded("raw"), "-");
+        }
+    }
+}
+
+#[test]
+fn trailers_bring_no_header_that_is_removed() {
+    for rig in start(&policy(&["x-internal"]), Vec::new()) {
+        let fields: &[(&[u8], &[u8])] = &[
+            (b":method", b"POST"),
+            (b":scheme", b"https"),
+            (b":authority", b"api.example.com"),
+            (b":path", b"/v1/a"),
+            (b"te", b"trailers"),
+        ];
+        let trailers: &[(&[u8], &[u8])] = &[
+            (b"x-internal", b"1"),
+            (b"x_internal", b"1"),
+            (b"x-http-method-override", b"DELETE"),
+            (b"x_http_method_override", b"DELETE"),
+            (b"x-forwarded-client-cert", b"URI=spiffe://cluster.local/ns/a/sa/b"),
+            (b"x-own", b"1"),
+        ];
+        let request = http2::Request { fields, data: Some(b"body"), trailers };
+        let seen = rig.send_http2(Some(CHECKOUT), &request);
+        let [received] = seen.received.as_slice() else { panic!("{seen:?}") };
+        assert_eq!(received.trailers, [("x-own".to_owned(), b"1".to_vec())]);
+    }
+}
