@@ -12,7 +12,8 @@ pub const ROUTE_KEY: &str = "wasm.tollgate_route";
 pub const ADDRESS_INSIDE_POLICY: &str = "tollgate-address-inside";
 
 /// Labels of Tollgate's metrics. They travel in the metrics' names, from which Envoy takes those that it is told of.
-pub const METRIC_LABELS: [&str; 7] = ["decision", "reason", "rule", "namespace", "destination", "quota", "result"];
+pub const METRIC_LABELS: [&str; 9] =
+    ["decision", "reason", "rule", "caller_namespace", "destination", "quota", "result", "override", "layer"];
 
 /// Rules of Envoy's RBAC filter that let through only what carries the record of a filter that decided to let it through.
 /// Behind Tollgate they never refuse anything; without Tollgate they refuse everything.

@@ -6,7 +6,7 @@
 
 use super::cells::{Cells, Content};
 use super::glob::Lanes;
-use super::guard::{Guard, Guards};
+use super::guard::{Guard, Guards, NONE};
 use super::lists::Span;
 use super::marks::Marks;
 use super::paths::{PathHashes, Patterns};
@@ -129,6 +129,12 @@ pub(crate) trait Search {
 }
 
 impl Section {
+    /// The entry of every target, and the number of the destination that it names, or [`NONE`].
+    pub(crate) fn leads(&self) -> impl Iterator<Item = (u32, u32)> {
+        let destination = |target: &Target| self.guards.get(target.guard).map_or(NONE, |guard| guard.destination);
+        self.targets.iter().map(move |target| (target.entry, destination(target)))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.cells.is_empty()
     }

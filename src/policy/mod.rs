@@ -168,6 +168,22 @@ impl Policy {
         self.ids.of_kind(0)
     }
 
+    /// Id and named destination of each target of the rules: what can admit a request, and through what.
+    pub fn leads(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let named = |(rule, destination)| Some((self.rule_id(rule)?, self.destination_name(destination)));
+        self.rules.leads().filter_map(named)
+    }
+
+    /// Ids of the deny entries, in file order.
+    pub fn deny_ids(&self) -> impl Iterator<Item = &str> {
+        self.deny_entries.iter().map(|entry| self.ids.text(entry.id))
+    }
+
+    /// Ids of the residency entries, in file order.
+    pub fn residency_ids(&self) -> impl Iterator<Item = &str> {
+        self.residency.entries.iter().map(|(id, _)| self.ids.text(*id))
+    }
+
     /// Names of all destinations.
     pub fn destinations(&self) -> impl Iterator<Item = &str> {
         self.destinations.iter().map(|name| &**name)

@@ -11,6 +11,7 @@
 // Only Envoy links it, and tests.
 #![cfg(any(target_family = "wasm", test))]
 
+mod budget;
 #[cfg(target_family = "wasm")]
 mod envoy;
 #[cfg(test)]

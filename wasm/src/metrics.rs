@@ -6,14 +6,11 @@
 
 use rustc_hash::FxHashMap;
 use tollgate::decision::{Judged, Outcome, Reason};
-use tollgate::policy::Policy;
+use tollgate::policy::{MetricLabels, Policy};
 use tollgate::quota::Events;
 
+use crate::budget;
 use crate::host::{Failure, Host, MetricId, MetricKind};
-
-/// How many series one policy may have, of the request counter and of those of quotas. With the others there are at most
-/// 2,000; Envoy never gives one up.
-const SERIES: usize = 1900;
 
 /// Quotas that are counted by id; the others are counted together.
 const QUOTAS: usize = 200;
@@ -27,6 +24,11 @@ pub(crate) fn count(host: &mut impl Host, name: &str) -> Result<(), Failure> {
     host.count(metric)
 }
 
+/// Defines a counter, so that it stands at 0 before it is counted for the first time.
+pub(crate) fn define(host: &mut impl Host, name: &str) -> Result<(), Failure> {
+    host.define_metric(MetricKind::Counter, name).map(|_| ())
+}
+
 /// Sets a gauge.
 pub(crate) fn gauge(host: &mut impl Host, name: &str, value: u64) -> Result<(), Failure> {
     let metric = host.define_metric(MetricKind::Gauge, name)?;
@@ -38,15 +40,19 @@ pub(crate) fn request(outcome: Outcome, reason: Reason) -> String {
     name(outcome, reason, [])
 }
 
-/// The counter of requests, one series for every combination of labels; all are defined beforehand.
-#[derive(Debug)]
+/// The counter of requests. Every decision has a series, whose further labels are `other`; those of values of the policy
+/// that can occur together have their own while there is room.
+#[derive(Debug, Default)]
 pub(crate) struct Requests {
-    decisions: Vec<(Outcome, Reason, Dimensions)>,
-    series: Vec<Option<MetricId>>,
+    decisions: Vec<(Outcome, Reason, Option<MetricId>)>,
+    series: FxHashMap<Key, MetricId>,
     rules: Values,
     namespaces: Values,
     destinations: Values,
 }
+
+/// A series: place of the decision, numbers of rule, namespace and destination.
+type Key = (usize, usize, usize, usize);
 
 impl Requests {
     /// Defines the counter of requests that are refused for want of a policy.
@@ -55,53 +61,61 @@ impl Requests {
     }
 
     /// Defines the series of a policy, and says which call failed first, if one did.
-    /// `others` is how many series there are besides.
-    pub(crate) fn define(host: &mut impl Host, policy: &Policy, others: usize) -> (Requests, Option<Failure>) {
+    pub(crate) fn define(host: &mut impl Host, policy: &Policy) -> (Requests, Option<Failure>) {
         let by = policy.settings().by;
-        Requests::of_values(
-            host,
-            SERIES.saturating_sub(others),
-            by.rule.then(|| policy.ids().collect()),
-            by.namespace.then(|| policy.namespaces().collect()),
-            by.destination.then(|| policy.destinations().collect()),
-        )
-    }
-
-    fn of_values(
-        host: &mut impl Host,
-        most: usize,
-        rules: Option<Vec<&str>>,
-        namespaces: Option<Vec<&str>>,
-        destinations: Option<Vec<&str>>,
-    ) -> (Requests, Option<Failure>) {
-        let lengths = [&rules, &namespaces, &destinations].map(|values| values.as_ref().map_or(0, Vec::len));
-        let kept = kept(lengths, most);
-        let mut requests = Requests {
-            decisions: Vec::new(),
-            series: Vec::new(),
-            rules: Values::new("rule", rules, kept),
-            namespaces: Values::new("namespace", namespaces, kept),
-            destinations: Values::new("destination", destinations, kept),
-        };
+        let mut requests = Requests::default();
         let mut failure = None;
         for (outcome, reason) in decisions() {
-            let by_entry = by_entry(reason);
-            let start = requests.series.len();
-            for namespace in requests.namespaces.labels(true) {
-                for rule in requests.rules.labels(by_entry) {
-                    for destination in requests.destinations.labels(by_entry) {
-                        let name = name(outcome, reason, [rule, namespace, destination]);
-                        let metric = host.define_metric(MetricKind::Counter, &name);
-                        failure = failure.or(metric.err());
-                        requests.series.push(metric.ok());
-                    }
-                }
-            }
-            let [rules, destinations] =
-                [&requests.rules, &requests.destinations].map(|values| values.labels(by_entry).count());
-            requests.decisions.push((outcome, reason, Dimensions { start, rules, destinations }));
+            let metric = host.define_metric(MetricKind::Counter, &name(outcome, reason, labels(by, None, None, None)));
+            failure = failure.or(metric.err());
+            requests.decisions.push((outcome, reason, metric.ok()));
+        }
+        let wanted = requests.wanted(policy, by);
+        let names: Vec<String> = wanted.iter().map(|(_, name)| name.clone()).collect();
+        let admitted = budget::admit(host, &names);
+        for ((key, name), _) in wanted.iter().zip(admitted).filter(|(_, is_admitted)| *is_admitted) {
+            let metric = host.define_metric(MetricKind::Counter, name);
+            failure = failure.or(metric.err());
+            requests.series.extend(metric.ok().map(|metric| (*key, metric)));
         }
         (requests, failure)
+    }
+
+    /// Series with values of the policy, those that say most first, at most as many as a process may have.
+    fn wanted(&mut self, policy: &Policy, by: MetricLabels) -> Vec<(Key, String)> {
+        let mut wanted: Vec<(Key, String)> = Vec::new();
+        let mut seen = rustc_hash::FxHashSet::default();
+        let namespaces = policy.namespaces().filter(|_| by.namespace).map(Some);
+        for namespace in std::iter::once(None).chain(namespaces) {
+            for (place, (outcome, reason)) in decisions().enumerate() {
+                let any = std::iter::once((None, None));
+                let mut add = |rule: Option<&str>, destination: Option<&str>| {
+                    let (rule, destination) = (rule.filter(|_| by.rule), destination.filter(|_| by.destination));
+                    let numbers = [
+                        self.rules.number(rule),
+                        self.namespaces.number(namespace),
+                        self.destinations.number(destination),
+                    ];
+                    let [rule_number, namespace_number, destination_number] = numbers;
+                    let key = (place, rule_number, namespace_number, destination_number);
+                    if numbers != [0; 3] && seen.insert(key) {
+                        wanted.push((key, name(outcome, reason, labels(by, rule, namespace, destination))));
+                    }
+                    wanted.len() < budget::MOST
+                };
+                let goes_on = any.clone().all(|(rule, destination)| add(rule, destination))
+                    && match reason {
+                        Reason::RuleAllow => policy.leads().all(|(rule, destination)| add(Some(rule), destination)),
+                        Reason::DenyRule => policy.deny_ids().all(|id| add(Some(id), None)),
+                        Reason::Residency => policy.residency_ids().all(|id| add(Some(id), None)),
+                        _ => true,
+                    };
+                if !goes_on {
+                    return wanted;
+                }
+            }
+        }
+        wanted
     }
 
     /// Counts one request.
@@ -112,20 +126,47 @@ impl Requests {
         }
     }
 
+    /// The series that says most of a decision.
     fn series_of(&self, judged: &Judged<'_>) -> Option<MetricId> {
         let decision = &judged.decision;
-        let (_, _, dimensions) = self
-            .decisions
-            .iter()
-            .find(|(outcome, reason, _)| (*outcome, *reason) == (decision.outcome, decision.reason))?;
-        let (mut rule, mut destination) = (0, 0);
-        if by_entry(decision.reason) {
-            rule = self.rules.index(decision.rule);
-            destination = self.destinations.index(decision.destination);
+        let is =
+            |(outcome, reason, _): &(Outcome, Reason, _)| (*outcome, *reason) == (decision.outcome, decision.reason);
+        let place = self.decisions.iter().position(is)?;
+        if !self.series.is_empty() {
+            let (mut rule, mut destination) = (0, 0);
+            if by_entry(decision.reason) {
+                rule = self.rules.index(decision.rule);
+                destination = self.destinations.index(decision.destination);
+            }
+            let namespace = self.namespaces.index(judged.namespace());
+            let keys = [
+                (place, rule, namespace, destination),
+                (place, rule, namespace, 0),
+                (place, rule, 0, destination),
+                (place, rule, 0, 0),
+                (place, 0, namespace, 0),
+            ];
+            if let Some(metric) = keys.iter().find_map(|key| self.series.get(key)) {
+                return Some(*metric);
+            }
         }
-        let at = dimensions.index(self.namespaces.index(judged.namespace()), rule, destination)?;
-        self.series.get(at).copied().flatten()
+        self.decisions.get(place).and_then(|(_, _, metric)| *metric)
     }
+}
+
+/// The further labels of a series, as far as the policy wants them.
+fn labels<'l>(
+    by: MetricLabels,
+    rule: Option<&'l str>,
+    namespace: Option<&'l str>,
+    destination: Option<&'l str>,
+) -> [Option<(&'static str, &'l str)>; 3] {
+    [
+        by.rule.then(|| ("rule", rule.unwrap_or(OTHER))),
+        // Prometheus puts the pod's own `namespace` on every series.
+        by.namespace.then(|| ("caller_namespace", namespace.unwrap_or(OTHER))),
+        by.destination.then(|| ("destination", destination.unwrap_or(OTHER))),
+    ]
 }
 
 /// What quotas count, by their number: what they refuse, and charges of their overflow buckets. The last is `other`.
@@ -144,25 +185,29 @@ impl Quotas {
         if policy.quotas().is_empty() {
             return (quotas, None);
         }
+        let ids = policy.quotas().iter().take(QUOTAS).map(|entry| &*entry.quota.id);
+        let names = |id: &str| ["denied", "overflow"].map(|what| format!("quota=.={id};.;tollgate_quota_{what}_total"));
+        let wanted: Vec<String> = ids.flat_map(names).collect();
+        let admitted = budget::admit(host, &wanted);
         let mut failure = None;
         let mut define = |name: &str| {
             let metric = host.define_metric(MetricKind::Counter, name);
             failure = failure.or(metric.err());
             metric.ok()
         };
-        let ids = policy.quotas().iter().take(QUOTAS).map(|entry| &*entry.quota.id);
-        for id in ids.chain([OTHER]) {
-            quotas.denied.push(define(&["quota=.=", id, ";.;tollgate_quota_denied_total"].concat()));
-            quotas.overflow.push(define(&["quota=.=", id, ";.;tollgate_quota_overflow_total"].concat()));
+        let [denied, overflow] = names(OTHER).map(|name| define(&name));
+        let mut series =
+            wanted.iter().zip(admitted).map(|(name, is_admitted)| if is_admitted { define(name) } else { None });
+        while let (Some(of_denied), Some(of_overflow)) = (series.next(), series.next()) {
+            quotas.denied.push(of_denied.or(denied));
+            quotas.overflow.push(of_overflow.or(overflow));
         }
+        drop(series);
+        quotas.denied.push(denied);
+        quotas.overflow.push(overflow);
         quotas.contended = define("tollgate_quota_contended_total");
         quotas.foreign = define("tollgate_quota_foreign_total");
         (quotas, failure)
-    }
-
-    /// How many series they have.
-    pub(crate) fn series(&self) -> usize {
-        self.denied.len().saturating_add(self.overflow.len())
     }
 
     /// Counts that a quota refused a request or cut it off.
@@ -193,48 +238,23 @@ fn count_of(host: &mut impl Host, series: &[Option<MetricId>], quota: u32) -> Re
     }
 }
 
-/// Where the series of one decision stand, and how many values two of its labels have.
-#[derive(Debug)]
-struct Dimensions {
-    start: usize,
-    rules: usize,
-    destinations: usize,
-}
-
-impl Dimensions {
-    fn index(&self, namespace: usize, rule: usize, destination: usize) -> Option<usize> {
-        let row = namespace.checked_mul(self.rules)?.checked_add(rule)?;
-        row.checked_mul(self.destinations)?.checked_add(destination)?.checked_add(self.start)
-    }
-}
-
-/// The values of one label. The first, number 0, is `other`.
-#[derive(Debug)]
-struct Values {
-    key: &'static str,
-    /// Whether the policy wants the label at all.
-    wanted: bool,
-    names: Vec<Box<str>>,
-    numbers: FxHashMap<Box<str>, usize>,
-}
+/// The values of one label, numbered from 1; 0 is `other`.
+#[derive(Debug, Default)]
+struct Values(FxHashMap<Box<str>, usize>);
 
 impl Values {
-    fn new(key: &'static str, names: Option<Vec<&str>>, kept: usize) -> Values {
-        let wanted = names.is_some();
-        let names: Vec<Box<str>> = names.unwrap_or_default().into_iter().take(kept).map(Box::from).collect();
-        let numbers = names.iter().cloned().zip(1..).collect();
-        Values { key, wanted, names, numbers }
+    /// The number of a value, a new one where it has none.
+    fn number(&mut self, value: Option<&str>) -> usize {
+        let Some(value) = value else { return 0 };
+        let next = self.0.len().saturating_add(1);
+        match self.0.get(value) {
+            Some(number) => *number,
+            None => *self.0.entry(value.into()).or_insert(next),
+        }
     }
 
-    /// Each label as it stands in a name; only `other` where a decision has no value for it.
-    fn labels(&self, has_value: bool) -> impl Iterator<Item = Option<(&'static str, &str)>> {
-        let names = if has_value { self.names.as_slice() } else { &[] };
-        let values = std::iter::once(OTHER).chain(names.iter().map(|name| &**name));
-        values.map(|value| self.wanted.then_some((self.key, value)))
-    }
-
-    fn index(&self, name: Option<&str>) -> usize {
-        name.filter(|_| !self.numbers.is_empty()).and_then(|name| self.numbers.get(name)).copied().unwrap_or(0)
+    fn index(&self, value: Option<&str>) -> usize {
+        value.filter(|_| !self.0.is_empty()).and_then(|value| self.0.get(value)).copied().unwrap_or(0)
     }
 }
 
@@ -258,26 +278,6 @@ fn by_entry(reason: Reason) -> bool {
     matches!(reason, Reason::RuleAllow | Reason::DenyRule | Reason::Residency)
 }
 
-/// How many values each label keeps, so that there are no more series than allowed.
-fn kept(lengths: [usize; 3], most: usize) -> usize {
-    let series = |kept: usize| {
-        let [rules, namespaces, destinations] = lengths.map(|length| length.min(kept).saturating_add(1));
-        let by_entry = decisions().filter(|(_, reason)| by_entry(*reason)).count();
-        let others = decisions().count().saturating_sub(by_entry);
-        by_entry.saturating_mul(rules).saturating_mul(destinations).saturating_add(others).saturating_mul(namespaces)
-    };
-    let (mut low, mut high) = (0, most);
-    while low < high {
-        let middle = low.midpoint(high.saturating_add(1));
-        if series(middle) <= most {
-            low = middle;
-        } else {
-            high = middle.saturating_sub(1);
-        }
-    }
-    low
-}
-
 fn name<'a>(outcome: Outcome, reason: Reason, labels: impl IntoIterator<Item = Option<(&'a str, &'a str)>>) -> String {
     let decision = [Some(("decision", outcome.as_str())), Some(("reason", reason.as_str()))];
     let mut name = String::new();
@@ -297,95 +297,116 @@ mod tests {
     use tollgate::decision::Decision;
     use tollgate::request::Identity;
 
-    fn judged(outcome: Outcome, reason: Reason, rule: &'static str, namespace: &'static str) -> Judged<'static> {
-        let decision = Decision { outcome, rule: Some(rule), destination: Some("d1"), ..Decision::refusal(reason) };
-        let trusted = Identity::parse(match namespace {
-            "n1" => b"spiffe://td/ns/n1/sa/a",
-            "n2" => b"spiffe://td/ns/n2/sa/a",
-            _ => b"spiffe://td/ns/unheard-of/sa/a",
-        });
-        Judged { trusted, decision, ..Judged::refused(reason) }
+    /// Rules, destinations and namespaces are numbered from 1; each rule leads to the destination of its number.
+    fn policy(count: usize, by: &str, revision: usize) -> Policy {
+        let destinations: Vec<_> =
+            (1..=count).map(|n| format!(r#""d{n}-{revision}": {{"hosts": ["h{n}.com"]}}"#)).collect();
+        let rule = |n: usize| {
+            let from = format!(r#"[{{"namespace": "n{n}-{revision}"}}]"#);
+            format!(r#"{{"id": "r{n}-{revision}", "from": {from}, "to": [{{"destination": "d{n}-{revision}"}}]}}"#)
+        };
+        let rules: Vec<_> = (1..=count).map(rule).collect();
+        let quotas: Vec<_> =
+            (1..=count).map(|n| format!(r#"{{"id": "q{n}-{revision}", "limit": {{"concurrent": 1}}}}"#)).collect();
+        let text = format!(
+            r#"{{"version": 1, "name": "p", "metrics": {{"by": [{by}]}}, "destinations": {{{}}}, "rules": [{}],
+                "deny": [{{"id": "no", "to": [{{"hosts": ["no.com"]}}]}}], "quotas": [{}]}}"#,
+            destinations.join(","),
+            rules.join(","),
+            quotas.join(",")
+        );
+        Policy::load(text.as_bytes()).expect("a policy")
     }
 
-    fn counted(host: &mut Fake, requests: &Requests, judged: &Judged<'_>) -> String {
+    fn defined(host: &mut Fake, policy: &Policy) -> Requests {
+        let (_, unquoted) = Quotas::define(host, policy);
+        let (requests, failure) = Requests::define(host, policy);
+        assert_eq!((unquoted, failure), (None, None));
+        requests
+    }
+
+    /// The labels of the series that counts a decision, besides decision and reason.
+    fn labels_of(host: &mut Fake, requests: &Requests, reason: Reason, values: [&'static str; 3]) -> String {
+        let [rule, namespace, destination] = values;
+        let outcome = if reason == Reason::RuleAllow { Outcome::Allow } else { Outcome::Deny };
+        let id = format!("spiffe://td/ns/{namespace}/sa/a");
+        let decision =
+            Decision { outcome, rule: Some(rule), destination: Some(destination), ..Decision::refusal(reason) };
+        let judged = Judged { trusted: Identity::parse(id.as_bytes()), decision, ..Judged::refused(reason) };
         host.metrics.iter_mut().for_each(|(_, value)| *value = 0);
-        requests.count(host, judged).expect("counted");
-        let counted: Vec<_> =
-            host.metrics.iter().filter(|(_, value)| *value == 1).map(|(name, _)| name.clone()).collect();
-        counted.join(" ")
+        requests.count(host, &judged).expect("counted");
+        let counted: Vec<_> = host.metrics.iter().filter(|(_, value)| *value == 1).map(|(name, _)| name).collect();
+        let [name] = counted.as_slice() else { panic!("{counted:?}") };
+        let start = format!("decision=.={};.;reason=.={};.;", outcome.as_str(), reason.as_str());
+        let labels = name.strip_prefix(&start).and_then(|rest| rest.strip_suffix("tollgate_requests_total"));
+        labels.expect("the decision's series").replace(";.;", " ").replace("=.=", "=").trim_end().to_owned()
     }
 
     #[test]
-    fn every_decision_is_counted_by_its_own_series() {
+    fn every_decision_is_counted_from_the_start_by_a_series_of_its_own() {
         let mut host = Fake::default();
-        let (requests, failure) = Requests::of_values(&mut host, SERIES, None, None, None);
-        assert_eq!(failure, None);
+        let requests = defined(&mut host, &policy(0, "", 0));
+        assert_eq!(host.metrics.len(), decisions().count());
         for (outcome, reason) in decisions() {
-            let (decision, reason_name) = (outcome.as_str(), reason.as_str());
-            assert_eq!(
-                counted(&mut host, &requests, &judged(outcome, reason, "r1", "n1")),
-                format!("decision=.={decision};.;reason=.={reason_name};.;tollgate_requests_total")
-            );
+            let judged =
+                Judged { decision: Decision { outcome, ..Decision::refusal(reason) }, ..Judged::refused(reason) };
+            requests.count(&mut host, &judged).expect("counted");
+            assert_eq!(host.metric(&request(outcome, reason)), Some(1));
         }
+        assert!(host.metrics.iter().all(|(_, value)| *value == 1));
     }
 
     #[test]
     fn labels_hold_values_of_the_policy_or_other() {
         let mut host = Fake::default();
-        let (requests, _) =
-            Requests::of_values(&mut host, SERIES, Some(vec!["r1", "r2"]), Some(vec!["n1", "n2"]), Some(vec!["d1"]));
-        let labels = |host: &mut Fake, reason, rule, namespace| {
-            let outcome = if reason == Reason::RuleAllow { Outcome::Allow } else { Outcome::Deny };
-            let name = counted(host, &requests, &judged(outcome, reason, rule, namespace));
-            name.split(";.;").skip(2).map(str::to_owned).collect::<Vec<_>>().join(" ")
-        };
-        let end = "tollgate_requests_total";
+        let requests = defined(&mut host, &policy(3, r#""rule", "namespace", "destination""#, 0));
+        let mut of = |reason, values| labels_of(&mut host, &requests, reason, values);
+        assert_eq!(of(Reason::RuleAllow, ["r2-0", "n2-0", "d2-0"]), "rule=r2-0 caller_namespace=n2-0 destination=d2-0");
+        assert_eq!(of(Reason::DenyRule, ["no", "n1-0", "d1-0"]), "rule=no caller_namespace=n1-0 destination=other");
+        assert_eq!(of(Reason::NoMatch, ["r1-0", "n3-0", "d1-0"]), "rule=other caller_namespace=n3-0 destination=other");
         assert_eq!(
-            labels(&mut host, Reason::RuleAllow, "r2", "n1"),
-            format!("rule=.=r2 namespace=.=n1 destination=.=d1 {end}")
-        );
-        assert_eq!(
-            labels(&mut host, Reason::DenyRule, "unheard-of", "n2"),
-            format!("rule=.=other namespace=.=n2 destination=.=d1 {end}")
-        );
-        assert_eq!(
-            labels(&mut host, Reason::NoMatch, "r1", "unheard-of"),
-            format!("rule=.=other namespace=.=other destination=.=other {end}")
+            of(Reason::NoMatch, ["r1-0", "foreign", "x"]),
+            "rule=other caller_namespace=other destination=other"
         );
     }
 
     #[test]
-    fn no_policy_has_more_series_than_allowed_or_fewer_than_it_could() {
-        let names: Vec<String> = (0..5000).map(|n| format!("v{n}")).collect();
-        for (rules, namespaces, destinations) in [
-            (5000, 0, 0),
-            (0, 5000, 0),
-            (0, 0, 5000),
-            (5000, 5000, 5000),
-            (3, 5000, 1),
-            (40, 0, 30),
-            (1, 1, 1),
-            (0, 0, 0),
-        ] {
-            let mut host = Fake::default();
-            let values = |count: usize| Some(names.iter().take(count).map(String::as_str).collect());
-            let (requests, _) =
-                Requests::of_values(&mut host, SERIES, values(rules), values(namespaces), values(destinations));
-            assert!(requests.series.len() <= SERIES, "{rules} {namespaces} {destinations}: {}", requests.series.len());
-            assert_eq!(requests.series.len(), host.metrics.len());
-            let all_kept = requests.rules.names.len() == rules
-                && requests.namespaces.names.len() == namespaces
-                && requests.destinations.names.len() == destinations;
-            assert!(all_kept || requests.series.len() > SERIES / 4, "{}", requests.series.len());
+    fn only_rules_and_destinations_that_lead_to_each_other_share_a_series() {
+        let mut host = Fake::default();
+        defined(&mut host, &policy(3, r#""rule", "destination""#, 0));
+        let has = |rule: &str, destination: &str| {
+            let labels = format!("rule=.={rule};.;destination=.={destination};.;");
+            host.metrics.iter().any(|(name, _)| name.contains(&labels))
+        };
+        assert!(has("r1-0", "d1-0") && has("r3-0", "d3-0") && has("no", "other"));
+        assert!(!has("r1-0", "d2-0") && !has("no", "d1-0"));
+    }
+
+    #[test]
+    fn a_process_has_at_most_2000_series_in_its_life_and_what_comes_later_is_other() {
+        let mut host = Fake::default();
+        for revision in 0..40 {
+            let by = [r#""rule""#, r#""rule", "namespace", "destination""#, r#""namespace""#, r#""destination""#];
+            let requests = defined(&mut host, &policy(120, by[revision % by.len()], revision));
+            assert!(host.metrics.len() <= 1980, "{revision}: {}", host.metrics.len());
+            assert!(revision > 1 || !requests.series.is_empty());
         }
+        let requests = defined(&mut host, &policy(120, r#""rule""#, 99));
+        assert_eq!(labels_of(&mut host, &requests, Reason::RuleAllow, ["r1-99", "n", "d"]), "rule=other");
+        let requests = defined(&mut host, &policy(120, r#""rule""#, 0));
+        assert_eq!(labels_of(&mut host, &requests, Reason::RuleAllow, ["r1-0", "n", "d"]), "rule=r1-0", "it is known");
     }
 
     #[test]
     fn a_series_that_cannot_be_defined_is_not_counted_and_does_no_harm() {
-        let mut host = Fake::default();
-        host.failing.insert("proxy_define_metric");
-        let (requests, failure) = Requests::of_values(&mut host, SERIES, None, None, None);
-        assert_eq!(failure.map(|failure| failure.call), Some("proxy_define_metric"));
-        assert_eq!(requests.count(&mut host, &judged(Outcome::Allow, Reason::RuleAllow, "r1", "n1")), Ok(()));
+        for call in ["proxy_define_metric", "proxy_get_shared_data", "proxy_set_shared_data"] {
+            let mut host = Fake::default();
+            host.failing.insert(call);
+            let (requests, failure) = Requests::define(&mut host, &policy(2, r#""rule""#, 0));
+            assert_eq!(failure.is_some(), call == "proxy_define_metric");
+            assert!(requests.series.is_empty(), "{call}");
+            let judged = Judged::refused(Reason::NoMatch);
+            assert_eq!(requests.count(&mut host, &judged), Ok(()));
+        }
     }
 }

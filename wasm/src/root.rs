@@ -35,6 +35,11 @@ use crate::serving::Serving;
 /// How many findings of a rejected policy are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
 
+/// Policies that were accepted.
+const LOADED: &str = "result=.=loaded;.;tollgate_policy_loads_total";
+/// Policies that were not.
+const REJECTED: &str = "result=.=rejected;.;tollgate_policy_loads_total";
+
 /// One instance of the plugin: a root context, as the ABI calls it. Every update makes a new one.
 #[derive(Debug)]
 struct Root {
@@ -172,8 +177,11 @@ impl Roots {
             uncounted,
             metrics::gauge(host, "tollgate_policy_rules", rules),
             metrics::gauge(host, "tollgate_policy_fingerprint", fingerprint),
+            metrics::gauge(host, "tollgate_policy_revision", revision_number(policy.settings().revision.as_deref())),
             metrics::gauge(host, "tollgate_policy_valid", 1),
-            metrics::count(host, "result=.=loaded;.;tollgate_policy_loads_total"),
+            metrics::gauge(host, "tollgate_filter_version", version_number()),
+            metrics::count(host, LOADED),
+            metrics::define(host, REJECTED),
         ];
         warn_uncounted(host, told);
         // Without the mark the canary accepts a later bad policy, whose instances then find the last good one here.
@@ -207,8 +215,7 @@ impl Roots {
             host.log(Level::Error, &format!("policy rejected, {consequence}: {complaint}"));
         }
         let counter = Requests::without_policy(host);
-        let mut told =
-            vec![counter.map(|_| ()), metrics::count(host, "result=.=rejected;.;tollgate_policy_loads_total")];
+        let mut told = vec![counter.map(|_| ()), metrics::count(host, REJECTED), metrics::define(host, LOADED)];
         if !keeps && !refuses {
             if let Err(failure) = host.set_shared(&accepted_before, b"1", ANY_VERSION) {
                 host.log(Level::Warn, &format!("cannot mark that this policy is accepted: {failure}"));
@@ -239,7 +246,7 @@ fn wake(host: &mut impl Host, text: &[u8]) -> State {
 /// What counts the decisions of a policy, and whether something of it cannot be counted.
 fn counters(host: &mut impl Host, policy: &Policy) -> (Requests, Quotas, Result<(), Failure>) {
     let (quotas, unquoted) = Quotas::define(host, policy);
-    let (requests, uncounted) = Requests::define(host, policy, quotas.series());
+    let (requests, uncounted) = Requests::define(host, policy);
     (requests, quotas, uncounted.or(unquoted).map_or(Ok(()), Err))
 }
 
@@ -282,6 +289,19 @@ fn configuration(host: &mut impl Host, size: usize) -> Result<Vec<u8>, String> {
     }
     let text = host.configuration(size).map_err(|failure| format!("the configuration: {failure}"))?;
     if text.len() == size { Ok(text) } else { Err(format!("the configuration: {} of {size} bytes", text.len())) }
+}
+
+/// A revision of 12 hexadecimal digits as the number that they write; 0 where it has another form.
+fn revision_number(revision: Option<&str>) -> u64 {
+    let digits = revision.filter(|text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+}
+
+/// The filter's version, MAJOR × 10⁶ + MINOR × 10³ + PATCH.
+fn version_number() -> u64 {
+    [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")]
+        .iter()
+        .fold(0, |number: u64, part| number.saturating_mul(1000).saturating_add(part.parse().unwrap_or(0)))
 }
 
 /// The first 48 bits of the text's XXH64: a number that a metric can hold exactly.
@@ -555,5 +575,23 @@ mod tests {
             assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW", "by its own policy, and not by the last one");
         }
         assert_eq!(decided(&mut rig, 4), "deny NO_MATCH");
+    }
+
+    #[test]
+    fn revision_and_version_are_numbers() {
+        assert_eq!(revision_number(Some("9f3c2ab41d07")), 0x9f3c_2ab4_1d07);
+        for other in [None, Some("r1"), Some("+f3c2ab41d07"), Some("9f3c2ab41d07a"), Some("9f3c2ab41d0x")] {
+            assert_eq!(revision_number(other), 0, "{other:?}");
+        }
+        let rig = Rig::new(&GOOD.replace("r1", "9f3c2ab41d07"));
+        assert_eq!(rig.host.metric("tollgate_policy_revision"), Some(0x9f3c_2ab4_1d07));
+        assert_eq!(rig.host.metric("tollgate_filter_version"), Some(version_number()));
+        assert!(version_number() > 0);
+    }
+
+    #[test]
+    fn both_results_of_loading_are_counted_from_the_start() {
+        let rig = Rig::new(GOOD);
+        assert_eq!((rig.host.metric(LOADED), rig.host.metric(REJECTED)), (Some(1), Some(0)));
     }
 }

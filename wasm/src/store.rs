@@ -9,7 +9,7 @@ use tollgate::quota::{Shared, Unavailable, Version};
 use crate::host::{ANY_VERSION, Failure, Host};
 
 /// Creates a value, since none has this version: they are counted up from 1, and there are not that many.
-const NO_VERSION: u32 = u32::MAX;
+pub(crate) const NO_VERSION: u32 = u32::MAX;
 
 /// The store, and the first call that failed.
 #[derive(Debug)]
