@@ -18,11 +18,11 @@ impl Host<'_> {
         (canonical.as_bytes() != host).then(|| canonical + port)
     }
 
-    /// The name that Istio gives the cluster of this host and port.
+    /// The name of the cluster that is rendered for this host and port, for comparing it with the one that is used.
     pub fn cluster(&self, port: u16) -> String {
         match self {
-            Host::Name(name) => format!("outbound|{port}||{name}"),
-            Host::Ip(address) => format!("outbound|{port}||{address}"),
+            Host::Name(name) => format!("tollgate.out|{port}|{name}"),
+            Host::Ip(address) => format!("tollgate.out|{port}|{address}"),
         }
     }
 }

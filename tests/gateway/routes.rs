@@ -1,6 +1,7 @@
 //! Where a request goes is where it was judged to go.
 
 use serde_json::{Value, json};
+use tollgate::cli::envoy;
 use tollgate_local::config::filter;
 use tollgate_local::gateway::GatewayConfig;
 
@@ -27,16 +28,7 @@ fn policy(removed: &[&str]) -> Value {
 
 /// Demands the route that was judged.
 fn demands_the_route() -> Value {
-    let name = |name: &str| json!({"ident_expr": {"name": name}});
-    let cluster = json!({"select_expr": {"operand": name("xds"), "field": "cluster_name"}});
-    let key = json!({"const_expr": {"string_value": "wasm.tollgate_route"}});
-    let judged = json!({"call_expr": {"function": "_[_]", "args": [name("filter_state"), key]}});
-    let policy = json!({
-        "permissions": [{"any": true}],
-        "principals": [{"any": true}],
-        "condition": {"call_expr": {"function": "_==_", "args": [cluster, judged]}},
-    });
-    filter::rbac(&json!({"action": "ALLOW", "policies": {"decided-by-tollgate": policy}}))
+    filter::rbac(&envoy::bound_tripwire())
 }
 
 fn start(policy: &Value, filters: Vec<Value>) -> impl Iterator<Item = Rig> {

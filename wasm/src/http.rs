@@ -690,8 +690,8 @@ mod tests {
         let own = "outbound|443||api.example.com";
         for (cluster, arrived, sent, route) in [
             (Some(own), "API.example.com:443", "api.example.com:443", own),
-            (None, "api.example.com.", "api.example.com", own),
-            (None, "api.example.com.:80", "api.example.com:80", "outbound|80||api.example.com"),
+            (None, "api.example.com.", "api.example.com", "tollgate.out|443|api.example.com"),
+            (None, "api.example.com.:80", "api.example.com:80", "tollgate.out|80|api.example.com"),
             (Some("tollgate-dynamic"), "api.example.com.", "api.example.com", "tollgate-dynamic"),
             (Some("tollgate-dynamic-literal"), "[::ffff:192.0.2.1]", "192.0.2.1", "tollgate-dynamic-literal"),
         ] {
