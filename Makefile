@@ -1,78 +1,96 @@
 # Every task of the project; `make` alone lists them.
-# On a fresh machine rustup, python3 and make suffice; with npm the module is optimised too.
+# On a fresh machine rustup, a C linker, python3 with venv and make suffice (Debian: build-essential python3-venv); with npm
+# the module is optimised too.
 
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 MODULE   := target/tollgate.wasm
-BUILT    := $(TARGET)/wasm32-wasip1/filter/tollgate_filter.wasm
-# The version is pinned: another wasm-opt makes another module.
-BINARYEN := 132.0.0
+# As cargo links it: what the local gateway runs.
+LINKED   := $(TARGET)/wasm32-wasip1/filter/tollgate_filter.wasm
+# Another wasm-opt makes another module: tools/wasm-opt pins its version and its hash.
+BINARYEN := $(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' tools/wasm-opt/package.json)
 WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
-REGISTRY := .tools/registry/usr/bin/docker-registry
 COMPOSE   = TOLLGATE_COMPOSE=$(abspath target/compose) $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f envoy-local/compose.yaml
 LOCAL    := cargo run --quiet --package tollgate-local --
+# A terminal sees how far a build is.
+QUIET    := $(shell test -t 2 || echo --quiet)
+AGAIN    := $(MAKE) --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build wasm image push demo up status down compose compose-down compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
+.PHONY: help setup wasm-target wasm-opt local linked build wasm image push demo up status down compose compose-down compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Fetch what everything else needs: the wasm target, real Envoys, wasm-opt, a registry
-	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+setup: wasm-target wasm-opt local ## Fetch what the tests need: the wasm target, wasm-opt, real Envoys, a registry, promtool
 	@$(LOCAL) fetch >/dev/null
-	@if [ ! -x $(WASM_OPT) ]; then \
-	  if command -v npm >/dev/null; then echo "fetching wasm-opt (binaryen $(BINARYEN), once)"; npm install --silent --no-audit --no-fund --prefix .tools/binaryen-$(BINARYEN) binaryen@$(BINARYEN); \
-	  else echo "npm is missing: the module stays as the compiler made it (larger, a little slower)"; fi; fi
-	@if [ ! -x $(REGISTRY) ] && command -v apt-get >/dev/null; then \
-	  echo "fetching a registry for the tests of tollgate push (docker-registry, once)"; mkdir -p .tools/registry; cd .tools/registry; \
-	  apt-get download -qq docker-registry 2>/dev/null || { apt-get update -qq && apt-get download -qq docker-registry; }; \
-	  dpkg -x docker-registry_*.deb . && rm docker-registry_*.deb; fi
+	@tools/debian docker-registry .tools/registry "a registry for the tests of tollgate push"
+	@tools/debian prometheus .tools/prometheus "promtool, for the tests of istio/layers/6-audit"
 
-build: ## Build the `tollgate` command (release)
+wasm-target:
+	@rustup target list --installed | grep -qx wasm32-wasip1 || rustup target add wasm32-wasip1
+
+wasm-opt:
+	@[ -x $(WASM_OPT) ] || tools/wasm-opt/install $(BINARYEN)
+
+local:
+	@[ -x $(TARGET)/debug/tollgate-local ] || echo "building the local gateway (a minute or two, once)"
+	@cargo build $(QUIET) --package tollgate-local
+
+linked: wasm-target
+	@[ -e $(LINKED) ] || echo "building the filter (two to three minutes, once)"
+	@cargo build $(QUIET) --package tollgate-filter --lib --profile filter --target wasm32-wasip1
+
+build: ## Build the `tollgate` command (release): target/release/tollgate
 	cargo build --release
 
-wasm: setup ## Build the filter: target/tollgate.wasm
-	cargo build --quiet --package tollgate-filter --lib --profile filter --target wasm32-wasip1
+wasm: linked wasm-opt ## Build the filter: target/tollgate.wasm
 	@mkdir -p target
-	@if [ -x $(WASM_OPT) ]; then $(WASM_OPT) -O3 $(BUILT) -o $(MODULE); else cp $(BUILT) $(MODULE); fi
+	@tools/wasm-opt/optimise $(WASM_OPT) $(LINKED) $(MODULE)
 	@echo "$(MODULE): $$(($$(wc -c < $(MODULE)) / 1024)) KiB"
 
-image: wasm build ## Write the filter as an OCI image, the same bytes each time: target/image
+image: wasm build local ## Write the filter as an OCI image, the same bytes each time: target/image
 	@$(LOCAL) sbom > target/sbom.json
 	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json --layout target/image
 
-push: wasm build ## Push the filter as an OCI image, with its bill of materials and provenance (TO=oci://HOST/NAME:TAG)
+# What would refuse in the end is asked first: a build takes minutes.
+push: ## Push the filter as an OCI image, with its bill of materials and provenance (TO=oci://HOST/NAME:TAG, PUSH=--plain-http, PROVENANCE=no)
 	@test -n "$(TO)" || { echo "name a repository and a tag: make push TO=oci://HOST/NAME:TAG"; exit 1; }
+	@mkdir -p target
+	@$(AGAIN) local
+	@rm -f target/provenance.json
+	@[ "$(PROVENANCE)" = no ] || $(LOCAL) provenance > target/provenance.json
+	@$(AGAIN) wasm build
 	@$(LOCAL) sbom > target/sbom.json
-	@$(LOCAL) provenance > target/provenance.json
-	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json --provenance target/provenance.json $(PUSH) $(TO)
+	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json $(if $(filter no,$(PROVENANCE)),,--provenance target/provenance.json) $(PUSH) $(TO)
 
-demo: wasm ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
-	@TOLLGATE_WASM=$(MODULE) $(LOCAL) demo
+demo: local linked ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
+	@TOLLGATE_WASM=$(LINKED) $(LOCAL) demo
 
-up: wasm ## Keep that gateway running and print how to ask it for things (TOLLGATE_PORT, TOLLGATE_POLICY)
-	@TOLLGATE_WASM=$(MODULE) $(LOCAL) up
+up: local linked ## Keep that gateway running and print how to ask it for things (TOLLGATE_POLICY, TOLLGATE_AS=NAMESPACE/NAME,…, TOLLGATE_PORT)
+	@TOLLGATE_WASM=$(LINKED) $(LOCAL) up
 
-status: ## Tell how to reach it and what it made of the policy file
+status: ## Tell what it made of the policy file, and who its callers are
 	@$(LOCAL) status
 
 down: ## Stop it
 	@$(LOCAL) down
 
-compose: wasm ## Run the same gateway with docker compose (ENVOY_IMAGE, TOLLGATE_POLICY; again after an edit)
-	@TOLLGATE_WASM=$(MODULE) $(LOCAL) compose target/compose
+compose: ## Run the same gateway with docker compose (ENVOY_IMAGE, TOLLGATE_POLICY; again after an edit)
+	@docker info >/dev/null 2>&1 || { echo "no docker daemon answers; \`make up\` needs none" >&2; exit 1; }
+	@$(AGAIN) local linked
+	@TOLLGATE_WASM=$(LINKED) $(LOCAL) compose target/compose
 	$(COMPOSE) up -d
 
 compose-down: ## Stop it
 	$(COMPOSE) down
 
-compose-test: wasm ## Run it for real, with an image made of the local Envoy
+compose-test: setup wasm ## Run it for real, with an image made of the local Envoy (skipped without docker; CI=true installs it)
 	TOLLGATE_WASM=$(MODULE) envoy-local/compose-test
 
-test: wasm ## Run every test, those in real Envoys included
+test: setup wasm ## Run every test, those in real Envoys included
 	TOLLGATE_WASM=$(MODULE) cargo test --workspace --no-fail-fast
 
-e2e-istio: wasm ## Run the filter under a real Kubernetes API server, istiod and a registry (built once, some minutes)
+e2e-istio: setup wasm ## Run the filter under a real Kubernetes API server, istiod and a registry (built once, some minutes)
 	TOLLGATE_WASM=$(MODULE) tests/mesh/run
 
 e2e-matrix: wasm ## Run the tests in every release of Envoy that the filter is known to load in

