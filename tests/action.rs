@@ -107,3 +107,32 @@ fn a_base_that_is_not_there_is_said() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(stdout(&output).contains("the policy is new"), "{output:?}");
 }
+
+#[test]
+fn a_base_is_a_commit_and_nothing_else() {
+    let folder = repository();
+    let written = folder.path().join("F");
+    for base in ["--output=F", "--output=F HEAD", "--exec=touch F", "HEAD; touch F", "HEAD:policy", "-h"] {
+        let output = ask(folder.path(), &[("TOLLGATE_BASE", base)]);
+        assert_eq!(output.status.code(), Some(64), "{base}: {output:?}");
+        assert!(!written.exists(), "{base} wrote a file");
+    }
+    // a line of the log is one command
+    let output = ask(folder.path(), &[("TOLLGATE_BASE", "none\n::warning title=x::y")]);
+    assert!(stdout(&output).lines().all(|line| !line.starts_with("::warning")), "{output:?}");
+    assert!(stdout(&output).contains("none%0A::warning"), "{output:?}");
+}
+
+#[test]
+fn a_policy_is_a_file_and_never_an_option() {
+    let folder = repository();
+    let output = ask(folder.path(), &[("TOLLGATE_POLICY", "--help"), ("TOLLGATE_BASE", "")]);
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
+    fs::rename(folder.path().join("policy"), folder.path().join("--help")).unwrap();
+    let output = ask(folder.path(), &[("TOLLGATE_POLICY", "--help"), ("TOLLGATE_TESTS", "t.yaml")]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stdout(&output).contains("1 passed, 0 failed") && stdout(&output).contains("the policy is new"),
+        "{output:?}"
+    );
+}
