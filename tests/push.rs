@@ -10,9 +10,12 @@
 )]
 #![expect(unreachable_pub, reason = "modules of a test have no outside")]
 
+#[path = "push/liar.rs"]
+mod liar;
 #[path = "push/registry.rs"]
 mod registry;
 
+use liar::{Liar, answer};
 use registry::{Cut, Registry};
 use serde_json::{Value, json};
 use std::io::Read as _;
@@ -52,12 +55,16 @@ impl Stage {
             .unwrap()
     }
 
-    fn log_in(&self, registry: &Registry, password: &str) {
-        use base64::Engine as _;
-        let auth = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{password}"));
-        let config = json!({"auths": {registry.address(): {"auth": auth}}});
+    fn log_in(&self, registry: &str, password: &str) {
+        let config = json!({"auths": {registry: {"auth": encoded(password)}}});
         std::fs::write(self.file("config.json"), config.to_string()).unwrap();
     }
+}
+
+/// User and password as a header carries them.
+fn encoded(password: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{password}"))
 }
 
 fn json_of(output: &Output) -> Value {
@@ -72,7 +79,10 @@ fn stderr(output: &Output) -> String {
 fn refused(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(70), "{}", stderr(output));
     assert!(output.stdout.is_empty());
-    stderr(output)
+    let said = stderr(output);
+    assert!(said.starts_with("error: cannot push: "), "{said}");
+    assert!(!said.contains(PASSWORD) && !said.contains(&encoded(PASSWORD)), "{said}");
+    said
 }
 
 #[test]
@@ -167,10 +177,10 @@ fn a_registry_that_wants_to_know_who_asks() {
     let target = format!("oci://{}/tollgate:1.0", registry.address());
     let nobody = refused(&stage.push(&[&target, "--plain-http"]));
     assert!(nobody.contains(&format!("docker login {}", registry.address())), "{nobody}");
-    stage.log_in(&registry, "wrong");
+    stage.log_in(&registry.address(), "wrong");
     let wrong = refused(&stage.push(&[&target, "--plain-http"]));
     assert!(wrong.contains("does not take the credentials"), "{wrong}");
-    stage.log_in(&registry, PASSWORD);
+    stage.log_in(&registry.address(), PASSWORD);
     assert!(json_of(&stage.push(&[&target, "--plain-http", "--format", "json"]))["sent"].as_u64().unwrap() > 0);
 }
 
@@ -206,7 +216,9 @@ fn the_command_line_is_checked_first() {
     let stage = Stage::new();
     std::fs::write(stage.file("text.wasm"), "not wasm").unwrap();
     for (arguments, why) in [
-        (vec!["registry.test/tollgate:1.0"], "oci://"),
+        (vec!["registry.test/tollgate:1.0"], ": write oci://registry.test/tollgate:1.0\n"),
+        (vec!["https://registry.test/tollgate:1.0"], ": write oci://registry.test/tollgate:1.0\n"),
+        (vec!["tollgate"], ": write oci://HOST/NAME:TAG\n"),
         (
             vec![
                 "oci://registry.test/tollgate@sha256:0000000000000000000000000000000000000000000000000000000000000000",
@@ -277,4 +289,133 @@ fn what_is_said_of_an_image_stands_beside_it() {
     assert_eq!(output.status.code(), Some(64));
     assert!(stderr(&output).contains("is no JSON"), "{}", stderr(&output));
     assert_eq!(registry.uploads(), before);
+}
+
+/// A registry that sends who asks to this realm.
+fn sends_to(realm: String) -> Liar {
+    Liar::start(move |_, _| answer("401 Unauthorized", &format!("www-authenticate: Bearer realm=\"{realm}\"\r\n"), ""))
+}
+
+/// Where a token is given to everybody.
+fn gives_tokens() -> Liar {
+    Liar::start(|_, _| answer("200 OK", "", r#"{"token": "a-token"}"#))
+}
+
+#[test]
+fn a_password_is_not_sent_where_a_registry_says_but_where_it_belongs() {
+    let stage = Stage::new();
+    let thief = gives_tokens();
+    let registry = sends_to(format!("http://localhost:{}/token?x=1", thief.port()));
+    let address = format!("127.0.0.1:{}", registry.port());
+    let target = format!("oci://{address}/tollgate:1.0");
+    stage.log_in(&address, PASSWORD);
+    let why = refused(&stage.push(&[&target, "--plain-http"]));
+    let asked = format!("`{address}` wants the password sent to `http://localhost:{}`", thief.port());
+    assert!(why.contains(&asked) && why.contains("--token-host localhost"), "{why}");
+    assert_eq!((registry.authorizations(), thief.heads()), (vec![], vec![]));
+    // the caller knows that place
+    refused(&stage.push(&[&target, "--plain-http", "--token-host", "localhost"]));
+    assert_eq!(thief.authorizations(), [format!("Basic {}", encoded(PASSWORD))]);
+    assert!(
+        thief.heads()[0].starts_with("GET /token?x=1&scope=repository%3Atollgate%3Apull%2Cpush "),
+        "{:?}",
+        thief.heads()
+    );
+    // what was given there is shown to the registry, and nothing else
+    let shown = registry.authorizations();
+    assert!(!shown.is_empty() && shown.iter().all(|shown| shown == "Bearer a-token"), "{shown:?}");
+}
+
+#[test]
+fn a_registry_that_changes_its_mind_gets_no_more_than_it_was_given() {
+    for first in ["Basic realm=\"x\"", "Bearer realm=\"OWN\""] {
+        let stage = Stage::new();
+        let thief = gives_tokens();
+        let (there, first) = (format!("http://localhost:{}/token", thief.port()), first.to_owned());
+        let own = gives_tokens();
+        let realm = format!("http://127.0.0.1:{}/token", own.port());
+        let registry = Liar::start(move |number, _| {
+            let challenge =
+                if number == 0 { first.replace("OWN", &realm) } else { format!("Bearer realm=\"{there}\"") };
+            answer("401 Unauthorized", &format!("www-authenticate: {challenge}\r\n"), "")
+        });
+        let address = format!("127.0.0.1:{}", registry.port());
+        stage.log_in(&address, PASSWORD);
+        let why = refused(&stage.push(&[&format!("oci://{address}/tollgate:1.0"), "--plain-http"]));
+        assert!(why.contains("does not take the credentials"), "{why}");
+        assert_eq!(thief.heads(), Vec::<String>::new(), "{first_shown:?}", first_shown = registry.authorizations());
+    }
+}
+
+#[test]
+fn a_password_is_not_carried_on_by_a_redirect() {
+    let stage = Stage::new();
+    let thief = gives_tokens();
+    let there = format!("location: http://localhost:{}/token\r\n", thief.port());
+    let realm = Liar::start(move |_, _| answer("307 Temporary Redirect", &there, ""));
+    let registry = sends_to(format!("http://127.0.0.1:{}/token", realm.port()));
+    let address = format!("127.0.0.1:{}", registry.port());
+    stage.log_in(&address, PASSWORD);
+    refused(&stage.push(&[&format!("oci://{address}/tollgate:1.0"), "--plain-http"]));
+    assert_eq!(realm.authorizations(), [format!("Basic {}", encoded(PASSWORD))]);
+    assert_eq!(thief.authorizations(), Vec::<String>::new());
+}
+
+#[test]
+fn an_upload_elsewhere_goes_without_what_lets_in() {
+    for challenge in ["Basic realm=\"x\"", "Bearer realm=\"OWN\""] {
+        let stage = Stage::new();
+        let elsewhere = Liar::start(|_, _| answer("403 Forbidden", "", "no\u{1b}[31m entry"));
+        let own = gives_tokens();
+        let challenge = challenge.replace("OWN", &format!("http://127.0.0.1:{}/token", own.port()));
+        let there = format!("location: http://localhost:{}/upload?secret\r\n", elsewhere.port());
+        let registry = Liar::start(move |_, head| match head.split(' ').next() {
+            _ if head.starts_with("GET /v2/ ") => {
+                answer("401 Unauthorized", &format!("www-authenticate: {challenge}\r\n"), "")
+            }
+            Some("POST") => answer("202 Accepted", &there, ""),
+            _ => answer("404 Not Found", "", ""),
+        });
+        let address = format!("127.0.0.1:{}", registry.port());
+        stage.log_in(&address, PASSWORD);
+        let why = refused(&stage.push(&[&format!("oci://{address}/tollgate:1.0"), "--plain-http"]));
+        assert!(why.contains("it answers 403: no [31m entry") && !why.contains("secret"), "{why:?}");
+        assert!(!elsewhere.heads().is_empty() && !registry.authorizations().is_empty());
+        assert_eq!(elsewhere.authorizations(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_a_helper_prints_is_not_told() {
+    let stage = Stage::new();
+    let helper = stage.file("docker-credential-broken");
+    std::fs::write(&helper, format!("#!/bin/sh\necho {PASSWORD}\nexit 1\n")).unwrap();
+    std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::write(stage.file("config.json"), r#"{"credsStore": "broken"}"#).unwrap();
+    let path = format!("{}:{}", stage.0.path().display(), std::env::var("PATH").unwrap());
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["push", "oci://127.0.0.1:1/tollgate:1.0", "--module", "filter.wasm"])
+        .current_dir(stage.0.path())
+        .env("DOCKER_CONFIG", stage.0.path())
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    assert!(refused(&output).contains("no usable credentials for `127.0.0.1:1`"), "{output:?}");
+}
+
+#[test]
+fn a_registry_without_tls_is_told_apart_from_one_that_is_not_there() {
+    let (stage, registry) = (Stage::new(), Registry::start(None));
+    for login in [false, true] {
+        if login {
+            stage.log_in(&registry.address(), PASSWORD);
+        }
+        let why = refused(&stage.push(&[&format!("oci://{}/tollgate:1.0", registry.address())]));
+        assert!(why.ends_with(&format!("`{}` answers in plain HTTP: add --plain-http\n", registry.address())), "{why}");
+    }
+    let why = refused(&stage.push(&["oci://registry.invalid:5000/tollgate:1.0"]));
+    assert!(why.ends_with("`registry.invalid:5000` has no address (DNS)\n"), "{why}");
+    let tls = Liar::start(|_, _| answer("400 Bad Request", "", "Client sent an HTTP request to an HTTPS server.\n"));
+    let why = refused(&stage.push(&[&format!("oci://127.0.0.1:{}/tollgate:1.0", tls.port()), "--plain-http"]));
+    assert!(why.contains("speaks TLS: leave out --plain-http"), "{why}");
 }

@@ -89,6 +89,8 @@ enum Trouble {
     Rejected(source::Rejected, report::Format),
     /// What the command says cannot be written.
     Output(io::Error),
+    /// A registry cannot be reached, or does not take what is pushed.
+    NotPushed(String),
     /// The command found itself to be wrong.
     Internal(String),
 }
@@ -148,6 +150,10 @@ fn run(command: &Command) -> Exit {
         Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
         Err(Trouble::Output(error)) => {
             report::error(&format!("cannot write: {error}"));
+            Exit::Internal
+        }
+        Err(Trouble::NotPushed(why)) => {
+            report::error(&format!("cannot push: {why}"));
             Exit::Internal
         }
         Err(Trouble::Unreadable(unreadable)) => {

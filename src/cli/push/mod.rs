@@ -3,6 +3,7 @@
 mod attached;
 mod image;
 mod layout;
+mod login;
 mod registry;
 
 use self::attached::Attachment;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 ///
 /// The image has the form that Istio's agent takes: one gzipped layer that holds `plugin.wasm`. The same module makes the same
 /// image, byte by byte, and what the registry already has is not sent again. Credentials are those of docker's configuration,
-/// its helpers included (`docker login`). The tag moves last: a push that breaks off leaves it where it was.
+/// its helpers included (`docker login`); they go to that registry's own hosts and to no other. The tag moves last: a push that breaks off leaves it where it was.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Where to: a repository and a tag
@@ -43,6 +44,9 @@ pub(super) struct Arguments {
     /// Speak plain HTTP to the registry
     #[arg(long)]
     plain_http: bool,
+    /// A further host that may have the password: of a registry whose tokens come from elsewhere
+    #[arg(long, value_name = "HOST")]
+    token_host: Vec<String>,
     /// Write the image into this folder (an OCI image layout), and push it only if a registry is named
     #[arg(long, value_name = "FOLDER")]
     layout: Option<PathBuf>,
@@ -78,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         let name = arguments.target.as_ref().and_then(Reference::tag).unwrap_or("latest");
         layout::write(&image, &attachments, folder, name)?;
     }
-    let push = |target| push(&image, &attachments, target, arguments.plain_http).map(|pushed| (target, pushed));
+    let push = |target| push(&image, &attachments, target, arguments).map(|pushed| (target, pushed));
     let pushed = arguments.target.as_ref().map(push).transpose()?;
     let report = Report {
         url: pushed.map(|(target, _)| {
@@ -116,14 +120,17 @@ fn attachments(arguments: &Arguments, image: &Image) -> Result<Vec<Attachment>, 
     Ok(sbom.into_iter().chain(provenance).collect())
 }
 
-fn push(image: &Image, attachments: &[Attachment], target: &Reference, plain_http: bool) -> Result<Pushed, Trouble> {
-    let registry = Registry::new(target, plain_http).map_err(refused)?;
+fn push(image: &Image, attachments: &[Attachment], target: &Reference, to: &Arguments) -> Result<Pushed, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    super::progress::during("pushing", || runtime.block_on(registry.push(image, attachments))).map_err(refused)
+    let push = async {
+        let registry = Registry::open(target, to.plain_http, &to.token_host).await?;
+        registry.push(image, attachments).await
+    };
+    super::progress::during("pushing", || runtime.block_on(push)).map_err(refused)
 }
 
 fn refused(Refused(why): Refused) -> Trouble {
-    Trouble::Output(io::Error::other(why))
+    Trouble::NotPushed(why)
 }
 
 fn human(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -149,7 +156,12 @@ fn annotations(given: &[(String, String)]) -> BTreeMap<String, String> {
 }
 
 fn reference(text: &str) -> Result<Reference, String> {
-    let name = text.strip_prefix("oci://").ok_or("write oci://HOST/NAME:TAG")?;
+    let name = match (text.strip_prefix("oci://"), text.split_once("://")) {
+        (Some(name), _) => name,
+        (None, Some((_, name))) => return Err(format!("write oci://{name}")),
+        (None, None) if text.contains('/') => return Err(format!("write oci://{text}")),
+        (None, None) => return Err("write oci://HOST/NAME:TAG".to_owned()),
+    };
     let reference: Reference = name.parse().map_err(|error| format!("{error}"))?;
     match reference.digest() {
         Some(_) => Err("a digest names what is there already; write a tag".to_owned()),

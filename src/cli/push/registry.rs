@@ -2,20 +2,25 @@
 
 use super::attached::Attachment;
 use super::image::{Blob, Image};
-use docker_credential::{CredentialRetrievalError, DockerCredential};
+use super::login::{self, Pass, Place};
 use http::HeaderValue;
 use oci_client::client::{ClientConfig, ClientProtocol};
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use oci_client::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use oci_client::secrets::RegistryAuth;
-use oci_client::{Client, Reference};
+use oci_client::token_cache::RegistryTokenType;
+use oci_client::{Client, Reference, RegistryOperation};
 use serde_json::json;
+use std::error::Error;
 use std::time::Duration;
 
 /// How often what fails for a moment is tried.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(30);
+const AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
+/// How much of a registry's own words is shown, in characters.
+const SAID: usize = 200;
 
 /// Why nothing was pushed, in words for the user.
 #[derive(Debug)]
@@ -26,6 +31,8 @@ pub(super) struct Registry {
     client: Client,
     reference: Reference,
     auth: RegistryAuth,
+    /// Whether docker's configuration has a password for it.
+    is_known: bool,
 }
 
 /// What a push came to.
@@ -36,23 +43,44 @@ pub(super) struct Pushed {
 }
 
 impl Registry {
+    /// Reaches a registry and shows it who asks.
+    ///
     /// # Errors
-    /// The credentials that docker's configuration names cannot be had.
-    pub(super) fn new(reference: &Reference, plain_http: bool) -> Result<Registry, Refused> {
+    /// The credentials that docker's configuration names cannot be had, or may not go where the registry wants them.
+    pub(super) async fn open(
+        reference: &Reference,
+        plain_http: bool,
+        token_hosts: &[String],
+    ) -> Result<Registry, Refused> {
         let config = ClientConfig {
             protocol: if plain_http { ClientProtocol::Http } else { ClientProtocol::Https },
             connect_timeout: Some(TIMEOUT),
             read_timeout: Some(TIMEOUT),
-            user_agent: concat!("tollgate/", env!("CARGO_PKG_VERSION")),
+            user_agent: AGENT,
             ..ClientConfig::default()
         };
         // TLS is what the rest of the project uses; where somebody chose another one before, that stays
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Ok(Registry {
-            client: Client::new(config),
-            reference: reference.clone(),
-            auth: credentials(reference.resolve_registry())?,
-        })
+        let (registry, repository) = (reference.resolve_registry(), reference.repository());
+        let password = login::password(registry)?;
+        let is_known = password.is_some();
+        let asking =
+            reqwest::Client::builder().connect_timeout(TIMEOUT).read_timeout(TIMEOUT).user_agent(AGENT).build();
+        let asking = asking.map_err(|error| Refused(format!("TLS cannot be set up: {error}")))?;
+        let place = Place { registry, repository, plain_http, token_hosts };
+        let client = Client::new(config);
+        let auth = match login::log_in(&asking, place, password).await? {
+            Pass::Shown(auth) => auth,
+            Pass::Basic(user, password) => {
+                // given for this registry alone: a later answer that asks for a token elsewhere gets nothing
+                for operation in [RegistryOperation::Pull, RegistryOperation::Push] {
+                    let pass = RegistryTokenType::Basic(user.clone(), password.clone());
+                    client.tokens.insert(reference, operation, pass).await;
+                }
+                RegistryAuth::Anonymous
+            }
+        };
+        Ok(Registry { client, reference: reference.clone(), auth, is_known })
     }
 
     /// Sends what the registry has not got: the tag moves once everything it points to is there, and what is said of the image
@@ -173,26 +201,75 @@ impl Registry {
         let registry = self.reference.resolve_registry();
         Refused(match error {
             OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
-                let how = match self.auth {
-                    RegistryAuth::Anonymous => {
-                        format!("docker's configuration has no credentials for it; `docker login {registry}`")
-                    }
-                    _ => "it does not take the credentials of docker's configuration".to_owned(),
+                let how = match self.is_known {
+                    false => format!("docker's configuration has no credentials for it; `docker login {registry}`"),
+                    true => "it does not take the credentials of docker's configuration".to_owned(),
                 };
                 format!("`{registry}` does not let `{}` be pushed: {how}", self.reference)
             }
-            OciDistributionError::RequestError(error) => {
-                format!("`{registry}` cannot be reached: {}", causes(error))
+            OciDistributionError::RequestError(error) => unreachable(registry, error),
+            OciDistributionError::ServerError { code: 400, message, .. } if speaks_tls(message) => {
+                format!("`{registry}` speaks TLS: leave out --plain-http")
+            }
+            // an address of an upload may let whoever has it upload
+            OciDistributionError::ServerError { code, message, .. } => {
+                format!("`{registry}` does not take `{}`: it answers {code}{}", self.reference, said(message))
+            }
+            OciDistributionError::RegistryError { envelope, .. } => {
+                let words: Vec<&str> = envelope.errors.iter().map(|error| error.message.as_str()).collect();
+                format!("`{registry}` does not take `{}`{}", self.reference, said(&words.join("; ")))
             }
             error => format!("`{registry}` does not take `{}`: {error}", self.reference),
         })
     }
 }
 
-/// An error, and what is behind it.
-fn causes(error: &dyn std::error::Error) -> String {
-    let all = std::iter::successors(Some(error), |error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// Whether a server says that plain HTTP arrived where it speaks TLS.
+fn speaks_tls(message: &str) -> bool {
+    ["HTTP request to an HTTPS server", "plain HTTP request was sent to HTTPS port"]
+        .iter()
+        .any(|text| message.contains(text))
+}
+
+/// The words of a registry, in one line.
+fn said(message: &str) -> String {
+    let line: String = message.trim().chars().take(SAID).map(|of| if of.is_control() { ' ' } else { of }).collect();
+    if line.is_empty() { line } else { format!(": {line}") }
+}
+
+/// Why a server was not reached, without the address that was asked: that may hold what lets in.
+pub(super) fn unreachable(server: &str, error: &reqwest::Error) -> String {
+    if behind(error).any(is_no_tls) {
+        return format!("`{server}` answers in plain HTTP: add --plain-http");
+    }
+    if behind(error).any(|error| error.to_string() == "dns error") {
+        return format!("`{server}` has no address (DNS)");
+    }
+    if let Some(status) = error.status() {
+        return format!("`{server}` answers {}", status.as_u16());
+    }
+    if error.is_timeout() {
+        return format!("`{server}` does not answer for {} s", TIMEOUT.as_secs());
+    }
+    let why = behind(error).last().map_or_else(String::new, |cause| said(&cause.to_string()));
+    format!("`{server}` cannot be reached{why}")
+}
+
+/// Whether the other side answered a TLS handshake with something else. Errors of I/O may wrap the one of TLS, several times.
+fn is_no_tls(error: &(dyn Error + 'static)) -> bool {
+    match error.downcast_ref::<rustls::Error>() {
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => true,
+        Some(_) => false,
+        None => error
+            .downcast_ref::<std::io::Error>()
+            .and_then(|error| error.get_ref())
+            .is_some_and(|error| is_no_tls(error)),
+    }
+}
+
+/// What is behind an error, the nearest cause first.
+fn behind<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |error| (**error).source())
 }
 
 /// Whether a registry says that it has no such manifest, or no such repository.
@@ -213,29 +290,12 @@ fn is_passing(error: &OciDistributionError) -> bool {
     match error {
         OciDistributionError::ServerError { code, .. } => *code >= 500 || *code == 429,
         OciDistributionError::RequestError(error) => {
-            error.status().is_none_or(|status| status.is_server_error() || status.as_u16() == 429)
+            !behind(error).any(is_no_tls)
+                && error.status().is_none_or(|status| status.is_server_error() || status.as_u16() == 429)
         }
         OciDistributionError::RegistryError { envelope, .. } => {
             envelope.errors.iter().any(|error| error.code == OciErrorCode::Toomanyrequests)
         }
         _ => false,
-    }
-}
-
-/// What docker's configuration has for a registry, its helpers asked.
-fn credentials(registry: &str) -> Result<RegistryAuth, Refused> {
-    match docker_credential::get_credential(registry) {
-        Ok(DockerCredential::UsernamePassword(user, password)) => Ok(RegistryAuth::Basic(user, password)),
-        Ok(DockerCredential::IdentityToken(_)) => Err(Refused(format!(
-            "docker's configuration has an identity token for `{registry}`, which only docker can trade; log in with a password"
-        ))),
-        Err(
-            CredentialRetrievalError::NoCredentialConfigured
-            | CredentialRetrievalError::ConfigNotFound
-            | CredentialRetrievalError::ConfigReadError,
-        ) => Ok(RegistryAuth::Anonymous),
-        Err(error) => {
-            Err(Refused(format!("docker's configuration has no usable credentials for `{registry}`: {error}")))
-        }
     }
 }
