@@ -72,10 +72,11 @@ fn file(name: &str) -> PathBuf {
     folder().join(format!("{name}.json"))
 }
 
-/// The root of the repository.
-pub fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+/// The root of the repository: of the package that cargo runs, or else the working directory. A folder may be moved with what
+/// was built in it.
+pub fn root() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    package.and_then(|package| package.parent().map(Path::to_owned)).unwrap_or_else(|| PathBuf::from("."))
 }
 
 fn folder() -> PathBuf {

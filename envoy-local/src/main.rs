@@ -29,7 +29,7 @@ enum Command {
     Demo,
     /// Keep the gateway running in the background, and print how to ask it for things.
     Up(Up),
-    /// Tell how to reach the gateway that runs, and what it made of the policy file.
+    /// Tell what the gateway that runs made of the policy file, and who its callers are.
     Status,
     /// Stop it.
     Down,
@@ -52,6 +52,9 @@ struct Up {
     /// The first port: the gateway; the next is its admin interface, then one for each workload. 0 takes free ones.
     #[arg(long, env = "TOLLGATE_PORT", default_value_t = 18_400)]
     port: u16,
+    /// Callers in place of the demo's: accounts (NAMESPACE/NAME) or SPIFFE IDs.
+    #[arg(long = "as", env = background::CALLERS, value_name = "CALLER", value_delimiter = ',')]
+    callers: Vec<String>,
 }
 
 #[derive(Args)]
@@ -74,11 +77,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<bool> {
+    paths::check()?;
     let tools = paths::tools();
     let install = || binary::install(&tools, &cli.envoy);
     let settings = |up: Up| -> Result<Settings> {
         let policy = std::path::absolute(up.policy)?;
-        Ok(Settings { envoy: cli.envoy.clone(), policy, port: up.port })
+        Ok(Settings { envoy: cli.envoy.clone(), policy, callers: up.callers, port: up.port })
     };
     match cli.command {
         Command::Fetch => {

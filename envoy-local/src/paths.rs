@@ -1,11 +1,38 @@
-//! Where things lie in the repository.
+//! Where things lie in the repository. The checkout is found from where the program runs and never from where it was built: a
+//! folder may be moved, copied or cached with what was built in it.
 
+use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// The root of the workspace.
+use anyhow::{Context, Result};
+
+/// The root of the workspace; the working directory where there is none (see [`check`]).
 pub fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| found().unwrap_or_else(|| PathBuf::from(".")));
+    &ROOT
+}
+
+/// Makes sure that there is a checkout to run in.
+///
+/// # Errors
+/// There is none.
+pub fn check() -> Result<()> {
+    found().map(drop).context("there is no checkout of tollgate here: run it in one")
+}
+
+/// The checkout of the package that cargo runs, or else the one around the working directory, or around the program.
+fn found() -> Option<PathBuf> {
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let starts = [package, env::current_dir().ok(), env::current_exe().ok()];
+    starts
+        .into_iter()
+        .flatten()
+        .find_map(|start| start.ancestors().find(|folder| is_checkout(folder)).map(Path::to_owned))
+}
+
+fn is_checkout(folder: &Path) -> bool {
+    folder.join("envoy-local/scenarios.yaml").is_file() && folder.join("wasm/Cargo.toml").is_file()
 }
 
 /// Downloaded tools; not under version control.
@@ -18,5 +45,5 @@ pub const LOCAL: &str = "TOLLGATE_LOCAL_DIR";
 
 /// What the demo and the gateway in the background leave behind; one directory holds one of each.
 pub fn local() -> PathBuf {
-    root().join(std::env::var_os(LOCAL).unwrap_or_else(|| "target/local".into()))
+    root().join(env::var_os(LOCAL).unwrap_or_else(|| "target/local".into()))
 }

@@ -3,12 +3,20 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use tollgate::cli::source;
+use tollgate::cli::source::{self, Loaded};
 
 /// The policy in this file or folder, as the JSON text that the filter is configured with.
 ///
 /// # Errors
-/// It cannot be read, or is no policy: everything that is wrong with it, a line each, with its place.
+/// See [`load`].
 pub fn read(path: &Path) -> Result<String> {
-    source::load(&[path]).map(|loaded| loaded.json).map_err(|failure| anyhow!("{failure}"))
+    load(path).map(|loaded| loaded.json)
+}
+
+/// The policy in this file or folder.
+///
+/// # Errors
+/// It cannot be read, or is no policy: everything that is wrong with it, a line each, with its place.
+pub fn load(path: &Path) -> Result<Loaded> {
+    source::load(&[path]).map_err(|failure| anyhow!("{failure}"))
 }

@@ -41,7 +41,8 @@ impl Sidecar {
         let mut listeners = Vec::new();
         let mut clusters = Vec::new();
         for workload in workloads {
-            let own = workload.credentials.map(|own| own.write(lab.dir(), workload.name)).transpose()?;
+            let file = workload.name.replace('/', ".");
+            let own = workload.credentials.map(|own| own.write(lab.dir(), &file)).transpose()?;
             let tls = tls::upstream(GATEWAY_NAME, &lab.files().mesh_bundle, own.as_ref());
             clusters.push(cluster::fixed(workload.name, gateway.address(), &tls));
             let listener = HttpListener {

@@ -5,12 +5,16 @@ use anyhow::{Context, Result, bail};
 use cargo_lock::{Checksum, Lockfile};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 const PACKAGE: &str = "tollgate-filter";
 const TARGET: &str = "wasm32-wasip1";
 /// The profile of `Cargo.toml` that `make wasm` builds with.
 const PROFILE: &str = "filter";
+/// What the module is built of and by, and the image made with: a change of anything else changes neither.
+const SOURCES: [&str; 8] =
+    [".cargo", "Cargo.lock", "Cargo.toml", "Makefile", "rust-toolchain.toml", "src", "tools/wasm-opt", "wasm"];
 
 /// What the module is made of, as CycloneDX 1.6: the packages that are linked into it, with their licences and checksums.
 ///
@@ -24,6 +28,7 @@ pub fn bill_of_materials() -> Result<Value> {
         .filter_map(|package| Some(((package.name.as_str(), package.version.to_string()), package.checksum.as_ref()?)))
         .collect();
     let tree = said_by(
+        paths::root(),
         "cargo",
         &[
             "tree",
@@ -66,18 +71,24 @@ pub fn bill_of_materials() -> Result<Value> {
     }))
 }
 
-/// How the module is built, as the predicate of a SLSA provenance 1.0; from a clean checkout only, since nothing else can be
-/// built again.
+/// How the module is built, as the predicate of a SLSA provenance 1.0; only of sources as they were committed, since nothing
+/// else can be built again.
 ///
 /// # Errors
-/// The checkout has changes, or git or the compiler does not answer.
+/// What the module is built of has changes, or git or the compiler does not answer.
 pub fn provenance() -> Result<Value> {
-    let changes = said_by("git", &["status", "--porcelain"])?;
+    provenance_of(paths::root())
+}
+
+fn provenance_of(root: &Path) -> Result<Value> {
+    let status = [&["status", "--porcelain", "--"], SOURCES.as_slice()].concat();
+    let changes = said_by(root, "git", &status).context(WAY_OUT)?;
     if !changes.is_empty() {
-        bail!("the checkout has changes: what is built of it cannot be built again");
+        let files: Vec<&str> = changes.lines().take(5).filter_map(|line| line.get(3..)).collect();
+        bail!("{} changed since the commit that a provenance would name; {WAY_OUT}", files.join(", "));
     }
-    let commit = said_by("git", &["rev-parse", "HEAD"])?;
-    let compiler = said_by("rustc", &["--version"])?;
+    let commit = said_by(root, "git", &["rev-parse", "HEAD"])?;
+    let compiler = said_by(root, "rustc", &["--version"])?;
     Ok(json!({
         "buildDefinition": {
             "buildType": "urn:tollgate:make-wasm:1",
@@ -89,17 +100,66 @@ pub fn provenance() -> Result<Value> {
     }))
 }
 
-fn said_by(program: &str, arguments: &[&str]) -> Result<String> {
-    let output = Command::new(program).args(arguments).current_dir(paths::root()).output();
+/// What to do where there is no provenance.
+const WAY_OUT: &str = "commit the changes, or push without a provenance: make push PROVENANCE=no TO=…";
+
+fn said_by(folder: &Path, program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).current_dir(folder).output();
     let output = output.with_context(|| format!("{program} cannot be run"))?;
     if !output.status.success() {
-        bail!("{program}: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("{program}: {}", String::from_utf8_lossy(&output.stderr).trim_end());
     }
     Ok(String::from_utf8(output.stdout)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::{SOURCES, provenance_of};
+    use std::path::Path;
+    use std::process::Command;
+
+    fn git(folder: &Path, arguments: &[&str]) {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
+        assert!(Command::new("git").args(who).args(arguments).current_dir(folder).status().unwrap().success());
+    }
+
+    #[test]
+    fn a_provenance_minds_what_the_module_is_built_of_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for file in ["wasm/lib.rs", "istio/site.yaml"] {
+            std::fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            std::fs::write(root.join(file), "as committed").unwrap();
+        }
+        git(root, &["init", "--quiet"]);
+        git(root, &["add", "."]);
+        git(root, &["commit", "--quiet", "--message=first"]);
+        std::fs::write(root.join("istio/site.yaml"), "as told by the installation").unwrap();
+        let provenance = provenance_of(root).unwrap();
+        let commit = &provenance["buildDefinition"]["resolvedDependencies"][0]["digest"]["gitCommit"];
+        assert_eq!(commit.as_str().unwrap().len(), 40, "{provenance}");
+        // a new file counts as well as a changed one
+        for file in ["wasm/lib.rs", "wasm/more.rs"] {
+            std::fs::write(root.join(file), "changed").unwrap();
+            let error = provenance_of(root).unwrap_err().to_string();
+            assert!(error.contains(file) && error.contains("PROVENANCE=no"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_a_repository_has_no_provenance_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = format!("{:#}", provenance_of(folder.path()).unwrap_err());
+        assert!(error.contains("PROVENANCE=no"), "{error}");
+    }
+
+    #[test]
+    fn every_source_that_a_provenance_minds_is_there() {
+        for source in SOURCES {
+            assert!(super::paths::root().join(source).exists(), "{source}");
+        }
+    }
+
     #[test]
     fn the_bill_names_what_is_linked_and_nothing_of_this_machine() {
         let bill = super::bill_of_materials().unwrap();

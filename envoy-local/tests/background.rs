@@ -51,17 +51,27 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr))
 }
 
-/// Where the workload listens whose commands stand below `# as NAME`.
-fn listener(status: &str, workload: &str) -> SocketAddr {
-    let mut lines = status.lines().skip_while(|line| *line != format!("# as {workload}"));
+/// Where the caller listens whose commands stand below `# as NAME (IDENTITY)`.
+fn listener(said: &str, caller: &str, identity: &str) -> SocketAddr {
+    let mut lines = said.lines().skip_while(|line| *line != format!("# as {caller} ({identity})"));
     let command = lines.nth(1).unwrap();
     command.split_once("::").unwrap().1.split(' ').next().unwrap().parse().unwrap()
 }
 
-fn admin_path(payments: SocketAddr) -> u16 {
-    let mut stream = TcpStream::connect(payments).unwrap();
-    let request = b"POST /v1/admin/keys HTTP/1.1\r\nhost: api.cards.example\r\ncontent-length: 0\r\n\r\n";
-    wire::exchange(&mut stream, request).unwrap().status
+const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
+
+fn admin_path(caller: SocketAddr) -> u16 {
+    post(caller, "/v1/admin/keys")
+}
+
+fn charge(caller: SocketAddr) -> u16 {
+    post(caller, "/v1/charges")
+}
+
+fn post(caller: SocketAddr, path: &str) -> u16 {
+    let mut stream = TcpStream::connect(caller).unwrap();
+    let request = format!("POST {path} HTTP/1.1\r\nhost: api.cards.example\r\ncontent-length: 0\r\n\r\n");
+    wire::exchange(&mut stream, request.as_bytes()).unwrap().status
 }
 
 fn eventually(what: &str, holds: impl Fn() -> bool) {
@@ -78,7 +88,11 @@ fn an_edited_policy_takes_effect_without_a_restart_and_a_bad_one_is_explained() 
     let place = Place::new();
     let up = place.run(&["up", "--port", "0"], &module);
     assert!(up.status.success(), "{}", said(&up));
-    let payments = listener(&said(&up), "payments");
+    let payments = listener(&said(&up), "payments", CHECKOUT);
+    let status = said(&place.run(&["status"], &module));
+    assert!(status.starts_with(&format!("Policy:    {}: serving\n", place.policy().display())), "{status}");
+    assert!(status.contains(CHECKOUT) && status.contains(&payments.to_string()), "{status}");
+    assert!(!status.contains("curl"), "the commands are told once: {status}");
     assert_eq!(admin_path(payments), 403);
 
     place.edit(r#"paths: ["/v1/charges","#, r#"paths: ["/v1/**","#);
@@ -86,6 +100,8 @@ fn an_edited_policy_takes_effect_without_a_restart_and_a_bad_one_is_explained() 
 
     place.edit("rules:", "rulez:");
     eventually("status tells of the bad key", || said(&place.run(&["status"], &module)).contains("rulez"));
+    let status = said(&place.run(&["status"], &module));
+    assert!(status.starts_with(&format!("Policy:    {}: rejected", place.policy().display())), "{status}");
     assert_eq!(admin_path(payments), 200);
 
     let again = place.run(&["up"], &module);
@@ -112,4 +128,62 @@ fn a_bad_first_policy_is_explained() {
     let up = place.run(&["up", "--port", "0"], &module::find_or_build().unwrap());
     assert!(!up.status.success());
     assert!(said(&up).contains("rulez"), "{}", said(&up));
+}
+
+#[test]
+fn a_policy_of_ones_own_brings_its_own_callers() {
+    let module = module::find_or_build().unwrap();
+    let place = Place::new();
+    place.edit("name: demo-egress", "name: own\nidentity: {trustDomains: [corp.example, partner.example]}");
+    let partner = "spiffe://partner.example/ns/payments/sa/checkout";
+    let up = place.run(&["up", "--port", "0", "--as", &format!("payments/checkout,{partner}")], &module);
+    assert!(up.status.success(), "{}", said(&up));
+    let payments = listener(&said(&up), "payments/checkout", "spiffe://corp.example/ns/payments/sa/checkout");
+    assert_eq!(charge(payments), 200);
+    assert_eq!(charge(listener(&said(&up), partner, partner)), 403);
+    assert_eq!(charge(listener(&said(&up), "nobody", "no certificate")), 403);
+    assert!(place.run(&["down"], &module).status.success());
+}
+
+#[test]
+fn who_is_no_caller_is_said() {
+    let place = Place::new();
+    for (caller, why) in [("checkout", "write NAMESPACE/NAME"), ("Pay ments/x", "is no SPIFFE ID")] {
+        let up = place.run(&["up", "--port", "0", "--as", caller], &module::find_or_build().unwrap());
+        assert!(!up.status.success());
+        assert!(said(&up).contains(&format!("`{caller}`")) && said(&up).contains(why), "{}", said(&up));
+    }
+}
+
+/// A checkout that was moved with what was built in it, and the program built in it: run there, it sees the files there.
+#[test]
+fn a_moved_checkout_is_the_one_that_is_used() {
+    let place = tempfile::tempdir().unwrap();
+    let moved = place.path().join("moved");
+    for file in ["envoy-local/scenarios.yaml", "envoy-local/policy.yaml", "wasm/Cargo.toml"] {
+        std::fs::create_dir_all(moved.join(file).parent().unwrap()).unwrap();
+        std::fs::copy(paths::root().join(file), moved.join(file)).unwrap();
+    }
+    std::fs::create_dir_all(moved.join("target/debug")).unwrap();
+    let program = moved.join("target/debug/tollgate-local");
+    std::fs::copy(env!("CARGO_BIN_EXE_tollgate-local"), &program).unwrap();
+    let elsewhere = place.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    for folder in [&moved, &moved.join("wasm"), &elsewhere] {
+        let help = Command::new(&program)
+            .args(["up", "--help"])
+            .current_dir(folder)
+            .env_remove("CARGO_MANIFEST_DIR")
+            .env_remove("TOLLGATE_POLICY")
+            .output()
+            .unwrap();
+        let policy = moved.canonicalize().unwrap().join("envoy-local/policy.yaml");
+        assert!(said(&help).contains(&format!("[default: {}]", policy.display())), "{}", said(&help));
+    }
+    // and a program that is not in one says so
+    let lost = elsewhere.join("tollgate-local");
+    std::fs::copy(&program, &lost).unwrap();
+    let status =
+        Command::new(&lost).arg("status").current_dir(&elsewhere).env_remove("CARGO_MANIFEST_DIR").output().unwrap();
+    assert!(said(&status).contains("there is no checkout of tollgate here"), "{}", said(&status));
 }

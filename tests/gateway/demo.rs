@@ -8,7 +8,7 @@ fn every_scenario_goes_as_the_demo_says() {
     let policy = tollgate_local::policy::read(&Script::policy_file()).unwrap();
     for envoy in support::envoys() {
         let dir = tempfile::tempdir().unwrap();
-        let stage = Stage::start(&envoy, &support::filter(), dir.path(), &policy, &Ports::default()).unwrap();
+        let stage = Stage::start(&envoy, &support::filter(), dir.path(), &script, &policy, &Ports::default()).unwrap();
         let differences: Vec<_> = script
             .scenarios
             .iter()

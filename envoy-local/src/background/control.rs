@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 
 /// Asks how things are.
 pub(super) const STATUS: &str = "status";
+/// Asks for commands to try, a few for each caller.
+pub(super) const EXAMPLES: &str = "examples";
 /// Asks to end.
 pub(super) const DOWN: &str = "down";
 
@@ -52,7 +54,7 @@ impl Answering {
     }
 
     /// Answers until someone asks to end.
-    pub(super) fn answer(&self, status: impl Fn() -> String) {
+    pub(super) fn answer(&self, status: impl Fn() -> String, examples: impl Fn() -> String) {
         for stream in self.0.incoming() {
             let Ok(mut stream) = stream else { continue };
             let mut question = String::new();
@@ -60,6 +62,7 @@ impl Answering {
             drop(BufReader::new(&stream).read_line(&mut question));
             match question.trim() {
                 STATUS => drop(stream.write_all(status().as_bytes())),
+                EXAMPLES => drop(stream.write_all(examples().as_bytes())),
                 DOWN => return,
                 _ => {}
             }

@@ -13,6 +13,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tollgate::cli::source::Loaded;
 
 use crate::demo::{Ports, Script};
 use crate::{module, paths};
@@ -26,9 +27,14 @@ pub struct Settings {
     pub envoy: String,
     /// The policy file, absolute.
     pub policy: PathBuf,
+    /// Who asks: accounts (`NAMESPACE/NAME`) or SPIFFE IDs; those of the demo if empty.
+    pub callers: Vec<String>,
     /// The first of its ports; 0 takes free ones for all.
     pub port: u16,
 }
+
+/// Names callers in place of the demo's.
+pub const CALLERS: &str = "TOLLGATE_AS";
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -47,13 +53,16 @@ pub fn up(settings: &Settings, module: &Path) -> Result<bool> {
         return status();
     }
     // Here for the message: what goes wrong later stands in a log.
-    crate::policy::read(&settings.policy)?;
-    settings.ports()?.check()?;
+    let script = settings.script(&crate::policy::load(&settings.policy)?)?;
+    settings.ports(&script)?.check()?;
     std::fs::create_dir_all(directory())?;
     let log = File::create(log_file())?;
     let mut server = Command::new(std::env::current_exe()?)
-        .args(["--envoy", &settings.envoy, "serve", "--port", &settings.port.to_string(), "--policy"])
+        .args(["--envoy", &settings.envoy, "serve", "--port", &settings.port.to_string()])
+        .args(settings.callers.iter().map(|caller| format!("--as={caller}")))
+        .arg("--policy")
         .arg(&settings.policy)
+        .env_remove(CALLERS)
         .env(module::OVERRIDE, module)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -63,6 +72,8 @@ pub fn up(settings: &Settings, module: &Path) -> Result<bool> {
         .spawn()
         .context("cannot start the gateway's process")?;
     await_start(&mut server)?;
+    let Some(control) = Control::find()? else { return status() };
+    writeln!(stdout(), "{}\n", control.ask(control::EXAMPLES)?.trim_end())?;
     status()
 }
 
@@ -77,7 +88,7 @@ fn await_start(server: &mut Child) -> Result<()> {
     Ok(())
 }
 
-/// Prints how to reach it and what it made of the policy file. Whether it runs.
+/// Prints what it made of the policy file, and who its callers are. Whether it runs.
 pub fn status() -> Result<bool> {
     match Control::find()? {
         Some(control) => {
@@ -107,16 +118,24 @@ pub fn down() -> Result<bool> {
 }
 
 impl Settings {
+    /// Who asks, and what there is to try.
+    fn script(&self, policy: &Loaded) -> Result<Script> {
+        let domains = &policy.policy.settings().trust_domains;
+        match (self.callers.as_slice(), domains.first()) {
+            ([], _) => Script::shipped(),
+            (callers, domain) => Script::of_callers(callers, domain.map_or("cluster.local", String::as_str)),
+        }
+    }
+
     /// The gateway, its admin interface, then the workloads in the order of their names.
-    fn ports(&self) -> Result<Ports> {
+    fn ports(&self, script: &Script) -> Result<Ports> {
         if self.port == 0 {
             return Ok(Ports::default());
         }
-        let script = Script::shipped()?;
         let mut free = self.port..=u16::MAX;
         let mut next = || free.next().context("there are not enough ports above the first one");
         let (gateway, admin) = (next()?, next()?);
-        let workloads = script.workloads.into_keys().map(|name| Ok((name, next()?))).collect::<Result<_>>()?;
+        let workloads = script.workloads.keys().map(|name| Ok((name.clone(), next()?))).collect::<Result<_>>()?;
         Ok(Ports { gateway, admin, workloads })
     }
 }

@@ -18,12 +18,14 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs until [`super::down`] asks to end.
 pub fn serve(settings: &Settings, binary: &Path, module: &Path) -> Result<bool> {
-    let policy = Watched::new(&settings.policy)?;
-    let stage = Stage::start(binary, module, &super::directory(), &policy.serving, &settings.ports()?)?;
+    let loaded = crate::policy::load(&settings.policy)?;
+    let script = settings.script(&loaded)?;
+    let policy = Watched::new(&settings.policy, loaded.json)?;
+    let ports = settings.ports(&script)?;
+    let stage = Stage::start(binary, module, &super::directory(), &script, &policy.serving, &ports)?;
     let policy = Mutex::new(policy);
     let ended = AtomicBool::new(false);
     let answering = Answering::open()?;
-    let script = Script::shipped()?;
     scope(|scope| {
         scope.spawn(|| {
             while !ended.load(Ordering::Relaxed) {
@@ -31,7 +33,7 @@ pub fn serve(settings: &Settings, binary: &Path, module: &Path) -> Result<bool> 
                 sleep(LOOK);
             }
         });
-        answering.answer(|| describe(&stage, &script, &lock(&policy)));
+        answering.answer(|| state(&stage, &script, &lock(&policy)), || examples(&stage, &script));
         ended.store(true, Ordering::Relaxed);
     });
     // Envoys first: whoever sees the socket gone may take the ports.
@@ -53,9 +55,8 @@ struct Watched {
 }
 
 impl Watched {
-    /// Reads the file; the first policy must be a good one, or nothing is worth starting.
-    fn new(file: &Path) -> Result<Watched> {
-        let serving = crate::policy::read(file)?;
+    /// The file, and what it was loaded as.
+    fn new(file: &Path, serving: String) -> Result<Watched> {
         let text = std::fs::read(file)?;
         Ok(Watched { file: file.to_owned(), text, serving, verdict: "serving".to_owned() })
     }
@@ -76,20 +77,39 @@ impl Watched {
     }
 }
 
-fn describe(stage: &Stage, script: &Script, policy: &Watched) -> String {
-    let mut lines = vec!["The gateway is up. Each workload has a port; whatever is asked there, it asks.".to_owned()];
-    for (name, address) in stage.workloads() {
-        lines.push(format!("\n# as {name}"));
-        let scenarios = script.scenarios.iter().filter(|scenario| &scenario.workload == name);
-        lines.extend(scenarios.take(2).map(|scenario| scenario.request.curl(*address)));
-    }
-    lines.push(String::new());
-    lines.push(format!("Policy:    {}: {}", policy.file.display(), policy.verdict));
+/// What became of the policy first, then who asks where.
+fn state(stage: &Stage, script: &Script, policy: &Watched) -> String {
+    let mut lines = vec![format!("Policy:    {}: {}", policy.file.display(), policy.verdict.trim_end())];
     lines.push(
-        "           Edit it and save: it takes effect at once. `make status` tells what became of it.".to_owned(),
+        "           edit it and save: it takes effect at once, and `make status` tells what became of it".to_owned(),
     );
+    let width = stage.workloads().keys().map(String::len).max().unwrap_or_default();
+    for (number, (name, address)) in stage.workloads().iter().enumerate() {
+        let head = if number == 0 { "Callers:" } else { "" };
+        lines.push(format!("{head:<10} {name:<width$}  http://{address}  {}", identity(script, name)));
+    }
     lines.push(format!("Audit log: {}", stage.gateway().audit().file().display()));
     lines.push(format!("Admin:     http://{}/", stage.gateway().admin().address()));
-    lines.push("Stop it with `make down`.".to_owned());
+    lines.push("`make down` stops it.".to_owned());
     lines.join("\n")
+}
+
+/// Commands to try: what is asked at a caller's port, that caller asks.
+fn examples(stage: &Stage, script: &Script) -> String {
+    let mut lines = Vec::new();
+    for (name, address) in stage.workloads() {
+        lines.push(format!("# as {name} ({})", identity(script, name)));
+        let mut scenarios = script.scenarios.iter().filter(|scenario| &scenario.workload == name).peekable();
+        if scenarios.peek().is_none() {
+            lines.push(format!("curl -i --path-as-is --connect-to ::{address} http://HOST/PATH"));
+        }
+        lines.extend(scenarios.take(2).map(|scenario| scenario.request.curl(*address)));
+        lines.push(String::new());
+    }
+    lines.join("\n")
+}
+
+fn identity<'a>(script: &'a Script, name: &str) -> &'a str {
+    let spiffe = script.workloads.get(name).and_then(|member| member.spiffe.as_deref());
+    spiffe.unwrap_or("no certificate")
 }

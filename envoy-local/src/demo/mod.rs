@@ -17,7 +17,8 @@ pub use stage::{Ports, Stage};
 /// Plays every scenario in a gateway of its own and prints the table. Whether all went as expected.
 pub fn run(binary: &Path, module: &Path, dir: &Path) -> Result<bool> {
     let script = Script::shipped()?;
-    let stage = Stage::start(binary, module, dir, &crate::policy::read(&Script::policy_file())?, &Ports::default())?;
+    let policy = crate::policy::read(&Script::policy_file())?;
+    let stage = Stage::start(binary, module, dir, &script, &policy, &Ports::default())?;
     let mut played = Vec::new();
     for scenario in &script.scenarios {
         let observed = observe(&stage, scenario)?;

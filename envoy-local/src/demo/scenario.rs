@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
+use tollgate::request::Identity;
 
 use crate::paths;
 
@@ -104,6 +105,26 @@ impl Script {
         let file = directory().join("scenarios.yaml");
         let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         serde_saphyr::from_str(&text).with_context(|| format!("{}", file.display()))
+    }
+
+    /// These callers and one without a certificate, who do nothing by themselves. Of an account, `NAMESPACE/NAME`, the identity
+    /// is that of the policy's own trust domain.
+    ///
+    /// # Errors
+    /// A caller is neither an account nor a SPIFFE ID.
+    pub fn of_callers(callers: &[String], trust_domain: &str) -> Result<Script> {
+        let mut workloads = BTreeMap::from([("nobody".to_owned(), Member::default())]);
+        for caller in callers {
+            let spiffe = match caller.split_once('/') {
+                _ if caller.starts_with("spiffe://") => caller.clone(),
+                Some((namespace, name)) => format!("spiffe://{trust_domain}/ns/{namespace}/sa/{name}"),
+                None => bail!("`{caller}` is no caller: write NAMESPACE/NAME, or a SPIFFE ID"),
+            };
+            let is_identity = Identity::parse(spiffe.as_bytes()).is_some();
+            ensure!(is_identity, "`{caller}` is no caller: `{spiffe}` is no SPIFFE ID");
+            workloads.insert(caller.clone(), Member { spiffe: Some(spiffe), foreign: false });
+        }
+        Ok(Script { workloads, scenarios: Vec::new() })
     }
 
     /// The policy that they are written for.

@@ -34,9 +34,15 @@ pub struct Ports {
 }
 
 impl Stage {
-    /// Starts everything, with this policy (JSON).
-    pub fn start(binary: &Path, module: &Path, dir: &Path, policy: &str, ports: &Ports) -> Result<Stage> {
-        let script = Script::shipped()?;
+    /// Starts everything, with the workloads of this script and with this policy (JSON).
+    pub fn start(
+        binary: &Path,
+        module: &Path,
+        dir: &Path,
+        script: &Script,
+        policy: &str,
+        ports: &Ports,
+    ) -> Result<Stage> {
         let lab = Lab::in_dir(dir)?;
         let plugin = Plugin::new(dir, module)?;
         plugin.publish(policy)?;
@@ -50,7 +56,7 @@ impl Stage {
             ..GatewayConfig::default()
         };
         let gateway = Gateway::start(&lab, binary, &config)?;
-        let credentials = credentials(&lab, &script)?;
+        let credentials = credentials(&lab, script)?;
         let members: Vec<_> = credentials
             .iter()
             .map(|(name, credentials)| Workload {
