@@ -1,8 +1,10 @@
 //! `tollgate check`: is this a policy?
 
-use super::Trouble;
+use super::advice::{Advice, suppress};
 use super::exit::Exit;
+use super::lint::habits;
 use super::report::{self, Format, Report};
+use super::{Trouble, source};
 use crate::policy::Severity;
 use std::path::PathBuf;
 
@@ -21,7 +23,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let loaded = super::load(&arguments.files, arguments.format)?;
-    report::write(arguments.format, &Report::of_policy(&loaded))?;
-    let has_warnings = loaded.advice.iter().any(|advice| advice.finding.severity >= Severity::Warning);
+    let document = super::document(&loaded)?;
+    let mut advice = Advice::default();
+    habits(&document, &mut advice);
+    let mut findings = loaded.advice.clone();
+    findings.append(&mut source::locate(advice.findings, &loaded.files));
+    let findings = suppress::only(findings, &loaded.files);
+    report::write(arguments.format, &Report::of_lint(&loaded, &findings))?;
+    let has_warnings = findings.iter().any(|located| located.finding.severity >= Severity::Warning);
     Ok(if has_warnings { Exit::Findings } else { Exit::Fine })
 }

@@ -90,6 +90,17 @@ pub(super) struct DenyEntry {
     pub(super) exemption: u32,
 }
 
+/// Which list selectors stand in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Selectors {
+    /// `from` or `notFrom` of an entry.
+    Entry,
+    /// A set of `workloads`.
+    Set,
+    /// `dryRunFor`.
+    Onboarding,
+}
+
 #[derive(Clone, Copy)]
 struct Waiting {
     kind: Kind,
@@ -243,7 +254,7 @@ impl Compiler {
         selectors: Option<Vec<At<SelectorDoc<'_>>>>,
         findings: &mut Findings<'_>,
     ) {
-        let set = self.select(selectors, true, findings);
+        let set = self.select(selectors, Selectors::Set, findings);
         if !self.workloads.define(name, set) {
             findings.duplicate_key(name);
         }
@@ -268,7 +279,7 @@ impl Compiler {
 
     /// `dryRunFor`.
     pub(super) fn dry_run_for(&mut self, selectors: Option<Vec<At<SelectorDoc<'_>>>>, findings: &mut Findings<'_>) {
-        self.dry_run_for = self.select(selectors, false, findings);
+        self.dry_run_for = self.select(selectors, Selectors::Onboarding, findings);
     }
 
     /// What could only be known once everything was read.
@@ -395,7 +406,7 @@ impl Compiler {
         findings: &mut Findings<'_>,
     ) -> Selection {
         findings.enter_key(key);
-        let selection = self.select(selectors, false, findings);
+        let selection = self.select(selectors, Selectors::Entry, findings);
         findings.leave();
         selection
     }
@@ -404,13 +415,17 @@ impl Compiler {
     fn select(
         &mut self,
         selectors: Option<Vec<At<SelectorDoc<'_>>>>,
-        in_set: bool,
+        of: Selectors,
         findings: &mut Findings<'_>,
     ) -> Selection {
         let mut selection = Selection::default();
         for selector in selectors.unwrap_or_default() {
             findings.enter_item(selector.item);
-            if in_set && !selector.value.workloads.is_absent() {
+            if of != Selectors::Onboarding && !selector.value.until.is_absent() {
+                let fix = "only entries of `dryRunFor` have an end, and rules: those by `expiresAt`".to_owned();
+                findings.error_in("until", code::UNKNOWN_KEY, "unknown key `until`", fix);
+            }
+            if of == Selectors::Set && !selector.value.workloads.is_absent() {
                 let fix = "write the selectors of that set here".to_owned();
                 findings.error::<()>(code::COMBINATION, "a set cannot hold another set", fix);
             } else {

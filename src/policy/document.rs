@@ -95,6 +95,7 @@ object! {
         "any" => any: True,
         "anonymous" => anonymous: True,
         "trustDomain" => trust_domain: TrustDomain<'a>,
+        "until" => until: Expiry,
     }
 }
 

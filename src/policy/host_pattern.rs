@@ -38,12 +38,15 @@ fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
     }
     let canonical = canonical(text);
     if let Some(rest) = strip(&canonical, "**.") {
-        return Ok(HostPattern::Many(name(rest)?));
+        return Ok(HostPattern::Many(name(rest, &canonical)?));
     }
     if let Some(rest) = strip(&canonical, "*.") {
-        return Ok(HostPattern::One(name(rest)?));
+        return Ok(HostPattern::One(name(rest, &canonical)?));
     }
-    Ok(HostPattern::Exact(name(canonical)?))
+    match check_name(canonical.as_bytes()) {
+        Ok(_) => Ok(HostPattern::Exact(canonical)),
+        Err(error) => Err(explain(&canonical, error)),
+    }
 }
 
 /// How a host pattern is spelled where it is compared: lower case, without a dot at the end.
@@ -82,14 +85,16 @@ fn strip<'a>(text: &Cow<'a, str>, prefix: &str) -> Option<Cow<'a, str>> {
     }
 }
 
-fn name(name: Cow<'_, str>) -> Result<Cow<'_, str>, Bad> {
+/// The name behind a wildcard.
+fn name<'a>(name: Cow<'a, str>, pattern: &str) -> Result<Cow<'a, str>, Bad> {
     match check_name(name.as_bytes()) {
         Ok(_) => Ok(name),
+        Err(error) if name.contains('*') => Err(explain(pattern, error)),
         Err(error) => Err(explain(&name, error)),
     }
 }
 
-/// What is wrong with a name, in the words of somebody who wrote something else into the field.
+/// What is wrong with a pattern, in the words of somebody who wrote something else into the field.
 fn explain(name: &str, error: NameError) -> Bad {
     if name.is_empty() {
         return ("a host is empty".to_owned(), None);
@@ -119,12 +124,40 @@ fn explain(name: &str, error: NameError) -> Bad {
         return (format!("`{name}` holds a port"), Some(format!("write `{host}` and `ports: [{port}]`")));
     }
     if name.contains('*') {
-        let fix = "a wildcard is a whole first label: `*.example.com` (one label), `**.example.com` (one or more), `**` (every name)";
-        return (format!("`*` cannot stand where it does in `{name}`"), Some(fix.to_owned()));
+        return (format!("`*` cannot stand where it does in `{name}`"), Some(wildcard(name)));
+    }
+    if let Some(below) = name.strip_prefix('.').filter(|below| check_name(below.as_bytes()).is_ok()) {
+        return (format!("`{name}` begins with a dot"), Some(apex_and_below(below)));
     }
     if !name.is_ascii() {
         let fix = super::punycode::to_ascii(name).map(|ascii| format!("write `{ascii}`"));
         return (format!("`{name}` is not ASCII"), fix);
     }
     (format!("`{name}` is no host name: {error}"), None)
+}
+
+/// The patterns that come nearest to one with a wildcard where none may be.
+fn wildcard(pattern: &str) -> String {
+    let is_name = |name: &&str| check_name(name.as_bytes()).is_ok();
+    let behind = pattern.trim_start_matches(['*', '.']);
+    if let Some(name) = Some(behind).filter(is_name).filter(|name| name.len() < pattern.len()) {
+        // `*example.com` and `**example.com`, or `*.*.example.com`
+        return match pattern.strip_suffix(name).is_some_and(|stars| stars.ends_with('.')) {
+            true => format!("write `\"**.{name}\"`: one or more labels before `{name}`"),
+            false => apex_and_below(name),
+        };
+    }
+    match pattern.rsplit_once('*').and_then(|(_, behind)| behind.split_once('.')) {
+        Some((_, name)) if is_name(&name) && name.contains('.') => format!(
+            "a wildcard is a whole first label: list the names, or write `\"*.{name}\"` (one label before `{name}`) or \
+             `\"**.{name}\"` (one or more)"
+        ),
+        _ => "a wildcard is a whole first label: `*.example.com` (one label), `**.example.com` (one or more), `**` \
+              (every name)"
+            .to_owned(),
+    }
+}
+
+fn apex_and_below(name: &str) -> String {
+    format!("write `{name}` and `\"**.{name}\"`: the name itself, and all below it")
 }

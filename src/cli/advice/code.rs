@@ -34,6 +34,12 @@ pub(in crate::cli) const PREFIX_ALONE: Code = note("TG118");
 pub(in crate::cli) const IDLE_QUOTA: Code = warning("TG119");
 pub(in crate::cli) const WEAK_QUOTA: Code = warning("TG120");
 
+pub(in crate::cli) const FOREIGN_PATH: Code = warning("TG121");
+pub(in crate::cli) const UNKNOWN_METHOD: Code = warning("TG122");
+pub(in crate::cli) const IMPOSSIBLE_NAME: Code = warning("TG123");
+pub(in crate::cli) const NO_RULES: Code = warning("TG124");
+pub(in crate::cli) const COSTLY_PATHS: Code = note("TG126");
+
 pub(in crate::cli) const EVERYWHERE: Code = warning("TG201");
 pub(in crate::cli) const PUBLIC_SUFFIX: Code = warning("TG202");
 pub(in crate::cli) const PRIVATE: Code = warning("TG203");
@@ -54,6 +60,10 @@ pub(in crate::cli) const UNUSED_SET: Code = note("TG304");
 pub(in crate::cli) const LARGE: Code = warning("TG305");
 pub(in crate::cli) const FORGETFUL: Code = note("TG306");
 pub(in crate::cli) const SUPPRESSION: Code = warning("TG307");
+
+/// One code of two severities: an entry of `dryRunFor` without an end, or past it, and one that ends.
+pub(in crate::cli) const ONBOARDING: Code = warning("TG312");
+pub(in crate::cli) const ONBOARDED_SOON: Code = note("TG312");
 
 pub(in crate::cli) const WILDCARD: Code = warning("TG401");
 pub(in crate::cli) const ADDRESSES: Code = warning("TG402");
@@ -84,9 +94,10 @@ pub(in crate::cli) const INSIDE_TOO_WIDE: Code = error("TG426");
 pub(in crate::cli) const REFUSED: Code = warning("TG427");
 
 /// The codes that a file can suppress: these, and those of the checker's own advice.
-pub(in crate::cli) const ALL: [&str; 47] = [
+pub(in crate::cli) const ALL: [&str; 53] = [
     "TG101", "TG102", "TG110", "TG111", "TG112", "TG113", "TG114", "TG115", "TG116", "TG117", "TG118", "TG119",
-    "TG120", "TG201", "TG202", "TG203", "TG204", "TG205", "TG206", "TG207", "TG208", "TG209", "TG210", "TG211",
-    "TG212", "TG301", "TG302", "TG303", "TG304", "TG305", "TG306", "TG307", "TG401", "TG402", "TG403", "TG404",
-    "TG405", "TG406", "TG407", "TG410", "TG411", "TG415", "TG416", "TG420", "TG421", "TG423", "TG427",
+    "TG120", "TG121", "TG122", "TG123", "TG124", "TG126", "TG201", "TG202", "TG203", "TG204", "TG205", "TG206",
+    "TG207", "TG208", "TG209", "TG210", "TG211", "TG212", "TG301", "TG302", "TG303", "TG304", "TG305", "TG306",
+    "TG307", "TG312", "TG401", "TG402", "TG403", "TG404", "TG405", "TG406", "TG407", "TG410", "TG411", "TG415",
+    "TG416", "TG420", "TG421", "TG423", "TG427",
 ];

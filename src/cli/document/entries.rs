@@ -6,12 +6,14 @@ use super::values::{
     Amount, By, Cidr, Host, Id, Method, Mode, Namespace, NotEmpty, Overrun, PathPattern, Period, Port, Scope,
     ServiceAccount, SpiffeId, Tls, TrustDomain,
 };
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use std::borrow::Cow;
 
 /// Who may reach what.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("defaultSnippets" = [{"label": "rule", "description": "admits callers to hosts", "body": {"id": "$1", "from": [{"serviceAccount": "$2"}], "to": [{"hosts": ["$3"]}], "owner": "$4", "reason": "$5"}}]))]
 #[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Rule {
     /// Its name in records and reports, unique in the policy.
@@ -37,6 +39,7 @@ pub(in crate::cli) struct Rule {
 /// What is denied, whatever the rules say. What it leaves out is everything.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("defaultSnippets" = [{"label": "deny entry", "description": "denies what no rule can admit", "body": {"id": "$1", "to": [{"hosts": ["$2"]}]}}]))]
 #[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Deny {
     /// Its name in records and reports, unique in the policy.
@@ -94,6 +97,7 @@ pub(in crate::cli) struct Residency {
 /// How much of what may be used.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("defaultSnippets" = [{"label": "quota", "description": "limits what is admitted", "body": {"id": "$1", "to": [{"hosts": ["$2"]}], "limit": {"requests": "^${3:100}", "per": "${4:1s}"}}}]))]
 #[expect(dead_code, reason = "the schema has every key")]
 pub(in crate::cli) struct Quota {
     /// Its name in records and reports, unique in the policy, and part of its buckets' key.
@@ -182,6 +186,32 @@ pub(in crate::cli) struct Selector {
     /// With `serviceAccount` and `namespace`: their trust domain, if it is not the mesh's own.
     #[schemars(with = "Option<TrustDomain>")]
     pub(in crate::cli) trust_domain: Option<String>,
+    /// In `dryRunFor`: until when, for people and advice.
+    #[schemars(skip)]
+    pub(in crate::cli) until: Option<String>,
+}
+
+/// A selector of `dryRunFor`, for the schema: it may have an end.
+#[derive(Debug)]
+pub(in crate::cli) struct Onboarded;
+
+impl JsonSchema for Onboarded {
+    fn schema_name() -> Cow<'static, str> {
+        "Onboarded".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = Selector::json_schema(generator);
+        let until = json_schema!({
+            "description": "Until when, for people and advice (RFC 3339).",
+            "type": "string",
+            "format": "date-time",
+        });
+        schema.insert("description".to_owned(), "Who, as in any list of selectors, and until when.".into());
+        if let Some(properties) = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut) {
+            properties.insert("until".to_owned(), until.into());
+        }
+        schema
+    }
 }
 
 /// What: a named destination, or hosts and networks; everything given must match.

@@ -44,6 +44,7 @@ pub(super) struct Document {
     pub(super) mode: Mode,
     /// Identities still being onboarded: what no rule admits of theirs is let through and recorded.
     #[serde(default)]
+    #[schemars(with = "Vec<entries::Onboarded>")]
     pub(super) dry_run_for: Vec<Selector>,
     /// Where identities come from.
     #[serde(default)]

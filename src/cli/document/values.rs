@@ -90,15 +90,15 @@ impl JsonSchema for Amount {
         json_schema!({
             "anyOf": [
                 {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": "^[0-9]+(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$"},
+                {"type": "string", "pattern": "^[0-9]+(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)$", "patternErrorMessage": "write a whole number and its unit, as `10GiB`"},
             ],
         })
     }
 }
 
-/// Declares the schema of a string that fits a pattern.
+/// Declares the schema of a string that fits a pattern, and what an editor says of one that does not.
 macro_rules! text {
-    ($(#[$doc:meta])* $name:ident, $pattern:expr) => {
+    ($(#[$doc:meta])* $name:ident, $pattern:expr, $message:literal) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub(super) struct $name;
@@ -111,27 +111,52 @@ macro_rules! text {
                 stringify!($name).into()
             }
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "string", "pattern": $pattern})
+                json_schema!({"type": "string", "pattern": $pattern, "patternErrorMessage": $message})
             }
         }
     };
 }
 
-text!(Id, "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$");
+text!(
+    Id,
+    "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$",
+    "use 1 to 63 of `a-z`, `0-9`, `.`, `_` and `-`, with a letter or digit at both ends"
+);
 text!(
     Host,
-    r"^(\*\*|(\*\*?\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?)$"
+    r"^(\*\*|(\*\*?\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?)$",
+    "write `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more) or `**`; addresses stand in `cidrs`"
 );
-text!(Cidr, "^(private|[0-9.]+(/[0-9]{1,2})?|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$");
-text!(Method, "^[A-Z][A-Z0-9_-]*$");
-text!(PathPattern, r"^/[!-~]*$");
-text!(SpiffeId, "^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)*$");
-text!(TrustDomain, "^[a-z0-9._-]{1,255}$");
-text!(ServiceAccount, "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$");
-text!(Namespace, "^[A-Za-z0-9._-]+$");
-text!(Period, "^([0-9]+(ms|s|m|h)|minute|hour|day|week|month)$");
-text!(HeaderName, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$");
-text!(Secret, "^[A-Za-z0-9_-]{16,}$");
+text!(
+    Cidr,
+    "^(private|[0-9.]+(/[0-9]{1,2})?|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$",
+    "write an address, a network as `10.0.0.0/8`, or `private`; names stand in `hosts`"
+);
+text!(Method, "^[A-Z][A-Z0-9_-]*$", "write the method in upper case, as `GET`; leave `methods` out for every method");
+text!(
+    PathPattern,
+    r"^/[!-~]*$",
+    "a path begins with `/`: `/v1/charges`, `/v1/**` (all below), `/v1/*/items` (one segment)"
+);
+text!(
+    SpiffeId,
+    "^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)*$",
+    "write `spiffe://TRUST-DOMAIN/path`, as `spiffe://cluster.local/ns/payments/sa/checkout`; there are no wildcards"
+);
+text!(TrustDomain, "^[a-z0-9._-]{1,255}$", "use `a-z`, `0-9`, `.`, `_` and `-`, as in `cluster.local`");
+text!(
+    ServiceAccount,
+    "^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$",
+    "write `NAMESPACE/NAME`; for all accounts of a namespace say `namespace`"
+);
+text!(Namespace, "^[A-Za-z0-9._-]+$", "write the name of a namespace; for everyone say `any: true`");
+text!(
+    Period,
+    "^([0-9]+(ms|s|m|h)|minute|hour|day|week|month)$",
+    "write `1s`, `5m` or `24h` for a rate; `minute`, `hour`, `day`, `week` or `month` for a calendar window"
+);
+text!(HeaderName, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "write the name of a header, or its beginning and `*`");
+text!(Secret, "^[A-Za-z0-9_-]{16,}$", "use at least 16 of `A-Z`, `a-z`, `0-9`, `_` and `-`");
 
 /// A TCP port.
 #[derive(Debug)]

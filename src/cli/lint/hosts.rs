@@ -145,13 +145,16 @@ fn deny_entries(subject: &Subject<'_>, advice: &mut Advice) {
         for (item, (given, place)) in places().enumerate() {
             let everywhere =
                 place.cidrs.is_empty() && place.hosts.is_empty() || place.hosts.iter().any(|host| host == "**");
-            if everywhere && !given.paths.is_empty() {
-                let message = format!(
-                    "`{}` denies paths of every host: with them, it denies every request whose path is not canonical",
-                    deny.id
-                );
-                let fix = "name the hosts whose paths are meant".to_owned();
-                advice.add(code::PATHS_EVERYWHERE, target("deny", number, item, "paths"), message, fix);
+            let methods = !given.methods.is_empty() && !given.methods.iter().any(|method| method == "CONNECT");
+            if everywhere && (methods || !given.paths.is_empty()) {
+                let (what, key, other) = match given.paths.is_empty() {
+                    true => ("methods", "methods", ""),
+                    false => ("paths", "paths", ", and every request whose path is not canonical"),
+                };
+                let message =
+                    format!("`{}` denies {what} of every host: with them, it denies every tunnel{other}", deny.id);
+                let fix = format!("name the hosts whose {what} are meant");
+                advice.add(code::PATHS_EVERYWHERE, target("deny", number, item, key), message, fix);
             }
         }
     }

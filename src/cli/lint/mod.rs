@@ -1,13 +1,16 @@
 //! `tollgate lint`: is the policy what was meant?
 
 mod cover;
+mod habits;
 mod hosts;
+mod lists;
 mod parts;
 mod quotas;
 mod reach;
 mod settings;
 mod subject;
 
+pub(super) use self::habits::lint as habits;
 use self::subject::Subject;
 use super::advice::{Advice, suppress};
 use super::exit::Exit;
@@ -76,6 +79,8 @@ fn advise(subject: &Subject<'_>) -> Advice {
     let denied = reach::lint(subject, &mut advice);
     hosts::lint(subject, &denied, &mut advice);
     parts::lint(subject, &mut advice);
+    lists::lint(subject, &mut advice);
+    habits(subject.document, &mut advice);
     quotas::lint(subject, &mut advice);
     settings::lint(subject, &mut advice);
     advice

@@ -1,9 +1,11 @@
 //! What single parts of rules say: paths, methods, callers, records.
 
 use super::cover::Where;
+use super::habits::targets;
 use super::subject::Subject;
 use crate::cli::advice::{Advice, code, is_below, place_of, target};
 use crate::cli::document::{AuditPath, Mode, Rule, Target};
+use crate::index::PathKind;
 use crate::request::Path;
 
 /// Services whose paths hold the very secret that they ask for.
@@ -57,6 +59,21 @@ pub(super) fn lint(subject: &Subject<'_>, advice: &mut Advice) {
             spelling("deny", (number, item), given, advice);
         }
     }
+    for (at, target) in targets(subject.document) {
+        costly(&at, target, advice);
+    }
+}
+
+/// Patterns that are matched by automata, and not with long paths.
+fn costly(at: &str, target: &Target, advice: &mut Advice) {
+    for (item, pattern) in
+        target.paths.iter().enumerate().filter(|(_, pattern)| PathKind::of(pattern) == PathKind::Glob)
+    {
+        let message = format!("`{pattern}` is a costly pattern: it is not compared with paths longer than 8 KiB");
+        let fix = "exact paths, `/prefix/**` and `*` for a whole segment are cheap; in rules it does not match such a \
+                   path, in `deny` and `quotas` it does";
+        advice.add(code::COSTLY_PATHS, format!("{at}.paths[{item}]"), message, fix.to_owned());
+    }
 }
 
 /// Hosts whose paths are credentials, and records that hold paths.
@@ -89,7 +106,7 @@ fn paths(list: &str, id: &str, (number, item): (usize, usize), given: &Target, a
         let is_alone = !given.paths.iter().any(|other| other == prefix || other == "/**");
         if is_alone {
             let message = format!("`{pattern}` of `{id}` does not match `{prefix}` itself");
-            let fix = format!("list `{prefix}` as well, if that is meant");
+            let fix = format!("add `{prefix}` to `paths`, or write `# tollgate: allow TG118 because …` beside it");
             advice.add(code::PREFIX_ALONE, target(list, number, item, &format!("paths[{at}]")), message, fix);
         }
     }

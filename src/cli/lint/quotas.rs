@@ -26,7 +26,8 @@ pub(super) fn lint(subject: &Subject<'_>, advice: &mut Advice) {
         }
         if let Some(per @ ("day" | "week" | "month")) = quota.limit.per.as_deref() {
             let message = format!("`{}` counts over a {per}, and a gateway that restarts begins anew", quota.id);
-            let fix = "know it: what must outlive a gateway is not kept by one".to_owned();
+            let fix = "count what must outlive a gateway elsewhere, or accept it: `# tollgate: allow TG306 because …`"
+                .to_owned();
             advice.add(code::FORGETFUL, format!("quotas[{number}].limit.per"), message, fix);
         }
         if reached.as_ref().is_some_and(|reached| !reached.by(subject, quota)) {

@@ -5,6 +5,7 @@ use super::subject::Subject;
 use crate::cli::advice::{Advice, code, target};
 use crate::cli::document::{Mode, Rule, Target};
 use crate::decision::Timestamp;
+use crate::policy::nearest;
 use std::collections::HashSet;
 
 /// Returns what is denied, for others who ask.
@@ -125,7 +126,12 @@ fn is_closed(
         let allowed = residency.regions.join("`, `");
         let message =
             format!("`{}` admits nothing here: it is in {region}, and `{}` wants `{allowed}`", rule.id, residency.id);
-        let fix = "label the target with its region, or remove it".to_owned();
+        let listed: Vec<&str> = residency.regions.iter().map(String::as_str).collect();
+        let near = document.place(entry.target).region.and_then(|label| nearest(label, &listed));
+        let fix = match near {
+            Some(near) => format!("did you mean `{near}`? label and list have to spell it alike"),
+            None => "label the target with its region, or remove it".to_owned(),
+        };
         advice.add(code::NO_REGION, target("rules", entry.entry, entry.item, ""), message, fix);
         return true;
     }

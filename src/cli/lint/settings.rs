@@ -23,29 +23,38 @@ pub(super) fn lint(subject: &Subject<'_>, advice: &mut Advice) {
             "remove it once its records were seen to be right".to_owned(),
         );
     }
-    if !document.dry_run_for.is_empty() {
-        let message = "identities of `dryRunFor` reach whatever no deny entry denies".to_owned();
-        advice.add(
-            code::DRY_RUN,
-            "dryRunFor".to_owned(),
-            message,
-            "write rules for them, and take them out".to_owned(),
-        );
-    }
+    onboarding(subject, advice);
     if document.response.detail == Detail::Full {
         let message =
             "`full` tells a denied caller which rule comes nearest: what it would take to get through".to_owned();
         let fix = "write `reason`; people who may know ask `tollgate explain`".to_owned();
         advice.add(code::FULL_DETAIL, "response.detail".to_owned(), message, fix);
     }
-    if document.tripwire.is_none() {
-        let message = "there is no `tripwire` header: what proves the filter's presence is its record alone".to_owned();
-        let fix = "that suffices where an EnvoyFilter behind it demands the record; else add one".to_owned();
-        advice.add(code::NO_TRIPWIRE, String::new(), message, fix);
-    }
     size(subject, advice);
     people(subject, advice);
     unused(document, advice);
+}
+
+/// Identities that are still being onboarded, and until when.
+fn onboarding(subject: &Subject<'_>, advice: &mut Advice) {
+    for (item, entry) in subject.document.dry_run_for.iter().enumerate() {
+        let at = format!("dryRunFor[{item}]");
+        let who = "what no rule admits of these identities is let through and recorded";
+        match entry.until.as_deref().and_then(|until| Some((until, Timestamp::parse(until)?))) {
+            None => {
+                let fix = "say until when: `until: \"YYYY-MM-DDThh:mm:ssZ\"`; then write rules for them".to_owned();
+                advice.add(code::ONBOARDING, at, format!("{who}, for ever"), fix);
+            }
+            Some((until, end)) if end.has_come(subject.now) => {
+                let fix = "write rules for them and remove the entry, or move its end".to_owned();
+                advice.add(code::ONBOARDING, format!("{at}.until"), format!("{who}, though {until} has passed"), fix);
+            }
+            Some((until, _)) => {
+                let fix = "write rules for them until then".to_owned();
+                advice.add(code::ONBOARDED_SOON, format!("{at}.until"), format!("{who} until {until}"), fix);
+            }
+        }
+    }
 }
 
 fn size(subject: &Subject<'_>, advice: &mut Advice) {

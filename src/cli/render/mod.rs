@@ -35,11 +35,11 @@ use self::hosts::Common;
 use self::object::{Maker, Object};
 use self::patches::Patch;
 use self::plan::Plan;
-use super::advice::{Advice, suppress};
+use super::advice::{Advice, code, suppress};
 use super::document::Document;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
-use super::site::{self, Gateway, Routes, Site};
+use super::site::{self, Gateway, Permission, Routes, Site};
 use super::source::{self, Loaded, Rejected};
 use super::{Trouble, progress};
 use crate::policy::Severity;
@@ -134,6 +134,13 @@ pub(super) fn advise(
     let site = site::read(site).map_err(|failure| Trouble::loading(failure, format))?;
     let gateway = choose(&site, gateway)?;
     render(loaded, document, &site, gateway, Purpose::Lint, plugin::Pack::Auto, advice)?;
+    if gateway.envoy_filter == Permission::Forbidden && document.tripwire.is_none() {
+        let message =
+            "there is no `tripwire` header, and the site has no other proof of the filter's presence".to_owned();
+        let fix =
+            "write `tripwire: {header: x-egress-guard, values: [\"…\"]}`, with a secret of 16 bytes or more".to_owned();
+        advice.add(code::NO_TRIPWIRE, String::new(), message, fix);
+    }
     Ok(())
 }
 

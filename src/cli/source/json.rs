@@ -2,12 +2,16 @@
 //! duplicate keys, nulls, the spelling of numbers.
 
 use super::finding::{Located, Place};
-use super::tree::{Node, Unsupported, Value};
+use super::remedy::{self, Shape};
+use super::tree::{Node, Value};
 use crate::decision::json;
 use crate::policy::{Step, code};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+/// Complaints about one text: after that, more are no help.
+const MOST: usize = 1000;
 
 /// Writes a policy's tree as JSON.
 ///
@@ -81,15 +85,12 @@ impl<'n> Writer<'n> {
                 }
                 self.json.push(b'}');
             }
-            Value::Unsupported(Unsupported::Tag) => {
+            Value::Tagged => {
                 self.complain(node, "tags are not part of a policy", "remove it; put quotes around a string");
             }
-            Value::Unsupported(Unsupported::Number) => {
-                self.complain(
-                    node,
-                    "this spelling of a number is not read alike everywhere",
-                    "write it as JSON would, or put quotes around it",
-                );
+            Value::OddNumber(word) => {
+                let fix = self.number(word);
+                self.complain(node, "this spelling of a number is not read alike everywhere", &fix);
             }
         }
     }
@@ -97,7 +98,26 @@ impl<'n> Writer<'n> {
     fn key(&mut self, key: &'n Node<'_>) {
         match key.text() {
             Some(text) => self.text(text),
+            None if matches!(key.value, Value::Map(_) | Value::List(_)) => {
+                self.complain(key, "a map stands where a key belongs", "if this is a template, render it first");
+            }
             None => self.complain(key, "the key is not a string", "put quotes around it"),
+        }
+    }
+
+    /// A number in JSON's spelling; as text, where text may be meant.
+    fn number(&self, word: &str) -> String {
+        let keys: Vec<&str> = self
+            .way
+            .iter()
+            .filter_map(|step| if let Step::Key(key) = step { Some(key.as_ref()) } else { None })
+            .collect();
+        let element = matches!(self.way.last(), Some(Step::Item(_)));
+        let is_number = Shape::under(&keys, element).is_some_and(|expected| expected.shape.is_number());
+        match remedy::number(word) {
+            Some(number) if is_number => format!("write `{number}`"),
+            Some(number) => format!("write `{number}`; if it is no number, `\"{word}\"`"),
+            None => "write it as JSON would, or put quotes around it".to_owned(),
         }
     }
 
@@ -125,6 +145,9 @@ impl<'n> Writer<'n> {
     }
 
     fn complain(&mut self, node: &Node<'_>, message: &str, fix: &str) {
+        if self.findings.len() >= MOST {
+            return;
+        }
         let finding = Located::error(code::SYNTAX, node.place, message.to_owned(), Some(fix.to_owned()));
         let mut pointer = String::new();
         self.way.iter().for_each(|step| step.write(&mut pointer));

@@ -6,10 +6,14 @@
 mod file;
 mod finding;
 mod json;
+mod kind;
 mod merge;
 mod merged_keys;
+mod object;
 mod pointer;
+mod remedy;
 mod scalar;
+mod syntax;
 mod tree;
 mod typed;
 mod yaml;
@@ -17,9 +21,10 @@ mod yaml;
 pub(in crate::cli) use file::is_stdin;
 pub use file::{File, Position};
 pub use finding::{Located, Place};
+pub(in crate::cli) use remedy::path_meant;
 pub(in crate::cli) use typed::{rejected, typed};
 
-use crate::policy::{Finding, Policy};
+use crate::policy::{Finding, Policy, code};
 use std::path::Path;
 use std::{fmt, io};
 
@@ -91,14 +96,16 @@ const POLICY: &str = "policy";
 
 /// Reads files and folders as one policy.
 ///
-/// `-` is the standard input, read as YAML. A folder stands for every `*.yaml`, `*.yml` and `*.json` below it, names that begin with a dot excepted. Keys other
+/// `-` is the standard input, read as YAML. An object of a cluster stands for the policy that it carries, `FILE#NAME` for
+/// that of the object of this name. A folder stands for every `*.yaml`, `*.yml` and `*.json` below it, names that begin with a dot excepted. Keys other
 /// than the lists `deny`, `rules`, `residency`, `quotas` and the maps `destinations`, `workloads` stand in one file
 /// only; lists are joined in byte order of the files' paths, maps merged.
 ///
 /// # Errors
 /// A path that cannot be read, or everything that is wrong with the policy, each with its place.
 pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
-    let files = file::read(paths).map_err(Failure::Unreadable)?;
+    let mut files = file::read(paths).map_err(Failure::Unreadable)?;
+    object::unfold(&mut files);
     let (json, entries) = match translate(&files) {
         Ok(translated) => translated,
         Err(findings) => return Err(Failure::Rejected(Rejected { findings, files, noun: POLICY })),
@@ -109,23 +116,32 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
             Ok(Loaded { policy, json, advice, files, entries })
         }
         Err(rejection) => {
-            let findings = locate(rejection.findings, &files);
+            let findings = explained(rejection.findings, &files);
             Err(Failure::Rejected(Rejected { findings, files, noun: POLICY }))
         }
     }
 }
 
-/// Reads files and folders, each a text of its own, as JSON. They may have merge keys, which policies may not. `noun`
-/// is what each of them should be.
+/// What the checker found, with what is to be written instead; or of what other kind the files are.
+fn explained(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
+    match merged(files) {
+        Ok(root) => remedy::of(locate_in(findings, files, Some(&root)), &root, files),
+        // that it is no JSON the checker says better
+        Err(foreign) if foreign.iter().all(|located| located.finding.code == code::TYPE) => foreign,
+        Err(_) => locate_in(findings, files, None).into_iter().map(|located| syntax::of_json(located, files)).collect(),
+    }
+}
+
+/// Reads files and folders, each a text of its own, as JSON. `noun` is what each of them should be.
 pub(in crate::cli) fn texts<P: AsRef<Path>>(paths: &[P], noun: &'static str) -> Result<Vec<(File, String)>, Failure> {
     let files = file::read(paths).map_err(Failure::Unreadable)?;
     let mut texts = Vec::with_capacity(files.len());
     for file in files {
         let file = file.alone();
         let root = yaml::parse(&file).map_err(|finding| vec![*finding]);
-        let json = root.and_then(|mut root| {
-            merged_keys::resolve(&mut root);
-            json::write(&root)
+        let json = root.and_then(|root| match kind::foreign(&root, &file, noun) {
+            Some(finding) => Err(vec![finding]),
+            None => json::write(&root),
         });
         match json {
             Ok(json) => texts.push((file, json)),
@@ -155,7 +171,16 @@ pub(in crate::cli) fn load_inline(json: &str, key: &str, file: &File) -> Result<
             Ok(Loaded { policy, json: json.to_owned(), advice: located(advice), files, entries: json::Entries::new() })
         }
         Err(rejection) => {
-            Err(Failure::Rejected(Rejected { findings: located(rejection.findings), files, noun: POLICY }))
+            let bare = |finding| Finding { offset: None, ..finding };
+            let found = rejection.findings.into_iter().map(bare).collect();
+            let root = yaml::parse(file).ok();
+            let findings = match root.as_ref().and_then(|root| root.get(key)) {
+                Some(policy) => remedy::of(locate_in(found, &files, Some(policy)), policy, &files),
+                None => locate_in(found, &files, None),
+            };
+            let findings = findings.into_iter().map(|located| Located { finding: below(located.finding), ..located });
+            let findings = findings.collect();
+            Err(Failure::Rejected(Rejected { findings, files, noun: POLICY }))
         }
     }
 }
@@ -163,7 +188,7 @@ pub(in crate::cli) fn load_inline(json: &str, key: &str, file: &File) -> Result<
 /// Makes one JSON text of the files: the very bytes of a single JSON file, the translation of anything else.
 fn translate(files: &[File]) -> Result<(String, json::Entries), Vec<Located>> {
     match files {
-        [file] if file.is_json() => {
+        [file] if is_plain_json(file) => {
             let text = file.text().map_err(|finding| vec![*finding])?;
             Ok((text.to_owned(), json::Entries::new()))
         }
@@ -171,23 +196,54 @@ fn translate(files: &[File]) -> Result<(String, json::Entries), Vec<Located>> {
     }
 }
 
+/// Whether a file is JSON that the checker can read as it stands.
+fn is_plain_json(file: &File) -> bool {
+    file.is_json() && file.chosen().is_none() && !file.text().is_ok_and(object::is_object)
+}
+
 /// The tree of all files together.
 fn merged(files: &[File]) -> Result<tree::Node<'_>, Vec<Located>> {
-    let mut roots = Vec::with_capacity(files.len());
+    let mut documents = Vec::with_capacity(files.len());
     let mut findings = Vec::new();
     for file in files {
-        match yaml::parse(file) {
-            Ok(root) => roots.push(root),
+        match yaml::documents(file) {
+            Ok(yaml::Documents { roots, second }) => {
+                // several objects in one file are as good as a list of them
+                match second.filter(|_| !roots.iter().all(|root| object::Object::of(root).is_some())) {
+                    Some(place) => findings.push(*yaml::second_document(place)),
+                    None => documents.extend(roots.into_iter().map(|root| object::Document { root, file })),
+                }
+            }
             Err(finding) => findings.push(*finding),
         }
     }
-    if findings.is_empty() { merge::merge(roots) } else { Err(findings) }
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    let foreign = documents.iter().filter(|document| object::Object::of(&document.root).is_none());
+    let findings: Vec<Located> =
+        foreign.filter_map(|document| kind::foreign(&document.root, document.file, POLICY)).collect();
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    merge::merge(object::policies(documents)?)
 }
 
 /// Finds the places that the checker's pointers speak of, and puts the findings in their order.
 pub(in crate::cli) fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
-    let root = merged(files).ok();
-    let place = |finding: Finding| match (finding.offset, files, &root) {
+    locate_in(findings, files, tree(files).ok().as_ref())
+}
+
+/// The tree of files that are a policy, or of one file that is something else.
+fn tree(files: &[File]) -> Result<tree::Node<'_>, Vec<Located>> {
+    match (merged(files), files) {
+        (Err(_), [file]) => yaml::parse(file).map_err(|finding| vec![*finding]),
+        (merged, _) => merged,
+    }
+}
+
+fn locate_in(findings: Vec<Finding>, files: &[File], root: Option<&tree::Node<'_>>) -> Vec<Located> {
+    let place = |finding: Finding| match (finding.offset, files, root) {
         (Some(offset), [file], _) => Located::at(finding, file.place(offset)),
         (None, _, Some(root)) => pointer::resolve(finding, root),
         _ => Located::nowhere(finding),
@@ -199,7 +255,7 @@ pub(in crate::cli) fn locate(findings: Vec<Finding>, files: &[File]) -> Vec<Loca
 
 /// The places that pointers speak of: as near as the files have them.
 pub(in crate::cli) fn places(pointers: &[String], files: &[File]) -> Vec<Option<Place>> {
-    let Ok(root) = merged(files) else { return vec![None; pointers.len()] };
+    let Ok(root) = tree(files) else { return vec![None; pointers.len()] };
     pointers.iter().map(|pointer| Some(pointer::place(pointer, &root))).collect()
 }
 

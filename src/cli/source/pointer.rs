@@ -18,6 +18,55 @@ pub(super) fn place(pointer: &str, root: &Node<'_>) -> Place {
     follow(pointer, root, false, false).0
 }
 
+/// The values on the way of a pointer.
+pub(super) struct Trail<'n, 't> {
+    hops: Vec<Hop<'n, 't>>,
+}
+
+/// A value, and the key under which it stands; none in a list.
+#[derive(Clone, Copy)]
+struct Hop<'n, 't> {
+    key: Option<&'n str>,
+    node: &'n Node<'t>,
+}
+
+impl<'n, 't> Trail<'n, 't> {
+    /// Follows a pointer; none where it does not lead to the end.
+    pub(super) fn of(pointer: &str, root: &'n Node<'t>) -> Option<Self> {
+        let mut hops = vec![Hop { key: None, node: root }];
+        let (mut node, mut rest) = (root, pointer);
+        while !rest.is_empty() {
+            match step(node, rest)? {
+                Found::Entries(entries, behind) => {
+                    let entry: &'n Entry<'t> = entries.first()?;
+                    hops.push(Hop { key: entry.key.text(), node: &entry.value });
+                    (node, rest) = (&entry.value, behind);
+                }
+                Found::Item(item, behind) => {
+                    hops.push(Hop { key: None, node: item });
+                    (node, rest) = (item, behind);
+                }
+            }
+        }
+        Some(Trail { hops })
+    }
+
+    /// The value that the pointer leads to.
+    pub(super) fn node(&self) -> Option<&'n Node<'t>> {
+        self.hops.last().map(|hop| hop.node)
+    }
+
+    /// Whether it is an element of a list.
+    pub(super) fn is_element(&self) -> bool {
+        self.hops.len() > 1 && self.hops.last().is_some_and(|hop| hop.key.is_none())
+    }
+
+    /// The keys from the root, those of lists once.
+    pub(super) fn keys(&self) -> Vec<&'n str> {
+        self.hops.iter().filter_map(|hop| hop.key).collect()
+    }
+}
+
 /// Follows a pointer as far as it leads: to the key or to the value, to the first or to the second use of a key, and
 /// then to the first, too.
 fn follow(pointer: &str, root: &Node<'_>, about_key: bool, second: bool) -> (Place, Option<Place>) {

@@ -1,6 +1,6 @@
 //! What a word without quotes means: YAML 1.2, core schema (§10.3.2).
 
-use super::tree::{Unsupported, Value};
+use super::tree::Value;
 use std::borrow::Cow;
 
 /// Reads a plain scalar. `yes`, `no`, `on`, `off` and dates are strings; so is whatever is not listed there.
@@ -13,7 +13,7 @@ pub(super) fn plain(word: Cow<'_, str>) -> Value<'_> {
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
         other if is_json_number(other) => Value::Number(word),
-        other if is_number(other) => Value::Unsupported(Unsupported::Number),
+        other if is_number(other) => Value::OddNumber(word),
         _ => Value::Text(word),
     }
 }
@@ -74,7 +74,7 @@ mod tests {
             Value::Bool(_) => "bool",
             Value::Number(_) => "number",
             Value::Text(_) => "text",
-            Value::Unsupported(_) => "unsupported",
+            Value::OddNumber(_) | Value::Tagged => "unsupported",
             Value::List(_) | Value::Map(_) => "collection",
         }
     }

@@ -2,8 +2,8 @@
 
 use super::file::File;
 use super::finding::{Located, Place};
-use super::scalar;
-use super::tree::{Entry, Node, Unsupported, Value};
+use super::tree::{Entry, Node, Value};
+use super::{merged_keys, scalar, syntax};
 use crate::policy::code;
 use granit_parser::{Event, Parser, ScalarStyle, Span, options};
 use serde::de::IgnoredAny;
@@ -12,14 +12,47 @@ use std::rc::Rc;
 
 /// Collections inside one another.
 const MAX_DEPTH: usize = 100;
+/// Values that aliases may add to a policy.
+const MOST_NODES: usize = 1_000_000;
 /// Bytes that aliases may add to a policy.
-const MAX_EXPANSION: usize = 16 << 20;
+const MOST_BYTES: usize = 256 << 20;
 
 /// Reads a file as one document. JSON is read by the same parser, once it has proved to be JSON.
 ///
 /// # Errors
 /// Text that is no YAML, or that this stops at: nothing of the file can be relied on.
 pub(super) fn parse(file: &File) -> Result<Node<'_>, Box<Located>> {
+    let Documents { mut roots, second } = documents(file)?;
+    match (roots.pop().filter(|_| roots.is_empty()), second) {
+        (Some(root), _) => Ok(root),
+        (None, Some(place)) => Err(second_document(place)),
+        (None, None) => Err(empty(file)),
+    }
+}
+
+/// The documents of a file.
+pub(super) struct Documents<'t> {
+    /// At least one.
+    pub(super) roots: Vec<Node<'t>>,
+    /// Where the second begins.
+    pub(super) second: Option<Place>,
+}
+
+/// A policy is one document.
+pub(super) fn second_document(place: Place) -> Box<Located> {
+    stop(place, "there is a second document", "put it into a file of its own")
+}
+
+fn empty(file: &File) -> Box<Located> {
+    let fix = "write a policy, or remove the file".to_owned();
+    Box::new(Located::error(code::SYNTAX, file.place(0), "the file is empty".to_owned(), Some(fix)))
+}
+
+/// Reads all documents of a file.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn documents(file: &File) -> Result<Documents<'_>, Box<Located>> {
     let text = file.text()?;
     if file.is_json() {
         json(file, text)?;
@@ -32,16 +65,20 @@ pub(super) fn parse(file: &File) -> Result<Node<'_>, Box<Located>> {
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => builder.take(event, span)?,
-            Err(error) => {
-                let offset = error.marker().byte_offset().unwrap_or(text.len());
-                return Err(Box::new(Located::error(code::SYNTAX, file.place(offset), error.info(), None)));
-            }
+            Err(error) => return Err(Box::new(syntax::explain(&error, text, file))),
         }
     }
-    builder.root.ok_or_else(|| {
-        let fix = "write a policy, or remove the file".to_owned();
-        Box::new(Located::error(code::SYNTAX, file.place(0), "the file is empty".to_owned(), Some(fix)))
-    })
+    if builder.merges && !file.is_json() {
+        let mut findings = Vec::new();
+        builder.roots.iter_mut().for_each(|root| merged_keys::resolve(root, &mut findings));
+        if let Some(finding) = findings.into_iter().next() {
+            return Err(Box::new(finding));
+        }
+    }
+    match builder.roots.is_empty() {
+        true => Err(empty(file)),
+        false => Ok(Documents { roots: builder.roots, second: builder.second }),
+    }
 }
 
 /// Refuses what YAML has and JSON has not.
@@ -73,14 +110,28 @@ enum Collection<'t> {
 struct Builder<'t> {
     file: &'t File,
     open: Vec<Frame<'t>>,
-    root: Option<Node<'t>>,
+    roots: Vec<Node<'t>>,
+    second: Option<Place>,
     anchors: HashMap<usize, Node<'t>>,
-    expansion: usize,
+    /// Values, and bytes, that aliases added.
+    nodes: usize,
+    bytes: usize,
+    /// There are merge keys.
+    merges: bool,
 }
 
 impl<'t> Builder<'t> {
     fn new(file: &'t File) -> Self {
-        Builder { file, open: Vec::new(), root: None, anchors: HashMap::new(), expansion: 0 }
+        Builder {
+            file,
+            open: Vec::new(),
+            roots: Vec::new(),
+            second: None,
+            anchors: HashMap::new(),
+            nodes: 0,
+            bytes: 0,
+            merges: false,
+        }
     }
 
     fn take(&mut self, event: Event<'t>, span: Span) -> Result<(), Box<Located>> {
@@ -92,7 +143,7 @@ impl<'t> Builder<'t> {
         match event {
             Event::Scalar(word, style, anchor, tag) => {
                 let value = match (tag, style) {
-                    (Some(_), _) => Value::Unsupported(Unsupported::Tag),
+                    (Some(_), _) => Value::Tagged,
                     (None, ScalarStyle::Plain) => scalar::plain(word),
                     (None, _) => Value::Text(word),
                 };
@@ -108,8 +159,8 @@ impl<'t> Builder<'t> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(place),
             Event::Alias(anchor) => return self.repeat(anchor, place),
-            Event::DocumentStart(..) if self.root.is_some() => {
-                return Err(stop(place, "there is a second document", "put it into a file of its own"));
+            Event::DocumentStart(..) if !self.roots.is_empty() => {
+                self.second.get_or_insert(place);
             }
             // the parser emits the rest of its events only when asked to
             _ => {}
@@ -141,7 +192,7 @@ impl<'t> Builder<'t> {
         };
         let bracketed = end.end > end.start;
         let node = match first {
-            _ if frame.tagged => Node { value: Value::Unsupported(Unsupported::Tag), place: frame.start },
+            _ if frame.tagged => Node { value: Value::Tagged, place: frame.start },
             // a block of lines has no first and last character of its own
             Some(place) if !bracketed => Node { value, place },
             _ => Node { value, place: Place { end: end.end, ..frame.start } },
@@ -155,9 +206,14 @@ impl<'t> Builder<'t> {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(stop(place, "the alias stands inside what it repeats", "write the value out"));
         };
-        self.expansion = self.expansion.saturating_add(node.weight());
-        if self.expansion > MAX_EXPANSION {
-            return Err(stop(place, "aliases add more than 16 MiB to the policy", "repeat less"));
+        let weight = node.weight();
+        self.nodes = self.nodes.saturating_add(weight.nodes);
+        self.bytes = self.bytes.saturating_add(weight.bytes);
+        if self.nodes > MOST_NODES {
+            return Err(stop(place, "aliases add more than 1,000,000 values to the policy", "repeat less"));
+        }
+        if self.bytes > MOST_BYTES {
+            return Err(stop(place, "aliases add more than 256 MiB to the policy", "repeat less"));
         }
         if self.open.len().saturating_add(node.height()) > MAX_DEPTH {
             return Err(too_deep(place));
@@ -173,10 +229,13 @@ impl<'t> Builder<'t> {
             self.anchors.insert(anchor, node.clone());
         }
         match self.open.last_mut().map(|frame| &mut frame.collection) {
-            None => self.root = Some(node),
+            None => self.roots.push(node),
             Some(Collection::List(items)) => items.push(node),
             Some(Collection::Map(entries, key)) => match key.take() {
-                None => *key = Some(node),
+                None => {
+                    self.merges |= node.text() == Some(merged_keys::MERGE);
+                    *key = Some(node);
+                }
                 Some(key) => entries.push(Entry { key, value: node }),
             },
         }
@@ -212,7 +271,7 @@ mod tests {
             ("a: \"443\"\nb: '443'", r#"{"a":"443","b":"443"}"#),
             ("a: |\n  x\n  y\n", r#"{"a":"x\u000ay\u000a"}"#),
             ("a: \"\\0\\u00e9\\\"\"", "{\"a\":\"\\u0000é\\\"\"}"),
-            ("<<: {a: 1}", r#"{"<<":{"a":1}}"#),
+            ("<<: {a: 1}", r#"{"a":1}"#),
             ("a: &x [1, {b: c}]\nd: *x", r#"{"a":[1,{"b":"c"}],"d":[1,{"b":"c"}]}"#),
             ("&k a: 1\nb: *k", r#"{"a":1,"b":"a"}"#),
             ("[]", "[]"),
