@@ -980,3 +980,19 @@ fn residency_takes_no_more_room_than_its_text() {
     let policy = Policy::load(text.as_bytes()).unwrap_or_else(|rejection| panic!("{rejection}"));
     assert!(policy.bytes() < text.len().saturating_mul(4), "{} bytes for {}", policy.bytes(), text.len());
 }
+
+#[test]
+fn what_a_destination_cannot_have_yet_is_said_to_be_so() {
+    for key in ["ca", "clientCertificate"] {
+        for place in ["destinations", "rules"] {
+            let place_of = |keys: &str| match place {
+                "destinations" => policy(&format!(r#""destinations":{{"d":{keys}}}"#)),
+                _ => to(keys),
+            };
+            let found = findings(place_of(&format!(r#"{{"hosts":["a.example"],"{key}":"x"}}"#)));
+            let [finding] = found.as_slice() else { panic!("{} findings", found.len()) };
+            assert_eq!((finding.code, finding.message.as_str()), ("TG002", format!("unknown key `{key}`").as_str()));
+            assert!(finding.fix.as_ref().is_some_and(|fix| fix.starts_with("not yet: ")), "{:?}", finding.fix);
+        }
+    }
+}

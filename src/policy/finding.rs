@@ -286,7 +286,14 @@ impl<'de> Findings<'de> {
     #[cold]
     #[inline(never)]
     pub(super) fn unknown_key(&mut self, key: &str, known: &[&str]) {
+        let of_a_place = known.contains(&"tls");
         let fix = match nearest(key, known) {
+            _ if of_a_place && key == "ca" => {
+                "not yet: `caCertificates` of the site file holds for every destination".to_owned()
+            }
+            _ if of_a_place && key == "clientCertificate" => {
+                "not yet: the gateway shows destinations no certificate of its own".to_owned()
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the keys here are {}", Listed(known)),
         };
