@@ -22,6 +22,7 @@ pub const ALL: &[(&str, Check)] = checks![
     allowed_with_its_record,
     no_internal_header_gets_out,
     another_port_and_plain_http,
+    a_host_in_another_spelling_arrives,
     denied_by_identity_host_path_and_method,
     a_dry_run_lets_through_and_records,
     denied_by_quota,
@@ -95,6 +96,20 @@ fn another_port_and_plain_http(lab: &Lab) {
     assert_eq!(lab.listed.record("/plain")["port"], 80);
     let head = String::from_utf8_lossy(&answer.body).to_lowercase();
     assert!(head.contains("host: plain.ext.example\r\n"), "{head}");
+}
+
+fn a_host_in_another_spelling_arrives(lab: &Lab) {
+    for (pod, gateway, spelling, host) in [
+        (&lab.checkout, &lab.listed, "api.ext.example.", "api.ext.example"),
+        (&lab.checkout, &lab.listed, "API.Ext.example", "api.ext.example"),
+        (&lab.batch, &lab.open, "new.any.example.", "new.any.example"),
+    ] {
+        let path = format!("/v1/spelled-{spelling}");
+        let answer = pod.until("GET", spelling, &path, is_ok);
+        let sent = String::from_utf8_lossy(&answer.body).to_lowercase();
+        assert!(sent.contains(&format!("host: {host}\r\n")), "{spelling}: {sent}");
+        assert_eq!(gateway.record(&path)["host"], host);
+    }
 }
 
 fn denied_by_identity_host_path_and_method(lab: &Lab) {

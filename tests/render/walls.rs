@@ -336,3 +336,28 @@ fn hosts_have_clusters_that_no_other_object_can_be_mistaken_for() {
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert!(said(&output).contains("TG429"), "{}", said(&output));
 }
+
+#[test]
+fn requests_go_where_they_were_decided_to_go() {
+    let mut policy = policy(&exact());
+    policy["authority"] = json!({"verifyRoute": "off"});
+    let place = Place::new(&policy, &site());
+    let objects = super::walls::objects(&place);
+    let bound = &of_kind(&objects, "WasmPlugin")[0]["spec"]["pluginConfig"];
+    assert_eq!(bound["authority"], json!({"verifyRoute": "host"}));
+    assert_eq!(bound["requestHeaders"], json!({"by": "routes"}));
+    // the filter behind compares what was judged with what is used, and lets nothing pass that it cannot compare
+    let http = values(patches(&objects, "egress-tripwire"), "HTTP_FILTER");
+    let rules = &named(&http, "tollgate.tripwire")["typed_config"]["rules"];
+    assert_eq!(rules["action"], "ALLOW");
+    let condition = rules["policies"]["decided-by-tollgate"]["condition"].to_string();
+    assert!(condition.contains("wasm.tollgate_route") && condition.contains("cluster_name"), "{condition}");
+    // more headers than a rule of the Gateway API removes, and no EnvoyFilter: the filter removes them
+    let many: Vec<String> = (0..12).map(|number| format!("x-internal-{number}")).collect();
+    policy["requestHeaders"] = json!({"remove": many});
+    policy["tripwire"] = json!({"header": "x-egress-guard", "values": ["an-example-of-a-secret"]});
+    let place = Place::new(&policy, &with(site(), &[("api", json!("gateway")), ("envoyFilter", json!("forbidden"))]));
+    let output = place.render(&["--format", "json"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains(r#""verifyRoute": "host""#) && !text.contains(r#""by": "routes""#), "{}", said(&output));
+}

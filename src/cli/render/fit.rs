@@ -38,10 +38,16 @@ pub(super) fn judge(document: &Document, site: &Site, gateway: &Gateway, advice:
         let fix = "add `peer-certificate` to `identity.sources`".to_owned();
         advice.add(code::SOURCES, "identity.sources".to_owned(), message, fix);
     }
-    if document.verify_route() == Some(RouteWord::Full) {
-        let message = "`verifyRoute` compares with the port of a ServiceEntry, which is 80 for what an authority without a port means".to_owned();
-        let fix = "leave it out: what is rendered goes by the authority's port alone".to_owned();
-        advice.add(code::VERIFY_ROUTE, "authority.verifyRoute".to_owned(), message, fix);
+    let written = match document.verify_route() {
+        Some(RouteWord::Full) => Some(
+            "`verifyRoute: full` compares ports, and that of a ServiceEntry is 80 for what an authority without a port means",
+        ),
+        Some(RouteWord::Off) => Some("`verifyRoute: off` lets routes lead elsewhere than was decided"),
+        Some(RouteWord::Host) | None => None,
+    };
+    if let Some(message) = written {
+        let fix = "write `host`, or leave it out: `render` writes `host` whatever stands here".to_owned();
+        advice.add(code::VERIFY_ROUTE, "authority.verifyRoute".to_owned(), message.to_owned(), fix);
     }
 }
 

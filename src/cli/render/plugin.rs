@@ -1,6 +1,7 @@
 //! The filter's own object: the policy, and the image that enforces it.
 
 use super::object::{Kind, Maker, Object, Part, attach, insert};
+use super::removal;
 use crate::cli::advice::{Advice, code};
 use crate::cli::document::Document;
 use crate::cli::revision;
@@ -66,6 +67,7 @@ pub(super) fn object(
     advice: &mut Advice,
 ) -> io::Result<Object> {
     replicas(&mut policy, document, maker, advice);
+    bind(&mut policy, document, maker);
     let plain = json_length(&policy);
     if pack == Pack::Always || (pack == Pack::Auto && plain > LARGE) {
         policy = packed(policy)?;
@@ -136,6 +138,19 @@ fn replicas(policy: &mut Map<String, Value>, document: &Document, maker: &Maker<
             advice.add(code::REPLICAS, "replicas".to_owned(), message, "leave it to the site file".to_owned());
         }
         _ => {}
+    }
+}
+
+/// The route is compared by host, whatever the policy says: rendered routes go by the authority's port, and the ports of their clusters
+/// are others. Headers are removed by the routes, so that removing them leaves the route as it was judged.
+fn bind(policy: &mut Map<String, Value>, document: &Document, maker: &Maker<'_>) {
+    let mut set = |key: &str, below: &str, value: &str| {
+        let map = policy.entry(key).or_insert_with(|| json!({}));
+        insert(map, below, value.into());
+    };
+    set("authority", "verifyRoute", "host");
+    if removal::is_by_routes(maker.gateway, document) {
+        set("requestHeaders", "by", "routes");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Request headers that end at the gateway: routes take them away, behind the decision and behind the choice of the route.
 
 use crate::cli::document::Document;
+use crate::cli::site::{Api, Gateway, Permission};
 
 /// What tells of the mesh, or means another host than the one that was decided about.
 const DEFAULT: [&str; 6] =
@@ -39,6 +40,13 @@ const ENVOYS: [&str; 25] = [
 
 /// Most headers that a rule of the Gateway API removes.
 pub(super) const MOST_OF_A_RULE: usize = 16;
+
+/// Whether routes take away every header that is named whole. Those of the Gateway API do so with an EnvoyFilter, or up to a number.
+pub(super) fn is_by_routes(gateway: &Gateway, document: &Document) -> bool {
+    gateway.api == Api::Istio
+        || gateway.envoy_filter == Permission::Allowed
+        || names(document).iter().filter(|name| !ENVOYS.contains(&name.as_str())).count() <= MOST_OF_A_RULE
+}
 
 /// Their names, the most telling first. What a policy writes with a `*` at its end is left to the filter.
 pub(super) fn names(document: &Document) -> Vec<String> {
