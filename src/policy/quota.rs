@@ -303,6 +303,10 @@ mod tests {
         );
         let service = refused(r#""rateLimitService":{"cluster":"c","domain":"d"}"#);
         assert!(matches!(service.as_slice(), [one] if one.starts_with("TG015 rateLimitService: ")), "{service:?}");
+        // and is offered to nobody
+        let unknown = Policy::load(br#"{"version":1,"name":"p","rateLimitServices":{},"x":{}}"#).unwrap_err();
+        let offered: String = unknown.findings.iter().filter_map(|finding| finding.fix.as_deref()).collect();
+        assert!(offered.contains("residency") && !offered.contains("rateLimit"), "{offered}");
     }
 
     #[test]
