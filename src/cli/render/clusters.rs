@@ -26,7 +26,7 @@ pub(super) fn name(port: u16, host: &str) -> String {
 /// The patches for one host.
 pub(super) fn object(maker: &Maker<'_>, name: &str, own: &[Own<'_>], trusted: &str) -> Object {
     let clusters = own.iter().map(|own| own.cluster(maker, trusted));
-    let routes = own.iter().map(Own::into_route);
+    let routes = own.iter().map(Own::to_route);
     called(maker, name, Part::Routes, 20, clusters.chain(routes).collect())
 }
 
@@ -83,7 +83,7 @@ impl Own<'_> {
         })
     }
 
-    fn into_route(&self) -> Value {
+    fn to_route(&self) -> Value {
         json!({
             "applyTo": "HTTP_ROUTE",
             "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"route": {"name": self.route}}}},
