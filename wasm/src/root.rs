@@ -35,6 +35,9 @@ use crate::serving::Serving;
 /// How many findings of a rejected policy are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
 
+/// Bytes of a policy's text up to which it is kept beside what was made of it: eight times what an object of Kubernetes holds.
+const TEXT: usize = 8 << 20;
+
 /// Policies that were accepted.
 const LOADED: &str = "result=.=loaded;.;tollgate_policy_loads_total";
 /// Policies that were not.
@@ -55,7 +58,8 @@ struct Root {
 enum State {
     Good {
         serving: Rc<Serving>,
-        text: Vec<u8>,
+        /// From which it can be loaded again; none if it is too large to be kept beside.
+        text: Option<Vec<u8>>,
     },
     /// A good policy that nobody asks any more while open streams keep the instance: its text, DEFLATE.
     Resting(Vec<u8>),
@@ -161,7 +165,7 @@ impl Roots {
         self.last_good.retain(|(of, _)| of == plugin || roots.iter().any(|root| root.plugin == *of));
         let newest = self.roots.iter().filter(|root| root.plugin == plugin).map(|root| root.asked).max();
         for root in self.roots.iter_mut().filter(|root| root.plugin == plugin && Some(root.asked) != newest) {
-            if let State::Good { serving, text } = &root.state
+            if let State::Good { serving, text: Some(text) } = &root.state
                 && !self.last_good.iter().any(|(_, last)| Rc::ptr_eq(last, serving))
             {
                 root.state = State::Resting(compress_to_vec(text, 1));
@@ -196,7 +200,12 @@ impl Roots {
         let plugin = plugin.key();
         self.last_good.retain(|(of, _)| *of != plugin);
         self.last_good.push((plugin.clone(), Rc::clone(&serving)));
-        self.roots.push(Root { id, plugin, state: State::Good { serving: Rc::clone(&serving), text }, asked: 0 });
+        self.roots.push(Root {
+            id,
+            plugin,
+            state: State::Good { serving: Rc::clone(&serving), text: kept(text) },
+            asked: 0,
+        });
         serving
     }
 
@@ -234,13 +243,17 @@ fn last_good<'g>(known: &'g [(String, Rc<Serving>)], plugin: &str, name: Option<
     (Some(serving.policy.settings().name.as_str()) == name).then_some(serving)
 }
 
+fn kept(text: Vec<u8>) -> Option<Vec<u8>> {
+    (text.len() <= TEXT).then_some(text)
+}
+
 /// Loads a policy again that was loaded before.
 fn wake(host: &mut impl Host, text: &[u8]) -> State {
     let loaded = decompress_to_vec(text).ok().and_then(|text| Some((Policy::load(&text).ok()?, text)));
     let Some((policy, text)) = loaded else { return State::Bad { name: None, refused: None } };
     let (requests, quotas, uncounted) = counters(host, &policy);
     warn_uncounted(host, [uncounted]);
-    State::Good { serving: Rc::new(Serving::new(policy, requests, quotas)), text }
+    State::Good { serving: Rc::new(Serving::new(policy, requests, quotas)), text: kept(text) }
 }
 
 /// What counts the decisions of a policy, and whether something of it cannot be counted.
@@ -561,6 +574,19 @@ mod tests {
         assert_eq!(full, 2, "the one that serves, and the one that it has just replaced");
         rig.vm.deleted(&mut rig.host, stream);
         assert!(bond.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_policy_whose_text_is_too_large_to_keep_goes_on_as_it_is() {
+        let large = GOOD.replacen('{', &format!("{{{}", " ".repeat(TEXT)), 1);
+        let mut rig = Rig::new(&large);
+        decided(&mut rig, 1);
+        for root in 2..5 {
+            assert!(rig.configure(root, &GOOD.replace("a.com", "b.com")));
+            decided(&mut rig, root);
+        }
+        assert!(matches!(&rig.vm.roots.roots[0].state, State::Good { text: None, .. }));
+        assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
     }
 
     #[test]
