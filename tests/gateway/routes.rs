@@ -93,6 +93,7 @@ fn trailers_bring_no_header_that_is_removed() {
             (b":scheme", b"https"),
             (b":authority", b"api.example.com"),
             (b":path", b"/v1/a"),
+            (b"x-lab-cluster", OWN.as_bytes()),
             (b"te", b"trailers"),
         ];
         let trailers: &[(&[u8], &[u8])] = &[
