@@ -189,7 +189,9 @@ fn an_inner_address_is_refused_in_every_form_in_filter_cluster_and_network() {
     let public = network.as_array().unwrap().iter().find(|rule| rule.to_string().contains("0.0.0.0/0")).unwrap();
     let excepted: Vec<&Value> =
         public["to"].as_array().unwrap().iter().flat_map(|to| to["ipBlock"]["except"].as_array().unwrap()).collect();
-    for range in &refused {
+    let is_mapped = |range: &&String| range.starts_with("::ffff:") && range.contains('.');
+    assert!(!excepted.iter().any(|range| is_mapped(&&range.as_str().unwrap().to_owned())), "Kubernetes refuses them");
+    for range in refused.iter().filter(|range| !is_mapped(range)) {
         assert!(excepted.contains(&&json!(range)), "{range}: {excepted:?}");
     }
     // a look-up asks for what was decided about, and for nothing longer

@@ -88,7 +88,9 @@ pub(super) fn control_plane(site: &Site) -> Value {
 
 /// Every address that is not of the inside: what a name resolves to, no policy sees, and here it ends.
 fn public() -> Value {
-    let (four, six): (Vec<Range>, Vec<Range>) = addresses::inside().into_iter().partition(|range| range.is_v4());
+    // Kubernetes takes no mapped addresses, and the network carries none: to reach one is to reach the IPv4 address
+    let ranges = addresses::inside().into_iter().filter(|range| !range.is_mapped());
+    let (four, six): (Vec<Range>, Vec<Range>) = ranges.partition(|range| range.is_v4());
     let [four, six] = [four, six].map(|ranges| ranges.iter().map(ToString::to_string).collect::<Vec<_>>());
     json!([{"ipBlock": {"cidr": "0.0.0.0/0", "except": four}}, {"ipBlock": {"cidr": "::/0", "except": six}}])
 }
