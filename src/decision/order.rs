@@ -27,7 +27,7 @@ impl Policy {
     #[doc(hidden)]
     pub fn judge<'s>(&'s self, canonical: &Canonical<'s>, now: Timestamp, lookups: &'s mut Lookups) -> Judged<'s> {
         let Lookups { groups, hosts, marks, metered, staged } = lookups;
-        let mut course = canonical.course.clone();
+        let mut course = canonical.course();
 
         let question = self.ask(canonical, now, groups, hosts);
         let slashed = canonical.slashed_question(now);
@@ -163,7 +163,8 @@ impl Policy {
             overridden: arrival.overridden,
             path,
             slashed: slashed.map(|path| path.slashed(slashed_path, wide_slashed_path)),
-            course,
+            suspended: course.reasons(),
+            shown: course.judged.identity,
         })
     }
 
@@ -316,10 +317,25 @@ pub struct Canonical<'s> {
     path: Option<QuestionPath<'s>>,
     /// The same with `%2F` read as a separator.
     slashed: Option<QuestionPath<'s>>,
-    course: Course<'s>,
+    /// What of the first step a dry-run suspended.
+    suspended: [Option<Reason>; 2],
+    /// The SPIFFE ID, whether trusted or not.
+    shown: Option<Presented<'s>>,
 }
 
 impl<'s> Canonical<'s> {
+    /// The decision as far as the first step has brought it.
+    fn course(&self) -> Course<'s> {
+        let mut course = Course::new();
+        let Canonical { identity, host, port, shown, .. } = *self;
+        (course.judged.identity, course.judged.trusted) = (shown, identity);
+        (course.judged.host, course.judged.port) = (Some(host), Some(port));
+        for reason in self.suspended.into_iter().flatten() {
+            course.suspend(reason, None);
+        }
+        course
+    }
+
     fn question(&self, now: Timestamp) -> Question<'s> {
         let Canonical { port, method, upgrade, overridden, path, .. } = *self;
         Question { port, method, upgrade, overridden, path, now }
@@ -367,25 +383,28 @@ impl Refusal {
 }
 
 /// A decision in the making.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Course<'s> {
     /// What dry-run suspended first: it will be named.
     suspended: Option<Further<'s>>,
-    /// What it suspended besides.
-    also: Also<'s>,
     judged: Judged<'s>,
 }
 
 impl<'s> Course<'s> {
     fn new() -> Course<'s> {
-        Course { suspended: None, also: Also::NONE, judged: Judged::refused(Reason::NoMatch) }
+        Course { suspended: None, judged: Judged::refused(Reason::NoMatch) }
+    }
+
+    /// What was suspended in the first step: who asks, and where the route leads.
+    fn reasons(&self) -> [Option<Reason>; 2] {
+        [self.suspended, self.judged.decision.also.iter().next()].map(|further| further.map(|further| further.reason))
     }
 
     fn suspend(&mut self, reason: Reason, rule: Option<&'s str>) {
         let further = Further { reason, rule };
         match self.suspended {
             None => self.suspended = Some(further),
-            Some(_) => self.also.push(further),
+            Some(_) => self.judged.decision.also.push(further),
         }
     }
 
@@ -402,6 +421,7 @@ impl<'s> Course<'s> {
     fn deny(mut self, reason: Reason, rule: Option<&'s str>) -> Judged<'s> {
         let decision = &mut self.judged.decision;
         (decision.outcome, decision.reason, decision.rule, decision.pattern) = (Outcome::Deny, reason, rule, None);
+        decision.also = Also::NONE;
         self.judged
     }
 
@@ -412,7 +432,6 @@ impl<'s> Course<'s> {
             None => decision.outcome = Outcome::Allow,
             Some(Further { reason, rule }) => {
                 (decision.outcome, decision.reason, decision.rule) = (Outcome::WouldDeny, reason, rule);
-                decision.also = self.also;
             }
         }
         self.judged
