@@ -5,7 +5,7 @@ use super::habits::targets;
 use super::subject::Subject;
 use crate::cli::advice::{Advice, code, is_below, place_of, target};
 use crate::cli::document::{AuditPath, Mode, Rule, Target};
-use crate::index::PathKind;
+use crate::index::is_costly;
 use crate::request::Path;
 
 /// Services whose paths hold the very secret that they ask for.
@@ -66,9 +66,7 @@ pub(super) fn lint(subject: &Subject<'_>, advice: &mut Advice) {
 
 /// Patterns that are matched by automata, and not with long paths.
 fn costly(at: &str, target: &Target, advice: &mut Advice) {
-    for (item, pattern) in
-        target.paths.iter().enumerate().filter(|(_, pattern)| PathKind::of(pattern) == PathKind::Glob)
-    {
+    for (item, pattern) in target.paths.iter().enumerate().filter(|(_, pattern)| is_costly(pattern)) {
         let message = format!("`{pattern}` is a costly pattern: it is not compared with paths longer than 8 KiB");
         let fix = "exact paths, `/prefix/**` and `*` for a whole segment are cheap; in rules it does not match such a \
                    path, in `deny` and `quotas` it does";

@@ -1,9 +1,10 @@
 //! Several files as one policy.
 
-use super::finding::Located;
+use super::finding::{Located, Place};
 use super::tree::{Entry, Node, Value};
 use crate::policy::{Step, code};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Lists that may stand in several files, joined in the files' order.
@@ -57,10 +58,11 @@ fn join<'t>(joined: &mut Vec<Entry<'t>>, entry: Entry<'t>, findings: &mut Vec<Lo
         }
         (Value::Map(old), Value::Map(new)) if MAPS.contains(&key) => {
             let old = Rc::make_mut(old);
-            for entry in new.iter() {
-                findings.extend(taken(key, old, entry));
-                old.push(entry.clone());
-            }
+            // from the end, so that the first place of a name is the one that stays
+            let names = old.iter().rev().filter_map(|entry| Some((entry.key.text()?.to_owned(), entry.key.place)));
+            let first: HashMap<String, Place> = names.collect();
+            findings.extend(new.iter().filter_map(|entry| taken(key, &first, entry)));
+            old.extend(new.iter().cloned());
         }
         _ if LISTS.contains(&key) || MAPS.contains(&key) => {
             let kind = if LISTS.contains(&key) { "a list" } else { "a map" };
@@ -80,15 +82,13 @@ fn join<'t>(joined: &mut Vec<Entry<'t>>, entry: Entry<'t>, findings: &mut Vec<Lo
     }
 }
 
-/// A finding if another file defines the name.
-fn taken(map: &str, old: &[Entry<'_>], new: &Entry<'_>) -> Option<Located> {
+/// A finding if another file defines the name. `first`: where each name stands first in the files before.
+fn taken(map: &str, first: &HashMap<String, Place>, new: &Entry<'_>) -> Option<Located> {
     let name = new.key.text()?;
-    let first = old.iter().find(|old| old.key.text() == Some(name) && old.key.place.file != new.key.place.file)?;
+    let first = *first.get(name)?;
     let mut at = map.to_owned();
     Step::Key(Cow::Borrowed(name)).write(&mut at);
     let message = format!("`{name}` is defined in two files");
     let fix = "give one of them another name".to_owned();
-    Some(
-        Located::error(code::DUPLICATE, new.key.place, message, Some(fix)).with_pointer(at).with_other(first.key.place),
-    )
+    Some(Located::error(code::DUPLICATE, new.key.place, message, Some(fix)).with_pointer(at).with_other(first))
 }

@@ -124,8 +124,14 @@ fn step<'n, 't, 'p>(node: &'n Node<'t>, pointer: &'p str) -> Option<Found<'n, 't
 /// The entries whose key the pointer begins with.
 fn keyed<'n, 't, 'p>(entries: &'n [Entry<'t>], pointer: &'p str) -> Option<(Vec<&'n Entry<'t>>, &'p str)> {
     let behind = |entry: &&Entry<'_>| {
+        let key = entry.key.text()?;
+        // of many keys few are written out
+        let begins = pointer.strip_prefix("[\"").unwrap_or(pointer).as_bytes().first();
+        if begins != key.as_bytes().first() && !key.is_empty() && !key.starts_with(['"', '\\']) {
+            return None;
+        }
         let mut written = String::new();
-        Step::Key(Cow::Borrowed(entry.key.text()?)).write(&mut written);
+        Step::Key(Cow::Borrowed(key)).write(&mut written);
         let behind = pointer.strip_prefix(written.as_str())?;
         (behind.is_empty() || behind.starts_with(['.', '['])).then_some(behind)
     };
