@@ -37,7 +37,6 @@ fn end_of_host(authority: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::request::Authority;
 
     fn respelled(arrived: &str) -> Option<String> {

@@ -66,8 +66,7 @@ mod tests {
 
     #[test]
     fn whoever_was_faster_is_taken_into_account() {
-        let mut host = Fake::default();
-        host.too_late = TRIES - 1;
+        let mut host = Fake { too_late: TRIES - 1, ..Fake::default() };
         assert_eq!(admit(&mut host, &names(0..3)), [true; 3]);
         host.too_late = TRIES;
         assert_eq!(admit(&mut host, &names(3..6)), [false; 3]);

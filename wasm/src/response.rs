@@ -23,7 +23,8 @@ pub(crate) fn on_response(host: &mut impl Host, context: u32, count: usize, tool
         }
     };
     // What no destination answers is looked at closely; a look costs more than all else that is done about a response.
-    if !has && !(count <= OF_ENVOY && stream.as_ref().is_some_and(|stream| stream.is_routed)) {
+    let may_be_envoys = count <= OF_ENVOY && stream.as_ref().is_some_and(|stream| stream.is_routed);
+    if !has && !may_be_envoys {
         return action;
     }
     let refusal = Refusal::read(host);
