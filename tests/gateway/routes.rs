@@ -9,8 +9,10 @@ use crate::support::http2;
 use crate::support::rig::{Rig, verbatim};
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
-const OWN: &str = "outbound|443||api.example.com";
-const FOREIGN: &str = "outbound|443||evil.example.com";
+const OWN: &str = "tollgate.out|443|api.example.com";
+const FOREIGN: &str = "tollgate.out|443|evil.example.com";
+/// What Istio calls the cluster of a ServiceEntry of that host, whoever wrote it.
+const TAKEN: &str = "outbound|443||api.example.com";
 
 /// Routes go by a header, which `removed` may name.
 fn policy(removed: &[&str]) -> Value {
@@ -31,8 +33,13 @@ fn demands_the_route() -> Value {
     filter::rbac(&envoy::bound_tripwire())
 }
 
+/// Refuses routes to clusters that nobody rendered.
+fn refuses_others() -> Value {
+    filter::rbac(&envoy::foreign_routes())
+}
+
 fn start(policy: &Value, filters: Vec<Value>) -> impl Iterator<Item = Rig> {
-    let clusters = [OWN, FOREIGN].map(str::to_owned).to_vec();
+    let clusters = [OWN, FOREIGN, TAKEN].map(str::to_owned).to_vec();
     Rig::start_each(policy, &[CHECKOUT], GatewayConfig { clusters, filters, ..verbatim() })
 }
 
@@ -66,6 +73,22 @@ fn a_route_that_stays_leads_where_it_was_judged_to_lead() {
         assert_eq!(seen.received[0].header("x-forwarded-for"), None, "it was removed, and the route chosen anew");
         let seen = rig.send(Some(CHECKOUT), &request("api.example.com", FOREIGN));
         assert_eq!((seen.status(), seen.recorded("r"), seen.got_through()), (403, "ROUTE_MISMATCH", false));
+    }
+}
+
+#[test]
+fn a_cluster_that_nobody_rendered_is_led_nothing() {
+    for filters in [vec![refuses_others(), demands_the_route()], vec![demands_the_route()]] {
+        let is_named = filters.len() == 2;
+        for rig in start(&policy(&[]), filters.clone()) {
+            let seen = rig.send(Some(CHECKOUT), &request("api.example.com", OWN));
+            assert_eq!((seen.status(), seen.received.len()), (200, 1), "{seen:?}");
+            let seen = rig.send(Some(CHECKOUT), &request("api.example.com", TAKEN));
+            assert_eq!((seen.status(), seen.got_through()), (403, false), "{seen:?}");
+            if is_named {
+                assert_eq!((seen.recorded("d"), seen.recorded("r")), ("deny", "ROUTE_MISMATCH"), "{seen:?}");
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //! that Istio makes its cluster of.
 
 use super::destinations::Upstream;
-use super::envoy_filter::called;
+use super::envoy_filter::{called, into_route};
 use super::object::{Maker, Object, Part, insert};
 use super::way::{Lookup, authorities};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub(super) fn name(port: u16, host: &str) -> String {
 /// The patches for one host.
 pub(super) fn object(maker: &Maker<'_>, name: &str, own: &[Own<'_>], trusted: &str) -> Object {
     let clusters = own.iter().map(|own| own.cluster(maker, trusted));
-    let routes = own.iter().map(Own::to_route);
+    let routes = own.iter().flat_map(|own| own.to_route(maker));
     called(maker, name, Part::Routes, 20, clusters.chain(routes).collect())
 }
 
@@ -83,11 +83,7 @@ impl Own<'_> {
         })
     }
 
-    fn to_route(&self) -> Value {
-        json!({
-            "applyTo": "HTTP_ROUTE",
-            "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"route": {"name": self.route}}}},
-            "patch": {"operation": "MERGE", "value": {"route": {"cluster": self.name()}}},
-        })
+    fn to_route(&self, maker: &Maker<'_>) -> Vec<Value> {
+        into_route(maker, &self.route, &json!({"route": {"cluster": self.name()}}))
     }
 }

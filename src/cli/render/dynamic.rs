@@ -4,7 +4,7 @@
 //! that name. Each is a [`Way`] of its own: for names, for addresses that stand in the authority, and for names that the site lets inside.
 
 use super::destinations::Destinations;
-use super::envoy_filter::{before_router, filters};
+use super::envoy_filter::{before_router, filters, into_route};
 use super::literals;
 use super::object::{Kind, Maker, Object, Part, insert};
 use super::removal::MOST_OF_A_RULE;
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destinations, strip: &[String]) -> Vec<Object> {
     let ways = way::all(maker.gateway);
-    let into_routes = ways.iter().enumerate().map(|(number, way)| into_route(maker, number, way, &ways));
+    let into_routes = ways.iter().enumerate().flat_map(|(number, way)| to_way(maker, number, way, &ways));
     let mut patches: Vec<Value> =
         ways.iter().map(|way| way.cluster(&site.ca_certificates)).chain(into_routes).collect();
     patches.extend(ways.iter().map(|way| before_router(&way.resolving())));
@@ -72,7 +72,7 @@ fn route(maker: &Maker<'_>, ways: &[Way], strip: &[String]) -> Object {
 }
 
 /// Leads a route to the way's cluster, and keeps the look-ups of other ways out of it.
-fn into_route(maker: &Maker<'_>, number: usize, way: &Way, ways: &[Way]) -> Value {
+fn to_way(maker: &Maker<'_>, number: usize, way: &Way, ways: &[Way]) -> Vec<Value> {
     let gateway = maker.gateway;
     let name = match gateway.api {
         Api::Istio => way.name.to_owned(),
@@ -82,11 +82,7 @@ fn into_route(maker: &Maker<'_>, number: usize, way: &Way, ways: &[Way]) -> Valu
     let off: Map<String, Value> =
         ways.iter().filter(|other| other.name != way.name).map(|other| (other.filter_name(), off())).collect();
     insert(&mut value, "typed_per_filter_config", off.into());
-    json!({
-        "applyTo": "HTTP_ROUTE",
-        "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"route": {"name": name}}}},
-        "patch": {"operation": "MERGE", "value": value},
-    })
+    into_route(maker, &name, &value)
 }
 
 /// A filter that does not stand in a route's chain.

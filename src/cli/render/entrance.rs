@@ -1,6 +1,6 @@
 //! Where the mesh's traffic comes in: a port that ends the mesh's mTLS, so that callers have an identity.
 
-use super::envoy_filter::filters;
+use super::envoy_filter::{LISTENER, filters};
 use super::object::{Kind, Maker, Object, Part, attach, insert};
 use super::patches::{PROVIDER, proxy_config};
 use crate::cli::advice::{Advice, code};
@@ -17,7 +17,7 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
             json!({
                 "selector": gateway.selector,
                 "servers": [{
-                    "port": {"number": gateway.ports.http, "name": "https-mesh", "protocol": "HTTPS"},
+                    "port": {"number": gateway.ports.http, "name": LISTENER, "protocol": "HTTPS"},
                     // routes of the gateway's own namespace alone
                     "hosts": ["./*"],
                     "tls": {"mode": "ISTIO_MUTUAL"},
@@ -82,7 +82,7 @@ fn kubernetes(maker: &Maker<'_>) -> Object {
             "gatewayClassName": "istio",
             "infrastructure": {"annotations": annotations},
             "listeners": [{
-                "name": "https-mesh",
+                "name": LISTENER,
                 "port": gateway.ports.http,
                 "protocol": "HTTPS",
                 "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},

@@ -4,7 +4,7 @@ use super::envoy_filter::into_manager;
 use super::object::insert;
 use crate::cli::document::Detail;
 use crate::cli::document::Document;
-use crate::cli::envoy::{ADDRESS_INSIDE_POLICY, ROUTE_KEY};
+use crate::cli::envoy::{ADDRESS_INSIDE_POLICY, ROUTE_KEY, ROUTE_POLICY};
 use crate::decision::Reason;
 use crate::decision::answer::HEADER;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(super) fn mappers(document: &Document) -> Value {
         "response.code_details.contains('address_denied') || response.code_details.contains('{ADDRESS_INSIDE_POLICY}')"
     );
     let route = format!(
-        "response.code_details == 'rbac_access_denied_matched_policy[none]' && xds.cluster_name != filter_state['{ROUTE_KEY}']"
+        "response.code_details.contains('{ROUTE_POLICY}') || response.code_details == 'rbac_access_denied_matched_policy[none]' && xds.cluster_name != filter_state['{ROUTE_KEY}']"
     );
     let mappers = [
         mapper(

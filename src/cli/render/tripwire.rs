@@ -25,7 +25,10 @@ const PROTOCOLS: [&str; 4] = [
 pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advice: &mut Advice) -> Vec<Object> {
     let mut objects = Vec::new();
     if maker.gateway.envoy_filter == Permission::Allowed {
-        let mut patches = vec![before_router(&rbac("tollgate.tripwire", &envoy::bound_tripwire()))];
+        let mut patches = vec![
+            before_router(&rbac("tollgate.routes", &envoy::foreign_routes())),
+            before_router(&rbac("tollgate.tripwire", &envoy::bound_tripwire())),
+        ];
         patches.extend(without_http(site));
         patches.push(replies::mappers(document));
         objects.push(filters(maker, "tripwire", Part::Tripwire, 10, patches));
