@@ -1,5 +1,6 @@
 //! What has to be true in a mesh. The checks run in this order; each leaves the gateways as it found them.
 
+use super::grpc;
 use super::lab::{LISTED, Lab, OPEN, push, push_with};
 use super::pod::Pod;
 use super::process::wait;
@@ -23,6 +24,7 @@ pub const ALL: &[(&str, Check)] = checks![
     no_internal_header_gets_out,
     another_port_and_plain_http,
     a_host_in_another_spelling_arrives,
+    a_grpc_call_arrives_and_its_trailers_come_back,
     denied_by_identity_host_path_and_method,
     a_dry_run_lets_through_and_records,
     denied_by_quota,
@@ -55,7 +57,7 @@ pub fn is_ok(answer: &Response) -> bool {
     answer.status == 200
 }
 
-fn reason(answer: &Response) -> Value {
+pub fn reason(answer: &Response) -> Value {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     body["reason"].clone()
 }
@@ -109,6 +111,20 @@ fn a_host_in_another_spelling_arrives(lab: &Lab) {
         let sent = String::from_utf8_lossy(&answer.body).to_lowercase();
         assert!(sent.contains(&format!("host: {host}\r\n")), "{spelling}: {sent}");
         assert_eq!(gateway.record(&path)["host"], host);
+    }
+}
+
+fn a_grpc_call_arrives_and_its_trailers_come_back(lab: &Lab) {
+    for (pod, gateway) in [(&lab.checkout, &lab.listed), (&lab.batch, &lab.open)] {
+        wait("an answer of a gRPC server", PATIENCE, || {
+            let end = pod.call("grpc.ext.example", "/v1/Call").map_err(|error| error.to_string())?;
+            // what a refusal of the gateway has in its headers comes behind the data
+            let is_served = end.whole && end.has_trailers && end.data == grpc::MESSAGE.len();
+            if is_served { Ok(()) } else { Err(format!("{end:?}")) }
+        });
+        let line = gateway.logged("/v1/Call");
+        assert_eq!((&line["egress.protocol"], &line["http.response.status_code"]), (&"HTTP/2".into(), &200.into()));
+        assert_eq!(gateway.record("/v1/Call")["host"], "grpc.ext.example");
     }
 }
 
@@ -224,6 +240,8 @@ fn names_of_inner_addresses_are_refused(lab: &Lab) {
     assert_eq!(reason(&answer), "ADDRESS_INSIDE");
     let line = lab.open.logged("/v1/inside");
     assert!(line["egress.response_code_details"].as_str().unwrap().contains("address_denied"), "{line}");
+    let record = lab.open.record("/v1/inside");
+    assert_eq!((&record["d"], &record["r"]), (&"deny".into(), &"ADDRESS_INSIDE".into()), "{record}");
 }
 
 fn objects_are_accepted_and_analysed(lab: &Lab) {

@@ -1,6 +1,6 @@
 //! What other namespaces may write, and what it must not come to: their routes, their hosts and their listeners at the gateway.
 
-use super::checks::{Check, PATIENCE, is_ok};
+use super::checks::{Check, PATIENCE, is_ok, reason};
 use super::lab::{LISTED, Lab};
 use super::origin;
 use super::process::wait;
@@ -13,6 +13,10 @@ pub const ALL: &[(&str, Check)] = &[
     ("a_route_of_another_namespace_is_not_taken", a_route_of_another_namespace_is_not_taken),
     ("an_older_host_of_another_namespace_is_not_taken", an_older_host_of_another_namespace_is_not_taken),
     ("a_listener_of_another_namespace_passes_nothing", a_listener_of_another_namespace_passes_nothing),
+    (
+        "the_port_in_another_gateways_hands_leads_nobody_elsewhere",
+        the_port_in_another_gateways_hands_leads_nobody_elsewhere,
+    ),
     ("another_policy_that_allows_does_not_open_the_gateway", another_policy_that_allows_does_not_open_the_gateway),
 ];
 
@@ -83,8 +87,15 @@ fn a_route_of_another_namespace_is_not_taken(lab: &Lab) {
         }),
     );
     apply(lab, &[host("evil", "evil.any.example", 80, "HTTP"), route], "route");
-    let routes = lab.listed.pod.page("/config_dump?resource=dynamic_route_configs");
-    assert!(!routes.contains("evil.any.example"), "{routes}");
+    let takes = || lab.listed.pod.page("/config_dump?resource=dynamic_route_configs").contains("evil.any.example");
+    assert!(!takes());
+    // as Istio's own examples have it, it would be taken
+    let patch = json!([{"op": "replace", "path": "/spec/servers/0/hosts", "value": ["*"]}]).to_string();
+    let gateway = ["patch", "gateway.networking.istio.io", "egress", "-n", "istio-egress", "--type=json", "-p", &patch];
+    lab.cluster.kubectl(&gateway);
+    becomes("the foreign route", takes);
+    lab.listed.apply(&lab.cluster);
+    becomes("the own route", || !takes());
     for number in 0..3 {
         lab.checkout.until("GET", "api.ext.example", &format!("/v1/foreign-route-{number}"), is_ok);
     }
@@ -93,11 +104,16 @@ fn a_route_of_another_namespace_is_not_taken(lab: &Lab) {
     remove(lab, &["virtualservice", "serviceentry"], &["route"]);
 }
 
+/// Waits for something to be so.
+fn becomes(what: &str, is_so: impl Fn() -> bool) {
+    wait(what, PATIENCE, || if is_so() { Ok(()) } else { Err("it is not so".to_owned()) });
+}
+
 /// Objects that are older win. Times of objects are seconds, so what is written next waits for another second.
 fn next_second() {
     let second = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let now = second();
-    wait("another second", PATIENCE, || if second() > now { Ok(()) } else { Err(String::new()) });
+    becomes("another second", || second() > now);
 }
 
 fn an_older_host_of_another_namespace_is_not_taken(lab: &Lab) {
@@ -112,10 +128,16 @@ fn an_older_host_of_another_namespace_is_not_taken(lab: &Lab) {
     next_second();
     lab.listed.apply(&lab.cluster);
     apply(lab, &[], "restored");
-    lab.checkout.until("GET", "plain.ext.example", "/older", is_ok);
-    lab.checkout.until("GET", "api.ext.example", "/v1/older", is_ok);
-    assert_eq!(lab.listed.logged("/older")["egress.upstream.connected"], "203.0.113.13:80");
-    assert_eq!(lab.listed.logged("/v1/older")["egress.upstream.connected"], "203.0.113.10:443");
+    // Istio's own clusters lead to whoever was first
+    for name in ["plain.ext.example", "api.ext.example"] {
+        becomes("a cluster of the older host", || {
+            lab.listed.pod.page("/clusters").contains(&format!("outbound|80||{name}::{EVIL}:80::"))
+        });
+    }
+    lab.checkout.until("GET", "plain.ext.example", "/older-plain", is_ok);
+    lab.checkout.until("GET", "api.ext.example", "/v1/older-tls", is_ok);
+    assert_eq!(lab.listed.logged("/older-plain")["egress.upstream.connected"], "203.0.113.13:80");
+    assert_eq!(lab.listed.logged("/v1/older-tls")["egress.upstream.connected"], "203.0.113.10:443");
     assert_eq!((plain.so_far(), tls.so_far()), (0, 0));
     remove(lab, &["serviceentry"], &["host", "restored"]);
 }
@@ -137,8 +159,8 @@ fn talk(lab: &Lab, port: u16, sent: &[u8]) -> Vec<u8> {
 }
 
 fn a_listener_of_another_namespace_passes_nothing(lab: &Lab) {
-    let reached = origin::count(&format!("{EVIL}:80"));
-    let greeted = origin::greet(&format!("{EVIL}:7000"));
+    let count = || (origin::count(&format!("{EVIL}:80")), origin::greet(&format!("{EVIL}:7000")));
+    count();
     let server = |number: u16, protocol: &str, hosts: &[&str]| json!({"port": {"number": number, "name": format!("{}-{number}", protocol.to_lowercase()), "protocol": protocol}, "hosts": hosts});
     let mut passthrough = server(8444, "TLS", &["api.ext.example"]);
     passthrough["tls"] = json!({"mode": "PASSTHROUGH"});
@@ -176,13 +198,85 @@ fn a_listener_of_another_namespace_passes_nothing(lab: &Lab) {
     wait("the foreign listeners", PATIENCE, || {
         if [8081, 8444, 8445].into_iter().all(listening) { Ok(()) } else { Err("they are not there".to_owned()) }
     });
+    // without the tripwire, they lead out
+    let greets = |port: u16, sent: &[u8]| talk(lab, port, sent).starts_with(b"220 greetings");
+    let sni = hello("api.ext.example");
+    lab.cluster.delete("envoyfilter", "istio-egress", "egress-tripwire");
+    becomes("a way out", || greets(8445, b"hello\r\n") && greets(8444, &sni));
+    lab.listed.apply(&lab.cluster);
+    becomes("no way out", || !greets(8445, b"hello\r\n") && !greets(8444, &sni));
+    let (reached, greeted) = count();
     let http = talk(lab, 8081, b"GET /foreign HTTP/1.1\r\nhost: api.ext.example\r\nconnection: close\r\n\r\n");
     assert!(http.starts_with(b"HTTP/1.1 403"), "{}", String::from_utf8_lossy(&http));
     assert_eq!(talk(lab, 8445, b""), b"");
     assert_eq!(talk(lab, 8445, b"hello\r\n"), b"");
-    assert_eq!(talk(lab, 8444, &hello("api.ext.example")), b"");
+    assert_eq!(talk(lab, 8444, &sni), b"");
     assert_eq!((reached.so_far(), greeted.so_far()), (0, 0));
     remove(lab, &["gateway.networking.istio.io", "virtualservice", "serviceentry"], &["listener"]);
+}
+
+/// Another namespace opens the gateway's own port for the names that sidecars ask it by, with routes of its own, and was first to
+/// have a host of the policy.
+fn the_port_in_another_gateways_hands_leads_nobody_elsewhere(lab: &Lab) {
+    lab.checkout.until("GET", "api.ext.example", "/v1/before-taken", is_ok);
+    let counted = [80, 443].map(|port| origin::count(&format!("{EVIL}:{port}")));
+    lab.cluster.delete("serviceentry", "istio-egress", "egress.api.ext.example");
+    next_second();
+    let gateway = networking(
+        "Gateway",
+        "takes-port",
+        &json!({
+            "selector": {"istio": "egressgateway"},
+            "servers": [{
+                "port": {"number": 8443, "name": "taken", "protocol": "HTTPS"},
+                "hosts": ["*.svc.cluster.local", "*.ext.example"], "tls": {"mode": "ISTIO_MUTUAL"},
+            }],
+        }),
+    );
+    let evil = json!({"host": "evil.any.example", "port": {"number": 80}});
+    let to = |path: &str, name: &str, host: &str, port: u16| {
+        json!({
+            "name": name,
+            "match": [{"uri": {"prefix": path}}],
+            "route": [{"destination": {"host": host, "port": {"number": port}}}],
+            "mirror": evil,
+        })
+    };
+    let routes = networking(
+        "VirtualService",
+        "takes-port",
+        &json!({
+            "hosts": ["api.ext.example"],
+            "gateways": ["takes-port"],
+            "http": [
+                to("/v1/other-host", "other", "evil.any.example", 80),
+                // called as the rendered route is, and as what is rendered for any host
+                to("/v1/same-name", "tollgate.out|443|api.ext.example", "api.ext.example", 443),
+                to("/v1/any-name", "tollgate-dynamic", "api.ext.example", 443),
+                to("/v1/same-host", "same", "api.ext.example", 443),
+            ],
+        }),
+    );
+    let hosts = [host("evil", "evil.any.example", 80, "HTTP"), host("api", "api.ext.example", 443, "HTTP")];
+    apply(lab, &[&hosts[..], &[gateway, routes]].concat(), "taken");
+    next_second();
+    lab.listed.apply(&lab.cluster);
+    apply(lab, &[], "not-taken");
+    becomes("the foreign routes", || {
+        lab.listed.pod.page("/config_dump?resource=dynamic_listeners").contains(".takes-port.payments")
+    });
+    becomes("the foreign cluster", || {
+        lab.listed.pod.page("/clusters").contains(&format!("outbound|443||api.ext.example::{EVIL}:443::"))
+    });
+    for path in ["/v1/other-host", "/v1/same-name", "/v1/any-name", "/v1/same-host"] {
+        let answer = lab.checkout.until("GET", "api.ext.example", path, |answer| answer.status == 403);
+        assert_eq!(reason(&answer), "ROUTE_MISMATCH", "{path}");
+        let record = lab.listed.record(path);
+        assert_eq!((&record["d"], &record["r"]), (&"deny".into(), &"ROUTE_MISMATCH".into()), "{path}: {record}");
+    }
+    assert_eq!(counted.map(|count| count.so_far()), [0, 0]);
+    remove(lab, &["gateway.networking.istio.io", "virtualservice", "serviceentry"], &["taken", "not-taken"]);
+    lab.checkout.until("GET", "api.ext.example", "/v1/given-back", is_ok);
 }
 
 /// The first bytes of a TLS connection to a name.

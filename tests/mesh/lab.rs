@@ -1,6 +1,7 @@
 //! The lab: a control plane, a registry, two gateways and three workloads, from what `render` and `push` produce.
 
 use super::cluster::{Cluster, succeeded};
+use super::grpc;
 use super::istiod::{self, Istiod};
 use super::origin;
 use super::pod::{Pod, Programs, Spec};
@@ -22,7 +23,7 @@ const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// External servers: their names, and where they are.
-const SERVERS: [(&str, &str); 10] = [
+const SERVERS: [(&str, &str); 11] = [
     ("api.ext.example", "203.0.113.10"),
     ("limited.ext.example", "203.0.113.10"),
     ("unlisted.ext.example", "203.0.113.10"),
@@ -30,6 +31,7 @@ const SERVERS: [(&str, &str); 10] = [
     ("expired.ext.example", "203.0.113.12"),
     ("plain.ext.example", "203.0.113.13"),
     ("wildcard.ext.example", "203.0.113.14"),
+    ("grpc.ext.example", "203.0.113.15"),
     ("new.any.example", "203.0.113.10"),
     ("denied.any.example", "203.0.113.10"),
     // whoever owns a name says what it resolves to
@@ -76,6 +78,7 @@ impl Lab {
             "203.0.113.12",
             "203.0.113.13",
             "203.0.113.14",
+            "203.0.113.15",
             "203.0.113.66",
             istiod::ADDRESS,
             REGISTRY.0,
@@ -99,6 +102,7 @@ impl Lab {
         origin::serve("203.0.113.12:443", Some(authority.issue(&["expired.ext.example"], true)));
         origin::serve("203.0.113.13:80", None);
         origin::serve("203.0.113.14:443", Some(authority.issue(&["*.ext.example"], false)));
+        grpc::serve("203.0.113.15:443", authority.issue(&["grpc.ext.example"], false));
 
         let registry = registry(folder);
         let digest = push("oci://10.244.0.3:5000/tollgate:1", &tollgate_local::module::find_or_build().unwrap());
@@ -330,6 +334,7 @@ fn site(name: &str, api: &str, routes: &str, digest: &str, namespaces: &[&str]) 
         }],
         "module": {"image": "10.244.0.3:5000/tollgate", "digest": digest, "failStrategy": "FAIL_RELOAD"},
         "workloadNamespaces": namespaces,
+        "lockdown": "workloads",
     })
 }
 
@@ -347,7 +352,7 @@ fn render(folder: &Path) {
     let output = command.output().unwrap();
     // warnings are for people: an image without a digest is one
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(matches!(output.status.code(), Some(0 | 1)), "render: {said}");
+    assert!(matches!(output.status.code(), Some(0 | 1)) && !said.contains("error"), "render: {said}");
 }
 
 fn apply(cluster: &Cluster, folder: &Path) {

@@ -12,6 +12,10 @@
 mod checks;
 mod cluster;
 mod foreign;
+mod grpc;
+#[path = "../gateway/support/http2.rs"]
+#[expect(dead_code, clippy::arithmetic_side_effects, reason = "the tests of the gateway send more")]
+mod http2;
 mod istiod;
 mod lab;
 mod origin;

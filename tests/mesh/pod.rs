@@ -1,6 +1,7 @@
 //! Pods: objects of the cluster, a network of their own, and in it Istio's agent with an Envoy.
 
 use super::cluster::Cluster;
+use super::http2::{End, Open};
 use super::istiod::Istiod;
 use super::process::{Process, wait};
 use super::sandbox::{NODE, Net};
@@ -159,6 +160,25 @@ impl Pod {
         let request =
             format!("{method} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
         exchange(&self.net, to, &request)
+    }
+
+    /// What the workload gets for a gRPC call through its sidecar (HTTP/2 without an upgrade).
+    pub fn call(&self, authority: &str, path: &str) -> io::Result<End> {
+        let fields: &[(&[u8], &[u8])] = &[
+            (b":method", b"POST"),
+            (b":scheme", b"http"),
+            (b":authority", authority.as_bytes()),
+            (b":path", path.as_bytes()),
+            (b"content-type", b"application/grpc"),
+            (b"te", b"trailers"),
+        ];
+        self.net.inside(|| {
+            let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], 80)))?;
+            stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+            let mut open = Open::start(stream, fields)?;
+            open.data(b"\0\0\0\0\0", true)?;
+            open.end()
+        })
     }
 
     /// Asks until the answer is as it should be: what is configured takes its time to get there.

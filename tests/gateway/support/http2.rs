@@ -12,21 +12,21 @@ pub(crate) struct Request<'a> {
     pub(crate) trailers: &'a [(&'a [u8], &'a [u8])],
 }
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const DATA: u8 = 0x0;
-const HEADERS: u8 = 0x1;
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const DATA: u8 = 0x0;
+pub(crate) const HEADERS: u8 = 0x1;
 const RST_STREAM: u8 = 0x3;
-const SETTINGS: u8 = 0x4;
-const GOAWAY: u8 = 0x7;
+pub(crate) const SETTINGS: u8 = 0x4;
+pub(crate) const GOAWAY: u8 = 0x7;
 const WINDOW_UPDATE: u8 = 0x8;
 const CONTINUATION: u8 = 0x9;
 /// A setting.
 const INITIAL_WINDOW_SIZE: u16 = 0x4;
 const MAX_WINDOW: u32 = (1 << 31) - 1;
-const END_STREAM: u8 = 0x1;
-const ACK: u8 = 0x1;
+pub(crate) const END_STREAM: u8 = 0x1;
+pub(crate) const ACK: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
-const STREAM: u32 = 1;
+pub(crate) const STREAM: u32 = 1;
 /// RFC 9113 §4.2: what every peer takes.
 const MAX_FRAME: usize = 16_384;
 
@@ -80,6 +80,8 @@ pub(crate) struct End {
     pub(crate) data: usize,
     /// The peer said that this was all.
     pub(crate) whole: bool,
+    /// And said so in trailers.
+    pub(crate) has_trailers: bool,
 }
 
 impl<S: Read + Write> Open<S> {
@@ -133,8 +135,8 @@ impl<S: Read + Write> Open<S> {
         while !self.over && self.end.data < at_least {
             self.receive()?;
         }
-        let whole = self.end.whole;
-        Ok(std::mem::replace(&mut self.end, End { data: 0, whole }))
+        let next = End { data: 0, ..self.end };
+        Ok(std::mem::replace(&mut self.end, next))
     }
 
     /// Reads until the stream is over.
@@ -176,6 +178,7 @@ impl<S: Read + Write> Open<S> {
             DATA | HEADERS if id == STREAM => {
                 self.end.data += if kind == DATA { payload.len() } else { 0 };
                 self.end.whole = flags & END_STREAM != 0;
+                self.end.has_trailers = self.end.whole && kind == HEADERS;
                 self.over = self.end.whole;
             }
             RST_STREAM if id == STREAM => self.over = true,
@@ -186,7 +189,7 @@ impl<S: Read + Write> Open<S> {
     }
 }
 
-fn headers(bytes: &mut Vec<u8>, fields: &[(&[u8], &[u8])], ends: bool) {
+pub(crate) fn headers(bytes: &mut Vec<u8>, fields: &[(&[u8], &[u8])], ends: bool) {
     let mut block = Vec::new();
     for (name, value) in fields {
         // RFC 7541 §6.2.2: literal, not indexed, new name; no Huffman code.
@@ -223,14 +226,14 @@ fn string(block: &mut Vec<u8>, octets: &[u8]) {
     block.extend_from_slice(octets);
 }
 
-fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, id: u32, payload: &[u8]) {
+pub(crate) fn frame(bytes: &mut Vec<u8>, kind: u8, flags: u8, id: u32, payload: &[u8]) {
     bytes.extend_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
     bytes.extend_from_slice(&[kind, flags]);
     bytes.extend_from_slice(&id.to_be_bytes());
     bytes.extend_from_slice(payload);
 }
 
-fn read_frame(stream: &mut impl Read) -> io::Result<(u8, u8, u32, Vec<u8>)> {
+pub(crate) fn read_frame(stream: &mut impl Read) -> io::Result<(u8, u8, u32, Vec<u8>)> {
     let mut head = [0; 9];
     stream.read_exact(&mut head)?;
     let [a, b, c, kind, flags, d, e, f, g] = head;
