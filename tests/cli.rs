@@ -129,7 +129,8 @@ fn every_question_is_answered_before_the_next_is_asked() {
 
 #[test]
 fn the_case_files_are_tests_that_pass() {
-    let output = tollgate(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "tests/cases", "--min-coverage", "85"]);
+    let output =
+        tollgate(Path::new(env!("CARGO_MANIFEST_DIR")), &["test", "tests/cases", "--raw", "--min-coverage", "85"]);
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{stdout}");
     assert!(stdout.ends_with(" passed, 0 failed\n"), "{stdout}");

@@ -64,7 +64,7 @@ fn arguments(arrival: &Arrival<'_>) -> Option<Vec<String>> {
 
 fn explain(policy: &Path, arguments: &[String]) -> (i32, Value) {
     let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
-        .args(["explain", "--why-not", "--format=json", "--now", NOW])
+        .args(["explain", "--raw", "--why-not", "--format=json", "--now", NOW])
         .arg(policy)
         .args(arguments)
         .output()
@@ -149,6 +149,134 @@ fn what_is_explained_is_what_is_decided_and_what_is_proposed_admits() {
     let Tally { explained, denied, mended } = tally;
     assert!(explained >= 300, "{explained}");
     assert!(mended * 10 >= denied * 9, "{mended} of {denied}");
+}
+
+/// Every edit of one word in one rule that an explanation may propose, made.
+fn word_edits(policy: &Value, arrival: &Arrival<'_>) -> Vec<Value> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let path = arrival.path.map(|raw| text(raw.split(|byte| *byte == b'?').next().unwrap()));
+    let path = path.filter(|path| !path.contains(['*', '{', '}', '[', ']']));
+    let selector = arrival.identity.and_then(|presented| {
+        let id = text(presented.id);
+        let account = id.strip_prefix("spiffe://cluster.local/ns/")?.split_once("/sa/")?;
+        Some(json!({"serviceAccount": format!("{}/{}", account.0, account.1)}))
+    });
+    let mut edited = Vec::new();
+    for rule in 0..policy["rules"].as_array().map_or(0, Vec::len) {
+        let mut made = |change: &dyn Fn(&mut Value)| {
+            let mut changed = policy.clone();
+            change(&mut changed["rules"][rule]);
+            edited.push(changed);
+        };
+        if let Some(selector) = &selector {
+            made(&|rule| rule["from"].as_array_mut().unwrap().push(selector.clone()));
+        }
+        for (item, target) in policy["rules"][rule]["to"].as_array().unwrap().iter().enumerate() {
+            let mut push = |key: &str, value: Value| {
+                if target[key].is_array() {
+                    made(&|rule| rule["to"][item][key].as_array_mut().unwrap().push(value.clone()));
+                }
+            };
+            push("methods", text(arrival.method).into());
+            path.iter().for_each(|path| push("paths", path.as_str().into()));
+            push("ports", 443.into());
+            let authority = text(arrival.authority);
+            let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
+            push("hosts", host.into());
+        }
+    }
+    edited
+}
+
+/// The requests that a policy lets through and another does not.
+fn admitted_anew(old: &Policy, new: &Policy, requests: &[Arrival<'_>]) -> Vec<usize> {
+    let now = Timestamp::parse(NOW).unwrap();
+    let (mut of_old, mut of_new) = (Scratch::default(), Scratch::default());
+    let mut anew = |arrival: &Arrival<'_>| {
+        new.decide(arrival, now, &mut of_new).decision.outcome != Outcome::Deny
+            && old.decide(arrival, now, &mut of_old).decision.outcome == Outcome::Deny
+    };
+    (0..requests.len()).filter(|number| anew(&requests[*number])).collect()
+}
+
+/// Requests, and for each of them others that have more and more in common with the one that is asked about.
+fn near<'r>(requests: &'r [requests::Request], asked: &Arrival<'r>) -> Vec<Arrival<'r>> {
+    let near = |request: &'r requests::Request| {
+        let one = request.arrival();
+        let same_path = Arrival { path: asked.path, upgrade: asked.upgrade, overridden: asked.overridden, ..one };
+        let same_host = Arrival { authority: asked.authority, upgrade: asked.upgrade, ..one };
+        [
+            one,
+            same_path,
+            same_host,
+            Arrival { method: asked.method, ..same_path },
+            Arrival { method: asked.method, authority: asked.authority, ..same_path },
+            Arrival { identity: asked.identity, ..same_path },
+            Arrival { identity: asked.identity, ..same_host },
+            Arrival { identity: asked.identity, method: asked.method, ..same_path },
+        ]
+    };
+    requests.iter().flat_map(near).collect()
+}
+
+#[test]
+fn no_word_in_any_rule_admits_strictly_less_than_the_one_that_is_proposed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.json");
+    let now = Timestamp::parse(NOW).unwrap();
+    let (mut compared, mut others) = (0, 0);
+    for seed in 1000..1060 {
+        let rng = &mut Rng::with_seed(seed);
+        let mut text = policies::policy(rng);
+        // settings that change whom or what a rule means are looked at elsewhere
+        for key in ["mode", "dryRunFor", "identity", "authority", "residency"] {
+            text.as_object_mut().unwrap().remove(key);
+        }
+        let Ok(policy) = Policy::load(text.to_string().as_bytes()) else { continue };
+        fs::write(&file, text.to_string()).unwrap();
+        let sample: Vec<requests::Request> = (0..500).map(|_| requests::request(rng)).collect();
+        for request in sample.iter().take(40) {
+            let arrival = request.arrival();
+            if policy.decide(&arrival, now, &mut Scratch::default()).decision.reason != Reason::NoMatch {
+                continue;
+            }
+            let Some(arguments) = arguments(&arrival) else { continue };
+            let (_, walk) = explain(&file, &arguments);
+            let edits = walk["whyNot"]["edits"].as_array().cloned().unwrap_or_default();
+            let [proposed] = edits.as_slice() else { continue };
+            let pointer = proposed["pointer"].as_str().unwrap();
+            let Some(rule) = pointer.strip_prefix("rules[").and_then(|rest| rest.split_once(']')) else { continue };
+            assert_eq!(
+                walk["whyNot"]["nearest"]["rule"],
+                text["rules"][rule.0.parse::<usize>().unwrap()]["id"],
+                "{walk}"
+            );
+            if pointer.ends_with(".to") {
+                continue;
+            }
+            let mut changed = text.clone();
+            edit(&mut changed, proposed);
+            let nearby = near(&sample, &arrival);
+            let own = admitted_anew(&policy, &Policy::load(changed.to_string().as_bytes()).unwrap(), &nearby);
+            compared += 1;
+            for other in word_edits(&text, &arrival) {
+                let Ok(other_policy) = Policy::load(other.to_string().as_bytes()) else { continue };
+                if other_policy.decide(&arrival, now, &mut Scratch::default()).decision.reason != Reason::RuleAllow {
+                    continue;
+                }
+                others += 1;
+                let admitted = admitted_anew(&policy, &other_policy, &nearby);
+                let is_less = admitted.len() < own.len() && admitted.iter().all(|number| own.contains(number));
+                assert!(
+                    !is_less,
+                    "{proposed} admits {}, {other} admits {}: {arguments:?} {text}",
+                    own.len(),
+                    admitted.len()
+                );
+            }
+        }
+    }
+    assert!(compared >= 40 && others >= 100, "{compared} {others}");
 }
 
 #[test]

@@ -20,7 +20,8 @@ fn stdout(arguments: &[&str]) -> String {
 /// The commands that the help lists.
 fn commands() -> Vec<String> {
     let help = stdout(&["--help"]);
-    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let listed = help.lines().skip_while(|line| *line != "Write:").take_while(|line| *line != "Options:");
+    let listed = listed.filter_map(|line| line.strip_prefix("  "));
     let names: Vec<_> = listed.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect();
     assert!(names.len() >= 5, "{help}");
     names.into_iter().filter(|name| name != "help").collect()
@@ -53,6 +54,13 @@ fn bash_offers_what_the_command_takes() {
     assert_eq!(offered("tollgate ch"), ["check"]);
     assert_eq!(offered("tollgate check --fo"), ["--format"]);
     assert_eq!(offered("tollgate check --format ''"), ["human", "json", "sarif", "github"]);
+}
+
+#[test]
+fn the_page_of_a_code_is_a_word_away() {
+    assert!(stdout(&["help", "TG212"]).starts_with("TG212: "));
+    assert!(stdout(&["help", "TG005"]).starts_with("TG005: "));
+    assert_eq!(tollgate(&["help", "TG999"]).status.code(), Some(64));
 }
 
 #[test]

@@ -4,18 +4,23 @@ use super::advice::{Advice, suppress};
 use super::exit::Exit;
 use super::lint::habits;
 use super::report::{self, Format, Report};
-use super::{Trouble, source};
+use super::{Trouble, clock, lint, source};
+use crate::decision::Timestamp;
 use crate::policy::Severity;
 use std::path::PathBuf;
 
 /// Parse and cross-check a policy
 ///
-/// Several files or folders are one policy. Everything that is wrong is reported in one run.
+/// Several files or folders are one policy. Everything that is wrong is reported in one run, and rules that have ended. The summary names the
+/// revision, by which records and metrics know the policy, and counts what stands where.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// YAML or JSON files, or folders of them; `-` for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The time that the ends of rules are compared with (RFC 3339); now if not given
+    #[arg(long, value_name = "TIME", value_parser = clock::moment)]
+    now: Option<Timestamp>,
     /// How to report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -28,8 +33,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     habits(&document, &mut advice);
     let mut findings = loaded.advice.clone();
     findings.append(&mut source::locate(advice.findings, &loaded.files));
-    let findings = suppress::only(findings, &loaded.files);
-    report::write(arguments.format, &Report::of_lint(&loaded, &findings))?;
+    let mut findings = suppress::only(findings, &loaded.files);
+    findings.extend(lint::ended(&loaded, &document, arguments.now.unwrap_or_else(clock::now)));
+    let summary = super::summary(&loaded, &document)?;
+    report::write(arguments.format, &Report::of_policy(summary, &findings, &loaded.files))?;
     let has_warnings = findings.iter().any(|located| located.finding.severity >= Severity::Warning);
     Ok(if has_warnings { Exit::Findings } else { Exit::Fine })
 }

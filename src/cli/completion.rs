@@ -1,10 +1,10 @@
 //! `tollgate completion` and `tollgate man`: what shells and manuals say of the command, from its own definition.
 
 use super::exit::Exit;
-use super::{Arguments as Tollgate, Trouble};
-use clap::CommandFactory;
+use super::output::{Out, escape};
+use super::{Trouble, command_line};
 use clap_complete::Shell;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Print completions for a shell
@@ -29,18 +29,24 @@ pub(super) struct ManArguments {
 pub(super) fn completion(arguments: &CompletionArguments) -> Result<Exit, Trouble> {
     // the generator panics where it cannot write, and memory it can
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Tollgate::command(), "tollgate", &mut script);
-    io::stdout().lock().write_all(&script)?;
+    clap_complete::generate(arguments.shell, &mut command_line(), "tollgate", &mut script);
+    let mut out = Out::data();
+    out.write_all(&script)?;
+    out.finish()?;
     Ok(Exit::Fine)
 }
 
 pub(super) fn man(arguments: &ManArguments) -> Result<Exit, Trouble> {
-    let command = Tollgate::command();
+    let command = command_line();
     match &arguments.output {
-        None => clap_mangen::Man::new(command).render(&mut io::stdout().lock())?,
+        None => {
+            let mut out = Out::data();
+            clap_mangen::Man::new(command).render(&mut out)?;
+            out.finish()?;
+        }
         Some(folder) => std::fs::create_dir_all(folder)
             .and_then(|()| clap_mangen::generate_to(command, folder))
-            .map_err(|error| Trouble::Usage(format!("cannot write `{}`: {error}", folder.display())))?,
+            .map_err(|error| Trouble::Usage(format!("cannot write `{}`: {error}", escape::path(folder))))?,
     }
     Ok(Exit::Fine)
 }

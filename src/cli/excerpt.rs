@@ -65,6 +65,11 @@ impl Excerpts<'_> {
 
     /// A policy with one list of entries, what they name, and the settings that say what it means.
     pub(super) fn policy(&self, list: &str, entries: &[&Value]) -> Option<Policy> {
+        Policy::load(self.json(list, entries)?.as_bytes()).ok()
+    }
+
+    /// The text of such a policy.
+    pub(super) fn json(&self, list: &str, entries: &[&Value]) -> Option<String> {
         let mut policy = Map::new();
         policy.insert("version".to_owned(), json!(1));
         policy.insert("name".to_owned(), json!("excerpt"));
@@ -91,7 +96,7 @@ impl Excerpts<'_> {
             policy.insert(key.to_owned(), named.into());
         }
         policy.insert(list.to_owned(), entries.iter().map(|entry| (*entry).clone()).collect());
-        Policy::load(Value::Object(policy).to_string().as_bytes()).ok()
+        Some(Value::Object(policy).to_string())
     }
 }
 

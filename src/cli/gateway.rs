@@ -1,14 +1,16 @@
 //! One gateway that has just started, on which requests are played one after another.
 
-use super::request::{Buffers, Mistake, Request};
-use crate::decision::{Charged, Judged, Scratch, Till, Timestamp};
+use super::edge::Edge;
+use super::request::{Arrived, Buffers, Mistake, Request};
+use crate::decision::{Charged, Decision, Judged, Reason, Scratch, Till, Timestamp};
 use crate::policy::Policy;
 use crate::quota::Memory;
 use crate::request::Arrival;
 
-/// Its buckets, and the memory that its decisions share.
+/// Its edge, its buckets, and the memory that its decisions share. By default it has no edge: requests are as the filter sees them.
 #[derive(Debug, Default)]
 pub(super) struct Gateway {
+    edge: Edge,
     buffers: Buffers,
     scratch: Scratch,
     till: Till,
@@ -16,6 +18,11 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
+    /// A gateway whose requests come in over this edge.
+    pub(super) fn behind(edge: Edge) -> Gateway {
+        Gateway { edge, ..Gateway::default() }
+    }
+
     /// Decides a request and charges it to its quotas. It ends at once, having moved no bytes but those of its headers.
     ///
     /// # Errors
@@ -27,8 +34,11 @@ impl Gateway {
         now: Timestamp,
         show: impl FnOnce(&Arrival<'_>, &Judged<'_>, &Charged<'_>) -> R,
     ) -> Result<R, Mistake> {
-        let arrival = request.arrival(&mut self.buffers)?;
+        let Arrived { arrival, refused } = request.arrival(&self.edge, &mut self.buffers)?;
         let mut judged = policy.decide(&arrival, now, &mut self.scratch);
+        if refused.is_some() {
+            judged = Judged { decision: Decision::refusal(Reason::RefusedByEnvoy), quotas: &[], ..judged };
+        }
         // times may go back from request to request; a monotonic clock does not
         let clocks = &mut self.memory.now;
         (clocks.wall, clocks.monotonic) = (now.0, clocks.monotonic.max(now.0));

@@ -7,6 +7,7 @@ mod clock;
 mod completion;
 mod diff;
 mod document;
+mod edge;
 pub mod envoy;
 mod eval;
 mod excerpt;
@@ -14,7 +15,9 @@ mod exit;
 mod explain;
 mod further;
 mod gateway;
+mod help;
 mod lint;
+mod output;
 mod progress;
 mod public_suffix;
 mod push;
@@ -30,7 +33,7 @@ pub mod source;
 mod test;
 mod who;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::Exit;
 use std::io;
 use std::path::Path;
@@ -42,7 +45,7 @@ use std::process::ExitCode;
     name = "tollgate",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 fine, 1 warnings, failed tests or widening, 2 denied (explain), 3 invalid policy or test file, 64 \
+    after_help = "`tollgate help TGnnn` prints the page of a code.\n\nExit codes: 0 fine, 1 warnings, failed tests or widening, 2 denied (explain), 3 invalid policy or test file, 64 \
                   usage or unreadable input, 70 internal error."
 )]
 struct Arguments {
@@ -67,9 +70,27 @@ enum Command {
     Man(completion::ManArguments),
 }
 
+/// The command line, with its help.
+fn command_line() -> clap::Command {
+    help::grouped(Arguments::command())
+}
+
 /// Reads a policy, with a sign of life.
 fn load<P: AsRef<Path>>(paths: &[P], format: report::Format) -> Result<source::Loaded, Trouble> {
     progress::during("reading the policy", || source::load(paths)).map_err(|failure| Trouble::loading(failure, format))
+}
+
+/// A policy in numbers.
+fn summary(loaded: &source::Loaded, document: &document::Document) -> Result<report::Summary, Trouble> {
+    Ok(report::Summary::of(document, revision::of(&revision::whole(&loaded.json)?)?))
+}
+
+/// Says that the policy comes first, where the other argument is a file and this one is none.
+fn comes_first(policy: &Path, other: &str, what: &str) -> Result<(), Trouble> {
+    if source::is_stdin(policy) || policy.exists() || !Path::new(other).exists() {
+        return Ok(());
+    }
+    Err(Trouble::Usage(format!("`{}` is no file: the policy comes first, then {what}", output::escape::path(policy))))
 }
 
 /// What the policy says in its own words.
@@ -115,16 +136,20 @@ impl From<io::Error> for Trouble {
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        eprintln!("tollgate: internal error{place}; please report it");
+        output::complain(&format!("tollgate: internal error{place}; please report it"));
         std::process::exit(i32::from(Exit::Internal.code()));
     }));
-    match Arguments::try_parse() {
+    if let Some(code) = help::code(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned())) {
+        return ended(help::page(&code)).into();
+    }
+    let arguments = command_line().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    match arguments {
         Ok(arguments) => run(&arguments.command).into(),
-        Err(error) => {
-            // nothing is left to do where even the help cannot be written
-            let _ = error.print();
-            if error.use_stderr() { Exit::Usage } else { Exit::Fine }.into()
-        }
+        Err(error) => match output::usage(&error) {
+            Ok(()) if error.use_stderr() => Exit::Usage.into(),
+            Ok(()) => Exit::Fine.into(),
+            Err(error) => unwritable(&error).into(),
+        },
     }
 }
 
@@ -144,14 +169,14 @@ fn run(command: &Command) -> Exit {
         Command::Completion(arguments) => completion::completion(arguments),
         Command::Man(arguments) => completion::man(arguments),
     };
+    ended(done)
+}
+
+/// Says why a command could not do its work, if it could not.
+fn ended(done: Result<Exit, Trouble>) -> Exit {
     match done.or_else(rejected) {
         Ok(exit) => exit,
-        // whoever reads the output has enough
-        Err(Trouble::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Fine,
-        Err(Trouble::Output(error)) => {
-            report::error(&format!("cannot write: {error}"));
-            Exit::Internal
-        }
+        Err(Trouble::Output(error)) => unwritable(&error),
         Err(Trouble::NotPushed(why)) => {
             report::error(&format!("cannot push: {why}"));
             Exit::Internal
@@ -171,6 +196,12 @@ fn run(command: &Command) -> Exit {
         // reported just before
         Err(Trouble::Rejected(..)) => Exit::Invalid,
     }
+}
+
+/// Says that a result is lost.
+fn unwritable(error: &io::Error) -> Exit {
+    report::error(&format!("cannot write: {error}"));
+    Exit::Internal
 }
 
 /// Reports what is wrong with a policy that is none.

@@ -1,5 +1,6 @@
 //! A line of input: a request as JSON.
 
+use super::edge::{Edge, Refusal, Upgrading, account};
 use crate::decision::Timestamp;
 use crate::request::{Arrival, Presented, Source};
 use base64::Engine as _;
@@ -17,6 +18,9 @@ pub(in crate::cli) struct Request<'a> {
     identity: Option<Text<'a>>,
     #[serde(borrow)]
     identity_b64: Option<Text<'a>>,
+    /// `NAMESPACE/NAME`, a SPIFFE ID, or `anonymous`.
+    #[serde(borrow, rename = "as")]
+    caller: Option<Text<'a>>,
     #[serde(default, deserialize_with = "source")]
     source: Option<Source>,
     #[serde(borrow)]
@@ -49,6 +53,23 @@ pub(in crate::cli) struct Buffers {
     identity: Vec<u8>,
     authority: Vec<u8>,
     path: Vec<u8>,
+    seen: Seen,
+}
+
+/// Memory for what is seen of a request behind the edge.
+#[derive(Debug, Default)]
+struct Seen {
+    caller: Option<String>,
+    authority: Vec<u8>,
+    path: Vec<u8>,
+}
+
+/// A request as the filter sees it.
+#[derive(Debug)]
+pub(in crate::cli) struct Arrived<'r> {
+    pub(in crate::cli) arrival: Arrival<'r>,
+    /// The reason for which the filter does not see it.
+    pub(in crate::cli) refused: Option<Refusal>,
 }
 
 impl<'a> Request<'a> {
@@ -66,21 +87,58 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// The request as it would have arrived.
-    pub(in crate::cli) fn arrival<'r>(&'r self, buffers: &'r mut Buffers) -> Result<Arrival<'r>, Mistake> {
-        let Buffers { identity, authority, path } = buffers;
-        let identity = bytes("identity", &self.identity, &self.identity_b64, identity)?;
+    /// The request as it arrives at the filter behind an edge.
+    pub(in crate::cli) fn arrival<'r>(&'r self, edge: &Edge, buffers: &'r mut Buffers) -> Result<Arrived<'r>, Mistake> {
+        let Buffers { identity, authority, path, seen } = buffers;
+        seen.caller = self.caller(edge)?;
+        let identity = match &seen.caller {
+            Some(caller) => Some(caller.as_bytes()),
+            None => bytes("identity", &self.identity, &self.identity_b64, identity)?,
+        };
         let authority = bytes("authority", &self.authority, &self.authority_b64, authority)?
             .ok_or_else(|| Mistake::anywhere("`authority` is missing"))?;
         let path = bytes("path", &self.path, &self.path_b64, path)?;
         let method = self.method.as_ref().map_or(b"GET".as_slice(), Text::as_bytes);
+        let mut refused = None;
+        let authority = if method == b"CONNECT" { authority } else { edge.authority(authority, &mut seen.authority) };
+        let path = path.map(|path| {
+            edge.path(path, &mut seen.path).unwrap_or_else(|| {
+                refused = Some(Refusal::Path);
+                path
+            })
+        });
+        let others = self.headers.0.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let upgrading = edge.upgrade(others.clone());
+        if upgrading == Upgrading::Refused {
+            refused = refused.or(Some(Refusal::Upgrade));
+        }
+        let is_left =
+            |(name, _): &(&[u8], &[u8])| upgrading != Upgrading::Dropped || !name.eq_ignore_ascii_case(b"upgrade");
         let pseudo = [(b":authority".as_slice(), authority), (b":method".as_slice(), method)];
         let path = path.map(|path| (b":path".as_slice(), path));
-        let others = self.headers.0.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let mut arrival = Arrival::from_headers(pseudo.into_iter().chain(path).chain(others));
+        let mut arrival = Arrival::from_headers(pseudo.into_iter().chain(path).chain(others.filter(is_left)));
         arrival.identity = identity.map(|id| Presented { source: self.source.unwrap_or(Source::PeerCertificate), id });
         arrival.cluster = self.cluster.as_ref().map(Text::as_bytes);
-        Ok(arrival)
+        Ok(Arrived { arrival, refused })
+    }
+
+    /// The SPIFFE ID of a caller that is given in short.
+    fn caller(&self, edge: &Edge) -> Result<Option<String>, Mistake> {
+        let Some(caller) = &self.caller else {
+            return Ok(self.identity.as_ref().and_then(|identity| edge.caller(&identity.0)));
+        };
+        if self.identity.is_some() || self.identity_b64.is_some() {
+            return Err(Mistake::anywhere("`as` and `identity` are both given"));
+        }
+        let text = &*caller.0;
+        let own = edge.trust_domain();
+        match text {
+            "anonymous" => Ok(None),
+            id if id.contains("://") => Ok(Some(id.to_owned())),
+            short => account(short, own).map(Some).ok_or_else(|| {
+                Mistake::anywhere(format!("`{short}` is no caller; write NAMESPACE/NAME, a SPIFFE ID or `anonymous`"))
+            }),
+        }
     }
 
     /// Bytes of the names and values of its headers.

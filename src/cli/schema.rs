@@ -2,12 +2,12 @@
 
 use super::document::Document;
 use super::exit::Exit;
+use super::output::Out;
 use super::{Trouble, report};
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use serde_json::Value;
-use std::io;
 
 /// Print the JSON Schema of policies
 ///
@@ -29,7 +29,9 @@ enum Format {
 }
 
 pub(super) fn run(_: &Arguments) -> Result<Exit, Trouble> {
-    report::pretty(&of_policies(), &mut io::stdout().lock())?;
+    let mut out = Out::data();
+    report::pretty(&of_policies(), &mut out)?;
+    out.finish()?;
     Ok(Exit::Fine)
 }
 

@@ -16,6 +16,7 @@ mod demo;
 #[path = "../support/cases.rs"]
 mod format;
 mod listeners;
+mod normalization;
 mod quotas;
 mod refused;
 mod routes;

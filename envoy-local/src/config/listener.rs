@@ -41,6 +41,10 @@ pub enum Paths {
     /// As Istio's gateways do by default (`BASE`): dot segments and backslashes are resolved.
     #[default]
     Normalized,
+    /// As with `MERGE_SLASHES`: empty segments are left out besides.
+    Merged,
+    /// As with `DECODE_AND_MERGE_SLASHES`: escaped slashes are decoded before that.
+    Decoded,
     /// Not at all: filters see the very bytes.
     Verbatim,
 }
@@ -86,7 +90,12 @@ impl HttpListener<'_> {
             Side::Client => json!({"forward_client_cert_details": "ALWAYS_FORWARD_ONLY"}),
             Side::Gateway(paths) => json!({
                 "use_remote_address": true,
-                "normalize_path": paths == Paths::Normalized,
+                "normalize_path": paths != Paths::Verbatim,
+                "merge_slashes": matches!(paths, Paths::Merged | Paths::Decoded),
+                "path_with_escaped_slashes_action": match paths {
+                    Paths::Decoded => "UNESCAPE_AND_FORWARD",
+                    _ => "KEEP_UNCHANGED",
+                },
                 // As on Istio's gateways, whose filters must take this header away again.
                 "forward_client_cert_details": "SANITIZE_SET",
                 "set_current_client_cert_details": {"subject": true, "cert": true, "dns": true, "uri": true},

@@ -2,9 +2,8 @@
 
 use super::guard::{Guard, Reading};
 use super::place::Place;
-use super::side::Side;
 use super::who::Who;
-use crate::cli::document::{Document, Mode, Quota, Selector, Target};
+use crate::cli::document::{Document, Mode, Quota, Rule, Selector, Target};
 use crate::decision::Timestamp;
 use crate::policy::DEFAULT_PORTS;
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,20 +80,20 @@ impl Reach {
 }
 
 /// All entries of the policies, each once; `with_quotas` also what their quotas tell apart.
-pub(super) fn entries(sides: &[&Side], with_quotas: bool) -> Vec<Entry> {
+pub(super) fn entries(documents: &[&Document], with_quotas: bool) -> Vec<Entry> {
     let mut held: BTreeMap<Unit, usize> = BTreeMap::new();
-    for side in sides {
-        let quotas = side.document.quotas.iter().filter(|_| with_quotas);
+    for document in documents {
+        let quotas = document.quotas.iter().filter(|_| with_quotas);
         let quotas = quotas.map(|quota| {
-            let Reach { from, to } = Reach::of_quota(&side.document, quota);
+            let Reach { from, to } = Reach::of_quota(document, quota);
             Unit::Quota { from, to }
         });
-        for unit in units(&side.document).into_iter().chain(quotas) {
+        for unit in units(document).into_iter().chain(quotas) {
             let count = held.entry(unit).or_default();
             *count = count.saturating_add(1);
         }
     }
-    held.into_iter().flat_map(|(unit, count)| unit.entries(count < sides.len())).collect()
+    held.into_iter().flat_map(|(unit, count)| unit.entries(count < documents.len())).collect()
 }
 
 fn units(document: &Document) -> BTreeSet<Unit> {
@@ -133,6 +132,11 @@ fn units(document: &Document) -> BTreeSet<Unit> {
     }
     units.extend(Who::listed(document, &document.dry_run_for, false).into_iter().map(Unit::Onboarding));
     units
+}
+
+/// Places that the targets of a rule point at.
+pub(super) fn targets_of(document: &Document, rule: &Rule) -> Vec<Vec<Place>> {
+    rule.to.iter().map(|target| aim(document, target, Reading::Rule).0).collect()
 }
 
 /// Where a target points, and what it asks besides.

@@ -1,7 +1,7 @@
 //! Classes of hosts in few words: a name with what is below it is said at once.
 
 use super::address::{self, Range};
-use super::part::Part;
+use super::part::{Part, rejoined};
 use super::place::{Host, Place, parent_of};
 use std::collections::{BTreeMap, HashMap};
 
@@ -109,6 +109,7 @@ impl<'h> Names<'h> {
                 parts.extend(self.inside(name, *held, &chosen));
             }
         }
+        let mut parts = rejoined(&parts);
         parts.sort();
         parts
     }

@@ -13,6 +13,21 @@ pub(in crate::cli) struct Part<T> {
     pub(in crate::cli) but: Vec<T>,
 }
 
+/// The same set in fewer words: what one part leaves out and another says whole is left out no longer.
+pub(in crate::cli) fn rejoined<T: Clone + PartialEq>(parts: &[Part<T>]) -> Vec<Part<T>> {
+    let whole: Vec<&T> = parts.iter().filter(|part| part.but.is_empty()).map(|part| &part.of).collect();
+    let mut again: Vec<T> = Vec::new();
+    let mut joined: Vec<Part<T>> = parts.to_vec();
+    for part in &mut joined {
+        let (back, out): (Vec<T>, Vec<T>) =
+            std::mem::take(&mut part.but).into_iter().partition(|but| whole.contains(&but));
+        part.but = out;
+        again.extend(back);
+    }
+    joined.retain(|part| !again.contains(&part.of));
+    joined
+}
+
 /// Exceptions that are written out for people.
 const FEW: usize = 3;
 

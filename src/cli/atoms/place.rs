@@ -2,6 +2,7 @@
 
 use super::address::{self, Range};
 use super::who::free;
+use crate::request::check_name;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -79,8 +80,15 @@ impl Place {
         }
     }
 
+    /// The places of a host pattern that a person asks about; none where it is none.
+    pub(in crate::cli) fn of_pattern(pattern: &str) -> Option<Place> {
+        let name = pattern.strip_prefix("**.").or_else(|| pattern.strip_prefix("*.")).unwrap_or(pattern);
+        let is_name = pattern == "**" || check_name(name.trim_end_matches('.').to_ascii_lowercase().as_bytes()).is_ok();
+        is_name.then(|| Place::listed(&[pattern.to_owned()], &[], false).into_iter().next()).flatten()
+    }
+
     /// Whether all of the other set is in this one.
-    pub(super) fn covers(&self, other: &Place) -> bool {
+    pub(in crate::cli) fn covers(&self, other: &Place) -> bool {
         match (self, other) {
             (Place::Range(wide), Place::Range(range)) => wide.covers(range),
             (Place::Range(_), _) | (_, Place::Range(_)) => false,

@@ -8,10 +8,9 @@ use super::guard::{Guard, Reading};
 use super::part::Part;
 use super::parts::{Extent, Parts, Words, extent};
 use super::place::{Host, Place};
-use super::side::Side;
 use super::who::{Caller, Who};
 use super::witness::{Witness, seconds};
-use crate::cli::document::{Mode, Source};
+use crate::cli::document::{Document, Mode, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
 /// Parts of a region that are asked about; beyond, what is found is a sample.
@@ -21,7 +20,7 @@ const PEER_PRINCIPAL: &str = "peer-principal";
 
 /// The entries of one or two policies, and how to find those that speak of a region.
 pub(in crate::cli) struct Analysis<'s> {
-    sides: Vec<&'s Side>,
+    documents: Vec<&'s Document>,
     entries: Vec<Entry>,
     by_who: HashMap<Who, Vec<usize>>,
     /// Those that name an account of the namespace.
@@ -66,10 +65,10 @@ type Stand = (usize, u64);
 
 impl<'s> Analysis<'s> {
     /// Of decisions; `with_quotas` of what they are charged to, too.
-    pub(in crate::cli) fn new(sides: Vec<&'s Side>, now: u64, with_quotas: bool) -> Self {
-        let entries = entries(&sides, with_quotas);
+    pub(in crate::cli) fn new(documents: Vec<&'s Document>, now: u64, with_quotas: bool) -> Self {
+        let entries = entries(&documents, with_quotas);
         let mut analysis = Analysis {
-            sides,
+            documents,
             entries: Vec::new(),
             by_who: HashMap::new(),
             by_namespace: HashMap::new(),
@@ -136,15 +135,15 @@ impl<'s> Analysis<'s> {
 
     /// Callers that count as anonymous for one of the policies: those of other trust domains where it is in dry-run.
     pub(in crate::cli) fn counts_untrusted(&self) -> bool {
-        self.sides.iter().any(|side| side.document.mode == Mode::DryRun)
+        self.documents.iter().any(|document| document.mode == Mode::DryRun)
     }
 
     /// Whether one of the policies may take such a caller for anonymous.
     fn may_be_anonymous(&self, who: &Who, inquiry: Inquiry) -> bool {
         let source = if inquiry.by_principal { Source::PeerPrincipal } else { Source::PeerCertificate };
-        let ignores = |side: &&Side| !side.document.sources().contains(&source);
-        let knows = |side: &&Side| who.domain().is_none_or(|domain| side.document.trust_domains().contains(&domain));
-        self.sides.iter().any(|side| ignores(side) || !knows(side))
+        let ignores = |document: &&Document| !document.sources().contains(&source);
+        let knows = |document: &&Document| who.domain().is_none_or(|domain| document.trust_domains().contains(&domain));
+        self.documents.iter().any(|document| ignores(document) || !knows(document))
     }
 
     /// The entries that speak of some request of the region.
@@ -267,22 +266,11 @@ impl<'s> Analysis<'s> {
         judge: &mut Judge<'_, V>,
     ) -> Vec<Row<V>> {
         let (Some(caller), Some(host)) = (parts.callers.get(caller), parts.hosts.get(host)) else { return Vec::new() };
-        let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(*number)).collect();
-        let mut guards: BTreeSet<&Guard> = entries.iter().filter_map(|entry| entry.guard.as_ref()).collect();
-        guards.insert(&self.asked);
-        let guards: Vec<&Guard> = guards.into_iter().collect();
-        let changed =
-            entries.iter().filter(|entry| entry.changed).map(|entry| entry.guard.as_ref().unwrap_or(&self.asked));
-        let relevant: Vec<&Guard> = if inquiry.changed_only { changed.collect() } else { vec![&self.asked] };
-        if relevant.is_empty() {
-            return Vec::new();
-        }
+        let (classes, tuples) = self.tuples(numbers, inquiry);
+        let entries = numbers.iter().filter_map(|number| self.entries.get(*number));
         let times: BTreeSet<u64> =
-            entries.iter().filter_map(|entry| entry.expires).map(seconds).filter(|at| *at > self.now).collect();
+            entries.filter_map(|entry| entry.expires).map(seconds).filter(|at| *at > self.now).collect();
         let times: Vec<u64> = times.into_iter().collect();
-        let classes = Classes::of(&guards, inquiry.names_port, &mut self.cache);
-        self.is_sample |= classes.is_sample;
-        let tuples = classes.tuples(&relevant);
         let request = |tuple: &Tuple| witness(caller, host, tuple, inquiry, self.now);
         let mut verdicts: Vec<V> = Vec::new();
         let mut rows = Rows::new();
@@ -308,6 +296,63 @@ impl<'s> Analysis<'s> {
         let mut rows: Vec<Row<V>> = rows.into_iter().filter_map(row).collect();
         rows.sort_by(|one, other| said(one).cmp(&said(other)));
         rows
+    }
+}
+
+impl Analysis<'_> {
+    /// The classes into which entries part requests to one host, and a request of each that is asked about.
+    fn tuples(&mut self, numbers: &[usize], inquiry: Inquiry) -> (Classes, Vec<Tuple>) {
+        let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(*number)).collect();
+        let mut guards: BTreeSet<&Guard> = entries.iter().filter_map(|entry| entry.guard.as_ref()).collect();
+        guards.insert(&self.asked);
+        let guards: Vec<&Guard> = guards.into_iter().collect();
+        let changed =
+            entries.iter().filter(|entry| entry.changed).map(|entry| entry.guard.as_ref().unwrap_or(&self.asked));
+        let relevant: Vec<&Guard> = if inquiry.changed_only { changed.collect() } else { vec![&self.asked] };
+        let classes = Classes::of(&guards, inquiry.names_port, &mut self.cache);
+        self.is_sample |= classes.is_sample && !relevant.is_empty();
+        let tuples = classes.tuples(&relevant);
+        (classes, tuples)
+    }
+
+    /// Shows a request of every class of a region, and how many classes that no entry tells apart it stands for.
+    pub(in crate::cli) fn classes_of(
+        &mut self,
+        who: &Who,
+        place: &Place,
+        inquiry: Inquiry,
+        show: &mut dyn FnMut(&Witness, usize),
+    ) {
+        let anonymous_too = self.may_be_anonymous(who, inquiry);
+        let speaking = self.speaking_of(who, place, anonymous_too);
+        let speaking: Vec<(usize, &Entry)> =
+            speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
+        let parts = Parts::of(&speaking, who, place, anonymous_too);
+        for (caller_entries, callers) in parts.callers_by_kind.iter() {
+            for (host_entries, hosts) in parts.hosts_by_kind.iter() {
+                let numbers: Vec<usize> =
+                    parts.everywhere.iter().chain(caller_entries).chain(host_entries).copied().collect();
+                let pairs = callers.iter().flat_map(|caller| hosts.iter().map(move |host| (*caller, *host)));
+                let (apart, alike): (Vec<_>, Vec<_>) = pairs.partition(|pair| parts.crossing.contains_key(pair));
+                let groups = apart.iter().map(|pair| (*pair, 1, parts.crossing.get(pair)));
+                for ((caller, host), count, own) in
+                    alike.first().map(|pair| (*pair, alike.len(), None)).into_iter().chain(groups)
+                {
+                    if !self.takes_one_more() {
+                        return;
+                    }
+                    let numbers: Vec<usize> = numbers.iter().chain(own.into_iter().flatten()).copied().collect();
+                    let (Some(caller), Some(host)) = (parts.callers.get(caller), parts.hosts.get(host)) else {
+                        continue;
+                    };
+                    let (_, tuples) = self.tuples(&numbers, inquiry);
+                    for tuple in &tuples {
+                        let classes = tuple.at.iter().map(BTreeSet::len).fold(count, usize::saturating_mul);
+                        show(&witness(caller, host, tuple, inquiry, self.now), classes);
+                    }
+                }
+            }
+        }
     }
 }
 

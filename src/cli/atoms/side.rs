@@ -6,12 +6,15 @@ use crate::cli::source::Loaded;
 use crate::decision::{Judged, Scratch, Timestamp};
 use crate::policy::Policy;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A policy and its text.
 #[derive(Debug)]
 pub(in crate::cli) struct Side {
     pub(in crate::cli) policy: Policy,
     pub(in crate::cli) document: Document,
+    /// The ends of rules, by their ids.
+    pub(in crate::cli) ends: BTreeMap<String, String>,
 }
 
 /// What a policy says of a request.
@@ -26,7 +29,9 @@ pub(in crate::cli) struct Said {
 impl Side {
     /// None only for a policy that the checker would not have let through.
     pub(in crate::cli) fn new(loaded: Loaded) -> Option<Side> {
-        Some(Side { document: Document::read(&loaded.json)?, policy: loaded.policy })
+        let document = Document::read(&loaded.json)?;
+        let ends = document.rules.iter().filter_map(|rule| Some((rule.id.clone(), rule.expires_at.clone()?))).collect();
+        Some(Side { document, policy: loaded.policy, ends })
     }
 
     pub(in crate::cli) fn ask<T>(

@@ -225,21 +225,39 @@ impl Serialize for Who {
     }
 }
 
+impl Part<Who> {
+    /// In words, those of the mesh's own trust domain in short.
+    pub(in crate::cli) fn named(&self, own: &str) -> Part<String> {
+        Part { of: self.of.named(own), but: self.but.iter().map(|who| who.named(own)).collect() }
+    }
+}
+
+impl Who {
+    /// In words, `NAMESPACE/NAME` for an account of this trust domain.
+    fn named(&self, own: &str) -> String {
+        match self {
+            Who::Namespace(domain, namespace) if domain == own => format!("{namespace}/*"),
+            Who::Id(id) => short(id, own),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Who::Domain(domain) => write!(f, "any of {domain}"),
-            Who::Namespace(domain, namespace) if domain == "cluster.local" => write!(f, "{namespace}/*"),
             Who::Namespace(domain, namespace) => write!(f, "spiffe://{domain}/ns/{namespace}/sa/*"),
-            Who::Id(id) => f.write_str(&short(id)),
+            Who::Id(id) => f.write_str(id),
             Who::Anonymous => f.write_str("anonymous"),
             Who::Untrusted => f.write_str("untrusted"),
         }
     }
 }
 
-/// `ns/sa` for an account of the usual trust domain.
-fn short(id: &str) -> String {
-    let account = id.strip_prefix("spiffe://cluster.local/ns/").and_then(|rest| rest.split_once("/sa/"));
-    account.filter(|(_, account)| !account.contains('/')).map_or_else(|| id.to_owned(), |(ns, sa)| format!("{ns}/{sa}"))
+/// `ns/sa` for an account of this trust domain.
+fn short(id: &str, own: &str) -> String {
+    let rest = id.strip_prefix("spiffe://").and_then(|rest| rest.strip_prefix(own)?.strip_prefix("/ns/"));
+    let account = rest.and_then(|rest| rest.split_once("/sa/")).filter(|(_, account)| !account.contains('/'));
+    account.map_or_else(|| id.to_owned(), |(namespace, name)| format!("{namespace}/{name}"))
 }

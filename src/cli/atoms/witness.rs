@@ -1,12 +1,13 @@
 //! A request that stands for its class.
 
+use crate::cli::edge::Edge;
 use crate::cli::request::{Buffers, Request};
 use crate::decision::Timestamp;
 use crate::request::{Arrival, Presented, Source, Upgrade};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A request in the form that `tollgate eval --requests` takes.
+/// A request in the form that `tollgate eval --raw` takes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(in crate::cli) struct Witness {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,8 +55,8 @@ impl Witness {
         let line = serde_json::to_vec(self).ok()?;
         let request = Request::read(&line).ok()?;
         let mut buffers = Buffers::default();
-        let arrival = request.arrival(&mut buffers).ok()?;
-        Some(with(&arrival, request.now()?))
+        let arrived = request.arrival(&Edge::default(), &mut buffers).ok()?;
+        Some(with(&arrived.arrival, request.now()?))
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) struct Change {
     /// When that begins, in seconds since 1970, if it is not so yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<u64>,
+    /// Until when the new rule holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until: Option<String>,
     pub(super) old: Said,
     pub(super) new: Said,
 }
@@ -43,7 +46,7 @@ impl Kind {
 
 /// The changes, and whether they are all.
 pub(super) fn between(old: &Side, new: &Side, now: u64) -> Result<(Vec<Found<Change>>, bool), Trouble> {
-    let mut analysis = Analysis::new(vec![old, new], now, false);
+    let mut analysis = Analysis::new(vec![&old.document, &new.document], now, false);
     let mut judge = Judge { old, new, scratch: Default::default() };
     let mut found = Vec::new();
     for (regions, inquiry) in inquiries(&analysis, &old.document, &new.document) {
@@ -120,7 +123,9 @@ impl Judge<'_> {
                 self.new.ask(asked, of_new, |new| {
                     let kind = Kind::between(old.decision.outcome, new.decision.outcome)?;
                     let is_known = changes.iter().any(|(change, _)| change.kind == kind);
-                    (!is_known).then(|| Change { kind, since, old: Said::of(old), new: Said::of(new) })
+                    let rule = new.decision.rule.filter(|_| new.decision.outcome != Outcome::Deny);
+                    let until = rule.and_then(|id| self.new.ends.get(id).cloned());
+                    (!is_known).then(|| Change { kind, since, until, old: Said::of(old), new: Said::of(new) })
                 })
             });
             changes.extend(change.map(|change| (change, asked.now())));

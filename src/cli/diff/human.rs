@@ -2,7 +2,7 @@
 
 use super::Difference;
 use super::changes::{Change, Kind};
-use crate::cli::atoms::{Ask, Found, Listed, list};
+use crate::cli::atoms::{Ask, Found, Listed, Part, list, rejoined};
 use crate::cli::report::table;
 use std::io::{self, Write};
 
@@ -11,7 +11,8 @@ const FEW: usize = 50;
 /// Lines that are shown though they speak of requests in unusual forms only.
 const FEW_ODD: usize = 3;
 
-pub(super) fn write(difference: &Difference, all: bool, out: &mut impl Write) -> io::Result<()> {
+/// Writes the difference. Accounts of the trust domain `own`, which is that of both policies, are shown in short.
+pub(super) fn write(difference: &Difference, all: bool, own: &str, out: &mut impl Write) -> io::Result<()> {
     let Difference { changes, quotas, settings, complete, .. } = difference;
     if changes.is_empty() && *complete {
         writeln!(out, "no change in what may be reached")?;
@@ -25,7 +26,7 @@ pub(super) fn write(difference: &Difference, all: bool, out: &mut impl Write) ->
         let lines: Vec<&Found<Change>> = changes.iter().filter(|found| found.verdict.kind == kind).collect();
         if !lines.is_empty() {
             writeln!(out, "{gap}{head}")?;
-            section(&lines, all, out)?;
+            section(&lines, all, own, out)?;
             gap = "\n";
         }
     }
@@ -48,12 +49,12 @@ pub(super) fn write(difference: &Difference, all: bool, out: &mut impl Write) ->
     Ok(())
 }
 
-fn section(lines: &[&Found<Change>], all: bool, out: &mut impl Write) -> io::Result<()> {
+fn section(lines: &[&Found<Change>], all: bool, own: &str, out: &mut impl Write) -> io::Result<()> {
     // requests in other forms follow those in the usual one
     let (usual, odd): (Vec<_>, Vec<_>) = lines.iter().partition(|found| found.ask.is_usual());
     let shown = if all { lines.len() } else { usual.len().clamp(FEW_ODD, FEW) };
     let rows = usual.into_iter().chain(odd).take(shown).map(|found: &&Found<Change>| {
-        let Change { since, old, new, .. } = &found.verdict;
+        let Change { since, until, old, new, .. } = &found.verdict;
         let mut what = ask(&found.ask);
         if let Some(since) = since {
             what = format!("from {} on: {what}", crate::cli::clock::written(*since));
@@ -62,7 +63,9 @@ fn section(lines: &[&Found<Change>], all: bool, out: &mut impl Write) -> io::Res
             0 => list(&found.places),
             pairs => format!("{} (but {pairs} pairs of identity and host)", list(&found.places)),
         };
-        [list(&found.who), places, what, old.to_string(), new.to_string()]
+        let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
+        let who: Vec<Part<String>> = rejoined(&found.who).iter().map(|part| part.named(own)).collect();
+        [list(&who), places, what, old.to_string(), format!("{new}{until}")]
     });
     table::write(["IDENTITY", "HOST", "REQUESTS", "OLD", "NEW"], rows, out)?;
     if let Some(more) = lines.len().checked_sub(shown).filter(|more| *more > 0) {

@@ -8,11 +8,11 @@ mod settings;
 
 use self::changes::{Change, Kind};
 use super::atoms::{Found, Side};
+use super::edge::own_domain;
 use super::exit::Exit;
 use super::{Trouble, clock, report};
 use crate::decision::Timestamp;
 use serde::{Serialize, Serializer};
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Compare what two policies let through
@@ -69,12 +69,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     };
     let (old, new) = (side(&arguments.old)?, side(&arguments.new)?);
     let difference = super::progress::during("comparing the policies", || Difference::between(&old, &new, now))?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = arguments.format.out();
     match arguments.format {
-        report::Plain::Human => human::write(&difference, arguments.all, &mut out)?,
+        report::Plain::Human => {
+            let [before, after] = [&old, &new].map(|side| own_domain(side.policy.settings()));
+            let own = if before == after { before } else { "" };
+            human::write(&difference, arguments.all, own, &mut out)?;
+        }
         report::Plain::Json => report::pretty(&difference, &mut out)?,
     }
-    out.flush()?;
+    out.finish()?;
     let fails = arguments.fail_on == Some(FailOn::Widen) && difference.widens;
     Ok(if fails { Exit::Findings } else { Exit::Fine })
 }
@@ -104,7 +108,7 @@ struct Line<'d> {
     ask: &'d super::atoms::Ask,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     except: Vec<Pair<'d>>,
-    /// In the form of `tollgate eval --requests`.
+    /// In the form of `tollgate eval --raw`.
     witness: &'d super::atoms::Witness,
 }
 

@@ -2,6 +2,7 @@
 
 use super::Format;
 use crate::cli::further::FurtherShown;
+use crate::cli::output::escape;
 use crate::decision::{Decision, Note};
 use crate::request::Arrival;
 use serde::Serialize;
@@ -65,10 +66,10 @@ impl<'d> Answer<'d> {
                     self.decision,
                     self.reason,
                     self.rule.unwrap_or("-"),
-                    identity.escape_ascii(),
-                    arrival.method.escape_ascii(),
-                    arrival.authority.escape_ascii(),
-                    arrival.path.unwrap_or_default().escape_ascii(),
+                    escape::bytes(identity),
+                    escape::bytes(arrival.method),
+                    escape::bytes(arrival.authority),
+                    escape::bytes(arrival.path.unwrap_or_default()),
                 )?;
             }
         }
@@ -80,7 +81,7 @@ impl<'d> Answer<'d> {
 pub(super) fn write_error(message: &str, format: Format, out: &mut impl Write) -> io::Result<()> {
     match format {
         Format::Json => serde_json::to_writer(&mut *out, &Refusal { error: message })?,
-        Format::Human => write!(out, "{:<10} {}", "error", message.escape_debug())?,
+        Format::Human => write!(out, "{:<10} {}", "error", escape::line(message))?,
     }
     out.write_all(b"\n")
 }

@@ -1,5 +1,7 @@
 //! The request that a command line describes.
 
+use crate::cli::document::Document;
+use crate::cli::edge;
 use crate::decision::Timestamp;
 use crate::policy::Settings;
 use serde_json::{Map, Value, json};
@@ -9,7 +11,8 @@ use serde_json::{Map, Value, json};
 pub(super) struct Ask {
     /// Where to: `https://api.example.com/v1/things`, or without the scheme
     ///
-    /// The scheme decides nothing: the authority is taken as it stands, and without a port the policy's default counts.
+    /// Without a port the policy's default counts; where the URL does not say `https` and the policy knows the host on port 80 only,
+    /// that one, which the sidecar writes. The scheme decides nothing else.
     #[arg(value_name = "URL")]
     url: String,
     /// Who asks: a SPIFFE ID, NAMESPACE/NAME of a service account, or nobody
@@ -33,6 +36,25 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// The URL, as it was given.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Tells a URL by which the application speaks TLS itself.
+    pub(super) fn names_https(&self) -> bool {
+        self.url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    }
+
+    /// A hint at what was probably forgotten.
+    pub(super) fn hint(&self, document: &Document) -> Option<String> {
+        let admits_nobody = |rule: &crate::cli::document::Rule| {
+            document.selectors(&rule.from).all(|selector| selector.anonymous != Some(true))
+        };
+        (self.identity.is_none() && document.rules.iter().all(admits_nobody))
+            .then(|| "no rule is for nobody: say who asks, `--as NAMESPACE/NAME`".to_owned())
+    }
+
     /// The request as a line of `eval`.
     ///
     /// # Errors
@@ -88,13 +110,8 @@ fn spiffe(id: &str, settings: &Settings) -> Result<String, String> {
     if id.contains("://") {
         return Ok(id.to_owned());
     }
-    let own = settings.trust_domains.first().map_or("cluster.local", String::as_str);
-    match id.split_once('/') {
-        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
-            Ok(format!("spiffe://{own}/ns/{namespace}/sa/{name}"))
-        }
-        _ => Err(format!("`{id}` is neither a SPIFFE ID nor NAMESPACE/NAME")),
-    }
+    edge::account(id, edge::own_domain(settings))
+        .ok_or_else(|| format!("`{id}` is neither a SPIFFE ID nor NAMESPACE/NAME"))
 }
 
 #[cfg(test)]

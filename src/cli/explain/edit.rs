@@ -72,17 +72,49 @@ impl Edit {
         }
     }
 
+    /// The part of the rule that it is about: the thing that would no longer fail. None for a target or a rule more.
+    pub(super) fn failed(&self) -> Option<&'static str> {
+        self.rule()?;
+        match self.way.last()? {
+            Into::Key("hosts" | "cidrs") => Some("host"),
+            Into::Key("ports") => Some("port"),
+            Into::Key("methods") => Some("method"),
+            Into::Key("paths" | "encodedSlash") => Some("path"),
+            Into::Key("upgrades") => Some("upgrade"),
+            Into::Key("from") => Some("identity"),
+            Into::Key("expiresAt") => Some("expired"),
+            _ => None,
+        }
+    }
+
+    /// Tells an edit that says what `%2F` is.
+    pub(super) fn is_encoded_slash(&self) -> bool {
+        self.way.last() == Some(&Into::Key("encodedSlash"))
+    }
+
+    /// The only word that it adds to the list of this key.
+    pub(super) fn added(&self, key: &'static str) -> Option<&str> {
+        match &self.change {
+            Change::Add(values) if self.way.last() == Some(&Into::Key(key)) => values.first()?.as_str(),
+            _ => None,
+        }
+    }
+
     /// Where, as findings point.
     pub(super) fn pointer(&self) -> String {
-        let mut pointer = String::new();
-        for step in &self.way {
-            match step {
-                Into::Item(item) => Step::Item(*item).write(&mut pointer),
-                Into::Key(key) => Step::Key(Cow::Borrowed(*key)).write(&mut pointer),
-            }
-        }
-        pointer
+        pointer(&self.way)
     }
+}
+
+fn pointer(way: &[Into]) -> String {
+    let mut pointer = String::new();
+    for step in way {
+        match step {
+            Into::Item(item) => Step::Item(*item).write(&mut pointer),
+            Into::Key(key) => Step::Key(Cow::Borrowed(*key)).write(&mut pointer),
+        }
+    }
+    pointer
 }
 
 impl fmt::Display for Edit {
@@ -93,6 +125,10 @@ impl fmt::Display for Edit {
                 let values: Vec<_> = values.iter().map(flow).collect();
                 write!(f, "add {} to `{at}`", values.join(", "))
             }
+            Change::Set(Value::String(word)) => match self.way.split_last() {
+                Some((Into::Key(key), way)) => write!(f, "set `{key}: {word}` on `{}`", pointer(way)),
+                _ => write!(f, "set `{at}` to {word}"),
+            },
             Change::Set(value) => write!(f, "set `{at}` to {}", flow(value)),
             Change::Remove => write!(f, "remove `{at}`"),
         }

@@ -1,18 +1,18 @@
 //! How a decision is explained: it is made, and looked at from all sides.
 
-use super::looked;
 use super::spot::Spot;
 use super::walk::{Asked, Canonical, Charge, Decided, Looks, Named, Walk};
+use super::{ambiguity, authority, looked};
 use crate::cli::document::{Document, Quota};
+use crate::cli::edge::{Edge, Refusal};
 use crate::cli::excerpt::Excerpts;
 use crate::cli::further::FurtherShown;
 use crate::cli::gateway::Gateway;
-use crate::cli::request::Request;
+use crate::cli::request::{Buffers, Mistake, Request};
 use crate::cli::who;
 use crate::decision::{Charged, Judged, Scratch, Timestamp};
 use crate::policy::{Mode, Policy};
-use crate::request::{Arrival, Form, Host, Identity, Path, Presented, Source, check_name};
-use std::net::IpAddr;
+use crate::request::{Arrival, Form, Host, Identity, Path, Presented, Source, Upgrade, is_method};
 
 /// Entries of each list that are looked at one by one.
 const MOST: usize = 20;
@@ -23,6 +23,15 @@ pub(in crate::cli) struct Explainer<'e> {
     pub(in crate::cli) policy: &'e Policy,
     pub(in crate::cli) document: &'e Document,
     pub(in crate::cli) excerpts: &'e Excerpts<'e>,
+    /// The way of requests to the filter.
+    pub(in crate::cli) edge: &'e Edge,
+}
+
+/// A request before and behind the edge.
+struct Way<'w> {
+    sent: &'w Arrival<'w>,
+    seen: &'w Arrival<'w>,
+    refused: Option<Refusal>,
 }
 
 impl Explainer<'_> {
@@ -31,13 +40,40 @@ impl Explainer<'_> {
     /// # Errors
     /// It is no request.
     pub(in crate::cli) fn walk(&self, request: &Request<'_>, now: Timestamp) -> Result<Walk, String> {
-        let mut gateway = Gateway::default();
-        let walk =
-            gateway.play(self.policy, request, now, |arrival, judged, charged| self.of(arrival, judged, charged, now));
-        walk.map_err(|mistake| mistake.message)
+        let message = |mistake: Mistake| mistake.message;
+        let (mut before, mut behind) = (Buffers::default(), Buffers::default());
+        let sent = request.arrival(&Edge::default(), &mut before).map_err(message)?.arrival;
+        let refused = request.arrival(self.edge, &mut behind).map_err(message)?.refused;
+        let mut gateway = Gateway::behind(self.edge.clone());
+        let walk = gateway.play(self.policy, request, now, |seen, judged, charged| {
+            self.of(&Way { sent: &sent, seen, refused }, judged, charged, now)
+        });
+        let mut walk = walk.map_err(message)?;
+        walk.note(self.without_edge(request, now, &walk.decision).map_err(message)?);
+        Ok(walk)
     }
 
-    fn of(&self, asked: &Arrival<'_>, judged: &Judged<'_>, charged: &Charged<'_>, now: Timestamp) -> Walk {
+    /// The decision on the same bytes at the filter, if it is another.
+    fn without_edge(
+        &self,
+        request: &Request<'_>,
+        now: Timestamp,
+        decided: &Decided,
+    ) -> Result<Option<String>, Mistake> {
+        Gateway::default().play(self.policy, request, now, |_, judged, _| {
+            let decision = &judged.decision;
+            let (outcome, reason) = (decision.outcome.as_str(), decision.reason.as_str());
+            let is_same =
+                (outcome, reason, decision.rule) == (decided.decision, decided.reason, decided.rule.as_deref());
+            (!is_same).then(|| {
+                let by = decision.rule.map(|id| format!(", by {id}")).unwrap_or_default();
+                format!("these bytes at the filter (`--raw`) would be `{outcome}: {reason}{by}`")
+            })
+        })
+    }
+
+    fn of(&self, way: &Way<'_>, judged: &Judged<'_>, charged: &Charged<'_>, now: Timestamp) -> Walk {
+        let (sent, asked) = (way.sent, way.seen);
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let decision = &judged.decision;
         let candidates = self.policy.candidates(asked, now, &mut Scratch::default()).unwrap_or_default();
@@ -54,7 +90,7 @@ impl Explainer<'_> {
         let (deny, more_deny) = first(&candidates.deny, decisive_deny);
         let (rules, more_rules) = first(&candidates.rules, decisive_rule);
         // What step 1 made of it: entries are asked one by one, by policies that are not in dry-run and see no route.
-        let authority = judged.host.zip(judged.port).map(|(host, port)| authority(&host, port)).unwrap_or_default();
+        let authority = judged.host.zip(judged.port).map(|(host, port)| authority::of(&host, port)).unwrap_or_default();
         let arrival = &Arrival {
             identity: judged.trusted.map(|id| Presented { source: Source::PeerCertificate, id: id.id().as_bytes() }),
             authority: authority.as_bytes(),
@@ -67,11 +103,11 @@ impl Explainer<'_> {
         Walk {
             request: Asked {
                 identity: asked.identity.map(|presented| lossy(presented.id)),
-                method: lossy(asked.method),
-                authority: lossy(asked.authority),
-                path: asked.path.map(lossy),
+                method: lossy(sent.method),
+                authority: lossy(sent.authority),
+                path: sent.path.map(lossy),
             },
-            canonical: self.canonical(asked, judged),
+            canonical: self.canonical(way, judged),
             deny: Looks { looked_at: deny, more: more_deny },
             rules: Looks { looked_at: rules, more: more_rules },
             residency: self.residency(judged),
@@ -100,16 +136,21 @@ impl Explainer<'_> {
             .unwrap_or_default()
     }
 
-    fn canonical(&self, arrival: &Arrival<'_>, judged: &Judged<'_>) -> Canonical {
+    fn canonical(&self, way: &Way<'_>, judged: &Judged<'_>) -> Canonical {
+        let arrival = way.seen;
+        // where there is no host, nothing else was looked at
+        let own = arrival.identity.filter(|_| judged.host.is_none()).and_then(|presented| self.own(presented));
+        let identity = judged.identity.map(|presented| presented.id).or(own.as_ref().map(|id| id.id().as_bytes()));
+        let trusted = judged.trusted.or(own.filter(|id| self.trusts(id)));
         let mut canonical = Canonical {
-            identity: judged.trusted.map(|identity| identity.id().to_owned()),
-            groups: self.groups(judged.trusted.as_ref()),
+            identity: trusted.map(|identity| identity.id().to_owned()),
+            groups: self.groups(trusted.as_ref()),
             host: judged.host.map(|host| shown(&host)),
             port: judged.port,
             ..Canonical::default()
         };
-        let mut notes = Vec::new();
-        match (arrival.identity, judged.identity, judged.trusted) {
+        let mut notes = edge_notes(way);
+        match (arrival.identity, identity, trusted) {
             (Some(presented), _, _) if !self.policy.settings().sources.contains(&presented.source) => {
                 notes.push("`identity.sources` does not list where the identity comes from".to_owned());
             }
@@ -121,8 +162,12 @@ impl Explainer<'_> {
             _ => {}
         }
         match judged.host {
-            None => notes.push(format!("the authority is no host and port: {}", no_host(arrival.authority))),
+            None => notes.push(format!("the authority is no host and port: {}", authority::fault(arrival.authority))),
             Some(host) => notes.extend(self.authority_notes(arrival, &host, judged.port)),
+        }
+        let method = String::from_utf8_lossy(arrival.method).to_ascii_uppercase();
+        if !is_method(arrival.method) && is_method(method.as_bytes()) {
+            notes.push(format!("methods mind case: no rule admits this one in another spelling than `{method}`"));
         }
         if arrival.overridden {
             notes.push("a header such as `x-http-method-override` makes servers see another method or path".to_owned());
@@ -134,7 +179,10 @@ impl Explainer<'_> {
                 notes.push("the query is not judged".to_owned());
             }
             match path.form {
-                Form::Ambiguous => notes.push("servers may read the path in two ways: it is not canonical".to_owned()),
+                Form::Ambiguous => {
+                    let why = ambiguity::of(path.text).unwrap_or_else(|| "it is not canonical".to_owned());
+                    notes.push(format!("servers may read the path in two ways: {why}"));
+                }
                 Form::EncodedSlash => {
                     notes.push("the path holds `%2F`: only targets with `encodedSlash: data` compare it".to_owned());
                 }
@@ -146,6 +194,16 @@ impl Explainer<'_> {
         }
         canonical.notes = notes;
         canonical
+    }
+
+    /// The identity that is presented, if it is one that the policy reads.
+    fn own<'i>(&self, presented: Presented<'i>) -> Option<Identity<'i>> {
+        let is_read = self.policy.settings().sources.contains(&presented.source);
+        Identity::parse(presented.id).filter(|_| is_read)
+    }
+
+    fn trusts(&self, identity: &Identity<'_>) -> bool {
+        self.policy.settings().trust_domains.iter().any(|trusted| trusted == identity.trust_domain())
     }
 
     fn authority_notes(&self, arrival: &Arrival<'_>, host: &Host<'_>, port: Option<u16>) -> Vec<String> {
@@ -230,6 +288,42 @@ impl Explainer<'_> {
     }
 }
 
+/// Notes about what the way to the filter made of a request.
+fn edge_notes(way: &Way<'_>) -> Vec<String> {
+    let Way { sent, seen, refused } = way;
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut notes = Vec::new();
+    if sent.authority != seen.authority {
+        let port = lossy(seen.authority);
+        notes
+            .push(format!("the sidecar asks for `{port}`: plain HTTP, and no rule knows the host on the default port"));
+    }
+    match (refused, sent.path, seen.path) {
+        (Some(Refusal::Path), ..) => notes.push("Envoy refuses the path before the policy is asked (400)".to_owned()),
+        (_, Some(sent), Some(seen)) if sent != seen => {
+            let text = |path: &[u8]| lossy(path.split(|byte| *byte == b'?').next().unwrap_or_default());
+            notes.push(format!("the gateway reads the path `{}` as `{}`", text(sent), text(seen)));
+        }
+        _ => {}
+    }
+    match (sent.upgrade, seen.upgrade) {
+        (Upgrade::To(protocol), Upgrade::Absent) if protocol.eq_ignore_ascii_case(b"h2c") => {
+            notes.push("the gateway drops `upgrade: h2c`, as Envoy always does".to_owned());
+        }
+        (Upgrade::To(_) | Upgrade::Several, Upgrade::Absent) => {
+            notes.push("the gateway drops `upgrade`: no `connection: upgrade` names it".to_owned());
+        }
+        (Upgrade::To(protocol), _) if *refused == Some(Refusal::Upgrade) => {
+            notes.push(format!("Envoy refuses an upgrade to `{}` before the policy is asked (403)", lossy(protocol)));
+        }
+        _ if *refused == Some(Refusal::Upgrade) => {
+            notes.push("Envoy refuses an upgrade to several protocols before the policy is asked (403)".to_owned());
+        }
+        _ => {}
+    }
+    notes
+}
+
 /// A limit as the policy writes it.
 fn limit(quota: &Quota) -> String {
     let limit = &quota.limit;
@@ -249,29 +343,9 @@ fn limit(quota: &Quota) -> String {
     format!("{what}{per}{burst}")
 }
 
-fn authority(host: &Host<'_>, port: u16) -> String {
-    match host {
-        Host::Ip(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        host => format!("{}:{port}", shown(host)),
-    }
-}
-
 fn shown(host: &Host<'_>) -> String {
     match host {
         Host::Name(name) => (*name).to_owned(),
         Host::Ip(address) => address.to_string(),
-    }
-}
-
-/// Why an authority is none.
-fn no_host(authority: &[u8]) -> String {
-    let lower = authority.to_ascii_lowercase();
-    let name = match lower.iter().rposition(|byte| *byte == b':').and_then(|colon| lower.split_at_checked(colon)) {
-        Some((name, _)) => name,
-        None => &lower,
-    };
-    match check_name(name.strip_suffix(b".").unwrap_or(name)) {
-        Err(error) => error.to_string(),
-        Ok(_) => "its port is none".to_owned(),
     }
 }

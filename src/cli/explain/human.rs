@@ -2,6 +2,7 @@
 
 use super::looked::Looked;
 use super::walk::{Looks, Walk, WhyNot};
+use crate::cli::output::{Out, escape};
 use crate::cli::report;
 use crate::cli::source::File;
 use crate::decision::Outcome;
@@ -11,7 +12,7 @@ use std::io::{self, Write};
 /// Column at which the words of a step begin.
 const INDENT: usize = 12;
 
-pub(super) fn write(walk: &Walk, files: &[File], out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write(walk: &Walk, files: &[File], out: &mut Out) -> io::Result<()> {
     steps(walk, out)?;
     writeln!(out)?;
     decision(walk, files, out)?;
@@ -30,11 +31,12 @@ fn missing(why_not: &WhyNot, out: &mut impl Write) -> io::Result<()> {
     for edit in &why_not.edits {
         step(out, "to admit", &edit.to_string())?;
     }
-    match why_not.advice {
-        Some(advice) => step(out, "to admit", advice),
-        None if why_not.edits.is_empty() => step(out, "to admit", "no single edit was found that would"),
-        None => Ok(()),
+    match &why_not.advice {
+        Some(advice) => step(out, "to admit", advice)?,
+        None if why_not.edits.is_empty() => step(out, "to admit", "no single edit was found that would")?,
+        None => {}
     }
+    why_not.alternatives.iter().try_for_each(|alternative| step(out, "or", alternative))
 }
 
 /// The steps to the decision, a line each.
@@ -65,14 +67,7 @@ pub(in crate::cli) fn steps(walk: &Walk, out: &mut impl Write) -> io::Result<()>
 
 /// A step of the walk. What a caller sends is written so that it cannot speak to the terminal.
 fn step(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
-    let mut line = String::new();
-    for character in text.chars() {
-        match character.is_control() {
-            true => line.extend(character.escape_default()),
-            false => line.push(character),
-        }
-    }
-    writeln!(out, "{name:<INDENT$}{}", line)
+    writeln!(out, "{name:<INDENT$}{}", escape::line(text))
 }
 
 /// What the request was reduced to.
@@ -112,7 +107,7 @@ fn said(looked: &Looked) -> String {
 }
 
 /// What was decided, with the line that decided.
-fn decision(walk: &Walk, files: &[File], out: &mut impl Write) -> io::Result<()> {
+fn decision(walk: &Walk, files: &[File], out: &mut Out) -> io::Result<()> {
     let decided = &walk.decision;
     let by = decided.rule.as_ref().map(|id| format!(", by {id}")).unwrap_or_default();
     let also = match decided.also.as_slice() {
@@ -125,5 +120,6 @@ fn decision(walk: &Walk, files: &[File], out: &mut impl Write) -> io::Result<()>
         Outcome::WouldDeny => report::Tone::Mixed,
         Outcome::Deny | Outcome::Cut => report::Tone::Bad,
     };
-    writeln!(out, "{}", report::statement(&title, level, decided.spot.place, files))
+    out.coloured(&report::statement(&title, level, decided.spot.place, files))?;
+    writeln!(out)
 }

@@ -3,13 +3,17 @@
 use super::spot::Spot;
 use crate::cli::document::{Document, Rule, Target};
 use crate::cli::excerpt::Excerpts;
+use crate::cli::output::escape;
 use crate::decision::{Failed, Reason, Scratch, Timestamp};
-use crate::request::Arrival;
+use crate::policy::DEFAULT_PORTS;
+use crate::request::{Arrival, Upgrade};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// Values of a list that are shown.
 const SHOWN: usize = 6;
+/// Targets of a rule that are asked one by one.
+const MOST_TARGETS: usize = 100;
 
 /// How an entry stands to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,7 +59,8 @@ pub(super) fn rule(
     now: Timestamp,
 ) -> Option<Looked> {
     let rule = document.rules.get(number)?;
-    let policy = excerpts.policy("rules", &[&excerpts.rule(number)?])?;
+    let written = excerpts.rule(number)?;
+    let policy = excerpts.policy("rules", &[&written])?;
     let mut scratch = Scratch::default();
     let judged = policy.decide(arrival, now, &mut scratch);
     let (verdict, failed, detail) = match judged.decision.reason {
@@ -71,42 +76,84 @@ pub(super) fn rule(
         _ => {
             let port = judged.port;
             let failed = policy.nearest(arrival, now, &mut scratch)?.failed;
-            (Verdict::Fails, Some(failed.as_str()), failure(document, rule, failed, arrival, port))
+            let near = near_targets(excerpts, &written, rule, failed, arrival, now);
+            (Verdict::Fails, Some(failed.as_str()), failure(document, rule, &near, failed, arrival, port))
         }
     };
     let spot = Spot::at(format!("rules[{number}]"));
     Some(Looked { id: rule.id.clone(), spot, verdict, failed, detail, dry_run: false })
 }
 
-/// Why a rule does not admit a request, in words.
-fn failure(document: &Document, rule: &Rule, failed: Failed, arrival: &Arrival<'_>, port: Option<u16>) -> String {
+/// The targets of a rule that come nearest: of which this is the first thing that failed. All of them where they are too many to ask.
+pub(super) fn near_targets<'r>(
+    excerpts: &Excerpts<'_>,
+    written: &Value,
+    rule: &'r Rule,
+    failed: Failed,
+    arrival: &Arrival<'_>,
+    now: Timestamp,
+) -> Vec<&'r Target> {
+    if rule.to.len() <= 1 || rule.to.len() > MOST_TARGETS {
+        return rule.to.iter().collect();
+    }
+    let is_near = |target: &Value| {
+        let mut alone = written.clone();
+        alone.as_object_mut()?.insert("to".to_owned(), Value::Array(vec![target.clone()]));
+        let policy = excerpts.policy("rules", &[&alone])?;
+        let near = policy.nearest(arrival, now, &mut Scratch::default())?;
+        (near.failed == failed).then_some(())
+    };
+    let targets = written.get("to").and_then(Value::as_array).into_iter().flatten();
+    let near: Vec<&Target> =
+        rule.to.iter().zip(targets).filter(|(_, target)| is_near(target).is_some()).map(|(target, _)| target).collect();
+    if near.is_empty() { rule.to.iter().collect() } else { near }
+}
+
+/// Why a rule does not admit a request, in words. `near` are the targets that come nearest.
+fn failure(
+    document: &Document,
+    rule: &Rule,
+    near: &[&Target],
+    failed: Failed,
+    arrival: &Arrival<'_>,
+    port: Option<u16>,
+) -> String {
     let method = String::from_utf8_lossy(arrival.method);
     match failed {
         Failed::Host => "its hosts and networks do not match".to_owned(),
         Failed::Port => {
             let port = port.map(|port| port.to_string()).unwrap_or_default();
             let ports = |target: &Target| match document.place(target).ports {
-                [] => vec!["80".to_owned(), "443".to_owned()],
+                [] => DEFAULT_PORTS.iter().map(u16::to_string).collect(),
                 ports => ports.iter().map(u16::to_string).collect(),
             };
-            format!("port {port} is not among {}", listed(rule, ports))
+            format!("port {port} is not among {}", listed(near, ports))
         }
-        Failed::Method if rule.to.iter().all(|target| target.methods.is_empty()) => match arrival.method {
+        Failed::Method if near.iter().all(|target| target.methods.is_empty()) => match arrival.method {
             b"CONNECT" => "CONNECT is admitted only where `methods` lists it".to_owned(),
             _ => format!("`{method}` is no method in its only spelling"),
         },
-        Failed::Method => format!("{method} is not among {}", listed(rule, |target| target.methods.clone())),
+        Failed::Method => format!("{method} is not among {}", listed(near, |target| target.methods.clone())),
         Failed::Path if arrival.path.is_none() => "the request has no path, and the rule lists some".to_owned(),
-        Failed::Path => format!("the path matches none of {}", listed(rule, |target| target.paths.clone())),
-        Failed::Upgrade => "it is an upgrade request, and `upgrades` does not list what to".to_owned(),
+        Failed::Path => format!("the path matches none of {}", listed(near, |target| target.paths.clone())),
+        Failed::Upgrade => match arrival.upgrade {
+            Upgrade::To(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => {
+                "it asks to upgrade to websocket, which `upgrades` does not list".to_owned()
+            }
+            Upgrade::To(protocol) => {
+                let protocol = escape::bytes(protocol);
+                format!("it asks to upgrade to {protocol}, which no policy can admit (only websocket)")
+            }
+            _ => "it asks to upgrade to several protocols, which no policy can admit (only websocket)".to_owned(),
+        },
         Failed::Expired => format!("it ended at {}", rule.expires_at.as_deref().unwrap_or_default()),
     }
 }
 
-/// What the targets of a rule list, each once, and not all of it.
-fn listed(rule: &Rule, values: impl Fn(&Target) -> Vec<String>) -> String {
+/// Values that targets list, each once, and not all of them.
+fn listed(targets: &[&Target], values: impl Fn(&Target) -> Vec<String>) -> String {
     let mut all: Vec<String> = Vec::new();
-    for value in rule.to.iter().flat_map(values) {
+    for value in targets.iter().flat_map(|target| values(target)) {
         if !all.contains(&value) {
             all.push(value);
         }

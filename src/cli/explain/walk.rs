@@ -128,6 +128,11 @@ impl Walk {
         }
     }
 
+    /// Adds a note.
+    pub(in crate::cli) fn note(&mut self, note: Option<String>) {
+        self.canonical.notes.extend(note);
+    }
+
     /// Finds where everything stands in the files.
     pub(in crate::cli) fn locate(&mut self, loaded: &Loaded) {
         let spots = self.deny.looked_at.iter_mut().chain(&mut self.rules.looked_at).map(|looked| &mut looked.spot);
@@ -154,9 +159,12 @@ pub(super) struct WhyNot {
     pub(super) nearest: Option<Nearest>,
     /// Made together, they let the request through.
     pub(super) edits: Vec<Edit>,
+    /// Other ways that would do, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) alternatives: Vec<String>,
     /// What to do where no edit of the policy is the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) advice: Option<&'static str>,
+    pub(super) advice: Option<String>,
 }
 
 /// A rule, and what of it failed.

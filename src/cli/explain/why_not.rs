@@ -1,120 +1,130 @@
 //! What comes nearest to letting a denied request through: edits that are tried out before they are shown.
 
+use super::admission::Admissions;
 use super::edit::{Change, Edit, Into};
 use super::explainer::Explainer;
 use super::walk::{Nearest, Walk, WhyNot};
+use super::wanted::{Wanted, without_id};
+use super::{ambiguity, authority};
+use crate::cli::clock;
 use crate::cli::gateway::Gateway;
 use crate::cli::request::Request;
-use crate::cli::{clock, who};
-use crate::decision::{Failed, Outcome, Reason, Timestamp};
+use crate::decision::{Outcome, Reason, Timestamp};
 use crate::policy::{Policy, Settings};
-use crate::request::{Arrival, Form, Host, Identity, Path, Upgrade};
-use serde_json::{Map, Value, json};
+use crate::request::{Arrival, Host, Identity, Presented, Source, Upgrade};
+use serde_json::{Value, json};
 
 /// Reasons that may stand behind one another: so many edits are made in turn.
 const ROUNDS: usize = 4;
 /// Rules that are tried for one kind of edit.
 const TRIES: usize = 40;
 
-/// Looks for the smallest edits that let a request through.
+/// Looks for the edits that let a request through and admit the least besides, or for what is wrong with the request itself.
 pub(super) fn find(explainer: &Explainer<'_>, json: &str, request: &Request<'_>, walk: &Walk) -> WhyNot {
     let at = request.now().unwrap_or_else(clock::now);
-    let nearest = Gateway::default().play(explainer.policy, request, at, |arrival, _, _| {
-        let near = explainer.policy.nearest(arrival, at, &mut Default::default())?;
-        Some(Nearest { rule: near.rule.to_owned(), failed: near.failed.as_str() })
+    let mut gateway = Gateway::behind(explainer.edge.clone());
+    let seen = gateway.play(explainer.policy, request, at, |arrival, judged, _| {
+        let near = explainer.policy.nearest(arrival, at, &mut Default::default());
+        let near = near.map(|near| Nearest { rule: near.rule.to_owned(), failed: near.failed.as_str() });
+        let advice = advice(walk.decision.reason, arrival, near.as_ref());
+        let port = judged.host.and_then(|host| other_port(explainer, arrival, host, at));
+        (near, advice, port)
     });
-    let mut found = WhyNot { nearest: nearest.ok().flatten(), ..WhyNot::default() };
-    found.advice = advice(walk.decision.reason);
-    if found.advice.is_none() {
-        found.edits = edits(explainer, json, request, at).unwrap_or_default();
-        let changed = found.edits.iter().find_map(Edit::rule).and_then(|number| explainer.document.rules.get(number));
-        let by_identity = || changed.map(|rule| Nearest { rule: rule.id.clone(), failed: "identity" });
-        found.nearest = found.nearest.or_else(by_identity);
+    let Ok((nearest, advice, port)) = seen else { return WhyNot::default() };
+    let mut found = WhyNot { nearest, advice, ..WhyNot::default() };
+    if walk.decision.reason == "REQUEST_AMBIGUOUS" || found.advice.is_none() {
+        let edits = edits(explainer, json, request, at).unwrap_or_default();
+        if !edits.is_empty() {
+            found.advice = None;
+        }
+        found.edits = edits;
     }
+    let is_of_a_word = |edit: &Edit| edit.failed().is_some();
+    match port {
+        // a word more in a rule is as good an answer; a rule more is none where the rule is there
+        Some(port) if walk.decision.reason == "NO_MATCH" => match found.edits.iter().all(is_of_a_word) {
+            true if !found.edits.is_empty() => found.alternatives.push(port),
+            _ => {
+                found.edits.clear();
+                found.advice = Some(port);
+            }
+        },
+        _ => {}
+    }
+    if let Some((number, edit)) = found.edits.iter().find_map(|edit| Some((edit.rule()?, edit))) {
+        let changed = explainer.document.rules.get(number).map(|rule| rule.id.as_str());
+        let known = found.nearest.take().filter(|near| Some(near.rule.as_str()) == changed);
+        let failed = edit.failed().or(known.as_ref().map(|near| near.failed)).unwrap_or("host");
+        found.nearest = changed.map(|rule| Nearest { rule: rule.to_owned(), failed });
+    }
+    found.alternatives.extend(found.edits.iter().filter_map(pattern));
     found
 }
 
-/// What to do about reasons that no edit should do away with.
-fn advice(reason: &str) -> Option<&'static str> {
-    Some(match reason {
+/// A pattern in place of a path with an id in it.
+fn pattern(edit: &Edit) -> Option<String> {
+    let path = edit.added("paths")?;
+    let (pattern, id) = without_id(path)?;
+    Some(format!("add {} to `{}`, if `{id}` is an id", json!(pattern), edit.pointer()))
+}
+
+/// The authority with which a rule would admit the request as it is, if it names no port.
+fn other_port(explainer: &Explainer<'_>, arrival: &Arrival<'_>, host: Host<'_>, at: Timestamp) -> Option<String> {
+    let named = crate::request::Authority::parse(arrival.authority, &mut Vec::new())?.port;
+    if named.is_some() {
+        return None;
+    }
+    let document = explainer.document;
+    let targets = document.rules.iter().flat_map(|rule| &rule.to);
+    let mut ports: Vec<u16> = targets.flat_map(|target| document.place(target).ports).copied().collect();
+    ports.sort_unstable();
+    ports.dedup();
+    // what is asked of port 80 is another protocol
+    let asked = ports.into_iter().filter(|port| *port != 80).take(TRIES).map(|port| authority::of(&host, port));
+    let admits = |authority: &String| {
+        let other = Arrival { authority: authority.as_bytes(), ..*arrival };
+        explainer.policy.decide(&other, at, &mut Default::default()).decision.reason == Reason::RuleAllow
+    };
+    asked.into_iter().find(admits).map(|authority| format!("ask {authority}"))
+}
+
+/// Advice about what no edit should do away with.
+fn advice(reason: &str, arrival: &Arrival<'_>, nearest: Option<&Nearest>) -> Option<String> {
+    let is_upgrade = match arrival.upgrade {
+        Upgrade::Absent => false,
+        Upgrade::To(protocol) => !protocol.eq_ignore_ascii_case(b"websocket"),
+        Upgrade::Several => true,
+    };
+    let advice = match reason {
         "HOST_INVALID" => "send an authority that is a host name or address, with a port from 1 to 65535 if any",
         "IDENTITY_INVALID" => "let the workload's certificate carry a SPIFFE ID as its first URI",
         "IDENTITY_MISSING" => {
             "send it through the mesh, with the workload's certificate; only `anonymous: true` admits what has none"
         }
         "ROUTE_MISMATCH" => "mend the route: the cluster that it chose stands for another host or port",
-        "REQUEST_AMBIGUOUS" => "send the path in canonical form, and no header that overrides method or path",
+        "REFUSED_BY_ENVOY" | "NO_MATCH"
+            if is_upgrade && (reason != "NO_MATCH" || nearest.is_some_and(|near| near.failed == "upgrade")) =>
+        {
+            "send no upgrade header (HttpClient 5.4: protocolUpgradeEnabled=false)"
+        }
+        "REFUSED_BY_ENVOY" => "send a path of visible ASCII, without `#` and `%00`",
+        "REQUEST_AMBIGUOUS" => return Some(plainer(arrival)),
         _ => return None,
-    })
+    };
+    Some(advice.to_owned())
 }
 
-/// A request in the words of a policy.
-struct Wanted<'w> {
-    selector: Value,
-    /// The key of its place, and that: a name or an address.
-    key: &'static str,
-    place: String,
-    name: Option<&'w str>,
-    port: u16,
-    method: String,
-    /// The path, if a pattern can say it and nothing else.
-    path: Option<String>,
-    encoded_slash: bool,
-    upgrade: bool,
-    overridden: bool,
-}
-
-impl<'w> Wanted<'w> {
-    fn of(
-        settings: &Settings,
-        arrival: &Arrival<'_>,
-        identity: Option<&Identity<'_>>,
-        host: &Host<'w>,
-        port: u16,
-    ) -> Wanted<'w> {
-        let (key, place, name) = match host {
-            Host::Name(name) => ("hosts", (*name).to_owned(), Some(*name)),
-            Host::Ip(address) => ("cidrs", address.to_string(), None),
-        };
-        let mut buffer = Vec::new();
-        let path = arrival.path.map(|raw| Path::parse(raw, &mut buffer)).filter(|path| path.form != Form::Ambiguous);
-        let encoded_slash = path.as_ref().is_some_and(|path| path.form == Form::EncodedSlash);
-        let text = path.map(|path| String::from_utf8_lossy(path.text).into_owned());
-        Wanted {
-            selector: who::selector_of(settings, identity),
-            key,
-            place,
-            name,
-            port,
-            method: String::from_utf8_lossy(arrival.method).into_owned(),
-            path: text.filter(|text| !text.contains(['*', '{', '}', '[', ']'])),
-            encoded_slash,
-            upgrade: arrival.upgrade != Upgrade::Absent,
-            overridden: arrival.overridden,
-        }
+/// Advice to who sent an ambiguous request.
+fn plainer(arrival: &Arrival<'_>) -> String {
+    if arrival.overridden {
+        return "send no header that overrides method or path".to_owned();
     }
-
-    /// A target that takes in this request and little else.
-    fn target(&self) -> Value {
-        let mut target = Map::new();
-        target.insert(self.key.to_owned(), json!([self.place]));
-        if self.port != 80 && self.port != 443 {
-            target.insert("ports".to_owned(), json!([self.port]));
-        }
-        // neither is compared with a request whose headers override them
-        if !self.overridden {
-            target.insert("methods".to_owned(), json!([self.method]));
-            if let Some(path) = self.path.as_ref().filter(|_| self.method != "CONNECT") {
-                target.insert("paths".to_owned(), json!([path]));
-                if self.encoded_slash {
-                    target.insert("encodedSlash".to_owned(), json!("data"));
-                }
-            }
-        }
-        if self.upgrade {
-            target.insert("upgrades".to_owned(), json!(["websocket"]));
-        }
-        target.into()
+    match arrival.path.map(|raw| raw.split(|byte| *byte == b'?').next().unwrap_or_default()) {
+        None => "send a path: what a tunnel asks for is seen by nobody".to_owned(),
+        Some(path) => match ambiguity::of(path) {
+            Some(why) => format!("send the path in canonical form: {why}"),
+            None => "send the path without `%2F`".to_owned(),
+        },
     }
 }
 
@@ -150,10 +160,15 @@ fn edits(explainer: &Explainer<'_>, json: &str, request: &Request<'_>, at: Times
 type Obstacle = (Reason, Option<String>);
 
 impl Search<'_, '_> {
+    /// A gateway that has just started.
+    fn gateway(&self) -> Gateway {
+        Gateway::behind(self.explainer.edge.clone())
+    }
+
     /// Why a policy denies the request; none within if it lets it through, none at all if it is no policy.
     fn decide(&self, policy: &Value) -> Option<Option<Obstacle>> {
         let policy = Policy::load(policy.to_string().as_bytes()).ok()?;
-        let denied = Gateway::default().play(&policy, self.request, self.at, |_, judged, _| {
+        let denied = self.gateway().play(&policy, self.request, self.at, |_, judged, _| {
             let decision = &judged.decision;
             (decision.outcome == Outcome::Deny).then(|| (decision.reason, decision.rule.map(str::to_owned)))
         });
@@ -163,7 +178,8 @@ impl Search<'_, '_> {
     /// The first edit that does away with an obstacle, and what stands behind that.
     fn step(&self, obstacle: &Obstacle) -> Option<(Edit, Option<Obstacle>)> {
         let current = Policy::load(self.policy.to_string().as_bytes()).ok()?;
-        let proposals = Gateway::default()
+        let proposals = self
+            .gateway()
             .play(&current, self.request, self.at, |arrival, judged, _| {
                 self.proposals(
                     obstacle,
@@ -212,7 +228,14 @@ impl Search<'_, '_> {
             Reason::DenyRule => self.exceptions(entry.as_deref()?, &wanted),
             Reason::RuleExpired => Some(self.longer()),
             Reason::Residency => Some(self.regions()),
-            Reason::NoMatch | Reason::IdentityMissing => Some(self.admissions(settings, &wanted, identity, arrival)),
+            Reason::NoMatch | Reason::IdentityMissing => {
+                Some(self.admissions(settings, &wanted, identity, arrival, &host))
+            }
+            // an ambiguous request gets through only where its `%2F` is said to be data
+            Reason::RequestAmbiguous if entry.is_none() && wanted.encoded_slash && !wanted.overridden => {
+                let admissions = self.admissions(settings, &wanted, identity, arrival, &host);
+                Some(admissions.into_iter().filter(Edit::is_encoded_slash).collect())
+            }
             _ => None,
         }
     }
@@ -255,104 +278,29 @@ impl Search<'_, '_> {
             .collect()
     }
 
-    /// Ways to admit a request that no rule admits, the smallest first: a word more in a rule of the identity, its
-    /// selector in a rule that fits, a target more in a rule of it, a rule more.
+    /// Ways to admit a request that no rule admits, the one that admits least besides first.
     fn admissions(
         &self,
         settings: &Settings,
         wanted: &Wanted<'_>,
         identity: Option<&Identity<'_>>,
         arrival: &Arrival<'_>,
+        host: &Host<'_>,
     ) -> Vec<Edit> {
-        let Explainer { document, excerpts, .. } = *self.explainer;
-        let is_own = |number: usize| {
-            document.rules.get(number).is_some_and(|rule| who::any_selects(document, settings, &rule.from, identity))
+        let authority = authority::of(host, wanted.port);
+        // entries are asked one by one, by policies that are not in dry-run and see no route
+        let arrival = Arrival {
+            identity: identity.map(|id| Presented { source: Source::PeerCertificate, id: id.id().as_bytes() }),
+            authority: authority.as_bytes(),
+            cluster: None,
+            ..*arrival
         };
-        let own: Vec<usize> = (0..document.rules.len()).filter(|number| is_own(*number)).take(TRIES).collect();
-        // whether a rule that is changed so admits the request
-        let admits = |number: usize, edit: &Edit| {
-            let mut alone = json!({"rules": [excerpts.rule(number)?]});
-            let mut of_first = edit.clone();
-            if let Some(Into::Item(item)) = of_first.way.get_mut(1) {
-                *item = 0;
-            }
-            of_first.apply(&mut alone);
-            let policy = excerpts.policy("rules", &[alone.get("rules")?.get(0)?])?;
-            let reason = policy.decide(arrival, self.at, &mut Default::default()).decision.reason;
-            (reason == Reason::RuleAllow).then_some(())
-        };
-        let mut found: Vec<Edit> = Vec::new();
-        for number in &own {
-            let edits = self.words(*number, wanted);
-            found.extend(edits.into_iter().find(|edit| admits(*number, edit).is_some()));
-        }
-        let others = (0..document.rules.len()).filter(|number| !is_own(*number) && self.may_fit(*number, wanted));
-        for number in others.take(TRIES) {
-            let way = vec![Into::Key("rules"), Into::Item(number), Into::Key("from")];
-            let edit = Edit { way, change: Change::Add(vec![wanted.selector.clone()]) };
-            found.extend(admits(number, &edit).map(|()| edit));
-        }
-        let target = wanted.target();
-        let nearest = self.nearest(arrival).filter(|number| is_own(*number)).or(own.first().copied());
-        found.extend(nearest.map(|number| Edit {
-            way: vec![Into::Key("rules"), Into::Item(number), Into::Key("to")],
-            change: Change::Add(vec![target.clone()]),
-        }));
-        let rule = json!({"id": self.free_id(), "from": [wanted.selector], "to": [target]});
+        let admissions =
+            Admissions { explainer: self.explainer, settings, wanted, identity, arrival: &arrival, at: self.at };
+        let mut found = admissions.least();
+        let rule = json!({"id": self.free_id(), "from": [wanted.selector], "to": [wanted.target()]});
         found.push(Edit { way: vec![Into::Key("rules")], change: Change::Add(vec![rule]) });
         found
-    }
-
-    /// The rule that comes nearest, by its number.
-    fn nearest(&self, arrival: &Arrival<'_>) -> Option<usize> {
-        let near = self.explainer.policy.nearest(arrival, self.at, &mut Default::default())?;
-        let near = Some(near).filter(|near| near.failed != Failed::Expired)?;
-        self.explainer.document.rules.iter().position(|rule| rule.id == near.rule)
-    }
-
-    /// A word more in some target of a rule.
-    fn words(&self, number: usize, wanted: &Wanted<'_>) -> Vec<Edit> {
-        let targets = self.explainer.document.rules.get(number).map(|rule| rule.to.as_slice()).unwrap_or_default();
-        let mut edits = Vec::new();
-        for (item, target) in targets.iter().enumerate() {
-            let mut edit = |key, change| {
-                let way =
-                    vec![Into::Key("rules"), Into::Item(number), Into::Key("to"), Into::Item(item), Into::Key(key)];
-                edits.push(Edit { way, change });
-            };
-            if !target.methods.is_empty() {
-                edit("methods", Change::Add(vec![json!(wanted.method)]));
-            }
-            if let Some(path) = wanted.path.as_ref().filter(|_| !target.paths.is_empty()) {
-                edit("paths", Change::Add(vec![json!(path)]));
-            }
-            if target.destination.is_none() {
-                match target.ports.as_slice() {
-                    // what is not given is 80 and 443
-                    [] => edit("ports", Change::Set(json!([80, 443, wanted.port]))),
-                    _ => edit("ports", Change::Add(vec![json!(wanted.port)])),
-                }
-                edit(wanted.key, Change::Add(vec![json!(wanted.place)]));
-            }
-            edit("upgrades", Change::Set(json!(["websocket"])));
-        }
-        edits
-    }
-
-    /// Whether some place of a rule looks as if it held the wanted one.
-    fn may_fit(&self, number: usize, wanted: &Wanted<'_>) -> bool {
-        let document = self.explainer.document;
-        let targets = document.rules.get(number).map(|rule| rule.to.as_slice()).unwrap_or_default();
-        targets.iter().any(|target| {
-            let place = document.place(target);
-            match wanted.name {
-                None => !place.cidrs.is_empty(),
-                Some(host) => place.hosts.iter().any(|pattern| match pattern.trim_start_matches('*') {
-                    "" => true,
-                    suffix => host.ends_with(&suffix.trim_end_matches('.').to_ascii_lowercase()),
-                }),
-            }
-        })
     }
 
     /// An id that nothing has yet.

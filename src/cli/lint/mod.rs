@@ -13,9 +13,10 @@ mod subject;
 pub(super) use self::habits::lint as habits;
 use self::subject::Subject;
 use super::advice::{Advice, suppress};
+use super::document::Document;
 use super::exit::Exit;
 use super::report::{self, Format, Report};
-use super::source;
+use super::source::{self, Loaded, Located};
 use super::{Trouble, clock, render};
 use crate::decision::Timestamp;
 use crate::policy::Severity;
@@ -66,9 +67,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     findings.append(&mut source::locate(advice.findings, &loaded.files));
     let looked_for = |code: &str| arguments.site.is_some() || !code.starts_with(OF_SITES);
     let findings = suppress::apply(findings, &loaded.files, looked_for);
-    report::write(arguments.format, &Report::of_lint(&loaded, &findings))?;
+    let summary = super::summary(&loaded, &document)?;
+    report::write(arguments.format, &Report::of_policy(summary, &findings, &loaded.files))?;
     let worst = if arguments.strict { Severity::Note } else { Severity::Warning };
     Ok(if findings.iter().any(|located| located.finding.severity >= worst) { Exit::Findings } else { Exit::Fine })
+}
+
+/// Says which rules have ended, but for those of which a comment allows it.
+pub(super) fn ended(loaded: &Loaded, document: &Document, now: Timestamp) -> Vec<Located> {
+    let mut advice = Advice::default();
+    for (number, rule) in document.rules.iter().enumerate() {
+        reach::ended(number, rule, now, &mut advice);
+    }
+    if advice.findings.is_empty() {
+        return Vec::new();
+    }
+    suppress::only(source::locate(advice.findings, &loaded.files), &loaded.files)
 }
 
 /// How codes begin that only a site can give rise to.

@@ -15,14 +15,7 @@ pub(super) fn lint<'s>(subject: &Subject<'s>, advice: &mut Advice) -> Targets<'s
     // two that say the same the later is the one too many.
     let mut removed = HashSet::new();
     for (number, rule) in subject.document.rules.iter().enumerate().rev() {
-        if expiry(rule).is_some_and(|expiry| expiry.has_come(subject.now)) {
-            let message = format!("`{}` has ended: it admits nothing any more", rule.id);
-            advice.add(
-                code::EXPIRED,
-                format!("rules[{number}].expiresAt"),
-                message,
-                "remove the rule, or move its end".to_owned(),
-            );
+        if ended(number, rule, subject.now, advice) {
             continue;
         }
         let who = Who::all(subject.document, subject.policy.settings(), &rule.from, List::Rules);
@@ -34,6 +27,17 @@ pub(super) fn lint<'s>(subject: &Subject<'s>, advice: &mut Advice) -> Targets<'s
         }
     }
     denied
+}
+
+/// Says of a rule that it has ended, if it has.
+pub(super) fn ended(number: usize, rule: &Rule, now: Timestamp, advice: &mut Advice) -> bool {
+    let has_ended = expiry(rule).is_some_and(|expiry| expiry.has_come(now));
+    if has_ended {
+        let message = format!("`{}` has ended: it admits nothing any more", rule.id);
+        let fix = "remove the rule, or move its end".to_owned();
+        advice.add(code::EXPIRED, format!("rules[{number}].expiresAt"), message, fix);
+    }
+    has_ended
 }
 
 /// The targets of all rules that have not ended.

@@ -10,6 +10,7 @@ use self::attached::Attachment;
 use self::image::Image;
 use self::registry::{Pushed, Refused, Registry};
 use super::exit::Exit;
+use super::output::escape;
 use super::{Trouble, report};
 use crate::cli::source::Unreadable;
 use oci_client::Reference;
@@ -74,7 +75,7 @@ struct Report {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     let module = read(&arguments.module)?;
     if !module.starts_with(b"\0asm") {
-        return Err(Trouble::Usage(format!("`{}` is no wasm module", arguments.module.display())));
+        return Err(Trouble::Usage(format!("`{}` is no wasm module", escape::path(&arguments.module))));
     }
     let image = Image::of(&module, &annotations(&arguments.annotation))?;
     let attachments = attachments(arguments, &image)?;
@@ -92,16 +93,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         sent: pushed.map_or(0, |(_, pushed)| pushed.sent),
         digest: image.manifest.digest,
     };
-    let mut out = io::stdout().lock();
+    let mut out = arguments.format.out();
     match arguments.format {
         report::Plain::Human => human(&report, &mut out)?,
         report::Plain::Json => report::pretty(&report, &mut out)?,
     }
+    out.finish()?;
     Ok(Exit::Fine)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Trouble> {
-    let unreadable = |error| Trouble::Unreadable(Unreadable { path: file.display().to_string(), error });
+    let unreadable = |error| Trouble::Unreadable(Unreadable { path: escape::path(file), error });
     std::fs::read(file).map_err(unreadable)
 }
 
@@ -110,7 +112,7 @@ fn attachments(arguments: &Arguments, image: &Image) -> Result<Vec<Attachment>, 
     let read = |file: &PathBuf| -> Result<(Vec<u8>, Value), Trouble> {
         let bytes = read(file)?;
         let value: Value = serde_json::from_slice(&bytes)
-            .map_err(|error| Trouble::Usage(format!("`{}` is no JSON: {error}", file.display())))?;
+            .map_err(|error| Trouble::Usage(format!("`{}` is no JSON: {error}", escape::path(file))))?;
         Ok((bytes, value))
     };
     let sbom = arguments.sbom.as_ref().map(read).transpose()?;

@@ -1,15 +1,15 @@
 //! `tollgate who-can` and `tollgate what-can`: who reaches a host, and what an identity reaches.
 
-use super::atoms::{Analysis, Ask, Found, Inquiry, Part, Place, Said, Side, Who, Witness, list, merged};
-use super::diff::ask;
+mod human;
+
+use super::atoms::{Analysis, Ask, Found, Inquiry, Part, Place, Said, Side, Who, Witness, merged};
 use super::document::Source;
+use super::edge::{account, own_domain};
 use super::exit::Exit;
-use super::report::table;
 use super::{Trouble, clock, report};
 use crate::decision::{Outcome, Scratch, Timestamp};
 use crate::request::{Authority, Identity, Path};
 use serde::Serialize;
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 /// Show which identities may reach a host
@@ -21,7 +21,7 @@ pub(super) struct WhoCan {
     /// A YAML or JSON file, or a folder of them: one policy; `-` for stdin
     #[arg(value_name = "POLICY")]
     policy: PathBuf,
-    /// A name or an address, with a port and a path if only these are asked for
+    /// A name, a wildcard or an address, with a port and a path if only these are asked for; a URL is taken, too
     #[arg(value_name = "HOST[:PORT][/PATH]")]
     host: String,
     #[command(flatten)]
@@ -38,8 +38,8 @@ pub(super) struct WhatCan {
     /// A YAML or JSON file, or a folder of them: one policy; `-` for stdin
     #[arg(value_name = "POLICY")]
     policy: PathBuf,
-    /// A SPIFFE ID, the short form of one in the mesh's own trust domain, or `anonymous`
-    #[arg(value_name = "SPIFFE|NS/SA")]
+    /// A SPIFFE ID, the short form of one in the mesh's own trust domain, a namespace (`NS` or `NS/*`), or `anonymous`
+    #[arg(value_name = "SPIFFE|NS/SA|NS")]
     identity: String,
     #[command(flatten)]
     common: Common,
@@ -100,44 +100,77 @@ struct List<'f> {
 }
 
 pub(super) fn who_can(arguments: &WhoCan) -> Result<Exit, Trouble> {
+    super::comes_first(&arguments.policy, &arguments.host, "the host")?;
     let side = read(&arguments.policy)?;
-    let (authority, path) = match arguments.host.find('/') {
-        Some(at) => arguments.host.split_at(at),
-        None => (arguments.host.as_str(), ""),
+    let given = arguments.host.as_str();
+    let (is_url, rest) = match given.split_once("://").filter(|(scheme, _)| !scheme.contains('/')) {
+        Some((_, rest)) => (true, rest),
+        None => (false, given),
     };
-    let mut buffer = Vec::new();
+    let rest = if is_url { rest.split(['?', '#']).next().unwrap_or_default() } else { rest };
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
     let wrong = |what: &str| Trouble::Usage(format!("`{}` is no {what}", arguments.host));
-    let asked = Authority::parse(authority.as_bytes(), &mut buffer).ok_or_else(|| wrong("host"))?;
-    let (place, port) = (Place::of_host(asked.host), asked.port);
+    let (place, port) = place(authority).ok_or_else(|| wrong("host"))?;
+    // that of a URL that names none is every path
+    let path = if is_url && path == "/" { "" } else { path };
     let path = (!path.is_empty()).then_some(path);
     if path.is_some_and(|path| Path::parse(path.as_bytes(), &mut Vec::new()).form == crate::request::Form::Ambiguous) {
         return Err(wrong("path that servers agree on"));
     }
     let whos: Vec<Who> = Who::everyone(&side.document).into_iter().chain([Who::Untrusted]).collect();
     let pinned = Pinned { port, path, method: arguments.common.method.as_deref() };
-    report(&side, whos, vec![place], &pinned, &arguments.common)
+    let question = Question { whos, places: vec![place], nothing: format!("nobody may reach {}", arguments.host) };
+    report(&side, &question, &pinned, &arguments.common)
+}
+
+/// The hosts of an authority, wildcards read as in rules, and its port.
+fn place(authority: &str) -> Option<(Place, Option<u16>)> {
+    if !authority.starts_with('*') {
+        let mut buffer = Vec::new();
+        let asked = Authority::parse(authority.as_bytes(), &mut buffer)?;
+        return Some((Place::of_host(asked.host), asked.port));
+    }
+    let (pattern, port) = match authority.split_once(':') {
+        Some((pattern, port)) => (pattern, Some(port.parse().ok().filter(|port| *port != 0)?)),
+        None => (authority, None),
+    };
+    Some((Place::of_pattern(pattern)?, port))
 }
 
 pub(super) fn what_can(arguments: &WhatCan) -> Result<Exit, Trouble> {
+    super::comes_first(&arguments.policy, &arguments.identity, "the identity")?;
     let side = read(&arguments.policy)?;
-    let own = side.document.trust_domains().first().copied().unwrap_or_default().to_owned();
+    let own = own_domain(side.policy.settings()).to_owned();
     let given = arguments.identity.as_str();
     let who = match given.split_once('/') {
         None if given == "anonymous" => Who::Anonymous,
-        Some((namespace, account)) if !given.contains(':') => {
-            Who::Id(format!("spiffe://{own}/ns/{namespace}/sa/{account}"))
+        None | Some((_, "*")) if is_namespace(given.trim_end_matches("/*")) => {
+            Who::Namespace(own, given.trim_end_matches("/*").to_owned())
         }
-        _ => Who::Id(given.to_owned()),
+        _ => Who::Id(account(given, &own).unwrap_or_else(|| given.to_owned())),
     };
     if let Who::Id(id) = &who
         && Identity::parse(id.as_bytes()).is_none()
     {
         return Err(Trouble::Usage(format!(
-            "`{given}` is no identity; write a SPIFFE ID, NAMESPACE/ACCOUNT or anonymous"
+            "`{given}` is no identity; write a SPIFFE ID, NAMESPACE/ACCOUNT, NAMESPACE or anonymous"
         )));
     }
     let pinned = Pinned { port: None, path: None, method: arguments.common.method.as_deref() };
-    report(&side, vec![who], Place::everywhere(), &pinned, &arguments.common)
+    let nothing = format!("{given} may reach nothing");
+    report(&side, &Question { whos: vec![who], places: Place::everywhere(), nothing }, &pinned, &arguments.common)
+}
+
+/// Tells a name that a namespace of Kubernetes can have (RFC 1123, a label).
+fn is_namespace(name: &str) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    name.bytes().all(|byte| is_letter(&byte) || byte == b'-')
+        && name.len() <= 63
+        && name.as_bytes().first().is_some_and(is_letter)
+        && name.as_bytes().last().is_some_and(is_letter)
 }
 
 fn read(path: &PathBuf) -> Result<Side, Trouble> {
@@ -153,21 +186,24 @@ struct Pinned<'a> {
     method: Option<&'a str>,
 }
 
-fn report(
-    side: &Side,
+/// A question about callers and hosts.
+#[derive(Debug)]
+struct Question {
     whos: Vec<Who>,
     places: Vec<Place>,
-    pinned: &Pinned<'_>,
-    common: &Common,
-) -> Result<Exit, Trouble> {
-    let mut analysis = Analysis::new(vec![side], clock::seconds(common.now.unwrap_or_else(clock::now)), true);
+    /// The answer where there is none.
+    nothing: String,
+}
+
+fn report(side: &Side, question: &Question, pinned: &Pinned<'_>, common: &Common) -> Result<Exit, Trouble> {
+    let mut analysis = Analysis::new(vec![&side.document], clock::seconds(common.now.unwrap_or_else(clock::now)), true);
     analysis.pin(pinned.port, pinned.method, pinned.path);
     let by_principal = !side.document.sources().contains(&Source::PeerCertificate);
     let inquiry = Inquiry { changed_only: false, names_port: true, by_principal, says_source: false };
     let mut scratch = Scratch::default();
     let mut found = Vec::new();
-    for who in &whos {
-        for place in &places {
+    for who in &question.whos {
+        for place in &question.places {
             found.extend(analysis.region(who, place, inquiry, &mut |witness, _| {
                 passage(side, witness, &mut scratch).map(|passage| (passage, witness.now())).into_iter().collect()
             }));
@@ -179,15 +215,18 @@ fn report(
             return Err(Trouble::Internal(format!("a line is not confirmed by its request: {line:?}")));
         }
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = common.format.out();
     match common.format {
-        report::Plain::Human => human(&found, !analysis.is_sample, &mut out)?,
+        report::Plain::Human => {
+            let own = own_domain(side.policy.settings());
+            human::write(&found, !analysis.is_sample, &question.nothing, own, &mut out)?;
+        }
         report::Plain::Json => {
             let list = List { complete: !analysis.is_sample, reachable: found.iter().map(Line::of).collect() };
             report::pretty(&list, &mut out)?;
         }
     }
-    out.flush()?;
+    out.finish()?;
     Ok(Exit::Fine)
 }
 
@@ -198,29 +237,9 @@ fn passage(side: &Side, witness: &Witness, scratch: &mut Scratch) -> Option<Pass
             return None;
         }
         let said = Said::of(judged);
-        let rule = said.rule.as_ref().and_then(|id| side.document.rules.iter().find(|rule| rule.id == *id));
-        let expires_at = rule.and_then(|rule| rule.expires_at.clone());
+        let expires_at = said.rule.as_ref().and_then(|id| side.ends.get(id).cloned());
         let charged = judged.quotas.iter().filter_map(|metered| side.policy.quota(metered.number()));
         let quotas = charged.map(|quota| quota.id.to_string()).collect();
         Some(Passage { said, expires_at, quotas })
     })
-}
-
-fn human(found: &[Found<Passage>], complete: bool, out: &mut impl Write) -> io::Result<()> {
-    if found.is_empty() {
-        writeln!(out, "{}", if complete { "nobody and nothing" } else { "nothing was found, in a sample" })?;
-        return Ok(());
-    }
-    let rows = found.iter().map(|found| {
-        let Passage { said, expires_at, quotas } = &found.verdict;
-        let mut notes: Vec<String> = expires_at.iter().map(|at| format!("until {at}")).collect();
-        notes.extend((!quotas.is_empty()).then(|| format!("quotas {}", quotas.join(" "))));
-        notes.extend((!found.except.is_empty()).then(|| format!("but {} pairs", found.except.len())));
-        [list(&found.who), list(&found.places), ask(&found.ask), said.to_string(), notes.join(", ")]
-    });
-    table::write(["IDENTITY", "HOST", "REQUESTS", "BY", "NOTES"], rows, out)?;
-    if !complete {
-        writeln!(out, "the policy tells more apart than was looked at: what is listed is so, what is not may be")?;
-    }
-    Ok(())
 }

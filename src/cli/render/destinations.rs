@@ -49,6 +49,21 @@ pub(super) struct Destinations {
 /// Ports of a gateway that are rendered at most.
 const MOST_PORTS: usize = 64;
 
+/// Ports that sidecars write into the authority of plain HTTP that names none, by host: 80 where no default port is asked for.
+pub(in crate::cli) fn written_ports(document: &Document) -> BTreeMap<String, u16> {
+    let default_port = document.default_port();
+    let mut asked: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
+    for target in document.rules.iter().flat_map(|rule| &rule.to) {
+        let place = document.place(target);
+        let reached = reached(&ports(&place), &place, default_port);
+        for host in place.hosts.iter().filter_map(|written| host_spelling(written).ok()) {
+            asked.entry(host).or_default().extend(reached.keys());
+        }
+    }
+    asked.retain(|host, ports| !host.contains('*') && ports.contains(&80) && !ports.contains(&default_port));
+    asked.into_keys().map(|host| (host, 80)).collect()
+}
+
 impl Destinations {
     /// Collects what the rules reach through a gateway, and says what of it cannot be routed.
     pub(super) fn of(document: &Document, gateway: &Gateway, purpose: Purpose, advice: &mut Advice) -> Destinations {

@@ -2,6 +2,7 @@
 
 use super::object::Part;
 use super::output::{Files, is_rendered};
+use crate::cli::output::escape;
 use crate::cli::source::Unreadable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -41,7 +42,7 @@ impl How {
 /// # Errors
 /// A folder or file that cannot be read.
 pub(super) fn read(folder: &Path) -> Result<Files, Unreadable> {
-    let unreadable = |path: &Path, error: io::Error| Unreadable { path: path.display().to_string(), error };
+    let unreadable = |path: &Path, error: io::Error| Unreadable { path: escape::path(path), error };
     let mut files = Files::new();
     if !folder.exists() {
         return Ok(files);
@@ -79,7 +80,7 @@ pub(super) fn link<'f>(folder: &Path, files: impl Iterator<Item = &'f String>) -
 /// A file that cannot be written.
 pub(super) fn write(folder: &Path, files: &Files, earlier: &Files) -> io::Result<()> {
     let named = |name: &str, error: io::Error| {
-        io::Error::new(error.kind(), format!("{}: {error}", folder.join(name).display()))
+        io::Error::new(error.kind(), format!("{}: {error}", escape::path(&folder.join(name))))
     };
     for (name, text) in files {
         let path = folder.join(name);

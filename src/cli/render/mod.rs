@@ -31,6 +31,7 @@ mod yaml;
 
 use self::consequences::Consequences;
 use self::destinations::Destinations;
+pub(super) use self::destinations::written_ports;
 use self::hosts::Common;
 use self::object::{Maker, Object};
 use self::patches::Patch;
@@ -38,6 +39,7 @@ use self::plan::Plan;
 use super::advice::{Advice, code, suppress};
 use super::document::Document;
 use super::exit::Exit;
+use super::output::{Out, escape};
 use super::report::{self, Format, Report};
 use super::site::{self, Gateway, Permission, Routes, Site};
 use super::source::{self, Loaded, Rejected};
@@ -116,7 +118,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
         report::write(Format::Human, &Report::of_rejection(&rejected))?;
         return Ok(Exit::Findings);
     }
-    report::findings(&findings, &loaded.files)?;
+    report::findings(&findings, &loaded.files);
     let differs = write(arguments, &rendered)?;
     let warned = findings.iter().any(|located| located.finding.severity == Severity::Warning);
     Ok(if differs || warned { Exit::Findings } else { Exit::Fine })
@@ -205,7 +207,8 @@ fn render(
 
 /// Writes what was asked for; whether a folder that was to be checked differs.
 fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, Trouble> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let is_stream = !arguments.plan && arguments.check.is_none() && arguments.output.is_none();
+    let mut out = if is_stream { Out::data() } else { arguments.format.out() };
     let title = output::title(&rendered.policy, &rendered.gateway);
     let files = || output::files(&rendered.objects, &rendered.patches, &title);
     let mut differs = false;
@@ -225,18 +228,19 @@ fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, Trouble> {
             if let Some(link) = folder::link(folder, files.keys()) {
                 return Err(Trouble::Usage(format!(
                     "`{}` is a symbolic link, and nothing is written through one: remove it, or name where it leads",
-                    link.display()
+                    escape::path(&link)
                 )));
             }
             let earlier = folder::read(folder).map_err(Trouble::Unreadable)?;
             if let Some((name, _)) = earlier.iter().find(|(_, text)| !text.starts_with(title.as_str())) {
                 return Err(Trouble::Usage(format!(
                     "`{}` is of another policy or gateway: give each a folder of its own",
-                    folder.join(name).display()
+                    escape::path(&folder.join(name))
                 )));
             }
             folder::write(folder, &files, &earlier)?;
-            writeln!(out, "{} objects in {} files: {}", rendered.objects.len(), files.len(), folder.display())?;
+            let (objects, files) = (rendered.objects.len(), files.len());
+            writeln!(out, "{objects} objects in {files} files: {}", escape::path(folder))?;
             rendered.consequences.write(&mut out)?;
         }
         (_, report::Plain::Human) => output::stream(&rendered.objects, &mut out)?,
@@ -245,6 +249,6 @@ fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, Trouble> {
             report::pretty(&json!({"apiVersion": "v1", "kind": "List", "items": items}), &mut out)?;
         }
     }
-    out.flush()?;
+    out.finish()?;
     Ok(differs)
 }

@@ -1,6 +1,7 @@
 //! Findings as workflow commands of GitHub Actions, which shows them at their lines in a pull request.
 
 use super::{Report, severity};
+use crate::cli::output::escape;
 use crate::policy::Severity;
 use std::io::{self, Write};
 
@@ -22,7 +23,7 @@ pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()>
 
 /// The message of a workflow command.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    escape::line(text).replace('%', "%25")
 }
 
 /// A value before the message, where two characters more have a meaning.

@@ -1,9 +1,11 @@
 //! Findings as people read them, with the line they speak of.
 
 use super::Report;
+use crate::cli::output::{self, Out, escape};
 use crate::cli::source::{File, Located, Place, Position};
 use crate::policy::Severity;
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -12,35 +14,34 @@ use std::ops::Range;
 const AROUND: usize = 400;
 
 /// Writes findings to stderr.
-pub(in crate::cli) fn findings(findings: &[Located], files: &[File]) -> io::Result<()> {
-    let mut err = io::BufWriter::new(anstream::stderr().lock());
-    for located in findings {
-        writeln!(err, "{}\n", render(located, files))?;
+pub(in crate::cli) fn findings(findings: &[Located], files: &[File]) {
+    let rendered: Vec<String> = findings.iter().map(|located| render(located, files) + "\n").collect();
+    if !rendered.is_empty() {
+        output::complain(&rendered.join("\n"));
     }
-    err.flush()
 }
 
 /// Writes findings to stderr and the summary of a valid policy to stdout.
-pub(super) fn write(report: &Report<'_>) -> io::Result<()> {
-    findings(report.findings, report.files)?;
+pub(super) fn write(report: &Report<'_>, out: &mut Out) -> io::Result<()> {
+    findings(report.findings, report.files);
     let count = |severity| report.findings.iter().filter(|located| located.finding.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    match report.policy {
+    match &report.policy {
         None => {
             let message = format!("no valid {}: {}", report.noun, counted(errors, "error"));
-            writeln!(anstream::stderr(), "{}", title(Level::ERROR, &message))
+            output::complain(&title(Level::ERROR, &message));
+            Ok(())
         }
         Some(policy) => {
             let warned = if warnings > 0 { format!(", {}", counted(warnings, "warning")) } else { String::new() };
-            let (name, entries) = (&policy.settings().name, counted(policy.rule_count(), "entry"));
-            writeln!(anstream::stdout(), "policy {name}: {entries}{warned}, ok")
+            writeln!(out, "{policy}{warned}, ok")
         }
     }
 }
 
 /// Says on stderr why the command cannot do its work.
 pub(in crate::cli) fn error(message: &str) {
-    anstream::eprintln!("{}", title(Level::ERROR, message));
+    output::complain(&title(Level::ERROR, message));
 }
 
 /// How a statement sounds.
@@ -61,8 +62,8 @@ pub(in crate::cli) fn statement(text: &str, tone: Tone, place: Option<Place>, fi
         Tone::Mixed => Level::WARNING,
         Tone::Bad => Level::ERROR,
     };
-    let text = normalize_untrusted_str(text);
-    let mut group = Group::with_title(level.no_name().primary_title(text.as_str()));
+    let text = escape::line(text);
+    let mut group = Group::with_title(level.no_name().primary_title(text.as_ref()));
     if let Some(excerpt) = place.and_then(|place| Excerpt::of(place, files)) {
         group = excerpt.add_to(group, AnnotationKind::Primary, None);
     }
@@ -70,7 +71,8 @@ pub(in crate::cli) fn statement(text: &str, tone: Tone, place: Option<Place>, fi
 }
 
 fn title(level: Level<'_>, message: &str) -> String {
-    Renderer::styled().render(&[Group::with_title(level.primary_title(message))])
+    let message = escape::line(message);
+    Renderer::styled().render(&[Group::with_title(level.primary_title(message.as_ref()))])
 }
 
 fn render(located: &Located, files: &[File]) -> String {
@@ -80,7 +82,9 @@ fn render(located: &Located, files: &[File]) -> String {
         Severity::Warning => Level::WARNING,
         Severity::Error => Level::ERROR,
     };
-    let mut group = Group::with_title(level.primary_title(&finding.message).id(finding.code));
+    let message = escape::line(&finding.message);
+    let fix = finding.fix.as_deref().map(escape::line);
+    let mut group = Group::with_title(level.primary_title(message.as_ref()).id(finding.code));
     match located.place.and_then(|place| Excerpt::of(place, files)) {
         Some(excerpt) => {
             group = excerpt.add_to(group, AnnotationKind::Primary, None);
@@ -88,19 +92,23 @@ fn render(located: &Located, files: &[File]) -> String {
                 group = other.add_to(group, AnnotationKind::Context, Some("first here"));
             }
         }
-        None => group = files.first().into_iter().fold(group, |group, file| group.element(Origin::path(file.path()))),
+        None => group = files.first().into_iter().fold(group, |group, file| group.element(Origin::path(path(file)))),
     }
-    if let Some(fix) = &finding.fix {
-        group = group.element(Level::HELP.message(normalize_untrusted_str(fix)));
+    if let Some(fix) = &fix {
+        group = group.element(Level::HELP.message(fix.as_ref()));
     }
     Renderer::styled().render(&[group])
+}
+
+fn path(file: &File) -> Cow<'_, str> {
+    escape::line(file.path())
 }
 
 /// A line, or what of it is near enough to the place to be shown.
 struct Excerpt<'f> {
     file: &'f File,
     at: Position,
-    text: &'f str,
+    text: Cow<'f, str>,
     span: Range<usize>,
     whole: bool,
 }
@@ -117,6 +125,7 @@ impl<'f> Excerpt<'f> {
         let last = line.ceil_char_boundary(to.min(from.saturating_add(AROUND)).saturating_add(AROUND));
         let text = line.get(first..last)?;
         let span = from.saturating_sub(first)..to.saturating_sub(first).min(text.len());
+        let (text, span) = escape::excerpt(text, span);
         Some(Excerpt { file, at, text, span, whole: first == 0 })
     }
 
@@ -124,18 +133,14 @@ impl<'f> Excerpt<'f> {
         let annotation: Annotation<'f> = kind.span(self.span).label(label);
         let snippet = Snippet::source(self.text).line_start(self.at.line).annotation(annotation);
         if self.whole {
-            return group.element(snippet.path(self.file.path()));
+            return group.element(snippet.path(path(self.file)));
         }
         // the renderer would count columns from where the excerpt begins
-        group.element(Origin::path(self.file.path()).line(self.at.line).char_column(self.at.column)).element(snippet)
+        group.element(Origin::path(path(self.file)).line(self.at.line).char_column(self.at.column)).element(snippet)
     }
 }
 
-/// `1 error`, `2 entries`.
+/// `1 error`, `2 errors`.
 fn counted(count: usize, noun: &str) -> String {
-    match (count, noun.strip_suffix('y')) {
-        (1, _) => format!("1 {noun}"),
-        (_, Some(stem)) => format!("{count} {stem}ies"),
-        (_, None) => format!("{count} {noun}s"),
-    }
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -1,6 +1,6 @@
 //! Findings as one JSON object.
 
-use super::{Report, severity};
+use super::{Report, Summary, severity};
 use crate::cli::source::{File, Located};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -9,17 +9,9 @@ use std::io::{self, Write};
 struct Output<'a> {
     valid: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<Summary<'a>>,
+    policy: Option<&'a Summary>,
     files: Vec<&'a str>,
     findings: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Summary<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revision: Option<&'a str>,
-    entries: usize,
 }
 
 #[derive(Serialize)]
@@ -42,11 +34,7 @@ struct Entry<'a> {
 pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
     let output = Output {
         valid: report.policy.is_some(),
-        policy: report.policy.map(|policy| Summary {
-            name: &policy.settings().name,
-            revision: policy.settings().revision.as_deref(),
-            entries: policy.rule_count(),
-        }),
+        policy: report.policy.as_ref(),
         files: report.files.iter().map(File::path).collect(),
         findings: report.findings.iter().map(|located| entry(located, report.files)).collect(),
     };

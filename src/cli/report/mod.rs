@@ -4,13 +4,16 @@ mod github;
 mod human;
 mod json;
 mod sarif;
+mod summary;
 pub(super) mod table;
 
 pub(super) use human::{Tone, error, findings, statement};
 pub(super) use json::pretty;
+pub(super) use summary::Summary;
 
-use super::source::{File, Loaded, Located, Rejected};
-use crate::policy::{Policy, Severity};
+use super::output::Out;
+use super::source::{File, Located, Rejected};
+use crate::policy::Severity;
 use std::io;
 
 /// How findings are reported.
@@ -37,11 +40,21 @@ pub(super) enum Plain {
     Json,
 }
 
+impl Plain {
+    /// The standard output for such results.
+    pub(super) fn out(self) -> Out {
+        match self {
+            Plain::Human => Out::text(),
+            Plain::Json => Out::data(),
+        }
+    }
+}
+
 /// What there is to say of a policy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Report<'a> {
     /// None where it is rejected.
-    policy: Option<&'a Policy>,
+    policy: Option<Summary>,
     /// What it should have been.
     noun: &'static str,
     findings: &'a [Located],
@@ -49,12 +62,8 @@ pub(super) struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn of_policy(loaded: &'a Loaded) -> Self {
-        Report { policy: Some(&loaded.policy), noun: "policy", findings: &loaded.advice, files: &loaded.files }
-    }
-
-    pub(super) fn of_lint(loaded: &'a Loaded, findings: &'a [Located]) -> Self {
-        Report { findings, ..Report::of_policy(loaded) }
+    pub(super) fn of_policy(summary: Summary, findings: &'a [Located], files: &'a [File]) -> Self {
+        Report { policy: Some(summary), noun: "policy", findings, files }
     }
 
     pub(super) fn of_rejection(rejected: &'a Rejected) -> Self {
@@ -63,12 +72,17 @@ impl<'a> Report<'a> {
 }
 
 pub(super) fn write(format: Format, report: &Report<'_>) -> io::Result<()> {
+    let mut out = match format {
+        Format::Human | Format::Github => Out::text(),
+        Format::Json | Format::Sarif => Out::data(),
+    };
     match format {
-        Format::Human => human::write(report),
-        Format::Json => json::write(report, &mut io::stdout().lock()),
-        Format::Sarif => sarif::write(report, &mut io::stdout().lock()),
-        Format::Github => github::write(report, &mut io::stdout().lock()),
+        Format::Human => human::write(report, &mut out)?,
+        Format::Json => json::write(report, &mut out)?,
+        Format::Sarif => sarif::write(report, &mut out)?,
+        Format::Github => github::write(report, &mut out)?,
     }
+    out.finish()
 }
 
 fn severity(severity: Severity) -> &'static str {

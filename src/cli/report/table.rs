@@ -1,5 +1,6 @@
 //! Tables as wide as the terminal, and as wide as they need be where there is none.
 
+use crate::cli::output::escape;
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{self, Write};
 use terminal_size::Width;
@@ -11,6 +12,8 @@ pub(in crate::cli) fn write<const N: usize>(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let mut table = Table::new();
+    // whatever is in a cell stays in it
+    let rows = rows.into_iter().map(|row| row.map(|cell| escape::line(&cell).into_owned()));
     table.load_style(presets::NOTHING).set_header(heads).add_rows(rows);
     if let Some((Width(width), _)) = terminal_size::terminal_size_of(io::stdout()) {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);

@@ -1,6 +1,7 @@
 //! The control plane of a site.
 
 use super::{NAMESPACE, Wrong, at, is_label};
+use crate::cli::edge::Normalization;
 use serde::Deserialize;
 
 /// The control plane.
@@ -10,7 +11,6 @@ pub(in crate::cli) struct Istio {
     pub(in crate::cli) version: String,
     #[serde(default = "root_namespace")]
     pub(in crate::cli) namespace: String,
-    #[expect(dead_code, reason = "for commands that play requests")]
     #[serde(default)]
     pub(in crate::cli) path_normalization: PathNormalization,
 }
@@ -29,6 +29,17 @@ pub(in crate::cli) enum PathNormalization {
     MergeSlashes,
     /// Besides, escaped slashes are decoded first.
     DecodeAndMergeSlashes,
+}
+
+impl From<PathNormalization> for Normalization {
+    fn from(setting: PathNormalization) -> Normalization {
+        match setting {
+            PathNormalization::None => Normalization::None,
+            PathNormalization::Base => Normalization::Base,
+            PathNormalization::MergeSlashes => Normalization::Merge,
+            PathNormalization::DecodeAndMergeSlashes => Normalization::Decode,
+        }
+    }
 }
 
 fn root_namespace() -> String {

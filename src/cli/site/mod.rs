@@ -73,7 +73,7 @@ fn system() -> String {
 pub(super) fn read(path: &Path) -> Result<Site, Failure> {
     let unreadable = || {
         let error = std::io::Error::other("a site is one file");
-        Failure::Unreadable(source::Unreadable { path: path.display().to_string(), error })
+        Failure::Unreadable(source::Unreadable { path: crate::cli::output::escape::path(path), error })
     };
     let mut texts = source::texts(&[path], NOUN)?;
     let (file, json) = texts.pop().filter(|_| texts.is_empty()).ok_or_else(unreadable)?;

@@ -2,6 +2,7 @@
 
 use super::Unreadable;
 use super::finding::{Located, Place};
+use crate::cli::output::escape;
 use crate::policy::code;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
@@ -184,7 +185,7 @@ fn is_policy(path: &Path) -> bool {
 }
 
 fn unreadable(path: &Path, error: io::Error) -> Unreadable {
-    Unreadable { path: path.to_string_lossy().into_owned(), error }
+    Unreadable { path: escape::path(path), error }
 }
 
 fn walking(folder: &Path, error: walkdir::Error) -> Unreadable {
@@ -198,7 +199,7 @@ fn walking(folder: &Path, error: walkdir::Error) -> Unreadable {
 
 impl File {
     pub(super) fn new(index: usize, path: PathBuf, bytes: Vec<u8>) -> Self {
-        let shown = path.to_string_lossy().into_owned();
+        let shown = escape::path(&path);
         let (text, broken) = match String::from_utf8(bytes) {
             Ok(text) => (text, None),
             Err(error) => {

@@ -11,19 +11,22 @@ use self::coverage::Coverages;
 use self::play::Subject;
 use self::report::{Format, Run};
 use super::Trouble;
+use super::edge::{self, Normalization};
 use super::exit::Exit;
+use super::output::Out;
 use super::progress;
 use super::report::Format as Findings;
 use super::source::Failure;
 use std::collections::BTreeSet;
-use std::io;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Test a policy
 ///
 /// A test file holds a policy (`policy`), or names its files (`policyFiles`), or neither where `--policy` does; and
 /// `tests`, each with a `name`, a `request` as `tollgate eval` takes it, and what to `expect`: `decision`, and where
-/// they matter `reason`, `rule`, `also` and `used`, by quota. Requests come one after another to one gateway: with
+/// they matter `reason`, `rule`, `also` and `used`, by quota. Requests are taken as a workload sends them, with --raw as the
+/// filter sees them. They come one after another to one gateway: with
 /// `after: 5s` so much later than the one before, with `repeat: 3` three times. A file's clock starts at `now`
 /// (2026-07-01T00:00:00Z); a request may have a time of its own.
 #[derive(Debug, clap::Args)]
@@ -40,12 +43,21 @@ pub(super) struct Arguments {
     /// Fail if fewer of them spoke, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     min_coverage: f64,
+    #[command(flatten)]
+    edge: edge::Arguments,
     /// Test again whenever a policy or a test file changes
     #[arg(long)]
     watch: bool,
     /// How to report
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+}
+
+/// The end of a run.
+struct Ran {
+    exit: Exit,
+    /// Somebody reads on.
+    is_read: bool,
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -57,31 +69,46 @@ fn percent(text: &str) -> Result<f64, String> {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
     if !arguments.watch {
-        return once(arguments, &mut BTreeSet::new());
+        return once(arguments, &mut BTreeSet::new()).map(|ran| ran.exit);
     }
     let given: BTreeSet<PathBuf> = arguments.files.iter().chain(&arguments.policy).cloned().collect();
     let again = || {
         let mut paths = BTreeSet::new();
-        match once(arguments, &mut paths).or_else(super::rejected) {
+        match once(arguments, &mut paths) {
+            Ok(Ran { exit, is_read: false }) => return Ok(Err(exit)),
             Ok(_) => {}
+            Err(trouble @ Trouble::Rejected(..)) => drop(super::rejected(trouble)?),
             // it may be back in a moment
             Err(Trouble::Unreadable(unreadable)) => super::report::error(&unreadable.to_string()),
             Err(trouble) => return Err(trouble),
         }
-        Ok(paths)
+        Ok(Ok(paths))
     };
-    watch::forever(given, again).map(|()| Exit::Fine)
+    watch::forever(given, again)
 }
 
 /// One run. `paths` gets what it depends on.
-fn once(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Exit, Trouble> {
+fn once(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Ran, Trouble> {
     let rejected = |failure: Failure| Trouble::loading(failure, Findings::Human);
-    let run = progress::during("testing", || play(arguments, paths)).map_err(rejected)?;
-    run.write(arguments.format, &mut io::stdout().lock())?;
-    Ok(if run.failed() > 0 || run.is_thin() { Exit::Findings } else { Exit::Fine })
+    let normalization = arguments.edge.settings()?;
+    let run = progress::during("testing", || play(arguments, normalization, paths)).map_err(rejected)?;
+    let mut out = match arguments.format {
+        Format::Human | Format::Junit => Out::text(),
+        Format::Json => Out::data(),
+    };
+    run.write(arguments.format, &mut out)?;
+    out.flush()?;
+    let is_read = !out.is_closed();
+    out.finish()?;
+    let exit = if run.failed() > 0 || run.is_thin() { Exit::Findings } else { Exit::Fine };
+    Ok(Ran { exit, is_read })
 }
 
-fn play(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Run, Failure> {
+fn play(
+    arguments: &Arguments,
+    normalization: Option<Normalization>,
+    paths: &mut BTreeSet<PathBuf>,
+) -> Result<Run, Failure> {
     let texts = file::read(&arguments.files)?;
     let mut coverages = Coverages::default();
     let mut files = Vec::with_capacity(texts.len());
@@ -90,7 +117,7 @@ fn play(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Run, Fai
         if let file::Source::Files(files) = &suite.policy {
             paths.extend(files.iter().cloned());
         }
-        let subject = Subject::load(&suite.policy, &text.file)?;
+        let subject = Subject::load(&suite.policy, &text.file, normalization)?;
         let played = subject.play(&suite, coverages.of(&suite.policy, &subject));
         files.push(report::File { path: text.file.path().to_owned(), played });
     }

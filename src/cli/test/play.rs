@@ -4,6 +4,7 @@ use super::coverage::Coverage;
 use super::expected::Actual;
 use super::file::{Case, Source, Suite};
 use crate::cli::document::Document;
+use crate::cli::edge::{Edge, Normalization};
 use crate::cli::excerpt;
 use crate::cli::explain::{Explainer, human};
 use crate::cli::gateway::Gateway;
@@ -20,6 +21,7 @@ pub(super) struct Subject {
     pub(super) files: Vec<File>,
     /// What pointers into those files begin with.
     pub(super) below: &'static str,
+    edge: Edge,
 }
 
 /// A test that was played.
@@ -36,18 +38,19 @@ pub(super) struct Played {
 
 impl Subject {
     /// Loads the policy of a suite; `file` is the test file.
-    pub(super) fn load(source: &Source, file: &File) -> Result<Subject, Failure> {
+    pub(super) fn load(source: &Source, file: &File, normalization: Option<Normalization>) -> Result<Subject, Failure> {
         let (loaded, below) = match source {
             Source::Files(paths) => (source::load(paths)?, ""),
             Source::Inline(json) => (source::load_inline(json, "policy", file)?, "policy."),
         };
         let document = Document::read(&loaded.json).unwrap_or_default();
-        Ok(Subject { policy: loaded.policy, document, json: loaded.json, files: loaded.files, below })
+        let edge = Edge::of(normalization, &document, loaded.policy.settings());
+        Ok(Subject { policy: loaded.policy, document, json: loaded.json, files: loaded.files, below, edge })
     }
 
     /// Plays a suite.
     pub(super) fn play(&self, suite: &Suite<'_>, coverage: &mut Coverage) -> Vec<Played> {
-        let mut gateway = Gateway::default();
+        let mut gateway = Gateway::behind(self.edge.clone());
         let mut clock = suite.start;
         let lines = suite.lines.iter().copied().chain(std::iter::repeat(0));
         let mut played = Vec::with_capacity(suite.tests.len());
@@ -86,7 +89,8 @@ impl Subject {
     fn explain(&self, case: &Case<'_>, now: Timestamp) -> Option<String> {
         let text = excerpt::Text::of(&self.json, &self.document);
         let excerpts = text.excerpts()?;
-        let explainer = Explainer { policy: &self.policy, document: &self.document, excerpts: &excerpts };
+        let explainer =
+            Explainer { policy: &self.policy, document: &self.document, excerpts: &excerpts, edge: &self.edge };
         let walk = explainer.walk(&case.request, now).ok()?;
         let mut out = Vec::new();
         human::steps(&walk, &mut out).ok()?;

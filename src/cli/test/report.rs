@@ -3,6 +3,7 @@
 use super::coverage::Report as Coverage;
 use super::expected::Actual;
 use super::play::Played;
+use crate::cli::output::escape;
 use crate::cli::report::pretty;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
@@ -62,11 +63,11 @@ impl Run {
     fn human(&self, out: &mut impl Write) -> io::Result<()> {
         for file in &self.files {
             for played in file.played.iter().filter(|played| !played.passed) {
-                writeln!(out, "FAILED {} ({}:{})", played.name.escape_debug(), file.path, played.line)?;
+                writeln!(out, "FAILED {} ({}:{})", escape::line(&played.name), escape::line(&file.path), played.line)?;
                 writeln!(out, "  expected  {}", played.expected)?;
                 match &played.result {
                     Ok(actual) => writeln!(out, "  decided   {actual}")?,
-                    Err(message) => writeln!(out, "  no request: {message}")?,
+                    Err(message) => writeln!(out, "  no request: {}", escape::line(message))?,
                 }
                 for line in played.explanation.lines() {
                     writeln!(out, "    {line}")?;
@@ -77,7 +78,9 @@ impl Run {
         if let Some(coverage) = &self.coverage {
             for entry in &coverage.uncovered {
                 match (&entry.file, entry.line) {
-                    (Some(file), Some(line)) => writeln!(out, "no test makes {} speak ({file}:{line})", entry.id)?,
+                    (Some(file), Some(line)) => {
+                        writeln!(out, "no test makes {} speak ({}:{line})", entry.id, escape::line(file))?;
+                    }
                     _ => writeln!(out, "no test makes {} speak", entry.id)?,
                 }
             }

@@ -1,6 +1,8 @@
 //! Doing something again whenever files change.
 
 use crate::cli::Trouble;
+use crate::cli::exit::Exit;
+use crate::cli::output::escape;
 use notify::{Event, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,11 +13,11 @@ use std::time::Duration;
 const QUIET: Duration = Duration::from_millis(100);
 
 /// Does `work`, and does it again after every change of these paths and of those that it says it depends on, until it
-/// fails.
+/// fails, or ends with an exit code since nobody reads what it says.
 pub(super) fn forever(
     paths: BTreeSet<PathBuf>,
-    mut work: impl FnMut() -> Result<BTreeSet<PathBuf>, Trouble>,
-) -> Result<(), Trouble> {
+    mut work: impl FnMut() -> Result<Result<BTreeSet<PathBuf>, Exit>, Trouble>,
+) -> Result<Exit, Trouble> {
     let (sender, changes) = mpsc::channel();
     let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         // nobody listens any more at the end
@@ -25,7 +27,10 @@ pub(super) fn forever(
     let mut watched = BTreeSet::new();
     watch(&mut watcher, &mut watched, &paths)?;
     loop {
-        let paths = work()?;
+        let paths = match work()? {
+            Ok(paths) => paths,
+            Err(exit) => return Ok(exit),
+        };
         // what was not watched while it was read may have changed since
         if !watch(&mut watcher, &mut watched, &paths)? {
             wait(&changes);
@@ -43,7 +48,7 @@ fn watch(
     for folder in paths.iter().map(|path| folder_of(path)) {
         if watched.insert(folder.clone()) {
             any = true;
-            let unwatchable = |error| Trouble::Usage(format!("`{}` cannot be watched: {error}", folder.display()));
+            let unwatchable = |error| Trouble::Usage(format!("`{}` cannot be watched: {error}", escape::path(&folder)));
             watcher.watch(&folder, RecursiveMode::Recursive).map_err(unwatchable)?;
         }
     }
