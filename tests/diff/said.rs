@@ -122,8 +122,11 @@ impl Facts {
 }
 
 /// Whether there are words for the host: an IPv6 address that hides an IPv4 address in its lower half is in no range (ISATAP, the
-/// client of Teredo, the local prefix of NAT64).
+/// client of Teredo, the local prefix of NAT64). Nor are there for a path that is too long for costly patterns.
 pub fn is_in_words(arrival: &Arrival<'_>) -> bool {
+    if arrival.path.is_some_and(|path| path.len() > 8 << 10) {
+        return false;
+    }
     let mut buffer = Vec::new();
     let host = Authority::parse(arrival.authority, &mut buffer).map(|authority| authority.host);
     let Some(Host::Ip(IpAddr::V6(address))) = host else { return true };

@@ -18,10 +18,12 @@ pub(super) fn fault(authority: &[u8]) -> String {
     if Authority::parse(authority, &mut Vec::new()).is_some() {
         return "a CONNECT has to name its port".to_owned();
     }
-    let (host, port) = match authority.iter().rposition(|byte| *byte == b':') {
-        Some(colon) if !authority.ends_with(b"]") => authority.split_at(colon),
-        _ => (authority, &[][..]),
+    // No colon inside of brackets begins a port, closed or not.
+    let begins_port = match (authority.first(), authority.iter().rposition(|byte| matches!(byte, b':' | b']'))) {
+        (Some(b'['), _) if !authority.contains(&b']') => None,
+        (_, place) => place.filter(|place| authority.get(*place) == Some(&b':')),
     };
+    let (host, port) = authority.split_at(begins_port.unwrap_or(authority.len()));
     let lower = host.to_ascii_lowercase();
     let name = lower.strip_suffix(b".").unwrap_or(&lower);
     let is_bracketed = |host: &[u8]| match host {
