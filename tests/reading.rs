@@ -1,6 +1,6 @@
 //! What policies are read from: objects of a cluster, merge keys, links, and files without end.
 #![cfg(feature = "cli")]
-#![expect(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
