@@ -714,7 +714,7 @@ fn what_a_site_cannot_do_is_said_and_nothing_is_rendered() {
     let inside = ("inside", json!([{"cidrs": ["10.20.0.0/24"], "hosts": ["**.corp.example"]}]));
     for (site, expected) in [
         (with_version("1.26.9", &[]), "TG422"),
-        (with_version("1.30.2", &[catch_all.clone()]), "TG422"),
+        (with_version("1.30.2", std::slice::from_ref(&catch_all)), "TG422"),
         (with_version("1.30", &[inside]), "TG422"),
         (with_version("1.30", &[("ports", json!({"http": 8443, "tls": 9443}))]), "TG422"),
         (with(site(), &[("inside", json!([{"cidrs": ["10.20.0.0/24"], "hosts": ["**"]}]))]), "TG426"),

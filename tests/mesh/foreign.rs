@@ -153,7 +153,7 @@ fn talk(lab: &Lab, port: u16, sent: &[u8]) -> Vec<u8> {
         let before = if sent.is_empty() { stream.read(&mut came).unwrap_or(0) } else { 0 };
         let _ = stream.write_all(if sent.is_empty() { b"hello\r\n" } else { sent });
         let after = stream.read(&mut came[before..]).unwrap_or(0);
-        came.truncate(before + after);
+        came.truncate(before.saturating_add(after));
         came
     })
 }

@@ -14,7 +14,7 @@ fn render(to: &Value, site: &Value) -> Vec<Value> {
 /// The objects, whatever is said besides.
 fn objects(place: &Place) -> Vec<Value> {
     let output = place.render(&["--format", "json"]);
-    let list: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    let list: Value = serde_json::from_slice(&output.stdout).map_err(|_| said(&output)).unwrap();
     list["items"].as_array().unwrap().clone()
 }
 
@@ -30,7 +30,7 @@ fn values<'p>(patches: &'p [Value], apply_to: &str) -> Vec<&'p Value> {
 }
 
 fn named<'v>(values: &[&'v Value], name: &str) -> &'v Value {
-    values.iter().find(|value| value["name"] == name).unwrap_or_else(|| panic!("{name} of {values:?}"))
+    values.iter().find(|value| value["name"] == name).ok_or(name).unwrap()
 }
 
 fn prefixes(filter: &Value) -> Vec<String> {
