@@ -16,8 +16,8 @@ use crate::pki::ORIGIN_NAME;
 
 /// The gateway's listener, and the `stat_prefix` of its chain.
 pub const LISTENER: &str = "egress";
-/// The cluster that everything leads to.
-const ORIGIN: &str = "origin";
+/// The cluster that everything leads to, named as the rendered one that stands for no host of its own.
+const ORIGIN: &str = "tollgate-dynamic";
 /// A request with this header is routed to the cluster that the header names, if the gateway has it.
 pub const CLUSTER_HEADER: &str = "x-lab-cluster";
 

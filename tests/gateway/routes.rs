@@ -53,7 +53,7 @@ fn a_route_that_moves_with_a_removed_header_leads_nowhere() {
     for rig in start(&removed, Vec::new()) {
         let seen = rig.send(Some(CHECKOUT), &request("api.example.com", OWN));
         assert_eq!((seen.recorded("d"), seen.received.len()), ("allow", 1), "nothing compares the route");
-        assert_eq!(seen.line.unwrap().text("egress.upstream.cluster"), Some("origin"), "and it has moved");
+        assert_eq!(seen.line.unwrap().text("egress.upstream.cluster"), Some("tollgate-dynamic"), "and it has moved");
     }
     for rig in start(&removed, vec![demands_the_route()]) {
         let seen = rig.send(Some(CHECKOUT), &request("api.example.com", OWN));
