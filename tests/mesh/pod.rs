@@ -92,6 +92,7 @@ impl Pod {
             "binaryPath": programs.envoy,
             "configPath": own.join("envoy"),
             "concurrency": 1,
+            "drainDuration": "1s",
             "terminationDrainDuration": "1s",
         });
         proxy.as_object_mut().unwrap().extend(proxy_config.as_object().cloned().unwrap_or_default());
