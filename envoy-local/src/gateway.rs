@@ -134,7 +134,8 @@ fn bootstrap(lab: &Lab, config: &GatewayConfig<'_>, audit: &Audit) -> Value {
         side: Side::Gateway(config.paths),
     };
     let origin_tls = tls::upstream(ORIGIN_NAME, &files.origin_bundle, None);
-    let names = config.clusters.iter().map(String::as_str).chain([ORIGIN]);
+    let named = config.clusters.iter().map(String::as_str).filter(|name| *name != ORIGIN);
+    let names = named.chain([ORIGIN]);
     let mut clusters: Vec<_> = names.map(|name| cluster::fixed(name, lab.origin().address(), &origin_tls)).collect();
     // Port 1 is nobody's who is not root.
     clusters.extend(config.dead_cluster.map(|name| cluster::fixed(name, loopback(1), &origin_tls)));
