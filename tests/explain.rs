@@ -189,7 +189,7 @@ fn word_edits(policy: &Value, arrival: &Arrival<'_>) -> Vec<Value> {
     edited
 }
 
-/// Whether a policy lets a request through.
+/// Tells whether a policy lets a request through.
 fn admits(policy: &Policy, arrival: &Arrival<'_>, scratch: &mut Scratch) -> bool {
     policy.decide(arrival, Timestamp::parse(NOW).unwrap(), scratch).decision.outcome != Outcome::Deny
 }

@@ -1,4 +1,4 @@
-//! Where things lie in the repository. The checkout is found from where the program runs and never from where it was built: a
+//! Places in the repository. The checkout is found from where the program runs and never from where it was built: a
 //! folder may be moved, copied or cached with what was built in it.
 
 use std::env;

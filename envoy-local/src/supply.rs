@@ -12,7 +12,7 @@ const PACKAGE: &str = "tollgate-filter";
 const TARGET: &str = "wasm32-wasip1";
 /// The profile of `Cargo.toml` that `make wasm` builds with.
 const PROFILE: &str = "filter";
-/// What the module is built of and by, and the image made with: a change of anything else changes neither.
+/// Sources and tools of the module and of its image: a change of anything else changes neither.
 const SOURCES: [&str; 8] =
     [".cargo", "Cargo.lock", "Cargo.toml", "Makefile", "rust-toolchain.toml", "src", "tools/wasm-opt", "wasm"];
 
@@ -71,11 +71,11 @@ pub fn bill_of_materials() -> Result<Value> {
     }))
 }
 
-/// How the module is built, as the predicate of a SLSA provenance 1.0; only of sources as they were committed, since nothing
+/// The build of the module, as the predicate of a SLSA provenance 1.0; only of sources as they were committed, since nothing
 /// else can be built again.
 ///
 /// # Errors
-/// What the module is built of has changes, or git or the compiler does not answer.
+/// The module's sources have changes, or git or the compiler does not answer.
 pub fn provenance() -> Result<Value> {
     provenance_of(paths::root())
 }
@@ -100,7 +100,7 @@ fn provenance_of(root: &Path) -> Result<Value> {
     }))
 }
 
-/// What to do where there is no provenance.
+/// The way out where there is no provenance.
 const WAY_OUT: &str = "commit the changes, or push without a provenance: make push PROVENANCE=no TO=…";
 
 fn said_by(folder: &Path, program: &str, arguments: &[&str]) -> Result<String> {

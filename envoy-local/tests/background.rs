@@ -51,7 +51,7 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr))
 }
 
-/// Where the caller listens whose commands stand below `# as NAME (IDENTITY)`.
+/// Finds the port of the caller whose commands stand below `# as NAME (IDENTITY)`.
 fn listener(said: &str, caller: &str, identity: &str) -> SocketAddr {
     let mut lines = said.lines().skip_while(|line| *line != format!("# as {caller} ({identity})"));
     let command = lines.nth(1).unwrap();

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 /// Where the filter leaves its record (Envoy puts `wasm.` in front).
 const RECORD: &str = "wasm.tollgate";
-/// Where the filter for connections leaves its record.
+/// The key under which the filter for connections leaves its record.
 const TCP_RECORD: &str = "wasm.tollgate-tcp";
-/// Where the filter leaves the name of the cluster that it judged: a String, and empty where no cluster was chosen.
+/// The key under which the filter leaves the name of the cluster that it judged: a String, and empty where no cluster was chosen.
 pub const ROUTE_KEY: &str = "wasm.tollgate_route";
-/// What names of clusters begin with that are rendered. Istio's own do not, whatever another namespace calls its hosts.
+/// The beginning of every rendered cluster's name. Istio's own do not, whatever another namespace calls its hosts.
 const OWN: &str = "tollgate";
 /// The policy that refuses routes to other clusters, as response-code details name it.
 pub const ROUTE_POLICY: &str = "tollgate-route";

@@ -1,4 +1,4 @@
-//! What a dry-run suspended besides the reason that is named.
+//! Reasons that a dry-run suspended besides the one that is named.
 
 use super::Reason;
 use super::record::string;
@@ -36,7 +36,7 @@ impl<'p> Also<'p> {
         self.0.iter().copied()
     }
 
-    /// Whether there is none.
+    /// Tells whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -119,7 +119,7 @@ impl Reason {
         Reason::PolicyInvalid,
     ];
 
-    /// Whether the engine decides so. The others are what Envoy refuses itself, before the filter or behind it.
+    /// Tells whether the engine decides so. The others are what Envoy refuses itself, before the filter or behind it.
     pub fn is_decided(self) -> bool {
         !matches!(self, Reason::AddressInside | Reason::RefusedByEnvoy)
     }

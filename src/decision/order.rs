@@ -248,7 +248,7 @@ impl Policy {
         }
     }
 
-    /// Whether a deny entry leaves the request out.
+    /// Tells whether a deny entry leaves the request out.
     fn is_exempt(&self, entry: u32, asked: &Asked<'_>, marks: &mut Marks) -> bool {
         self.exemption(entry).is_some_and(|(number, exemption)| {
             if exemption.not_from.contains_any(asked.groups, &self.workloads) {

@@ -208,7 +208,7 @@ impl<E: FnMut(u32) -> bool> Search for Refuse<'_, E> {
 /// The first deny entries in dry-run that match and exempt nothing of the request, in file order.
 pub(super) struct Stage<'q, 'f, E> {
     pub(super) question: &'q Question<'q>,
-    /// Whether an entry leaves the request out.
+    /// Tells whether an entry leaves the request out.
     pub(super) is_exempt: E,
     pub(super) found: &'f mut Vec<Refusal>,
 }

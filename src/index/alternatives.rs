@@ -41,7 +41,7 @@ pub(crate) fn cheap_alternatives(pattern: &str) -> Option<Vec<String>> {
     (is_small && all.iter().all(|pattern| PathKind::of(pattern) != PathKind::Glob)).then_some(all)
 }
 
-/// Whether a checked pattern takes an automaton: it is no exact path, no `/prefix/**`, no path with whole segments that
+/// Tells whether a checked pattern takes an automaton: it is no exact path, no `/prefix/**`, no path with whole segments that
 /// are `*`, and no alternative of these.
 pub(crate) fn is_costly(pattern: &str) -> bool {
     PathKind::of(pattern) == PathKind::Glob && cheap_alternatives(pattern).is_none()

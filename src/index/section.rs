@@ -96,7 +96,7 @@ impl<'s> Candidate<'s> {
         }
     }
 
-    /// Whether a pattern of the target is costly and was not told apart otherwise.
+    /// Tells whether a pattern of the target is costly and was not told apart otherwise.
     pub(crate) fn has_costly(&self) -> bool {
         match self.fit {
             Fit::Hit(_) | Fit::Miss => false,

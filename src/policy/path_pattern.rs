@@ -22,7 +22,7 @@ pub(super) struct PathPattern<'a> {
 }
 
 impl PathPattern<'_> {
-    /// Whether it is no cheap form.
+    /// Tells whether it is no cheap form.
     pub(super) fn is_costly(&self) -> bool {
         self.kind == PathKind::Glob && is_costly(&self.text)
     }

@@ -145,7 +145,7 @@ pub struct Tripwire {
 }
 
 impl Settings {
-    /// Whether identities are taken from the mesh's tunnel.
+    /// Tells whether identities are taken from the mesh's tunnel.
     pub(crate) fn reads_principals(&self) -> bool {
         self.sources.contains(&Source::PeerPrincipal)
     }

@@ -1,4 +1,4 @@
-//! What a request stays bound to once it was let through.
+//! The terms that bind a request once it was let through.
 
 use std::sync::Arc;
 

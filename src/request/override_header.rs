@@ -12,7 +12,7 @@ pub const OVERRIDE_HEADERS: [&str; 8] = [
     "x-override-url",
 ];
 
-/// Whether a header is one of [`OVERRIDE_HEADERS`], in any case and with `_` for any `-`.
+/// Tells whether a header is one of [`OVERRIDE_HEADERS`], in any case and with `_` for any `-`.
 #[inline]
 pub fn is_override(name: &[u8]) -> bool {
     // The first byte and the length rule nearly all headers out.
@@ -21,7 +21,7 @@ pub fn is_override(name: &[u8]) -> bool {
         && OVERRIDE_HEADERS.iter().any(|known| is_spelling(name, known.as_bytes()))
 }
 
-/// Whether a header name is this one for servers that read `_` and `-` alike (CGI and its kin: RFC 3875 §4.1.18).
+/// Tells whether a header name is this one for servers that read `_` and `-` alike (CGI and its kin: RFC 3875 §4.1.18).
 /// `known` is in lower case and has no `_`.
 #[inline]
 pub fn is_spelling(name: &[u8], known: &[u8]) -> bool {

@@ -9,10 +9,10 @@ const RENDERED: &str = "tollgate.out";
 /// Name of the rendered clusters that lead wherever the authority says.
 const DYNAMIC: &str = "tollgate-dynamic";
 
-/// What a cluster name says.
+/// The meaning of a cluster's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Routed<'a> {
-    /// Where the request goes.
+    /// The destination of the request.
     To(Route<'a>),
     /// It goes where the authority says.
     ByAuthority,
@@ -30,7 +30,7 @@ pub struct Route<'a> {
     pub host: &'a str,
 }
 
-/// How a route is compared with the authority.
+/// The comparison of a route with the authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Comparison {
     /// The port, too.
@@ -53,7 +53,7 @@ impl<'a> Routed<'a> {
     }
 }
 
-/// Whether this is what stands behind the name of a dynamic cluster: `-PORT`, `-inside`, `-inside-PORT`, `-literal`.
+/// Tells whether this is what stands behind the name of a dynamic cluster: `-PORT`, `-inside`, `-inside-PORT`, `-literal`.
 fn is_dynamic(behind: &str) -> bool {
     let behind = match behind {
         "" | "-inside" | "-literal" => return true,
@@ -91,7 +91,7 @@ impl<'a> Route<'a> {
             }
     }
 
-    /// Whether the host is a wildcard over the name: `*.example.com` stands for any number of labels before the suffix,
+    /// Tells whether the host is a wildcard over the name: `*.example.com` stands for any number of labels before the suffix,
     /// as Envoy's virtual hosts and Istio's service entries read it.
     fn is_wildcard_over(&self, name: &str) -> bool {
         let Some(suffix) = self.host.strip_prefix('*').filter(|suffix| suffix.starts_with('.')) else { return false };

@@ -11,7 +11,7 @@ use crate::store::NO_VERSION;
 /// there are at most 2,000.
 pub(crate) const MOST: usize = 1500;
 
-/// Where a hash of each one's name stands.
+/// The key of the hashes of their names.
 const KEY: &str = "tollgate/1/@series";
 
 /// So often others may be faster.

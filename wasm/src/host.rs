@@ -22,7 +22,7 @@ pub(crate) trait Host {
     /// request headers once the request has been let through, and until it has ended.
     fn headers(&mut self, map: HeaderMap) -> Result<Vec<u8>, Failure>;
 
-    /// Whether the map has a header of that name.
+    /// Tells whether the map has a header of that name.
     fn has_header(&mut self, map: HeaderMap, name: &str) -> Result<bool, Failure>;
 
     /// Removes every header of that name from the map. Of request headers, any call that changes them, even one that

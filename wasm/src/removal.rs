@@ -49,13 +49,13 @@ impl Removal {
         self.lengths |= length_bit(name.len());
     }
 
-    /// Whether this filter removes a header of this name, in lower case as Envoy keeps names, in any spelling with `_`
+    /// Tells whether this filter removes a header of this name, in lower case as Envoy keeps names, in any spelling with `_`
     /// for `-`.
     pub(crate) fn takes(&self, name: &[u8]) -> bool {
         self.has(name) && !self.by_routes.iter().any(|by_route| **by_route == *name)
     }
 
-    /// Whether it removes a trailer of this name: no route does, and nobody has judged what a trailer says of method and
+    /// Tells whether it removes a trailer of this name: no route does, and nobody has judged what a trailer says of method and
     /// path.
     pub(crate) fn takes_trailer(&self, name: &[u8]) -> bool {
         self.has(name) || is_override(name)

@@ -69,7 +69,7 @@ impl Refusal {
     }
 }
 
-/// Whether the request would go elsewhere than was judged. Envoy shows the route that was chosen last.
+/// Tells whether the request would go elsewhere than was judged. Envoy shows the route that was chosen last.
 fn has_moved(host: &mut impl Host) -> bool {
     match (host.property(ROUTE), host.property(CLUSTER)) {
         (Ok(Some(judged)), Ok(cluster)) => judged != cluster.unwrap_or_default(),

@@ -77,7 +77,7 @@ impl Watched {
     }
 }
 
-/// What became of the policy first, then who asks where.
+/// The state of the policy first, then who asks where.
 fn state(stage: &Stage, script: &Script, policy: &Watched) -> String {
     let mut lines = vec![format!("Policy:    {}: {}", policy.file.display(), policy.verdict.trim_end())];
     lines.push(

@@ -24,7 +24,7 @@ pub struct Received {
     pub raw: Vec<u8>,
     /// The body, as far as it has arrived.
     pub body: Vec<u8>,
-    /// What followed the body, as far as it has arrived: names in lower case, values as they were.
+    /// Trailers, as far as they have arrived: names in lower case, values as they were.
     pub trailers: Vec<(String, Vec<u8>)>,
     /// What came through the tunnel, as far as it has arrived, if the request opened one.
     pub tunnel: Vec<u8>,

@@ -69,7 +69,7 @@ impl Protocol {
         PORTS.iter().find(|(known, _)| *known == port).map(|(_, protocol)| *protocol)
     }
 
-    /// What people call it.
+    /// Its name for people.
     pub(in crate::cli) fn name(self) -> &'static str {
         match self {
             Protocol::Http => "HTTP",

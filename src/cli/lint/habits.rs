@@ -117,7 +117,7 @@ fn paths(at: &str, target: &Target, advice: &mut Advice) {
     }
 }
 
-/// What such a path means here.
+/// The meaning of such a path here.
 fn as_it_is_read(path: &str) -> String {
     match path.contains('{') && !path.contains("{{") && !path.contains(',') {
         true => format!("`{{…}}` has one alternative, so that only `{}` matches", path.replace(['{', '}'], "")),

@@ -24,7 +24,7 @@ pub(super) struct Place<'a> {
     pub(super) registry: &'a str,
     /// Below it.
     pub(super) repository: &'a str,
-    /// Whether the caller accepts plain HTTP.
+    /// Tells whether the caller accepts plain HTTP.
     pub(super) plain_http: bool,
     /// Hosts beside the registry's own that may have the password.
     pub(super) token_hosts: &'a [String],
@@ -143,7 +143,7 @@ fn realm_of(place: Place<'_>, realm: &str) -> Result<Url, Refused> {
     )))
 }
 
-/// Whether two names are below one registrable domain of a public suffix. What is below no known suffix may belong to anybody:
+/// Tells whether two names are below one registrable domain of a public suffix. What is below no known suffix may belong to anybody:
 /// `a.svc.cluster.local` is no sibling of `b.svc.cluster.local`.
 fn are_siblings(one: &str, other: &str) -> bool {
     let domain = |name: &str| {

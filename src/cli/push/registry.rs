@@ -19,7 +19,7 @@ const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
-/// How much of a registry's own words is shown, in characters.
+/// The most of a registry's own words that is shown, in characters.
 const SAID: usize = 200;
 
 /// Why nothing was pushed, in words for the user.
@@ -31,7 +31,7 @@ pub(super) struct Registry {
     client: Client,
     reference: Reference,
     auth: RegistryAuth,
-    /// Whether docker's configuration has a password for it.
+    /// Tells whether docker's configuration has a password for it.
     is_known: bool,
 }
 
@@ -224,7 +224,7 @@ impl Registry {
     }
 }
 
-/// Whether a server says that plain HTTP arrived where it speaks TLS.
+/// Tells whether a server says that plain HTTP arrived where it speaks TLS.
 fn speaks_tls(message: &str) -> bool {
     ["HTTP request to an HTTPS server", "plain HTTP request was sent to HTTPS port"]
         .iter()
@@ -255,7 +255,7 @@ pub(super) fn unreachable(server: &str, error: &reqwest::Error) -> String {
     format!("`{server}` cannot be reached{why}")
 }
 
-/// Whether the other side answered a TLS handshake with something else. Errors of I/O may wrap the one of TLS, several times.
+/// Tells whether the other side answered a TLS handshake with something else. Errors of I/O may wrap the one of TLS, several times.
 fn is_no_tls(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref::<rustls::Error>() {
         Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => true,
@@ -267,7 +267,7 @@ fn is_no_tls(error: &(dyn Error + 'static)) -> bool {
     }
 }
 
-/// What is behind an error, the nearest cause first.
+/// The causes of an error, the nearest first.
 fn behind<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (**error).source())
 }

@@ -77,7 +77,7 @@ impl Range {
         self.address.is_ipv4()
     }
 
-    /// Whether it lies within `::ffff:0:0/96`, where IPv6 writes IPv4 addresses.
+    /// Tells whether it lies within `::ffff:0:0/96`, where IPv6 writes IPv4 addresses.
     pub(super) fn is_mapped(self) -> bool {
         matches!(self.address, IpAddr::V6(address) if self.bits >= 96 && address.to_ipv4_mapped().is_some())
     }

@@ -18,7 +18,7 @@ pub(super) enum Upstream {
     Plain,
 }
 
-/// How a port is spoken to.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spoken {
     pub(super) tls: Upstream,

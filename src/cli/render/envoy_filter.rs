@@ -43,7 +43,7 @@ pub(super) fn before(name: &str, filter: &Value) -> Value {
     network("INSERT_BEFORE", name, filter)
 }
 
-/// What the rendered listener is called.
+/// The name of the rendered listener.
 pub(super) const LISTENER: &str = "https-mesh";
 
 /// Merges settings into a route of the rendered listener. Another Gateway on these pods may have one of the same name, with a

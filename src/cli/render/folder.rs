@@ -120,7 +120,7 @@ fn replace(path: &Path, text: &str, is_secret: bool) -> io::Result<()> {
 #[cfg(unix)]
 const OWNERS: u32 = 0o600;
 
-/// Whether others than its owner may read a file.
+/// Tells whether others than its owner may read a file.
 fn is_open(path: &Path) -> bool {
     #[cfg(unix)]
     {

@@ -12,7 +12,7 @@ const STREAM_WINDOW: u32 = 262_144;
 const CONNECTION_WINDOW: u32 = 1_048_576;
 /// Connections at once to one port of a pod.
 const CONNECTIONS: u32 = 10_000;
-/// How long the headers of one request may take.
+/// The longest time that the headers of one request may take.
 const HEADERS: &str = "10s";
 
 /// None where nobody may patch Envoy: then its own bounds are all there is.

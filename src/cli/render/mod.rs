@@ -93,7 +93,7 @@ struct Rendered {
     consequences: Consequences,
 }
 
-/// What a rendering is made for.
+/// The target of a rendering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Purpose {
     /// To be applied: what leads nowhere is an error.

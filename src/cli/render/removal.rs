@@ -41,7 +41,7 @@ const ENVOYS: [&str; 25] = [
 /// Most headers that a rule of the Gateway API removes.
 pub(super) const MOST_OF_A_RULE: usize = 16;
 
-/// Whether routes take away every header that is named whole. Those of the Gateway API do so with an EnvoyFilter, or up to a number.
+/// Tells whether routes take away every header that is named whole. Those of the Gateway API do so with an EnvoyFilter, or up to a number.
 pub(super) fn is_by_routes(gateway: &Gateway, document: &Document) -> bool {
     gateway.api == Api::Istio
         || gateway.envoy_filter == Permission::Allowed

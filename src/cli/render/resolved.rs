@@ -74,7 +74,7 @@ enum Denied<'d> {
     Network(Network),
 }
 
-/// Whether some entry denies it to everybody, on every port.
+/// Tells whether some entry denies it to everybody, on every port.
 fn is_denied(document: &Document, what: &Denied<'_>) -> bool {
     let holds = |target: &Target| {
         let place = document.place(target);
@@ -101,7 +101,7 @@ fn is_everybody(document: &Document, from: &[Selector]) -> bool {
     from.is_empty() || document.selectors(from).any(|selector| selector.any == Some(true))
 }
 
-/// Whether a host pattern holds all that another does, as what closes reads it.
+/// Tells whether a host pattern holds all that another does, as what closes reads it.
 fn covers(outer: &str, inner: &str) -> bool {
     let outer = host_spelling(outer).unwrap_or_default();
     let name = inner.trim_start_matches('*').trim_start_matches('.');
@@ -111,7 +111,7 @@ fn covers(outer: &str, inner: &str) -> bool {
     }
 }
 
-/// Whether a quota bounds how many names these callers can make up.
+/// Tells whether a quota bounds how many names these callers can make up.
 fn is_held(document: &Document, rule: &Rule, given: &Target, host: &str) -> bool {
     document.quotas.iter().any(|quota| {
         bounds(document, quota)
@@ -120,7 +120,7 @@ fn is_held(document: &Document, rule: &Rule, given: &Target, host: &str) -> bool
     })
 }
 
-/// Whether it is enforced, by caller, and lets few through.
+/// Tells whether it is enforced, by caller, and lets few through.
 fn bounds(document: &Document, quota: &Quota) -> bool {
     let is_enforced = quota.mode.unwrap_or(document.mode) == Mode::Enforce;
     let by = quota.by.as_deref().unwrap_or(&[By::Identity]);

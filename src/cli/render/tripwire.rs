@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Istio whose API knows how to keep a TCP proxy from connecting before the first byte.
 const WAITING: u32 = 31;
 
-/// What ends a filter chain without HTTP, or stands before what does.
+/// The filters that end a filter chain without HTTP, or stands before what does.
 const PROTOCOLS: [&str; 4] = [
     "envoy.filters.network.tcp_proxy",
     "envoy.filters.network.redis_proxy",

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Names that are held at once; beyond that, requests are refused.
 const MOST_NAMES: u32 = 65_536;
-/// How long a name is held that nobody asks for.
+/// The time for which a name is held that nobody asks for.
 const HELD: &str = "60s";
 /// Requests that wait for names at once.
 const MOST_WAITING: u32 = 1_024;

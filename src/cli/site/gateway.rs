@@ -68,7 +68,7 @@ pub(in crate::cli) enum Routes {
     CatchAll,
 }
 
-/// Whether the mesh lets one patch Envoy's configuration.
+/// Tells whether the mesh lets one patch Envoy's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::cli) enum Permission {

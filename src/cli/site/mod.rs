@@ -126,7 +126,7 @@ impl Site {
     }
 }
 
-/// Whether Kubernetes takes it as a label of a name (RFC 1123).
+/// Tells whether Kubernetes takes it as a label of a name (RFC 1123).
 fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')

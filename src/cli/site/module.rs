@@ -13,7 +13,7 @@ pub(in crate::cli) struct Module {
     pub(in crate::cli) fail_strategy: FailStrategy,
 }
 
-/// What Envoy does when the filter's VM dies.
+/// Envoy's behaviour when the filter's VM dies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(in crate::cli) enum FailStrategy {

@@ -196,7 +196,7 @@ fn translate(files: &[File]) -> Result<(String, json::Entries), Vec<Located>> {
     }
 }
 
-/// Whether a file is JSON that the checker can read as it stands.
+/// Tells whether a file is JSON that the checker can read as it stands.
 fn is_plain_json(file: &File) -> bool {
     file.is_json() && file.chosen().is_none() && !file.text().is_ok_and(object::is_object)
 }

@@ -25,7 +25,7 @@ pub(super) struct Document<'t> {
     pub(super) file: &'t File,
 }
 
-/// Whether a JSON text is an object of a cluster. It is only skipped through.
+/// Tells whether a JSON text is an object of a cluster. It is only skipped through.
 pub(super) fn is_object(text: &str) -> bool {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -78,7 +78,7 @@ impl<'n, 't> Object<'n, 't> {
         spec.get("wasm").and_then(|wasm| wasm.get("pluginConfig")).or_else(|| spec.get("pluginConfig"))
     }
 
-    /// Whether the filter is Tollgate, as far as its name or its configuration says.
+    /// Tells whether the filter is Tollgate, as far as its name or its configuration says.
     fn is_tollgate(self) -> bool {
         let spec = self.node.get("spec");
         let named = |node: Option<&Node<'_>>| {
@@ -116,7 +116,7 @@ impl<'n, 't> Object<'n, 't> {
     }
 }
 
-/// Whether a map has what every policy has.
+/// Tells whether a map has what every policy has.
 fn looks_like_policy(node: &Node<'_>) -> bool {
     node.get("version").is_some() && node.get("name").is_some()
 }
@@ -126,7 +126,7 @@ struct Carried<'t> {
     name: String,
     namespace: Option<String>,
     policy: Node<'t>,
-    /// Whether the filter is Tollgate, as far as it can be known.
+    /// Tells whether the filter is Tollgate, as far as it can be known.
     is_tollgate: bool,
 }
 

@@ -56,7 +56,7 @@ impl<'n, 't> Trail<'n, 't> {
         self.hops.last().map(|hop| hop.node)
     }
 
-    /// Whether it is an element of a list.
+    /// Tells whether it is an element of a list.
     pub(super) fn is_element(&self) -> bool {
         self.hops.len() > 1 && self.hops.last().is_some_and(|hop| hop.key.is_none())
     }

@@ -194,7 +194,7 @@ impl Seen {
         self.line.as_ref().and_then(|line| line.recorded(key)).unwrap_or("-")
     }
 
-    /// Whether the filter judged the request, and not Envoy before it.
+    /// Tells whether the filter judged the request, and not Envoy before it.
     pub(crate) fn was_judged(&self) -> bool {
         !matches!(self.recorded("r"), "-" | "REFUSED_BY_ENVOY")
     }

@@ -21,7 +21,7 @@ pub(super) fn regex(pattern: &Pattern, encoded_slash: bool) -> String {
     [as_it_is, separated.join("|")].join("|")
 }
 
-/// How a pattern is compared.
+/// A pattern's way of being compared.
 #[derive(Clone, Copy)]
 struct How {
     wide: bool,

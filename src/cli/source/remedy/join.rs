@@ -65,7 +65,7 @@ impl Mistakes {
         mistakes
     }
 
-    /// Whether a finding follows from another.
+    /// Tells whether a finding follows from another.
     fn explain(&self, located: &Located) -> bool {
         let finding = &located.finding;
         let meant = |around: &str, key: &str| self.meant.contains(&(around.to_owned(), key.to_owned()));

@@ -1,4 +1,4 @@
-//! What belongs where in a policy.
+//! The kind of value that belongs in each place of a policy.
 
 use crate::cli::source::pointer::Trail;
 
@@ -29,7 +29,7 @@ pub(in crate::cli::source) enum Shape {
     Map,
 }
 
-/// What belongs in a place.
+/// The kind of value that belongs in a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli::source) struct Expected {
     pub(in crate::cli::source) shape: Shape,
@@ -72,7 +72,7 @@ impl Shape {
         }
     }
 
-    /// Whether only a number belongs there.
+    /// Tells whether only a number belongs there.
     pub(in crate::cli::source) fn is_number(self) -> bool {
         matches!(self, Shape::Port | Shape::Number | Shape::Count)
     }
