@@ -1,6 +1,6 @@
-//! What surrounds a gateway: a directory, a PKI and the external server.
+//! The surroundings of a gateway: a directory, a PKI and the external server.
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use anyhow::{Context, Result};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::gateway::Gateway;
 use crate::origin::Origin;
 use crate::pki::{CredentialFiles, Credentials, GATEWAY_NAME, Pki};
 
@@ -95,13 +94,13 @@ impl Lab {
         &self.files
     }
 
-    /// Speaks to a gateway as a workload that holds its key itself: no proxy of the mesh touches the bytes.
+    /// Speaks to the gateway at an address as a workload that holds its key itself: no proxy of the mesh touches the bytes.
     ///
     /// # Errors
     /// No connection. A certificate that the gateway refuses shows only when something is read.
-    pub fn connect(&self, gateway: &Gateway, credentials: Option<&Credentials>, alpn: &[u8]) -> Result<Connection> {
+    pub fn connect(&self, gateway: SocketAddr, credentials: Option<&Credentials>, alpn: &[u8]) -> Result<Connection> {
         let config = self.client_config(credentials, alpn)?;
-        let tcp = TcpStream::connect(gateway.address())?;
+        let tcp = TcpStream::connect(gateway)?;
         tcp.set_read_timeout(Some(READ_TIMEOUT))?;
         tcp.set_nodelay(true)?;
         let connection = ClientConnection::new(Arc::new(config), ServerName::try_from(GATEWAY_NAME)?)?;

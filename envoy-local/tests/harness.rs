@@ -55,7 +55,7 @@ fn an_origin_records_what_comes_through_tunnels() {
         "GET / HTTP/1.1\r\nhost: a.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
         "CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\n\r\n",
     ] {
-        let mut stream = lab.connect(&gateway, None, b"http/1.1").unwrap();
+        let mut stream = lab.connect(gateway.address(), None, b"http/1.1").unwrap();
         let status = wire::exchange(&mut stream, request.as_bytes()).unwrap().status;
         assert!(matches!(status, 101 | 200), "{status}");
         stream.write_all(b"through the wall").unwrap();
@@ -104,7 +104,7 @@ fn without_the_filter_the_tripwire_lets_nothing_through() {
     let lab = Lab::temporary().unwrap();
     let gateway = start(&lab, &GatewayConfig { filters: vec![filter::tripwire()], ..GatewayConfig::default() });
     let checkout = lab.pki().workload(Signer::Mesh, &[CHECKOUT]).unwrap();
-    let mut stream = lab.connect(&gateway, Some(&checkout), b"http/1.1").unwrap();
+    let mut stream = lab.connect(gateway.address(), Some(&checkout), b"http/1.1").unwrap();
     let request = b"GET / HTTP/1.1\r\nhost: a.example\r\nwasm.tollgate: {\"v\":1,\"d\":\"allow\"}\r\n\r\n";
     assert_eq!(wire::exchange(&mut stream, request).unwrap().status, 403);
     assert_eq!(lab.origin().take(), []);

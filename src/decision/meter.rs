@@ -1,7 +1,6 @@
 //! Which quotas a request belongs to: all that match it, in the wide reading.
 
-use super::order::Asked;
-use super::question::Question;
+use super::question::{Asked, Question};
 use crate::index::{Candidate, Marks, NONE, Search};
 use crate::policy::{Mode, Policy};
 

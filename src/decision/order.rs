@@ -1,11 +1,11 @@
 //! The order of the decision: what is canonical, who is denied, who is admitted, where to.
 
 use super::meter::Metered;
-use super::question::{Closed, LONGEST_FOR_COSTLY, Method, Question, QuestionPath};
+use super::question::{Asked, Closed, LONGEST_FOR_COSTLY, Method, Question, QuestionPath};
 use super::scratch::{Buffers, Lookups, Scratch, SectionMarks};
 use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse, Stage};
 use super::{Also, Failed, Further, Judged, Near, Outcome, Reason};
-use crate::index::{Marks, NONE, Ranked, Resolved, Section};
+use crate::index::{Marks, NONE, Resolved, Section};
 use crate::policy::{Mode, Policy, Regions, VerifyRoute};
 use crate::request::{
     Arrival, Authority, Comparison, Form, Host, Identity, Path, Presented, Routed, Source, Upgrade, widen,
@@ -345,22 +345,6 @@ impl<'s> Canonical<'s> {
     /// segments all the same.
     fn slashed_question(&self, now: Timestamp) -> Option<Question<'s>> {
         self.slashed.map(|path| Question { path: Some(path), ..self.question(now) })
-    }
-}
-
-/// A request on its way through the steps.
-pub(super) struct Asked<'q> {
-    pub(super) groups: &'q [u32],
-    narrow: &'q [Ranked],
-    pub(super) wide: &'q [Ranked],
-    pub(super) question: &'q Question<'q>,
-    slashed: Option<&'q Question<'q>>,
-}
-
-impl<'q> Asked<'q> {
-    /// What closing sections are asked, one after the other.
-    pub(super) fn widely(&self) -> impl Iterator<Item = &'q Question<'q>> + use<'q> {
-        std::iter::once(self.question).chain(self.slashed)
     }
 }
 

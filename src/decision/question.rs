@@ -1,6 +1,6 @@
 //! A canonical request, as targets are asked about it: one by one, narrowly or widely.
 
-use crate::index::{Candidate, NONE};
+use crate::index::{Candidate, NONE, Ranked};
 use crate::request::{Form, Upgrade, is_method, widen};
 use crate::timestamp::Timestamp;
 
@@ -14,6 +14,22 @@ pub(super) struct Question<'q> {
     pub(super) overridden: bool,
     pub(super) path: Option<QuestionPath<'q>>,
     pub(super) now: Timestamp,
+}
+
+/// A request as sections are searched for it: whose it is, where it goes, and the questions for targets.
+pub(super) struct Asked<'q> {
+    pub(super) groups: &'q [u32],
+    pub(super) narrow: &'q [Ranked],
+    pub(super) wide: &'q [Ranked],
+    pub(super) question: &'q Question<'q>,
+    pub(super) slashed: Option<&'q Question<'q>>,
+}
+
+impl<'q> Asked<'q> {
+    /// The questions for closing sections, one after the other.
+    pub(super) fn widely(&self) -> impl Iterator<Item = &'q Question<'q>> + use<'q> {
+        std::iter::once(self.question).chain(self.slashed)
+    }
 }
 
 /// A path and its form.

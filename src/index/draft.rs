@@ -3,11 +3,12 @@
 use super::cells::Cells;
 use super::guard::GuardsDraft;
 use super::lists::{List, Lists};
-use super::paths::{PathKind, Patterns};
+use super::paths::Patterns;
+use super::pattern::PathKind;
 use super::plan::{Plan, SET};
-use super::section::{DENSE, NO_NODE, Neighbours, Section, Target};
-use super::tables::{self, Source};
-use rustc_hash::FxHashMap;
+use super::section::Section;
+use super::tables::{self, Dedupe, Source};
+use super::target::{DENSE, NO_NODE, Neighbours, Target};
 
 /// For so many bytes of the policy there may be one edge, which takes about 25.
 const BYTES_AN_EDGE: usize = 16;
@@ -208,37 +209,5 @@ fn neighbour(neighbours: &mut Neighbours, of: u32, other: u32) {
         *free = other;
     } else if let Some(first) = all.first_mut() {
         *first = DENSE;
-    }
-}
-
-/// Tells which targets of one cell can stand for each other.
-pub(super) struct Dedupe<'d> {
-    targets: &'d [Target],
-    /// By entry; entries beyond the end have none.
-    exemptions: &'d [u32],
-    /// How many entries are kept of those that match alike.
-    keep: u32,
-}
-
-impl Dedupe<'_> {
-    /// Of several targets with equal guards and exemptions keeps those of the first entries, one of each; `numbers` are
-    /// in file order.
-    pub(super) fn keep_first(&self, numbers: &mut Vec<u32>) {
-        if numbers.len() < 2 {
-            return;
-        }
-        // by what makes them alike: how many entries were kept, and the last of them
-        let mut seen: FxHashMap<(u32, u32), (u32, u32)> = FxHashMap::default();
-        numbers.retain(|number| {
-            self.targets.get(*number as usize).is_none_or(|target| {
-                let exemption = self.exemptions.get(target.entry as usize).copied().unwrap_or(NO_NODE);
-                let (kept, last) = seen.entry((target.guard, exemption)).or_insert((0, NO_NODE));
-                let is_kept = *kept < self.keep && *last != target.entry;
-                if is_kept {
-                    (*kept, *last) = (kept.saturating_add(1), target.entry);
-                }
-                is_kept
-            })
-        });
     }
 }

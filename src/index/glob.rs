@@ -4,7 +4,7 @@
 //! deterministic automaton of it is small it is built at load, and a path costs one table look-up a byte; else the
 //! positions are simulated as bit sets. Both are linear in the path, and nothing goes back.
 
-use super::paths::{Segment, segments};
+use super::pattern::{Segment, segments};
 use crate::request::widen;
 use rustc_hash::FxHashMap;
 
@@ -397,25 +397,6 @@ fn either(a: &Fragment, b: &Fragment) -> Fragment {
 /// Whether the wide reading ends a segment inside this text.
 fn is_cut(text: &str) -> bool {
     text.contains(';') || text.contains("%3B")
-}
-
-/// Part of a segment; any of it may hold `*`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
-    /// This text.
-    Plain(&'a str),
-    /// One of several, separated by commas.
-    OneOf(&'a str),
-}
-
-impl<'a> Piece<'a> {
-    fn branches(self) -> impl Iterator<Item = &'a str> {
-        let (plain, several) = match self {
-            Piece::Plain(text) => (Some(text), None),
-            Piece::OneOf(texts) => (None, Some(texts)),
-        };
-        plain.into_iter().chain(several.into_iter().flat_map(|texts| texts.split(',')))
-    }
 }
 
 fn insert(set: &mut Set, at: usize) {

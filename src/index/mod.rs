@@ -7,7 +7,6 @@ mod draft;
 mod embedded;
 mod glob;
 mod guard;
-
 mod hosts;
 mod identities;
 mod lists;
@@ -15,9 +14,11 @@ mod marks;
 mod names;
 mod network;
 mod paths;
+mod pattern;
 mod plan;
 mod section;
 mod tables;
+mod target;
 
 pub(crate) use alternatives::is_costly;
 pub(crate) use draft::Draft;
@@ -28,5 +29,5 @@ pub(crate) use lists::{List, sort};
 pub(crate) use marks::Marks;
 pub(crate) use names::Names;
 pub(crate) use network::{Network, mask_v4, mask_v6};
-pub(crate) use paths::PathKind;
+pub(crate) use pattern::PathKind;
 pub(crate) use section::{Candidate, Ranked, Search, Section};

@@ -1,7 +1,8 @@
-//! Path patterns: classified once, each class compared in the cheapest way that is exact for it.
+//! Stored path patterns: each class is compared in the cheapest way that is exact for it.
 
 use super::alternatives::cheap_alternatives;
-use super::glob::{Glob, Piece};
+use super::glob::Glob;
+use super::pattern::PathKind;
 use crate::hash;
 use crate::request::widen;
 use rustc_hash::FxHashMap;
@@ -9,91 +10,6 @@ use std::borrow::Cow;
 
 /// Segments that a pattern may have to be found by its shape.
 pub(super) const SHAPE_SEGMENTS: usize = 64;
-
-/// How a pattern is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PathKind {
-    /// Byte for byte.
-    Exact,
-    /// `/prefix/**`.
-    Prefix,
-    /// Segment by segment; a segment `*` is any one.
-    Star,
-    /// The same with `/**` behind.
-    StarPrefix,
-    /// Anything else: by an automaton.
-    Glob,
-}
-
-impl PathKind {
-    const ALL: [PathKind; 5] =
-        [PathKind::Exact, PathKind::Prefix, PathKind::Star, PathKind::StarPrefix, PathKind::Glob];
-
-    /// The class of a checked pattern.
-    pub(crate) fn of(pattern: &str) -> PathKind {
-        let (body, deep) = match pattern.strip_suffix("/**") {
-            Some(body) => (body, true),
-            None => (pattern, false),
-        };
-        let (mut stars, mut other) = (false, false);
-        for segment in body.split('/') {
-            let star = segment == "*";
-            stars |= star;
-            other |= !star && segment.contains(['*', '{', '}']);
-        }
-        match (other, stars, deep) {
-            (true, ..) => PathKind::Glob,
-            (false, true, true) => PathKind::StarPrefix,
-            (false, true, false) => PathKind::Star,
-            (false, false, true) => PathKind::Prefix,
-            (false, false, false) => PathKind::Exact,
-        }
-    }
-
-    fn is_deep(self) -> bool {
-        matches!(self, PathKind::Prefix | PathKind::StarPrefix)
-    }
-}
-
-/// A segment of a pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Segment<'a> {
-    /// `**`.
-    Deep,
-    /// Anything else; may be empty only as the last one.
-    Text(&'a str),
-}
-
-/// The segments of a checked pattern.
-pub(super) fn segments(pattern: &str) -> impl Iterator<Item = Segment<'_>> {
-    let body = pattern.strip_prefix('/').unwrap_or(pattern);
-    body.split('/').map(|text| if text == "**" { Segment::Deep } else { Segment::Text(text) })
-}
-
-impl<'a> Segment<'a> {
-    /// Its pieces from left to right.
-    pub(super) fn pieces(self) -> impl Iterator<Item = Piece<'a>> {
-        let mut rest = match self {
-            Segment::Deep => "",
-            Segment::Text(text) => text,
-        };
-        std::iter::from_fn(move || {
-            let (piece, behind) = match rest.strip_prefix('{') {
-                Some(inside) => {
-                    let (branches, behind) = inside.split_once('}')?;
-                    (Piece::OneOf(branches), behind)
-                }
-                None if rest.is_empty() => return None,
-                None => {
-                    let (text, behind) = rest.split_at_checked(rest.find('{').unwrap_or(rest.len()))?;
-                    (Piece::Plain(text), behind)
-                }
-            };
-            rest = behind;
-            Some(piece)
-        })
-    }
-}
 
 /// Record head: class and length of the text in 4 bytes, number of the automaton in 4.
 const HEAD: usize = 8;
@@ -385,25 +301,6 @@ impl PathHashes {
 mod tests {
     use super::super::glob::Lanes;
     use super::*;
-
-    #[test]
-    fn patterns_are_classified_by_what_they_need() {
-        for (pattern, kind) in [
-            ("/", PathKind::Exact),
-            ("/v1/a", PathKind::Exact),
-            ("/**", PathKind::Prefix),
-            ("/v1/**", PathKind::Prefix),
-            ("/*", PathKind::Star),
-            ("/*/b", PathKind::Star),
-            ("/*/**", PathKind::StarPrefix),
-            ("/a/**/b", PathKind::Glob),
-            ("/a*", PathKind::Glob),
-            ("/{a,b}", PathKind::Glob),
-            ("/**/**", PathKind::Glob),
-        ] {
-            assert_eq!(PathKind::of(pattern), kind, "{pattern}");
-        }
-    }
 
     #[test]
     fn an_escaped_wildcard_is_a_character_in_the_wide_reading() {

@@ -12,29 +12,7 @@ use super::marks::Marks;
 use super::paths::{PathHashes, Patterns};
 use super::plan::{Members, SET};
 use super::tables::{Table, Tables};
-
-pub(crate) const NO_NODE: u32 = u32::MAX;
-/// First of a set's neighbours if there are more than can be stored.
-pub(super) const DENSE: u32 = u32::MAX - 1;
-
-/// A target of an entry.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
-    /// Number of the entry in its section, in file order.
-    pub(crate) entry: u32,
-    /// Number of the guard.
-    pub(crate) guard: u32,
-    /// Address of the first path pattern.
-    pub(super) paths: u32,
-    /// How many there are; none: every path.
-    pub(super) path_count: u32,
-}
-
-impl Target {
-    pub(crate) fn has_paths(&self) -> bool {
-        self.path_count > 0
-    }
-}
+use super::target::{DENSE, NO_NODE, Neighbours, Target};
 
 /// A to-node of a request, and how specific it is: the lower, the more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +20,6 @@ pub(crate) struct Ranked {
     pub(crate) node: u32,
     pub(crate) rank: u8,
 }
-
-/// By set: up to four neighbours among the other side's sets.
-pub(super) type Neighbours = Vec<[u32; 4]>;
 
 #[derive(Debug)]
 pub(crate) struct Section {

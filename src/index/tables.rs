@@ -4,11 +4,10 @@
 //! under that hash is compared byte for byte.
 
 use super::cells::Content;
-use super::draft::Dedupe;
 use super::lists::Span;
 use super::names::next;
 use super::paths::{PathHashes, Patterns, Shape, shape_tag};
-use super::section::Target;
+use super::target::{NO_NODE, Target};
 use crate::hash;
 use rustc_hash::FxHashMap;
 
@@ -94,7 +93,7 @@ impl Tables {
     }
 }
 
-/// What tables are made from.
+/// The material of tables.
 pub(super) struct Source<'s> {
     pub(super) targets: &'s [Target],
     pub(super) patterns: &'s Patterns,
@@ -238,5 +237,37 @@ impl Tables {
         let start = self.targets.len();
         self.targets.extend_from_slice(targets);
         Span::since(start, &self.targets)
+    }
+}
+
+/// Tells which targets of one cell can stand for each other.
+pub(super) struct Dedupe<'d> {
+    pub(super) targets: &'d [Target],
+    /// By entry; entries beyond the end have none.
+    pub(super) exemptions: &'d [u32],
+    /// Entries that are kept of those that match alike.
+    pub(super) keep: u32,
+}
+
+impl Dedupe<'_> {
+    /// Of several targets with equal guards and exemptions keeps those of the first entries, one of each; `numbers` are
+    /// in file order.
+    fn keep_first(&self, numbers: &mut Vec<u32>) {
+        if numbers.len() < 2 {
+            return;
+        }
+        // by what makes them alike: how many entries were kept, and the last of them
+        let mut seen: FxHashMap<(u32, u32), (u32, u32)> = FxHashMap::default();
+        numbers.retain(|number| {
+            self.targets.get(*number as usize).is_none_or(|target| {
+                let exemption = self.exemptions.get(target.entry as usize).copied().unwrap_or(NO_NODE);
+                let (kept, last) = seen.entry((target.guard, exemption)).or_insert((0, NO_NODE));
+                let is_kept = *kept < self.keep && *last != target.entry;
+                if is_kept {
+                    (*kept, *last) = (kept.saturating_add(1), target.entry);
+                }
+                is_kept
+            })
+        });
     }
 }

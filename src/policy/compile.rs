@@ -265,7 +265,7 @@ impl Compiler {
         let mut draft = DestinationDraft::default();
         if let Some(doc) = doc {
             if doc.hosts.is_absent() && doc.cidrs.is_absent() {
-                no_hosts(findings);
+                findings.no_hosts();
             }
             draft.region = self.region(doc.region.as_ref().map(|region| &*region.0));
             draft.ports = doc.ports.good().map(|ports| ports.into_iter().map(|port| port.0).collect());
@@ -315,7 +315,7 @@ impl Compiler {
             {
                 draft.set_guard(target, guard);
             } else {
-                full(findings);
+                findings.too_large();
             }
         }
         for quota in std::mem::take(&mut self.quotas) {
@@ -329,7 +329,7 @@ impl Compiler {
         let dry_run_for = std::mem::take(&mut self.dry_run_for);
         let dry_run_for = self.group_set(dry_run_for);
         let Some(residency) = self.residency.finish(&self.workloads, &mut self.identities, room(bytes)) else {
-            full(&mut findings);
+            findings.too_large();
             return Err(findings.into_rejection(settings.name));
         };
         let workloads = self.workloads.values().map(|set| {
@@ -356,7 +356,7 @@ impl Compiler {
             quotas.finish(froms, tos, bytes, &each_for_itself, 1),
         );
         let (Some(rules), Some(deny), Some(deny_dry_run), Some(except), Some(quotas)) = sections else {
-            full(&mut findings);
+            findings.too_large();
             return Err(findings.into_rejection(settings.name));
         };
         self.rules.shrink_to_fit();
@@ -491,7 +491,7 @@ impl Compiler {
         };
         match group {
             Some(group) => selection.groups.push(group),
-            None => full(findings),
+            None => findings.too_large(),
         }
     }
 
@@ -509,7 +509,7 @@ impl Compiler {
         }
         let wanted = selection.sets.len().saturating_add(usize::from(!self.nodes.is_empty()));
         if lists.len() < wanted {
-            full(findings);
+            findings.too_large();
         }
         lists
     }
@@ -536,7 +536,7 @@ impl Compiler {
         for target in targets.unwrap_or_default() {
             findings.enter_item(target.item);
             if self.target(kind, entry, expires, target.value, froms, findings).is_none() {
-                full(findings);
+                findings.too_large();
             }
             findings.leave();
         }
@@ -680,15 +680,6 @@ fn room(bytes: usize) -> usize {
     bytes.max(1 << 20)
 }
 
-pub(super) fn full(findings: &mut Findings<'_>) {
-    findings.error::<()>(code::LIMIT, "the policy is too large", None);
-}
-
-pub(super) fn no_hosts(findings: &mut Findings<'_>) {
-    let fix = "say where to: `hosts`, `cidrs`, or both".to_owned();
-    findings.error::<()>(code::MISSING, "neither `hosts` nor `cidrs` is given", fix);
-}
-
 /// The targets of an entry that means everything where it gives none.
 fn or_everything<'a>(targets: Field<Vec<At<TargetDoc<'a>>>>) -> Option<Vec<At<TargetDoc<'a>>>> {
     match targets {
@@ -707,7 +698,7 @@ fn require(keys: &[(&str, bool)], findings: &mut Findings<'_>) {
 
 fn count(len: usize, findings: &mut Findings<'_>) -> u32 {
     u32::try_from(len).unwrap_or_else(|_| {
-        full(findings);
+        findings.too_large();
         NONE
     })
 }

@@ -229,6 +229,17 @@ impl<'de> Findings<'de> {
         self.leave();
     }
 
+    /// An error: there is no room for what the policy multiplies.
+    pub(super) fn too_large(&mut self) {
+        self.error::<()>(code::LIMIT, "the policy is too large", None);
+    }
+
+    /// An error: a target or a destination says nowhere where to.
+    pub(super) fn no_hosts(&mut self) {
+        let fix = "say where to: `hosts`, `cidrs`, or both".to_owned();
+        self.error::<()>(code::MISSING, "neither `hosts` nor `cidrs` is given", fix);
+    }
+
     fn push(&mut self, finding: Finding) {
         if self.found.len() < MOST {
             self.found.push(finding);

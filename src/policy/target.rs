@@ -1,6 +1,5 @@
 //! Where a target points, and what its parts may be combined to.
 
-use super::compile::full;
 use super::document::TargetDoc;
 use super::finding::{Findings, code};
 use crate::index::{GuardsDraft, Hosts, NONE};
@@ -44,7 +43,7 @@ impl Places {
     pub(super) fn add(&mut self, node: Option<u32>, findings: &mut Findings<'_>) {
         match node {
             Some(node) => self.nodes.push(node),
-            None => full(findings),
+            None => findings.too_large(),
         }
     }
 }

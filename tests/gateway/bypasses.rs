@@ -463,7 +463,7 @@ fn the_first_uri_of_a_certificate_is_the_identity() {
     for rig in start() {
         let two = ["spiffe://cluster.local/ns/web/sa/frontend", CHECKOUT];
         let credentials = rig.lab.pki().workload(Signer::Mesh, &two).unwrap();
-        let mut stream = rig.lab.connect(&rig.gateway, Some(&credentials), b"http/1.1").unwrap();
+        let mut stream = rig.lab.connect(rig.gateway.address(), Some(&credentials), b"http/1.1").unwrap();
         let answer = wire::exchange(&mut stream, b"GET /v1/a HTTP/1.1\r\nhost: api.example.com\r\n\r\n").unwrap();
         assert_eq!(answer.status, 403);
         assert_eq!(rig.lab.origin().take(), []);

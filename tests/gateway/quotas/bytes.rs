@@ -23,7 +23,7 @@ fn fields<'f>(authority: &'f str, path: &'f str) -> [(&'f [u8], &'f [u8]); 4] {
 }
 
 fn open(rig: &Rig, authority: &str, path: &str) -> http2::Open<Connection> {
-    let connection = rig.lab.connect(&rig.gateway, Some(rig.credentials(CHECKOUT)), b"h2").unwrap();
+    let connection = rig.lab.connect(rig.gateway.address(), Some(rig.credentials(CHECKOUT)), b"h2").unwrap();
     http2::Open::start(connection, &fields(authority, path)).unwrap()
 }
 

@@ -92,7 +92,7 @@ fn every_end_of_a_stream(envoy: &Path) {
         (b":authority", HOST.as_bytes()),
         (b":path", b"/tally/c?hold"),
     ];
-    let connection = rig.lab.connect(&rig.gateway, Some(rig.credentials(CHECKOUT)), b"h2").unwrap();
+    let connection = rig.lab.connect(rig.gateway.address(), Some(rig.credentials(CHECKOUT)), b"h2").unwrap();
     let mut stream = http2::Open::start(connection, fields).unwrap();
     eventually("it is in flight", || rig.lab.origin().tally("c").in_flight == 1);
     assert!(!is_let_through(&rig));

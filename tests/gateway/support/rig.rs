@@ -120,7 +120,7 @@ impl Rig {
 
     /// A connection, for more than one exchange.
     pub(crate) fn connect(&self, caller: Option<&str>) -> Connection {
-        self.lab.connect(&self.gateway, caller.map(|id| &self.callers[id]), b"http/1.1").unwrap()
+        self.lab.connect(self.gateway.address(), caller.map(|id| &self.callers[id]), b"http/1.1").unwrap()
     }
 
     /// Sends these bytes on a connection of their own as a caller made by [`Rig::caller`], or anonymously.
@@ -155,7 +155,7 @@ impl Rig {
         self.lab.origin().take();
         let seen = self.gateway.audit().count();
         let credentials = caller.map(|id| &self.callers[id]);
-        let mut stream = self.lab.connect(&self.gateway, credentials, alpn).unwrap();
+        let mut stream = self.lab.connect(self.gateway.address(), credentials, alpn).unwrap();
         let port = stream.sock.local_addr().unwrap().port();
         let response = talk(&mut stream).ok();
         // Tunnels are recorded when they end.
@@ -175,7 +175,7 @@ impl Rig {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let mut later = self.lab.connect(&self.gateway, None, b"http/1.1").unwrap();
+        let mut later = self.lab.connect(self.gateway.address(), None, b"http/1.1").unwrap();
         let marker = later.sock.local_addr().unwrap().port();
         wire::exchange(&mut later, b"GET / HTTP/1.1\r\nhost: probe:0\r\nconnection: close\r\n\r\n").unwrap();
         audit.wait_for(seen, |line| line.is_from_port(marker)).unwrap();

@@ -13,7 +13,7 @@ use tollgate_local::pki::{GATEWAY_NAME, Signer};
 use tollgate_local::wire;
 
 use crate::chain::Chain;
-use crate::quotas::{self, Quotas};
+use crate::limits::{self, Quotas};
 use tollgate_bench::shapes::{Request, Shape};
 
 /// Workloads.
@@ -105,7 +105,7 @@ impl Workload {
         let Some(request) = self.requests.pop() else { return };
         let head = &request[..request.len() - 2];
         let of =
-            |i| format!("{}: spiffe://cluster.local/ns/team-{}/sa/worker-{i:06}\r\n\r\n", quotas::PRINCIPAL, i % 100);
+            |i| format!("{}: spiffe://cluster.local/ns/team-{}/sa/worker-{i:06}\r\n\r\n", limits::PRINCIPAL, i % 100);
         self.requests.extend(principals.map(|i| [head, of(i).as_bytes()].concat()));
     }
 }

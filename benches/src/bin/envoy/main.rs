@@ -9,8 +9,10 @@
 mod calls;
 mod chain;
 mod client;
+mod limits;
 mod process;
 mod quotas;
+mod rbac;
 mod stall;
 
 use std::path::{Path, PathBuf};
