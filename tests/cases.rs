@@ -9,7 +9,7 @@ mod vectors;
 
 use format::{Expected, Request, files};
 use serde_json::{Value, json};
-use tollgate::decision::{Decision, Note, Outcome, Reason, Scratch, Till, Timestamp};
+use tollgate::decision::{Decision, Outcome, QuotaOutcome, Reason, Scratch, Till, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::Memory;
 use tollgate::request::{Arrival, Presented, Source};
@@ -33,7 +33,7 @@ fn decide<R>(
     policy: &Policy,
     gateway: &mut Gateway,
     request: &Request,
-    show: impl FnOnce(&Decision<'_>, &[Note<'_>]) -> R,
+    show: impl FnOnce(&Decision<'_>, &[QuotaOutcome<'_>]) -> R,
 ) -> R {
     let (identity, authority, path) = (request.identity(), request.authority(), request.path());
     let mut headers = vec![(":authority", authority.as_slice()), (":method", request.method().as_bytes())];
@@ -57,7 +57,7 @@ fn decide<R>(
 }
 
 impl Expected {
-    fn is(&self, decision: &Decision<'_>, notes: &[Note<'_>]) -> bool {
+    fn is(&self, decision: &Decision<'_>, notes: &[QuotaOutcome<'_>]) -> bool {
         let used = || notes.iter().map(|note| (note.quota.id.to_string(), note.consulted.level.used)).collect();
         self.decision == decision.outcome.as_str()
             && self.reason == decision.reason.as_str()

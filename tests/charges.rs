@@ -71,7 +71,7 @@ impl Gateway {
             .iter()
             .map(|further| format!(" +{}:{}", further.reason.as_str(), further.rule.unwrap_or("-")))
             .collect();
-        let note = |note: &tollgate::decision::Note<'_>| {
+        let note = |note: &tollgate::decision::QuotaOutcome<'_>| {
             format!("{} {} {}", note.quota.id, note.key(), note.consulted.level.used)
         };
         Charged { decision: words.join(" ") + &also, notes: charged.notes.iter().map(note).collect() }

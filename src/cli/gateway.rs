@@ -2,7 +2,7 @@
 
 use super::edge::Edge;
 use super::request::{Arrived, Buffers, Mistake, Request};
-use crate::decision::{Charged, Decision, Judged, Reason, Scratch, Till, Timestamp};
+use crate::decision::{Charged, Decision, Evaluation, Reason, Scratch, Till, Timestamp};
 use crate::policy::Policy;
 use crate::quota::Memory;
 use crate::request::Arrival;
@@ -32,12 +32,12 @@ impl Gateway {
         policy: &Policy,
         request: &Request<'_>,
         now: Timestamp,
-        show: impl FnOnce(&Arrival<'_>, &Judged<'_>, &Charged<'_>) -> R,
+        show: impl FnOnce(&Arrival<'_>, &Evaluation<'_>, &Charged<'_>) -> R,
     ) -> Result<R, Mistake> {
         let Arrived { arrival, refused } = request.arrival(&self.edge, &mut self.buffers)?;
         let mut judged = policy.decide(&arrival, now, &mut self.scratch);
         if refused.is_some() {
-            judged = Judged { decision: Decision::refusal(Reason::RefusedByEnvoy), quotas: &[], ..judged };
+            judged = Evaluation { decision: Decision::refusal(Reason::RefusedByEnvoy), quotas: &[], ..judged };
         }
         // times may go back from request to request; a monotonic clock does not
         let clocks = &mut self.memory.now;

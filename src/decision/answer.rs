@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::record::string;
-use super::{Judged, Near, Note, Reason, json};
+use super::{Evaluation, Near, QuotaOutcome, Reason, json};
 use crate::policy::{Detail, Settings};
 use crate::quota::{Refusal, Unit};
 use crate::request::Host;
@@ -30,7 +30,7 @@ pub const REQUEST_ID_CAP: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     /// The decision, and what was read.
-    pub judged: &'a Judged<'a>,
+    pub evaluation: &'a Evaluation<'a>,
     /// Says how much a caller is told; a default one, whose name is empty, where there is no policy.
     pub settings: &'a Settings,
     /// `x-request-id`, as it arrived.
@@ -38,7 +38,7 @@ pub struct Answer<'a> {
     /// The rule that came nearest.
     pub near: Option<Near<'a>>,
     /// The quota that refuses.
-    pub quota: Option<&'a Note<'a>>,
+    pub quota: Option<&'a QuotaOutcome<'a>>,
 }
 
 impl Answer<'_> {
@@ -57,7 +57,7 @@ impl Answer<'_> {
     /// What tells a caller when to come again: `Retry-After` (RFC 9110 §10.2.3) where a moment is known, and the fields
     /// of draft-ietf-httpapi-ratelimit-headers-10. Nothing where no quota refuses.
     pub fn limits(&self) -> Vec<(&'static str, String)> {
-        let Some(Note { quota, consulted, .. }) = self.quota else { return Vec::new() };
+        let Some(QuotaOutcome { quota, consulted, .. }) = self.quota else { return Vec::new() };
         let wait = consulted.level.retry.map(|wait| wait.div_ceil(SECOND).max(1));
         let mut fields = Vec::new();
         fields.extend(wait.map(|wait| ("retry-after", wait.to_string())));
@@ -91,7 +91,7 @@ impl Answer<'_> {
 
     /// Appends the body of an HTTP response: one JSON object and a newline, or nothing where the policy says so.
     pub fn write_body(&self, out: &mut Vec<u8>) {
-        let Answer { judged, settings, .. } = self;
+        let Answer { evaluation, settings, .. } = self;
         if settings.detail == Detail::None {
             return;
         }
@@ -117,10 +117,10 @@ impl Answer<'_> {
             string(out, ",\"docs\":", docs);
         }
         if settings.detail == Detail::Full {
-            if let Some(rule) = judged.decision.rule {
+            if let Some(rule) = evaluation.decision.rule {
                 string(out, ",\"rule\":", rule);
             }
-            if let Some(identity) = judged.identity {
+            if let Some(identity) = evaluation.identity {
                 out.extend_from_slice(b",\"identity\":");
                 json::bytes(out, identity.id, usize::MAX);
             }
@@ -141,14 +141,14 @@ impl Answer<'_> {
     }
 
     fn reason(&self) -> Reason {
-        self.judged.decision.reason
+        self.evaluation.decision.reason
     }
 
     fn write_message(&self, out: &mut Vec<u8>) {
         let (why, remedy) = explanation(self.reason());
-        let port = self.judged.port.unwrap_or_default();
+        let port = self.evaluation.port.unwrap_or_default();
         // Writing into memory does not fail.
-        let _: std::io::Result<()> = match self.judged.host {
+        let _: std::io::Result<()> = match self.evaluation.host {
             Some(Host::Name(name)) => write!(out, "Egress to {name}:{port} was refused: {why}; {remedy}."),
             Some(Host::Ip(address)) => {
                 write!(out, "Egress to {} was refused: {why}; {remedy}.", std::net::SocketAddr::new(address, port))
@@ -216,13 +216,13 @@ mod tests {
     use crate::quota::{By, Calendar, Consulted, Level, Limit, Overrun, Quota, Rate};
     use crate::request::{Presented, Source};
 
-    fn denied(reason: Reason) -> Judged<'static> {
-        Judged {
+    fn denied(reason: Reason) -> Evaluation<'static> {
+        Evaluation {
             identity: Some(Presented { source: Source::PeerCertificate, id: b"spiffe://cluster.local/ns/a/sa/b" }),
             host: Some(Host::Name("api.example.com")),
             port: Some(443),
             decision: Decision { rule: Some("no-internal"), ..Decision::refusal(reason) },
-            ..Judged::refused(reason)
+            ..Evaluation::refused(reason)
         }
     }
 
@@ -242,9 +242,9 @@ mod tests {
         String::from_utf8(out).expect("an answer is UTF-8")
     }
 
-    fn body(judged: &Judged<'_>, settings: &Settings, request_id: Option<&[u8]>) -> String {
+    fn body(evaluation: &Evaluation<'_>, settings: &Settings, request_id: Option<&[u8]>) -> String {
         let near = Some(Near { rule: "payments-api", failed: Failed::Path });
-        written(|out| Answer { judged, settings, request_id, near, quota: None }.write_body(out))
+        written(|out| Answer { evaluation, settings, request_id, near, quota: None }.write_body(out))
     }
 
     #[test]
@@ -276,20 +276,25 @@ mod tests {
 
     #[test]
     fn no_detail_is_no_body() {
-        let (judged, settings) = (denied(Reason::NoMatch), settings(Detail::None));
-        assert_eq!(body(&judged, &settings, Some(b"id-1")), "");
-        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None, quota: None };
+        let (evaluation, settings) = (denied(Reason::NoMatch), settings(Detail::None));
+        assert_eq!(body(&evaluation, &settings, Some(b"id-1")), "");
+        let answer = Answer { evaluation: &evaluation, settings: &settings, request_id: None, near: None, quota: None };
         assert_eq!(written(|out| answer.write_grpc_message(out)), "");
     }
 
     #[test]
     fn every_reason_has_details_and_one_sentence_with_or_without_a_policy() {
         for reason in Reason::ALL {
-            for (judged, settings) in
-                [(denied(reason), settings(Detail::Full)), (Judged::refused(reason), Settings::default())]
+            for (evaluation, settings) in
+                [(denied(reason), settings(Detail::Full)), (Evaluation::refused(reason), Settings::default())]
             {
-                let answer =
-                    Answer { judged: &judged, settings: &settings, request_id: Some(b"\xff"), near: None, quota: None };
+                let answer = Answer {
+                    evaluation: &evaluation,
+                    settings: &settings,
+                    request_id: Some(b"\xff"),
+                    near: None,
+                    quota: None,
+                };
                 assert_eq!(written(|out| answer.write_details(out)), format!("egress_denied{{{}}}", reason.as_str()));
                 let message = written(|out| answer.write_grpc_message(out));
                 assert!(message.starts_with("Egress") && message.ends_with('.') && message.is_ascii(), "{message}");
@@ -311,7 +316,7 @@ mod tests {
 
     #[test]
     fn an_address_is_named_with_brackets() {
-        let ip = Judged { host: Some(Host::Ip("::1".parse().expect("an address"))), ..denied(Reason::NoMatch) };
+        let ip = Evaluation { host: Some(Host::Ip("::1".parse().expect("an address"))), ..denied(Reason::NoMatch) };
         assert!(body(&ip, &settings(Detail::Reason), None).contains("Egress to [::1]:443 was refused"));
     }
 
@@ -327,15 +332,16 @@ mod tests {
 
     /// The fields of a refusal, each `name: value`.
     fn limits(quota: &Quota, refusal: Refusal, level: Level) -> Vec<String> {
-        let note = Note {
+        let note = QuotaOutcome {
             quota,
             key: "k".into(),
             consulted: Consulted { refusal: Some(refusal), level, overflowed: false },
             number: 0,
             enforced: true,
         };
-        let (judged, settings) = (denied(Reason::QuotaRequests), settings(Detail::Reason));
-        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None, quota: Some(&note) };
+        let (evaluation, settings) = (denied(Reason::QuotaRequests), settings(Detail::Reason));
+        let answer =
+            Answer { evaluation: &evaluation, settings: &settings, request_id: None, near: None, quota: Some(&note) };
         assert_eq!((answer.status(), answer.grpc_status()), (429, 8));
         answer.limits().iter().map(|(name, value)| format!("{name}: {value}")).collect()
     }
@@ -399,8 +405,8 @@ mod tests {
 
     #[test]
     fn a_refusal_by_the_policy_is_403_and_says_nothing_of_limits() {
-        let (judged, settings) = (denied(Reason::NoMatch), settings(Detail::Reason));
-        let answer = Answer { judged: &judged, settings: &settings, request_id: None, near: None, quota: None };
+        let (evaluation, settings) = (denied(Reason::NoMatch), settings(Detail::Reason));
+        let answer = Answer { evaluation: &evaluation, settings: &settings, request_id: None, near: None, quota: None };
         assert_eq!((answer.status(), answer.grpc_status(), answer.limits()), (403, 7, Vec::new()));
     }
 }

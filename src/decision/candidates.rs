@@ -24,14 +24,14 @@ impl Policy {
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Option<Candidates> {
-        let Scratch { buffers, lookups: Lookups { groups, hosts, marks, .. } } = scratch;
+        let Scratch { buffers, lookups: Lookups { groups, hosts, visited, .. } } = scratch;
         let canonical = self.read(arrival, buffers).ok()?;
         let question = self.ask(&canonical, now, groups, hosts);
         let (mut deny, mut rules) = (Visited::default(), Visited::default());
         for section in [&self.deny, &self.deny_dry_run] {
-            section.search(groups, hosts.wide(), question.wide_path(), &mut marks.deny, &mut deny);
+            section.search(groups, hosts.wide(), question.wide_path(), &mut visited.deny, &mut deny);
         }
-        self.rules.search(groups, hosts.narrow(), question.narrow_path(), &mut marks.rules, &mut rules);
+        self.rules.search(groups, hosts.narrow(), question.narrow_path(), &mut visited.rules, &mut rules);
         Some(Candidates { deny: deny.finish(), rules: rules.finish() })
     }
 }

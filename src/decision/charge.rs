@@ -1,9 +1,11 @@
 //! Step 5: a request that is let through is charged to its quotas, and may be refused after all.
 
-use super::meter::Metered;
-use super::{Decision, Further, Judged, Outcome, Reason};
+use super::quotas::ApplicableQuota;
+use super::{Decision, Evaluation, Further, Outcome, Reason};
 use crate::policy::{Policy, Terms};
-use crate::quota::{Account, By, Consulted, Crossing, Demand, Desk, Ledger, Membership, Quota, Refusal, Shared, Unit};
+use crate::quota::{
+    Account, By, Consulted, Crossing, Demand, Desk, Ledger, Membership, Quota, Refusal, SharedStore, Unit,
+};
 use std::borrow::Cow;
 
 /// The key of requests without a trusted identity.
@@ -24,14 +26,14 @@ pub struct Till {
 #[derive(Debug, Default)]
 pub struct Charged<'p> {
     /// What is said of each quota, in file order.
-    pub notes: Vec<Note<'p>>,
+    pub notes: Vec<QuotaOutcome<'p>>,
     /// What the request goes on to owe. May be there for a request that is refused, too, and is to be settled then.
     pub account: Option<Account>,
 }
 
 /// What is said of one quota, in the record and in the answer.
 #[derive(Clone, Debug)]
-pub struct Note<'p> {
+pub struct QuotaOutcome<'p> {
     /// The quota.
     pub quota: &'p Quota,
     /// The key of its bucket, if it has one of its own.
@@ -49,33 +51,34 @@ impl Policy {
     /// `bytes` are those of the names and values of the request's headers.
     pub fn charge<'s>(
         &'s self,
-        judged: &mut Judged<'s>,
+        evaluation: &mut Evaluation<'s>,
         bytes: u64,
         till: &mut Till,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Charged<'s> {
-        if judged.quotas.is_empty() || judged.decision.outcome == Outcome::Deny {
+        if evaluation.quotas.is_empty() || evaluation.decision.outcome == Outcome::Deny {
             return Charged::default();
         }
-        let mut notes: Vec<Note<'s>> = judged.quotas.iter().filter_map(|metered| self.note(metered, judged)).collect();
-        let demands: Vec<Demand<'_>> = notes.iter().map(Note::demand).collect();
+        let mut notes: Vec<QuotaOutcome<'s>> =
+            evaluation.quotas.iter().filter_map(|applicable| self.note(applicable, evaluation)).collect();
+        let demands: Vec<Demand<'_>> = notes.iter().map(QuotaOutcome::demand).collect();
         let Till { ledger, membership } = till;
         let consultation = ledger.consult(&demands, bytes, self.books(), membership, shared);
         for (note, consulted) in notes.iter_mut().zip(consultation.results) {
             note.consulted = consulted;
         }
-        decide(&mut judged.decision, &notes);
+        decide(&mut evaluation.decision, &notes);
         Charged { notes, account: consultation.account }
     }
 
-    fn note<'s>(&'s self, metered: &Metered, judged: &Judged<'s>) -> Option<Note<'s>> {
-        let quota = self.quota(metered.quota)?;
-        Some(Note {
+    fn note<'s>(&'s self, applicable: &ApplicableQuota, evaluation: &Evaluation<'s>) -> Option<QuotaOutcome<'s>> {
+        let quota = self.quota(applicable.quota)?;
+        Some(QuotaOutcome {
             quota,
-            key: key(quota.by, judged, metered.destination(self)),
+            key: key(quota.by, evaluation, applicable.destination(self)),
             consulted: Consulted::default(),
-            number: metered.quota,
-            enforced: metered.enforced,
+            number: applicable.quota,
+            enforced: applicable.enforced,
         })
     }
 }
@@ -88,7 +91,7 @@ impl Terms {
         out: u64,
         inward: u64,
         till: &mut Till,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Option<Crossing> {
         self.desk(till, shared).flow(account, out, inward, |number| self.quota(number))
     }
@@ -99,12 +102,12 @@ impl Terms {
     }
 
     /// Charges what was deferred and not followed by anything.
-    pub fn collect(&self, account: &mut Account, till: &mut Till, shared: &mut impl Shared) {
+    pub fn collect(&self, account: &mut Account, till: &mut Till, shared: &mut impl SharedStore) {
         self.desk(till, shared).collect(account, |number| self.quota(number));
     }
 
     /// Settles what is left at a request's end; false if it has to be tried again.
-    pub fn settle(&self, account: &mut Account, till: &mut Till, shared: &mut impl Shared) -> bool {
+    pub fn settle(&self, account: &mut Account, till: &mut Till, shared: &mut impl SharedStore) -> bool {
         self.desk(till, shared).settle(account, |number| self.quota(number))
     }
 
@@ -119,7 +122,7 @@ impl Terms {
 }
 
 /// The decision, once the quotas have spoken: what is in dry-run is recorded.
-fn decide<'s>(decision: &mut Decision<'s>, notes: &[Note<'s>]) {
+fn decide<'s>(decision: &mut Decision<'s>, notes: &[QuotaOutcome<'s>]) {
     if let Some(note) = deciding(notes) {
         *decision = Decision { rule: Some(&note.quota.id), ..Decision::refusal(note.reason()) };
         return;
@@ -136,14 +139,14 @@ fn decide<'s>(decision: &mut Decision<'s>, notes: &[Note<'s>]) {
 
 /// The enforced quota that decides, where several refuse: the one whose room comes last, so that nobody comes again too
 /// early. One without a known moment counts as the earliest; of equal ones the first in the file.
-fn deciding<'n, 's>(notes: &'n [Note<'s>]) -> Option<&'n Note<'s>> {
-    let later = |last: &'n Note<'s>, note: &'n Note<'s>| {
+fn deciding<'n, 's>(notes: &'n [QuotaOutcome<'s>]) -> Option<&'n QuotaOutcome<'s>> {
+    let later = |last: &'n QuotaOutcome<'s>, note: &'n QuotaOutcome<'s>| {
         if note.consulted.level.retry > last.consulted.level.retry { note } else { last }
     };
     notes.iter().filter(|note| note.refuses()).reduce(later)
 }
 
-impl Note<'_> {
+impl QuotaOutcome<'_> {
     fn demand(&self) -> Demand<'_> {
         Demand { quota: self.quota, number: self.number, key: &self.key, enforced: self.enforced }
     }
@@ -191,9 +194,9 @@ pub(super) fn reason(quota: &Quota, refusal: Refusal) -> Reason {
 
 /// The key of a request's bucket: identity, namespace and destination as far as the quota is kept by them. Of these only
 /// a destination's name can hold a `|`, and it comes last, so that no two requests share a key by accident.
-fn key<'s>(by: By, judged: &Judged<'s>, destination: Option<&'s str>) -> Cow<'s, str> {
-    let id = || judged.trusted.map_or(ANONYMOUS, |identity| identity.id());
-    let namespace = || judged.trusted.and_then(|identity| identity.namespace_key()).unwrap_or_else(id);
+fn key<'s>(by: By, evaluation: &Evaluation<'s>, destination: Option<&'s str>) -> Cow<'s, str> {
+    let id = || evaluation.trusted.map_or(ANONYMOUS, |identity| identity.id());
+    let namespace = || evaluation.trusted.and_then(|identity| identity.namespace_key()).unwrap_or_else(id);
     let parts =
         [by.identity.then(id), by.namespace.then(namespace), by.destination.then(|| destination.unwrap_or_default())];
     let mut parts = parts.into_iter().flatten();

@@ -1,10 +1,10 @@
 //! What is known of a request that the proxy refused, before anything was decided or after it.
 
-use super::{Decision, Judged, Reason};
+use super::{Decision, Evaluation, Reason};
 use crate::policy::Settings;
 use crate::request::{Arrival, Authority, Identity};
 
-impl<'s> Judged<'s> {
+impl<'s> Evaluation<'s> {
     /// A refusal that this engine did not decide; host and identity are read as for a decision, as far as they can be.
     /// `buffer` holds the host where it is not spelled canonically.
     pub fn afterwards(
@@ -12,12 +12,12 @@ impl<'s> Judged<'s> {
         arrival: &Arrival<'s>,
         settings: &Settings,
         buffer: &'s mut Vec<u8>,
-    ) -> Judged<'s> {
+    ) -> Evaluation<'s> {
         let presented = arrival.identity.filter(|presented| !presented.id.is_empty());
         let identity = presented.and_then(|presented| Identity::parse(presented.id));
         let trusts = |known: &Identity<'_>| settings.trust_domains.iter().any(|domain| domain == known.trust_domain());
         let authority = Authority::parse(arrival.authority, buffer);
-        Judged {
+        Evaluation {
             identity: presented.filter(|_| identity.is_some()),
             trusted: identity.filter(trusts),
             host: authority.map(|authority| authority.host),
@@ -40,12 +40,12 @@ mod tests {
             let identity = Some(Presented { source: Source::PeerCertificate, id });
             let arrival = Arrival { identity, authority, ..Arrival::default() };
             let mut buffer = Vec::new();
-            let judged = Judged::afterwards(Reason::RefusedByEnvoy, &arrival, &settings, &mut buffer);
-            let host = match judged.host {
+            let evaluation = Evaluation::afterwards(Reason::RefusedByEnvoy, &arrival, &settings, &mut buffer);
+            let host = match evaluation.host {
                 Some(Host::Name(name)) => Some(name.to_owned()),
                 _ => None,
             };
-            (judged.identity.is_some(), judged.namespace().map(str::to_owned), host, judged.port)
+            (evaluation.identity.is_some(), evaluation.namespace().map(str::to_owned), host, evaluation.port)
         };
         let host = Some("a.example".to_owned());
         assert_eq!(

@@ -7,11 +7,11 @@ mod candidates;
 mod charge;
 pub(crate) mod json;
 mod late;
-mod memo;
-mod meter;
 mod order;
 mod question;
+mod quotas;
 mod record;
+mod request_snapshot;
 mod scratch;
 mod search;
 
@@ -19,10 +19,10 @@ use crate::request::{Host, Identity, Presented};
 pub use crate::timestamp::Timestamp;
 pub use also::{Also, Further};
 pub use answer::Answer;
-pub use charge::{Charged, Note, Till};
-pub use memo::Memo;
-pub use meter::Metered;
+pub use charge::{Charged, QuotaOutcome, Till};
+pub use quotas::ApplicableQuota;
 pub use record::Record;
+pub use request_snapshot::RequestSnapshot;
 pub use scratch::Scratch;
 #[doc(hidden)]
 pub use {
@@ -173,7 +173,7 @@ pub struct Decision<'p> {
 
 /// A request as it was read, and the decision on it.
 #[derive(Clone, Debug)]
-pub struct Judged<'s> {
+pub struct Evaluation<'s> {
     /// The SPIFFE ID and its source, if it is a valid one; whether it is trusted, the reason tells.
     pub identity: Option<Presented<'s>>,
     /// That SPIFFE ID taken apart, where it is trusted: else the request counts as anonymous.
@@ -185,13 +185,13 @@ pub struct Judged<'s> {
     /// What happens, and why.
     pub decision: Decision<'s>,
     /// The quotas that a request which is let through is charged to, in file order.
-    pub quotas: &'s [Metered],
+    pub quotas: &'s [ApplicableQuota],
 }
 
-impl<'s> Judged<'s> {
+impl<'s> Evaluation<'s> {
     /// A request refused before anything of it was judged.
-    pub fn refused(reason: Reason) -> Judged<'static> {
-        Judged {
+    pub fn refused(reason: Reason) -> Evaluation<'static> {
+        Evaluation {
             identity: None,
             trusted: None,
             host: None,

@@ -1,11 +1,11 @@
 //! The order of the decision: what is canonical, who is denied, who is admitted, where to.
 
-use super::meter::Metered;
-use super::question::{Asked, Closed, LONGEST_FOR_COSTLY, Method, Question, QuestionPath};
+use super::question::{Asked, DenyMatch, LONGEST_FOR_COSTLY, Method, Question, QuestionPath};
+use super::quotas::ApplicableQuota;
 use super::scratch::{Buffers, Lookups, Scratch, SectionMarks};
 use super::search::{Admission, Admit, Except, Explain, Places, Refusal, Refuse, Stage};
-use super::{Also, Failed, Further, Judged, Near, Outcome, Reason};
-use crate::index::{Marks, NONE, Resolved, Section};
+use super::{Also, Evaluation, Failed, Further, Near, Outcome, Reason};
+use crate::index::{NONE, Resolved, Section, VisitedSets};
 use crate::policy::{Mode, Policy, Regions, VerifyRoute};
 use crate::request::{
     Arrival, Authority, Comparison, Form, Host, Identity, Path, Presented, Routed, Source, Upgrade, widen,
@@ -14,7 +14,7 @@ use crate::timestamp::Timestamp;
 
 impl Policy {
     /// Decides one request. Linear in the size of the request; allocates nothing in the common case.
-    pub fn decide<'s>(&'s self, arrival: &Arrival<'s>, now: Timestamp, scratch: &'s mut Scratch) -> Judged<'s> {
+    pub fn decide<'s>(&'s self, arrival: &Arrival<'s>, now: Timestamp, scratch: &'s mut Scratch) -> Evaluation<'s> {
         let Scratch { buffers, lookups } = scratch;
         match self.read(arrival, buffers) {
             Ok(canonical) => self.judge(&canonical, now, lookups),
@@ -25,33 +25,33 @@ impl Policy {
     /// The second half of [`Policy::decide`]: steps 2 to 4 on canonical values, and the quotas of step 5. Public for
     /// benchmarks only.
     #[doc(hidden)]
-    pub fn judge<'s>(&'s self, canonical: &Canonical<'s>, now: Timestamp, lookups: &'s mut Lookups) -> Judged<'s> {
-        let Lookups { groups, hosts, marks, metered, staged } = lookups;
-        let mut course = canonical.course();
+    pub fn judge<'s>(&'s self, canonical: &Canonical<'s>, now: Timestamp, lookups: &'s mut Lookups) -> Evaluation<'s> {
+        let Lookups { groups, hosts, visited, applicable, staged } = lookups;
+        let mut pending = canonical.pending();
 
         let question = self.ask(canonical, now, groups, hosts);
         let slashed = canonical.slashed_question(now);
         let (narrow, wide) = (hosts.narrow(), hosts.wide());
         let asked = Asked { groups, narrow, wide, question: &question, slashed: slashed.as_ref() };
 
-        if let Some(refusal) = self.refuse(&asked, marks) {
-            return course.deny(refusal.reason(), self.deny_id(refusal.entry));
+        if let Some(refusal) = self.refuse(&asked, visited) {
+            return pending.deny(refusal.reason(), self.deny_id(refusal.entry));
         }
-        self.stage(&asked, marks, staged);
+        self.stage(&asked, visited, staged);
         for refusal in staged {
-            course.suspend(refusal.reason(), self.deny_id(refusal.entry));
+            pending.suspend(refusal.reason(), self.deny_id(refusal.entry));
         }
 
         let onboarding = self.settings.mode == Mode::DryRun || self.dry_run_for.contains_any(groups, &self.workloads);
-        match self.admit(&asked, marks) {
+        match self.admit(&asked, visited) {
             Ok(admission) => {
-                course.admitted(self, &admission);
-                if let Err(entry) = self.resides(&admission, &asked, marks) {
+                pending.admitted(self, &admission);
+                if let Err(entry) = self.resides(&admission, &asked, visited) {
                     let id = entry.and_then(|entry| self.residency_id(entry));
                     if !onboarding {
-                        return course.deny(Reason::Residency, id);
+                        return pending.deny(Reason::Residency, id);
                     }
-                    course.suspend(Reason::Residency, id);
+                    pending.suspend(Reason::Residency, id);
                 }
             }
             Err(refused) => {
@@ -66,22 +66,22 @@ impl Policy {
                     _ => None,
                 };
                 if !onboarding {
-                    return course.deny(reason, rule);
+                    return pending.deny(reason, rule);
                 }
-                course.suspend(reason, rule);
+                pending.suspend(reason, rule);
             }
         }
-        self.meter(&asked, onboarding, &mut marks.quotas, metered);
-        course.let_through(metered)
+        self.list_quotas(&asked, onboarding, &mut visited.quotas, applicable);
+        pending.let_through(applicable)
     }
 
     /// The rule of this identity that came nearest to admitting a refused request.
     pub fn nearest<'s>(&'s self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Near<'s>> {
-        let Scratch { buffers, lookups: Lookups { groups, hosts, marks, .. } } = scratch;
+        let Scratch { buffers, lookups: Lookups { groups, hosts, visited, .. } } = scratch;
         let canonical = self.read(arrival, buffers).ok()?;
         let question = self.ask(&canonical, now, groups, hosts);
         let mut explain = Explain::new(&question);
-        self.rules.search(groups, hosts.narrow(), question.narrow_path(), &mut marks.rules, &mut explain);
+        self.rules.search(groups, hosts.narrow(), question.narrow_path(), &mut visited.rules, &mut explain);
         let (rule, failed) =
             explain.nearest().or_else(|| self.rules.first_of(groups).map(|target| (target.entry, Failed::Host)))?;
         Some(Near { rule: self.rule_id(rule)?, failed })
@@ -111,26 +111,30 @@ impl Policy {
         target_pointer_width = "64",
         expect(clippy::result_large_err, reason = "both are values of one decision, moved once")
     )]
-    pub fn read<'s>(&'s self, arrival: &Arrival<'s>, buffers: &'s mut Buffers) -> Result<Canonical<'s>, Judged<'s>> {
+    pub fn read<'s>(
+        &'s self,
+        arrival: &Arrival<'s>,
+        buffers: &'s mut Buffers,
+    ) -> Result<Canonical<'s>, Evaluation<'s>> {
         let Buffers { authority: buffer, path, wide_path, slashed_path, wide_slashed_path } = buffers;
         let dry_run = self.settings.mode == Mode::DryRun;
         let presented = self.presented(arrival);
-        let mut course = Course::new();
+        let mut pending = PendingDecision::new();
         let Some(authority) = Authority::parse(arrival.authority, buffer) else {
-            return Err(course.deny(Reason::HostInvalid, None));
+            return Err(pending.deny(Reason::HostInvalid, None));
         };
         let mut port = match authority.port {
             Some(port) => port,
             // RFC 9110 §9.3.6: the target of CONNECT names its port
-            None if Method::new(arrival.method).is_connect() => return Err(course.deny(Reason::HostInvalid, None)),
+            None if Method::new(arrival.method).is_connect() => return Err(pending.deny(Reason::HostInvalid, None)),
             None => self.settings.default_port,
         };
-        course.judged.host = Some(authority.host);
-        course.judged.port = Some(port);
+        pending.evaluation.host = Some(authority.host);
+        pending.evaluation.port = Some(port);
 
         let mut identity = presented.and_then(|presented| Identity::parse(presented.id));
         if identity.is_some() {
-            course.judged.identity = presented;
+            pending.evaluation.identity = presented;
         }
         let reason = match identity {
             None if presented.is_some() => Some(Reason::IdentityInvalid),
@@ -139,19 +143,19 @@ impl Policy {
         };
         if let Some(reason) = reason {
             if !dry_run {
-                return Err(course.deny(reason, None));
+                return Err(pending.deny(reason, None));
             }
-            course.suspend(reason, None);
+            pending.suspend(reason, None);
             identity = None;
         }
-        course.judged.trusted = identity;
+        pending.evaluation.trusted = identity;
 
         match self.routed_port(presented, &authority, arrival.cluster) {
             Some(routed) => port = routed.unwrap_or(port),
-            None if dry_run => course.suspend(Reason::RouteMismatch, None),
-            None => return Err(course.deny(Reason::RouteMismatch, None)),
+            None if dry_run => pending.suspend(Reason::RouteMismatch, None),
+            None => return Err(pending.deny(Reason::RouteMismatch, None)),
         }
-        course.judged.port = Some(port);
+        pending.evaluation.port = Some(port);
         let path = arrival.path.map(|bytes| self.path(bytes, path, wide_path));
         let slashed = path.filter(|path| path.form == Form::EncodedSlash && !path.wide.is_empty());
         Ok(Canonical {
@@ -163,8 +167,8 @@ impl Policy {
             overridden: arrival.overridden,
             path,
             slashed: slashed.map(|path| path.slashed(slashed_path, wide_slashed_path)),
-            suspended: course.reasons(),
-            shown: course.judged.identity,
+            suspended: pending.reasons(),
+            shown: pending.evaluation.identity,
         })
     }
 
@@ -219,11 +223,11 @@ impl Policy {
     }
 
     /// Step 2: the first enforced deny entry that matches.
-    fn refuse(&self, asked: &Asked<'_>, marks: &mut SectionMarks) -> Option<Refusal> {
+    fn refuse(&self, asked: &Asked<'_>, visited: &mut SectionMarks) -> Option<Refusal> {
         if self.deny.is_empty() {
             return None;
         }
-        let SectionMarks { deny, except, .. } = marks;
+        let SectionMarks { deny, except, .. } = visited;
         let is_exempt = |entry| self.is_exempt(entry, asked, except);
         let mut search = Refuse { question: asked.question, is_exempt, first: None };
         for question in asked.widely() {
@@ -234,12 +238,12 @@ impl Policy {
     }
 
     /// The first deny entries in dry-run that match: as many as a record can name.
-    fn stage(&self, asked: &Asked<'_>, marks: &mut SectionMarks, staged: &mut Vec<Refusal>) {
+    fn stage(&self, asked: &Asked<'_>, visited: &mut SectionMarks, staged: &mut Vec<Refusal>) {
         staged.clear();
         if self.deny_dry_run.is_empty() {
             return;
         }
-        let SectionMarks { deny, except, .. } = marks;
+        let SectionMarks { deny, except, .. } = visited;
         let is_exempt = |entry| self.is_exempt(entry, asked, except);
         let mut search = Stage { question: asked.question, is_exempt, found: staged };
         for question in asked.widely() {
@@ -249,27 +253,27 @@ impl Policy {
     }
 
     /// Tells whether a deny entry leaves the request out.
-    fn is_exempt(&self, entry: u32, asked: &Asked<'_>, marks: &mut Marks) -> bool {
+    fn is_exempt(&self, entry: u32, asked: &Asked<'_>, visited: &mut VisitedSets) -> bool {
         self.exemption(entry).is_some_and(|(number, exemption)| {
             if exemption.not_from.contains_any(asked.groups, &self.workloads) {
                 return true;
             }
             let mut search = Except { question: asked.question, found: false };
-            self.except.search(&[number], asked.narrow, asked.question.narrow_path(), marks, &mut search);
+            self.except.search(&[number], asked.narrow, asked.question.narrow_path(), visited, &mut search);
             search.found
         })
     }
 
     /// Step 3: the most specific rule that admits, or why there is none.
-    fn admit(&self, asked: &Asked<'_>, marks: &mut SectionMarks) -> Result<Admission, Unadmitted> {
+    fn admit(&self, asked: &Asked<'_>, visited: &mut SectionMarks) -> Result<Admission, Unadmitted> {
         let path = asked.question.narrow_path();
         let mut admit = Admit { question: asked.question, best: None };
-        self.rules.search(asked.groups, asked.narrow, path, &mut marks.rules, &mut admit);
+        self.rules.search(asked.groups, asked.narrow, path, &mut visited.rules, &mut admit);
         if let Some(admission) = admit.best {
             return Ok(admission);
         }
         let mut explain = Explain::new(asked.question);
-        self.rules.search(asked.groups, asked.narrow, path, &mut marks.rules, &mut explain);
+        self.rules.search(asked.groups, asked.narrow, path, &mut visited.rules, &mut explain);
         Err(match (explain.expired, explain.form) {
             (Some(expired), _) => Unadmitted::Expired(expired.rule),
             (None, true) => Unadmitted::Form,
@@ -279,7 +283,7 @@ impl Policy {
 
     /// Step 4: whether some admitting target is in a region that all residency entries of the identity list; if not,
     /// the entry that says so.
-    fn resides(&self, admission: &Admission, asked: &Asked<'_>, marks: &mut SectionMarks) -> Result<(), Option<u32>> {
+    fn resides(&self, admission: &Admission, asked: &Asked<'_>, visited: &mut SectionMarks) -> Result<(), Option<u32>> {
         if self.residency.is_empty() || self.residency.allows(asked.groups, admission.region) {
             return Ok(());
         }
@@ -291,7 +295,7 @@ impl Policy {
             regions: Regions::default(),
         };
         let path = asked.question.narrow_path();
-        self.rules.search(asked.groups, asked.narrow, path, &mut marks.rules, &mut places);
+        self.rules.search(asked.groups, asked.narrow, path, &mut visited.rules, &mut places);
         if places.allowed {
             return Ok(());
         }
@@ -325,15 +329,15 @@ pub struct Canonical<'s> {
 
 impl<'s> Canonical<'s> {
     /// The decision as far as the first step has brought it.
-    fn course(&self) -> Course<'s> {
-        let mut course = Course::new();
+    fn pending(&self) -> PendingDecision<'s> {
+        let mut pending = PendingDecision::new();
         let Canonical { identity, host, port, shown, .. } = *self;
-        (course.judged.identity, course.judged.trusted) = (shown, identity);
-        (course.judged.host, course.judged.port) = (Some(host), Some(port));
+        (pending.evaluation.identity, pending.evaluation.trusted) = (shown, identity);
+        (pending.evaluation.host, pending.evaluation.port) = (Some(host), Some(port));
         for reason in self.suspended.into_iter().flatten() {
-            course.suspend(reason, None);
+            pending.suspend(reason, None);
         }
-        course
+        pending
     }
 
     fn question(&self, now: Timestamp) -> Question<'s> {
@@ -360,40 +364,41 @@ enum Unadmitted {
 impl Refusal {
     fn reason(self) -> Reason {
         match self.how {
-            Closed::Plainly => Reason::DenyRule,
-            Closed::ByAmbiguity => Reason::RequestAmbiguous,
+            DenyMatch::Certain => Reason::DenyRule,
+            DenyMatch::Ambiguous => Reason::RequestAmbiguous,
         }
     }
 }
 
 /// A decision in the making.
 #[derive(Debug)]
-struct Course<'s> {
+struct PendingDecision<'s> {
     /// What dry-run suspended first: it will be named.
     suspended: Option<Further<'s>>,
-    judged: Judged<'s>,
+    evaluation: Evaluation<'s>,
 }
 
-impl<'s> Course<'s> {
-    fn new() -> Course<'s> {
-        Course { suspended: None, judged: Judged::refused(Reason::NoMatch) }
+impl<'s> PendingDecision<'s> {
+    fn new() -> PendingDecision<'s> {
+        PendingDecision { suspended: None, evaluation: Evaluation::refused(Reason::NoMatch) }
     }
 
     /// What was suspended in the first step: who asks, and where the route leads.
     fn reasons(&self) -> [Option<Reason>; 2] {
-        [self.suspended, self.judged.decision.also.iter().next()].map(|further| further.map(|further| further.reason))
+        [self.suspended, self.evaluation.decision.also.iter().next()]
+            .map(|further| further.map(|further| further.reason))
     }
 
     fn suspend(&mut self, reason: Reason, rule: Option<&'s str>) {
         let further = Further { reason, rule };
         match self.suspended {
             None => self.suspended = Some(further),
-            Some(_) => self.judged.decision.also.push(further),
+            Some(_) => self.evaluation.decision.also.push(further),
         }
     }
 
     fn admitted(&mut self, policy: &'s Policy, admission: &Admission) {
-        let decision = &mut self.judged.decision;
+        let decision = &mut self.evaluation.decision;
         decision.reason = Reason::RuleAllow;
         decision.rule = policy.rule_id(admission.rule);
         decision.destination = Some(admission.destination)
@@ -402,22 +407,22 @@ impl<'s> Course<'s> {
         decision.pattern = admission.pattern.and_then(|address| policy.rules.pattern_text(address));
     }
 
-    fn deny(mut self, reason: Reason, rule: Option<&'s str>) -> Judged<'s> {
-        let decision = &mut self.judged.decision;
+    fn deny(mut self, reason: Reason, rule: Option<&'s str>) -> Evaluation<'s> {
+        let decision = &mut self.evaluation.decision;
         (decision.outcome, decision.reason, decision.rule, decision.pattern) = (Outcome::Deny, reason, rule, None);
         decision.also = Also::NONE;
-        self.judged
+        self.evaluation
     }
 
-    fn let_through(mut self, quotas: &'s [Metered]) -> Judged<'s> {
-        self.judged.quotas = quotas;
-        let decision = &mut self.judged.decision;
+    fn let_through(mut self, quotas: &'s [ApplicableQuota]) -> Evaluation<'s> {
+        self.evaluation.quotas = quotas;
+        let decision = &mut self.evaluation.decision;
         match self.suspended {
             None => decision.outcome = Outcome::Allow,
             Some(Further { reason, rule }) => {
                 (decision.outcome, decision.reason, decision.rule) = (Outcome::WouldDeny, reason, rule);
             }
         }
-        self.judged
+        self.evaluation
     }
 }

@@ -4,7 +4,7 @@ use crate::index::{Candidate, NONE, Ranked};
 use crate::request::{Form, Upgrade, is_method, widen};
 use crate::timestamp::Timestamp;
 
-/// What a target is compared with, besides who and where to.
+/// The properties of a request that a target is compared with, besides who and where to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'q> {
     pub(super) port: u16,
@@ -48,7 +48,7 @@ pub(super) struct QuestionPath<'q> {
 /// a second.
 pub(super) const LONGEST_FOR_COSTLY: usize = 8 << 10;
 
-/// A method, and what of it matters.
+/// A method, and the properties of it that targets ask for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Method<'q> {
     name: &'q [u8],
@@ -65,30 +65,32 @@ impl<'q> Method<'q> {
         self.is_connect
     }
 
-    /// The same as what closes reads it: whatever the case.
+    /// Tells whether it is CONNECT as closing targets read it: in any case.
     fn is_connect_widely(&self) -> bool {
         self.name.eq_ignore_ascii_case(b"CONNECT")
     }
 }
 
-/// What an opening target belongs to: the two differ in what is left out.
+/// The owner of an opening target. Defaults differ: a rule without `methods` excludes CONNECT and upgrades, an exception
+/// does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opening {
-    /// Left out are CONNECT and upgrades.
+pub(super) enum AllowContext {
+    /// A rule.
     Rule,
-    /// What a deny entry excepts; nothing is left out.
+    /// An exception of a deny entry.
     Exception,
 }
 
-/// What is asked of an opening target.
+/// The goal of a comparison with an opening target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Inquiry {
-    WhetherItAdmits,
-    /// It is known that no target admits the request.
-    WhyItDoesNot,
+pub(super) enum MatchGoal {
+    /// To find a target that admits.
+    Admit,
+    /// To find why this one does not: it is known that no target admits the request.
+    Explain,
 }
 
-/// What of a target failed: bits.
+/// The conditions of a target that failed: bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Failures(u8);
 
@@ -114,15 +116,15 @@ impl Failures {
         of.iter().any(|failure| self.0 & failure.0 != 0)
     }
 
-    /// Whether nothing but the form of the request failed.
+    /// Tells whether nothing but the form of the request failed.
     pub(super) fn is_form_only(self) -> bool {
         self.0 != 0 && self.0 & !(Failures::METHOD_FORM.0 | Failures::PATH_FORM.0) == 0
     }
 }
 
-/// How a candidate stands.
+/// The outcome of comparing a candidate narrowly.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
+pub(super) struct TargetMatch {
     pub(super) failures: Failures,
     /// Address of the pattern that matched.
     pub(super) pattern: Option<u32>,
@@ -134,17 +136,17 @@ impl Question<'_> {
     /// Paths are the dear part: a pattern may be an automaton and a path long. They are compared only where that can
     /// change what is asked for.
     #[inline]
-    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, opening: Opening, asked: Inquiry) -> Standing {
-        let guard = candidate.guard;
+    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, context: AllowContext, asked: MatchGoal) -> TargetMatch {
+        let constraints = candidate.constraints;
         let mut failures = Failures::NONE;
-        failures.fail(Failures::PORT, !candidate.guards().has_port(guard, self.port));
-        let lists_methods = guard.methods != NONE;
+        failures.fail(Failures::PORT, !candidate.constraint_table().has_port(constraints, self.port));
+        let lists_methods = constraints.methods != NONE;
         failures.fail(
             Failures::METHOD,
             if lists_methods {
-                !(self.method.is_canonical && candidate.guards().lists_method(guard, self.method.name))
+                !(self.method.is_canonical && candidate.constraint_table().lists_method(constraints, self.method.name))
             } else {
-                opening == Opening::Rule && (!self.method.is_canonical || self.method.is_connect)
+                context == AllowContext::Rule && (!self.method.is_canonical || self.method.is_connect)
             },
         );
         failures.fail(Failures::METHOD_FORM, self.overridden && lists_methods);
@@ -152,26 +154,28 @@ impl Question<'_> {
             Failures::UPGRADE,
             match self.upgrade {
                 Upgrade::Absent => false,
-                _ if !guard.upgrades => opening == Opening::Rule,
+                _ if !constraints.upgrades => context == AllowContext::Rule,
                 Upgrade::To(protocol) => !protocol.eq_ignore_ascii_case(b"websocket"),
                 Upgrade::Several => true,
             },
         );
-        failures.fail(Failures::EXPIRED, guard.expires.has_come(self.now));
+        failures.fail(Failures::EXPIRED, constraints.expires.has_come(self.now));
         let mut pattern = None;
         let wants_path = match asked {
-            Inquiry::WhetherItAdmits => failures == Failures::NONE,
+            MatchGoal::Admit => failures == Failures::NONE,
             // what failed first is known then
-            Inquiry::WhyItDoesNot => !failures.has_any([Failures::PORT, Failures::METHOD]),
+            MatchGoal::Explain => !failures.has_any([Failures::PORT, Failures::METHOD]),
         };
         if candidate.target.has_paths() && wants_path {
             failures.fail(Failures::PATH_FORM, self.overridden);
             match self.path.filter(|_| !self.method.is_connect) {
                 None if self.method.is_connect => failures.fail(Failures::PATH, true),
                 None => failures.fail(Failures::PATH_FORM, true),
-                Some(path) if !path.is_comparable(guard.encoded_slash) => failures.fail(Failures::PATH_FORM, true),
+                Some(path) if !path.is_comparable(constraints.encoded_slash) => {
+                    failures.fail(Failures::PATH_FORM, true)
+                }
                 // it does not admit, and nothing else is in its way
-                Some(_) if asked == Inquiry::WhyItDoesNot && failures == Failures::NONE => {
+                Some(_) if asked == MatchGoal::Explain && failures == Failures::NONE => {
                     failures.fail(Failures::PATH, true);
                 }
                 Some(path) => {
@@ -180,22 +184,25 @@ impl Question<'_> {
                 }
             }
         }
-        Standing { failures, pattern }
+        TargetMatch { failures, pattern }
     }
 
     /// Reads a closing target widely: whether it matches, and if so whether only because the request is ambiguous.
     #[inline]
-    pub(super) fn widely(&self, candidate: &Candidate<'_>) -> Option<Closed> {
-        let guard = candidate.guard;
-        if !candidate.guards().has_port(guard, self.port) || guard.upgrades && self.upgrade == Upgrade::Absent {
+    pub(super) fn widely(&self, candidate: &Candidate<'_>) -> Option<DenyMatch> {
+        let constraints = candidate.constraints;
+        if !candidate.constraint_table().has_port(constraints, self.port)
+            || constraints.upgrades && self.upgrade == Upgrade::Absent
+        {
             return None;
         }
-        let lists_methods = guard.methods != NONE;
-        let method = !lists_methods || candidate.guards().lists_method_in_any_case(guard, self.method.name);
+        let lists_methods = constraints.methods != NONE;
+        let method =
+            !lists_methods || candidate.constraint_table().lists_method_in_any_case(constraints, self.method.name);
         if self.method.is_connect_widely() {
             // a tunnel may ask for anything
             let plainly = method && !candidate.target.has_paths();
-            return Some(if plainly { Closed::Plainly } else { Closed::ByAmbiguity });
+            return Some(if plainly { DenyMatch::Certain } else { DenyMatch::Ambiguous });
         }
         if !method && !self.overridden {
             return None;
@@ -204,25 +211,25 @@ impl Question<'_> {
             true
         } else {
             match self.path {
-                Some(path) if path.is_comparable(guard.encoded_slash) => {
+                Some(path) if path.is_comparable(constraints.encoded_slash) => {
                     let matches = candidate.matching_pattern(path.wide, path.is_long).is_some()
                         || path.is_widened() && !path.is_long && candidate.matches_as_written(path.narrow);
                     if !matches && path.is_long && candidate.has_costly() {
-                        return Some(Closed::ByAmbiguity);
+                        return Some(DenyMatch::Ambiguous);
                     }
                     matches
                 }
-                _ => return Some(Closed::ByAmbiguity),
+                _ => return Some(DenyMatch::Ambiguous),
             }
         };
         match (method && path, self.overridden) {
-            (true, _) => Some(Closed::Plainly),
-            (false, true) => Some(Closed::ByAmbiguity),
+            (true, _) => Some(DenyMatch::Certain),
+            (false, true) => Some(DenyMatch::Ambiguous),
             (false, false) => None,
         }
     }
 
-    /// Whether a closing target may match though its paths do not.
+    /// Tells whether a closing target may match though its paths do not.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.overridden || self.method.is_connect_widely() || self.path.is_none_or(|path| path.form != Form::Canonical)
     }
@@ -239,7 +246,7 @@ impl Question<'_> {
 }
 
 impl QuestionPath<'_> {
-    /// What it is if `%2F` separates segments: what closes sees it both ways.
+    /// Returns the path in which `%2F` separates segments: closing targets see it both ways.
     pub(super) fn slashed<'s>(&self, text: &'s mut Vec<u8>, wide: &'s mut Vec<u8>) -> QuestionPath<'s> {
         text.clear();
         let mut rest = self.narrow;
@@ -253,7 +260,7 @@ impl QuestionPath<'_> {
         QuestionPath { form: self.form, narrow: text, wide, is_long: self.is_long }
     }
 
-    /// Whether the wide reading decoded or cut anything; else it only ignores case.
+    /// Tells whether the wide reading decoded or cut anything; else it only ignores case.
     #[inline]
     fn is_widened(&self) -> bool {
         self.wide.len() != self.narrow.len()
@@ -269,10 +276,11 @@ impl QuestionPath<'_> {
     }
 }
 
-/// How a closing target matches.
+/// The certainty with which a closing target matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Closed {
-    Plainly,
+pub(super) enum DenyMatch {
+    /// Whatever servers make of the request.
+    Certain,
     /// Only because nobody knows what servers make of the request.
-    ByAmbiguity,
+    Ambiguous,
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{Judged, Near, Note, Outcome, json};
+use super::{Evaluation, Near, Outcome, QuotaOutcome, json};
 use crate::policy::{AuditAllowed, AuditPath, Settings};
 use crate::request::{Arrival, Host, Presented, Source};
 
@@ -21,7 +21,7 @@ pub(super) const IDENTITY_CAP: usize = 2048;
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// The decision, and what was read.
-    pub judged: &'a Judged<'a>,
+    pub evaluation: &'a Evaluation<'a>,
     /// What arrived.
     pub arrival: &'a Arrival<'a>,
     /// Says how much is recorded; a default one, whose name is empty, where there is no policy.
@@ -29,7 +29,7 @@ pub struct Record<'a> {
     /// For a refused request: the rule that came nearest.
     pub near: Option<Near<'a>>,
     /// The quotas that were consulted.
-    pub quotas: &'a [Note<'a>],
+    pub quotas: &'a [QuotaOutcome<'a>],
     /// The proxy's own words for a refusal that is its own, if it is.
     pub details: Option<&'a [u8]>,
 }
@@ -41,8 +41,8 @@ impl Record<'_> {
     /// Keys that do not apply are left out. An identity that is not valid or not trusted is recorded as it was
     /// presented; `r` or `also` say so.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let Record { judged, settings, .. } = self;
-        let decision = &judged.decision;
+        let Record { evaluation, settings, .. } = self;
+        let decision = &evaluation.decision;
         string(out, "{\"v\":1,\"d\":", decision.outcome.as_str());
         if decision.outcome == Outcome::Allow && settings.audit_allowed == AuditAllowed::None {
             out.push(b'}');
@@ -57,7 +57,7 @@ impl Record<'_> {
             json::bytes(out, details, DETAILS_CAP);
         }
         self.quotas(out);
-        if let Some(identity) = judged.identity.or(self.arrival.identity) {
+        if let Some(identity) = evaluation.identity.or(self.arrival.identity) {
             self.identity(out, identity);
         }
         self.destination(out);
@@ -106,7 +106,7 @@ impl Record<'_> {
     }
 
     fn destination(&self, out: &mut Vec<u8>) {
-        let Some(host) = self.judged.host else {
+        let Some(host) = self.evaluation.host else {
             if self.details.is_some() && self.arrival.authority.is_empty() {
                 // Nobody read one.
                 return;
@@ -117,7 +117,7 @@ impl Record<'_> {
         };
         out.extend_from_slice(b",\"host\":");
         write_host(out, host);
-        if let Some(port) = self.judged.port {
+        if let Some(port) = self.evaluation.port {
             out.extend_from_slice(b",\"port\":");
             json::number(out, port.into());
         }
@@ -132,7 +132,7 @@ impl Record<'_> {
                 }
             }
             AuditPath::Pattern => {
-                if let Some(pattern) = self.judged.decision.pattern {
+                if let Some(pattern) = self.evaluation.decision.pattern {
                     string(out, ",\"path\":", pattern);
                 }
             }
@@ -141,7 +141,7 @@ impl Record<'_> {
     }
 
     fn also(&self, out: &mut Vec<u8>) {
-        let also = &self.judged.decision.also;
+        let also = &self.evaluation.decision.also;
         if !also.is_empty() {
             out.extend_from_slice(b",\"also\":");
             also.write(out);
@@ -149,7 +149,7 @@ impl Record<'_> {
     }
 }
 
-impl Note<'_> {
+impl QuotaOutcome<'_> {
     /// Appends `{"id":ID,"key":KEY,"limit":N,"used":N,"reset":SECONDS}`; `reset` where it is known.
     fn write(&self, out: &mut Vec<u8>) {
         string(out, "{\"id\":", &self.quota.id);
@@ -226,8 +226,8 @@ mod tests {
         also: Also::NONE,
     };
 
-    fn judged(decision: Decision<'static>) -> Judged<'static> {
-        Judged {
+    fn evaluation(decision: Decision<'static>) -> Evaluation<'static> {
+        Evaluation {
             identity: Some(PEER),
             trusted: Identity::parse(PEER.id),
             host: Some(Host::Name("api.example.com")),
@@ -244,9 +244,14 @@ mod tests {
         settings
     }
 
-    fn record(judged: &Judged<'_>, arrival: &Arrival<'_>, settings: &Settings, near: Option<Near<'_>>) -> String {
+    fn record(
+        evaluation: &Evaluation<'_>,
+        arrival: &Arrival<'_>,
+        settings: &Settings,
+        near: Option<Near<'_>>,
+    ) -> String {
         let mut out = Vec::new();
-        Record { judged, arrival, settings, near, quotas: &[], details: None }.write(&mut out);
+        Record { evaluation, arrival, settings, near, quotas: &[], details: None }.write(&mut out);
         let json = String::from_utf8(out).expect("a record is UTF-8");
         let _: serde_json::Value = serde_json::from_str(&json).expect("a record is JSON");
         json
@@ -255,7 +260,7 @@ mod tests {
     #[test]
     fn an_admitted_request_is_recorded_in_the_order_of_the_keys() {
         assert_eq!(
-            record(&judged(ALLOWED), &ARRIVAL, &settings(|_| ()), None),
+            record(&evaluation(ALLOWED), &ARRIVAL, &settings(|_| ()), None),
             concat!(
                 r#"{"v":1,"d":"allow","r":"RULE_ALLOW","rule":"payments-api","#,
                 r#""id":"spiffe://cluster.local/ns/payments/sa/checkout","src":"peer-certificate","#,
@@ -267,7 +272,7 @@ mod tests {
     #[test]
     fn a_refused_request_says_what_came_nearest() {
         let near = Near { rule: "payments-api", failed: Failed::Path };
-        let record = record(&judged(Decision::refusal(Reason::NoMatch)), &ARRIVAL, &settings(|_| ()), Some(near));
+        let record = record(&evaluation(Decision::refusal(Reason::NoMatch)), &ARRIVAL, &settings(|_| ()), Some(near));
         assert!(record.starts_with(r#"{"v":1,"d":"deny","r":"NO_MATCH","id":"#), "{record}");
         assert!(record.contains(r#","near":{"rule":"payments-api","failed":"path"},"p":"#), "{record}");
     }
@@ -285,7 +290,7 @@ mod tests {
             ),
             ..Decision::refusal(Reason::RouteMismatch)
         };
-        let record = record(&judged(decision), &ARRIVAL, &settings(|_| ()), None);
+        let record = record(&evaluation(decision), &ARRIVAL, &settings(|_| ()), None);
         assert!(record.starts_with(r#"{"v":1,"d":"would-deny","r":"ROUTE_MISMATCH""#), "{record}");
         assert!(record.ends_with(r#","also":[{"r":"DENY_RULE","rule":"no-internal"},{"r":"NO_MATCH"}]}"#), "{record}");
     }
@@ -293,16 +298,16 @@ mod tests {
     #[test]
     fn unrecorded_admissions_leave_only_the_decision() {
         let quiet = settings(|settings| settings.audit_allowed = AuditAllowed::None);
-        assert_eq!(record(&judged(ALLOWED), &ARRIVAL, &quiet, None), r#"{"v":1,"d":"allow"}"#);
+        assert_eq!(record(&evaluation(ALLOWED), &ARRIVAL, &quiet, None), r#"{"v":1,"d":"allow"}"#);
         let would = Decision { outcome: Outcome::WouldDeny, ..Decision::refusal(Reason::NoMatch) };
-        assert!(record(&judged(would), &ARRIVAL, &quiet, None).contains("NO_MATCH"));
+        assert!(record(&evaluation(would), &ARRIVAL, &quiet, None).contains("NO_MATCH"));
     }
 
     #[test]
     fn the_path_is_recorded_as_the_policy_says() {
         let path = |decision, mode| {
             let settings = settings(|settings| settings.audit_path = mode);
-            let record = record(&judged(decision), &ARRIVAL, &settings, None);
+            let record = record(&evaluation(decision), &ARRIVAL, &settings, None);
             let value: serde_json::Value = serde_json::from_str(&record).expect("JSON");
             value.get("path").and_then(|path| path.as_str()).map(str::to_owned)
         };
@@ -325,7 +330,7 @@ mod tests {
             path: Some(&path),
             ..ARRIVAL
         };
-        let record = record(&Judged::refused(Reason::HostInvalid), &arrival, &settings(|_| ()), None);
+        let record = record(&Evaluation::refused(Reason::HostInvalid), &arrival, &settings(|_| ()), None);
         assert!(record.contains(r#""raw":"\u00ff\"\u000ahhh"#), "{record}");
         assert!(record.contains(r#""src":"peer-principal""#), "{record}");
         let value: serde_json::Value = serde_json::from_str(&record).expect("JSON");
@@ -340,14 +345,14 @@ mod tests {
     fn what_does_not_apply_is_left_out() {
         let arrival = Arrival { identity: Some(Presented { id: b"", ..PEER }), ..Arrival::default() };
         assert_eq!(
-            record(&Judged::refused(Reason::PolicyInvalid), &arrival, &Settings::default(), None),
+            record(&Evaluation::refused(Reason::PolicyInvalid), &arrival, &Settings::default(), None),
             r#"{"v":1,"d":"deny","r":"POLICY_INVALID","raw":""}"#
         );
     }
 
     #[test]
     fn addresses_are_recorded_without_brackets() {
-        let ip = Judged { host: Some(Host::Ip("2001:db8::1".parse().expect("an address"))), ..judged(ALLOWED) };
+        let ip = Evaluation { host: Some(Host::Ip("2001:db8::1".parse().expect("an address"))), ..evaluation(ALLOWED) };
         assert!(record(&ip, &ARRIVAL, &settings(|_| ()), None).contains(r#""host":"2001:db8::1","port":443"#));
     }
 
@@ -365,14 +370,21 @@ mod tests {
         let note = |quota, key: &'static str, reset, overflowed| {
             let level = Level { used: 3, left: 2, reset, retry: None };
             let consulted = Consulted { refusal: None, level, overflowed };
-            Note { quota, key: key.into(), consulted, number: 0, enforced: true }
+            QuotaOutcome { quota, key: key.into(), consulted, number: 0, enforced: true }
         };
         let [day, held] = &quotas;
         let notes = [note(day, "a\"b", Some(1_000_000_001), false), note(held, "x", None, true)];
-        let (judged, settings) = (judged(ALLOWED), settings(|_| ()));
+        let (evaluation, settings) = (evaluation(ALLOWED), settings(|_| ()));
         let mut out = Vec::new();
-        Record { judged: &judged, arrival: &ARRIVAL, settings: &settings, near: None, quotas: &notes, details: None }
-            .write(&mut out);
+        Record {
+            evaluation: &evaluation,
+            arrival: &ARRIVAL,
+            settings: &settings,
+            near: None,
+            quotas: &notes,
+            details: None,
+        }
+        .write(&mut out);
         let record = String::from_utf8(out).expect("UTF-8");
         let expected = concat!(
             r#""rule":"payments-api","q":[{"id":"day","key":"a\"b","limit":5,"used":3,"reset":2},"#,
@@ -385,7 +397,7 @@ mod tests {
     fn unrecorded_admissions_leave_out_their_quotas_and_what_was_cut_off_is_no_admission() {
         let quiet = settings(|settings| settings.audit_allowed = AuditAllowed::None);
         let cut = Decision { outcome: Outcome::Cut, ..Decision::refusal(Reason::QuotaBytes) };
-        let record = record(&judged(cut), &ARRIVAL, &quiet, None);
+        let record = record(&evaluation(cut), &ARRIVAL, &quiet, None);
         assert!(record.starts_with(r#"{"v":1,"d":"cut","r":"QUOTA_BYTES","#), "{record}");
     }
 }

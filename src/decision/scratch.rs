@@ -1,8 +1,8 @@
 //! Memory that one decision after another uses again.
 
-use super::meter::Metered;
+use super::quotas::ApplicableQuota;
 use super::search::Refusal;
-use crate::index::{Marks, Resolved};
+use crate::index::{Resolved, VisitedSets};
 
 /// Buffers for canonical values and look-ups. One a thread; it may be used with one policy after another.
 #[derive(Debug, Default)]
@@ -11,7 +11,7 @@ pub struct Scratch {
     pub(super) lookups: Lookups,
 }
 
-/// For canonical values that differ from what arrived.
+/// Buffers for canonical values that differ from the bytes that arrived.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Buffers {
@@ -22,22 +22,22 @@ pub struct Buffers {
     pub(super) wide_slashed_path: Vec<u8>,
 }
 
-/// For what the index finds.
+/// Buffers for the finds of the index.
 #[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Lookups {
     pub(super) groups: Vec<u32>,
     pub(super) hosts: Resolved,
-    pub(super) marks: SectionMarks,
-    pub(super) metered: Vec<Metered>,
+    pub(super) visited: SectionMarks,
+    pub(super) applicable: Vec<ApplicableQuota>,
     pub(super) staged: Vec<Refusal>,
 }
 
-/// Marks for each section.
+/// The sets of each section that the present request is in.
 #[derive(Debug, Default)]
 pub(super) struct SectionMarks {
-    pub(super) rules: Marks,
-    pub(super) deny: Marks,
-    pub(super) except: Marks,
-    pub(super) quotas: Marks,
+    pub(super) rules: VisitedSets,
+    pub(super) deny: VisitedSets,
+    pub(super) except: VisitedSets,
+    pub(super) quotas: VisitedSets,
 }

@@ -1,7 +1,7 @@
 //! What is looked for among the candidates of a request.
 
 use super::Failed;
-use super::question::{Closed, Failures, Inquiry, Opening, Question};
+use super::question::{AllowContext, DenyMatch, Failures, MatchGoal, Question};
 use crate::index::{Candidate, NONE, Search};
 use crate::policy::{Regions, Residency, STAGED};
 
@@ -38,8 +38,8 @@ impl Admission {
         Admission {
             precedence: Precedence::of(candidate),
             rule: candidate.target.entry,
-            region: candidate.guard.region,
-            destination: candidate.guard.destination,
+            region: candidate.constraints.region,
+            destination: candidate.constraints.destination,
             pattern,
         }
     }
@@ -66,9 +66,9 @@ impl Search for Admit<'_> {
         if self.best.is_some_and(|best| best.precedence <= Precedence::of(&candidate)) {
             return;
         }
-        let standing = self.question.narrowly(&candidate, Opening::Rule, Inquiry::WhetherItAdmits);
-        if standing.failures == Failures::NONE {
-            self.best = Some(Admission::of(&candidate, standing.pattern));
+        let found = self.question.narrowly(&candidate, AllowContext::Rule, MatchGoal::Admit);
+        if found.failures == Failures::NONE {
+            self.best = Some(Admission::of(&candidate, found.pattern));
         }
     }
 }
@@ -92,11 +92,11 @@ impl Search for Places<'_> {
     }
 
     fn look(&mut self, candidate: Candidate<'_>) {
-        let region = candidate.guard.region;
+        let region = candidate.constraints.region;
         if region == NONE || self.regions.contains(region) {
             return;
         }
-        if self.question.narrowly(&candidate, Opening::Rule, Inquiry::WhetherItAdmits).failures == Failures::NONE {
+        if self.question.narrowly(&candidate, AllowContext::Rule, MatchGoal::Admit).failures == Failures::NONE {
             self.regions.insert(region);
             self.allowed |= self.residency.allows(self.groups, region);
         }
@@ -134,11 +134,11 @@ impl Search for Explain<'_> {
     }
 
     fn look(&mut self, candidate: Candidate<'_>) {
-        let standing = self.question.narrowly(&candidate, Opening::Rule, Inquiry::WhyItDoesNot);
-        let Some(first) = first_failed(standing.failures) else { return };
-        self.form |= standing.failures.is_form_only();
-        if standing.failures == Failures::EXPIRED {
-            let found = Admission::of(&candidate, standing.pattern);
+        let found = self.question.narrowly(&candidate, AllowContext::Rule, MatchGoal::Explain);
+        let Some(first) = first_failed(found.failures) else { return };
+        self.form |= found.failures.is_form_only();
+        if found.failures == Failures::EXPIRED {
+            let found = Admission::of(&candidate, found.pattern);
             if self.expired.is_none_or(|best| found.precedence < best.precedence) {
                 self.expired = Some(found);
             }
@@ -168,7 +168,7 @@ fn first_failed(failures: Failures) -> Option<Failed> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Refusal {
     pub(super) entry: u32,
-    pub(super) how: Closed,
+    pub(super) how: DenyMatch,
 }
 
 /// The first deny entry that matches and exempts nothing of the request.
@@ -192,7 +192,7 @@ impl<E: FnMut(u32) -> bool> Search for Refuse<'_, E> {
     #[inline]
     fn look(&mut self, candidate: Candidate<'_>) {
         let entry = candidate.target.entry;
-        let least = Refusal { entry, how: Closed::Plainly };
+        let least = Refusal { entry, how: DenyMatch::Certain };
         if self.first.is_some_and(|first| first <= least) {
             return;
         }
@@ -226,7 +226,7 @@ impl<E: FnMut(u32) -> bool> Search for Stage<'_, '_, E> {
         let entry = candidate.target.entry;
         let place = self.found.partition_point(|refusal| refusal.entry < entry);
         let known = self.found.get_mut(place).filter(|refusal| refusal.entry == entry);
-        if place >= STAGED as usize || known.as_ref().is_some_and(|refusal| refusal.how == Closed::Plainly) {
+        if place >= STAGED as usize || known.as_ref().is_some_and(|refusal| refusal.how == DenyMatch::Certain) {
             return;
         }
         let Some(how) = self.question.widely(&candidate) else { return };
@@ -257,7 +257,7 @@ impl Search for Except<'_> {
     }
 
     fn look(&mut self, candidate: Candidate<'_>) {
-        let standing = self.question.narrowly(&candidate, Opening::Exception, Inquiry::WhetherItAdmits);
-        self.found |= standing.failures == Failures::NONE;
+        let found = self.question.narrowly(&candidate, AllowContext::Exception, MatchGoal::Admit);
+        self.found |= found.failures == Failures::NONE;
     }
 }

@@ -1,8 +1,8 @@
 //! Edges: which targets stand between a from-node and a to-node. One open-addressed table; an entry is 16 bytes and
 //! holds a single target in place.
 
+use super::interner::next;
 use super::lists::Span;
-use super::names::next;
 use crate::hash;
 
 const FREE: u32 = u32::MAX;

@@ -77,8 +77,8 @@ impl Glob {
 
 /// Automata that read a path side by side. Each step of one waits for memory; together they wait once.
 #[derive(Default)]
-pub(super) struct Lanes<'g> {
-    lanes: [Lane<'g>; LANES],
+pub(super) struct DfaBatch<'g> {
+    batch: [Lane<'g>; LANES],
     used: usize,
 }
 
@@ -98,7 +98,7 @@ impl Default for Lane<'_> {
     }
 }
 
-impl<'g> Lanes<'g> {
+impl<'g> DfaBatch<'g> {
     /// Adds a pattern under a label, and reads the path when there are enough: the label of one that matches.
     pub(super) fn add(&mut self, glob: &'g Glob, label: u32, path: &[u8]) -> Option<u32> {
         let table = match &glob.engine {
@@ -108,7 +108,7 @@ impl<'g> Lanes<'g> {
                 return automaton.run(masks, classes).then_some(label);
             }
         };
-        if let Some(lane) = self.lanes.get_mut(self.used) {
+        if let Some(lane) = self.batch.get_mut(self.used) {
             let row = table.classes.wrapping_mul(usize::from(START));
             *lane = Lane { class_of: &glob.class_of, next: &table.next, row, table: Some(table), label };
         }
@@ -121,10 +121,10 @@ impl<'g> Lanes<'g> {
         if self.used == 0 {
             return None;
         }
-        let Lanes { mut lanes, .. } = std::mem::take(self);
+        let DfaBatch { mut batch, .. } = std::mem::take(self);
         for byte in path {
             let mut alive = 0;
-            for lane in &mut lanes {
+            for lane in &mut batch {
                 let class = lane.class_of.get(usize::from(*byte)).copied().unwrap_or(0);
                 let next = lane.next.get(lane.row.wrapping_add(usize::from(class))).copied();
                 lane.row = usize::from(next.unwrap_or(DEAD));
@@ -135,7 +135,7 @@ impl<'g> Lanes<'g> {
             }
         }
         let matching = |lane: &&Lane<'_>| lane.table.is_some_and(|table| table.accepts(lane.row));
-        lanes.iter().find(matching).map(|lane| lane.label)
+        batch.iter().find(matching).map(|lane| lane.label)
     }
 }
 

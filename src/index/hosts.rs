@@ -2,7 +2,7 @@
 
 use super::cidrs::Cidrs;
 use super::embedded::embedded_v4;
-use super::names::Names;
+use super::interner::Interner;
 use super::network::Network;
 use super::section::Ranked;
 use crate::request::Host;
@@ -23,7 +23,7 @@ const LAST: u8 = u8::MAX;
 /// Numbers for hosts: the to-names of every section.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    names: Names,
+    names: Interner,
     cidrs: Cidrs,
     two_labels: Option<u32>,
     every_name: Option<u32>,
@@ -53,7 +53,7 @@ impl Resolved {
 
 impl Hosts {
     pub(crate) fn with_capacity(names: usize) -> Hosts {
-        Hosts { names: Names::with_capacity(names), ..Hosts::default() }
+        Hosts { names: Interner::with_capacity(names), ..Hosts::default() }
     }
 
     pub(crate) fn len(&self) -> usize {

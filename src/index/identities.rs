@@ -1,6 +1,6 @@
 //! The groups of identities that a policy names, and those that a request belongs to.
 
-use super::names::Names;
+use super::interner::Interner;
 use crate::request::Identity;
 
 const SPIFFE: u16 = 0;
@@ -13,7 +13,7 @@ const FIRST_OF_DOMAINS: u16 = 4;
 /// Numbers for groups of identities: the from-names of every section.
 #[derive(Debug, Default)]
 pub(crate) struct Identities {
-    names: Names,
+    names: Interner,
     any: Option<u32>,
     everyone: Option<u32>,
     anonymous: Option<u32>,
@@ -26,7 +26,7 @@ pub(crate) type Domain<'a> = Option<&'a str>;
 
 impl Identities {
     pub(crate) fn with_capacity(names: usize) -> Identities {
-        Identities { names: Names::with_capacity(names), ..Identities::default() }
+        Identities { names: Interner::with_capacity(names), ..Identities::default() }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -299,7 +299,7 @@ impl PathHashes {
 
 #[cfg(test)]
 mod tests {
-    use super::super::glob::Lanes;
+    use super::super::glob::DfaBatch;
     use super::*;
 
     #[test]
@@ -323,8 +323,8 @@ mod tests {
             let path = path.as_bytes();
             let found = match patterns.glob(&stored) {
                 Some(glob) => {
-                    let mut lanes = Lanes::default();
-                    lanes.add(glob, 0, path).or_else(|| lanes.read(path)).is_some()
+                    let mut batch = DfaBatch::default();
+                    batch.add(glob, 0, path).or_else(|| batch.read(path)).is_some()
                 }
                 None => patterns.matches(&stored, path),
             };

@@ -5,14 +5,14 @@
 //! cost does not depend on how many edges there are.
 
 use super::cells::{Cells, Content};
-use super::glob::Lanes;
-use super::guard::{Guard, Guards, NONE};
+use super::constraints::{ConstraintTable, Constraints, NONE};
+use super::glob::DfaBatch;
 use super::lists::Span;
-use super::marks::Marks;
 use super::paths::{PathHashes, Patterns};
 use super::plan::{Members, SET};
 use super::tables::{Table, Tables};
 use super::target::{DENSE, NO_NODE, Neighbours, Target};
+use super::visited_sets::VisitedSets;
 
 /// A to-node of a request, and how specific it is: the lower, the more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct Section {
     /// Targets of the cells that have several.
     pub(super) lists: Vec<u32>,
     pub(super) targets: Vec<Target>,
-    pub(super) guards: Guards,
+    pub(super) constraint_table: ConstraintTable,
     pub(super) patterns: Patterns,
     pub(super) tables: Tables,
     /// By from-name: its first target; then by from-set.
@@ -46,7 +46,7 @@ pub(crate) struct Candidate<'s> {
     /// In file order.
     pub(crate) number: u32,
     pub(crate) target: &'s Target,
-    pub(crate) guard: &'s Guard,
+    pub(crate) constraints: &'s Constraints,
     pub(crate) rank: u8,
     fit: Fit,
 }
@@ -87,8 +87,8 @@ impl<'s> Candidate<'s> {
         }
     }
 
-    pub(crate) fn guards(&self) -> &'s Guards {
-        &self.section.guards
+    pub(crate) fn constraint_table(&self) -> &'s ConstraintTable {
+        &self.section.constraint_table
     }
 }
 
@@ -106,7 +106,9 @@ pub(crate) trait Search {
 impl Section {
     /// The entry of every target, and the number of the destination that it names, or [`NONE`].
     pub(crate) fn leads(&self) -> impl Iterator<Item = (u32, u32)> {
-        let destination = |target: &Target| self.guards.get(target.guard).map_or(NONE, |guard| guard.destination);
+        let destination = |target: &Target| {
+            self.constraint_table.get(target.constraints).map_or(NONE, |constraints| constraints.destination)
+        };
         self.targets.iter().map(move |target| (target.entry, destination(target)))
     }
 
@@ -123,8 +125,8 @@ impl Section {
         self.targets.get(number as usize)
     }
 
-    pub(crate) fn guard(&self, target: &Target) -> Option<&Guard> {
-        self.guards.get(target.guard)
+    pub(crate) fn constraints(&self, target: &Target) -> Option<&Constraints> {
+        self.constraint_table.get(target.constraints)
     }
 
     pub(crate) fn pattern_text(&self, address: u32) -> Option<&str> {
@@ -153,7 +155,7 @@ impl Section {
         froms: &[u32],
         tos: &[Ranked],
         path: Option<&[u8]>,
-        marks: &mut Marks,
+        visited: &mut VisitedSets,
         search: &mut impl Search,
     ) {
         if self.is_empty() {
@@ -173,7 +175,7 @@ impl Section {
             self.search_sets(
                 froms,
                 tos,
-                marks,
+                visited,
                 &mut Walk { section: self, path, hashes, search: &mut Dynamic(search) },
             );
         }
@@ -181,11 +183,17 @@ impl Section {
 
     /// The same where names stand for sets: linear in the sets of the names, unless both sides are dense.
     #[inline(never)]
-    fn search_sets(&self, froms: &[u32], tos: &[Ranked], marks: &mut Marks, walk: &mut Walk<'_, '_, Dynamic<'_>>) {
-        marks.begin(self.from_neighbours.len(), self.to_neighbours.len());
+    fn search_sets(
+        &self,
+        froms: &[u32],
+        tos: &[Ranked],
+        visited: &mut VisitedSets,
+        walk: &mut Walk<'_, '_, Dynamic<'_>>,
+    ) {
+        visited.begin(self.from_neighbours.len(), self.to_neighbours.len());
         for from in froms {
             for set in self.froms.sets(*from) {
-                marks.froms.mark(*set, 0);
+                visited.froms.mark(*set, 0);
             }
         }
         for to in tos {
@@ -193,30 +201,30 @@ impl Section {
                 break;
             }
             for set in self.tos.sets(to.node) {
-                marks.tos.mark(*set, to.rank);
+                visited.tos.mark(*set, to.rank);
             }
             if self.tos.is_linked(to.node) {
-                for (set, _) in &marks.froms.marked {
+                for (set, _) in &visited.froms.marked {
                     walk.edge(SET | set, to.node, to.rank);
                 }
             }
         }
         for from in froms.iter().filter(|from| self.froms.is_linked(**from)) {
-            for (set, rank) in &marks.tos.marked {
+            for (set, rank) in &visited.tos.marked {
                 walk.edge(*from, SET | set, *rank);
             }
         }
-        for (from, _) in &marks.froms.marked {
+        for (from, _) in &visited.froms.marked {
             match sparse(&self.from_neighbours, *from) {
                 Some(neighbours) => {
                     for to in neighbours {
-                        if let Some(rank) = marks.tos.rank(to) {
+                        if let Some(rank) = visited.tos.rank(to) {
                             walk.edge(SET | from, SET | to, rank);
                         }
                     }
                 }
                 None => {
-                    for (to, rank) in &marks.tos.marked {
+                    for (to, rank) in &visited.tos.marked {
                         if sparse(&self.to_neighbours, *to).is_none() {
                             walk.edge(SET | from, SET | to, *rank);
                         }
@@ -224,9 +232,9 @@ impl Section {
                 }
             }
         }
-        for (to, rank) in &marks.tos.marked {
+        for (to, rank) in &visited.tos.marked {
             for from in sparse(&self.to_neighbours, *to).into_iter().flatten() {
-                if marks.froms.rank(from).is_some() && sparse(&self.from_neighbours, from).is_none() {
+                if visited.froms.rank(from).is_some() && sparse(&self.from_neighbours, from).is_none() {
                     walk.edge(SET | from, SET | to, *rank);
                 }
             }
@@ -237,11 +245,12 @@ impl Section {
     #[inline]
     fn matching_pattern(&self, target: &Target, path: &[u8], but_costly: bool) -> Option<u32> {
         let mut address = target.paths;
-        let mut lanes = None;
+        let mut batch = None;
         for _ in 0..target.path_count {
             let (pattern, next) = self.patterns.read(address)?;
             if let Some(glob) = self.patterns.glob(&pattern) {
-                if !but_costly && let Some(matching) = lanes.get_or_insert_with(Lanes::default).add(glob, address, path)
+                if !but_costly
+                    && let Some(matching) = batch.get_or_insert_with(DfaBatch::default).add(glob, address, path)
                 {
                     return Some(matching);
                 }
@@ -250,7 +259,7 @@ impl Section {
             }
             address = next;
         }
-        lanes.and_then(|mut lanes| lanes.read(path))
+        batch.and_then(|mut batch| batch.read(path))
     }
 
     fn has_costly(&self, target: &Target) -> bool {
@@ -267,17 +276,17 @@ impl Section {
 
     fn matches_as_written(&self, target: &Target, path: &[u8]) -> bool {
         let mut address = target.paths;
-        let mut lanes = Lanes::default();
+        let mut batch = DfaBatch::default();
         for _ in 0..target.path_count {
             let Some((pattern, next)) = self.patterns.read(address) else { return false };
             if let Some(glob) = self.patterns.glob_as_written(&pattern)
-                && lanes.add(glob, address, path).is_some()
+                && batch.add(glob, address, path).is_some()
             {
                 return true;
             }
             address = next;
         }
-        lanes.read(path).is_some()
+        batch.read(path).is_some()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -288,7 +297,7 @@ impl Section {
             self.cells.bytes(),
             self.lists.capacity().saturating_mul(4),
             self.targets.capacity().saturating_mul(size_of::<Target>()),
-            self.guards.bytes(),
+            self.constraint_table.bytes(),
             self.patterns.bytes(),
             self.tables.bytes(),
             self.first_of_name.capacity().saturating_add(self.first_of_set.capacity()).saturating_mul(4),
@@ -400,8 +409,8 @@ fn in_table(
 #[inline]
 fn look<S: Search>(section: &Section, search: &mut S, number: u32, rank: u8, fit: Fit) {
     if let Some(target) = section.target(number)
-        && let Some(guard) = section.guard(target)
+        && let Some(constraints) = section.constraints(target)
     {
-        search.look(Candidate { section, number, target, guard, rank, fit });
+        search.look(Candidate { section, number, target, constraints, rank, fit });
     }
 }

@@ -4,8 +4,8 @@
 //! under that hash is compared byte for byte.
 
 use super::cells::Content;
+use super::interner::next;
 use super::lists::Span;
-use super::names::next;
 use super::paths::{PathHashes, Patterns, Shape, shape_tag};
 use super::target::{NO_NODE, Target};
 use crate::hash;
@@ -21,9 +21,9 @@ pub(super) struct Table {
     shapes: Span,
     /// Targets with a pattern that has no shape.
     pub(super) others: Span,
-    /// Targets without paths; of several with one guard the first.
+    /// Targets without paths; of several with equal constraints the first.
     pub(super) pathless: Span,
-    /// Targets with paths; of several with one guard the first.
+    /// Targets with paths; of several with equal constraints the first.
     pub(super) samples: Span,
 }
 
@@ -250,7 +250,7 @@ pub(super) struct Dedupe<'d> {
 }
 
 impl Dedupe<'_> {
-    /// Of several targets with equal guards and exemptions keeps those of the first entries, one of each; `numbers` are
+    /// Keeps, of several targets with equal constraints and exemptions, those of the first entries, one of each; `numbers` are
     /// in file order.
     fn keep_first(&self, numbers: &mut Vec<u32>) {
         if numbers.len() < 2 {
@@ -261,7 +261,7 @@ impl Dedupe<'_> {
         numbers.retain(|number| {
             self.targets.get(*number as usize).is_none_or(|target| {
                 let exemption = self.exemptions.get(target.entry as usize).copied().unwrap_or(NO_NODE);
-                let (kept, last) = seen.entry((target.guard, exemption)).or_insert((0, NO_NODE));
+                let (kept, last) = seen.entry((target.constraints, exemption)).or_insert((0, NO_NODE));
                 let is_kept = *kept < self.keep && *last != target.entry;
                 if is_kept {
                     (*kept, *last) = (kept.saturating_add(1), target.entry);

@@ -10,8 +10,8 @@ pub(super) const DENSE: u32 = u32::MAX - 1;
 pub(crate) struct Target {
     /// Number of the entry in its section, in file order.
     pub(crate) entry: u32,
-    /// Number of the guard.
-    pub(crate) guard: u32,
+    /// Number of its constraints.
+    pub(crate) constraints: u32,
     /// Address of the first path pattern.
     pub(super) paths: u32,
     /// How many there are; none: every path.

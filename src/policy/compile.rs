@@ -15,7 +15,7 @@ use super::settings::{Mode, Settings};
 use super::target::{DestinationDraft, Kind};
 use super::value::Id;
 use super::{Policy, Terms};
-use crate::index::{Draft, Guard, Hosts, Identities, List, NONE, Names, sort};
+use crate::index::{Constraints, Hosts, Identities, Interner, List, NONE, SectionBuilder, sort};
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
 use std::num::NonZeroU32;
@@ -33,7 +33,7 @@ const DOMAINS_SHOWN: usize = 8;
 
 /// A policy that is being compiled.
 pub(super) struct Compiler {
-    pub(super) ids: Names,
+    pub(super) ids: Interner,
     pub(super) identities: Identities,
     pub(super) hosts: Hosts,
     pub(super) sections: Sections,
@@ -62,15 +62,15 @@ pub(super) struct Compiler {
 
 /// The parts of the graph.
 pub(super) struct Sections {
-    pub(super) rules: Draft,
-    pub(super) deny: Draft,
-    pub(super) deny_dry_run: Draft,
-    pub(super) except: Draft,
-    pub(super) quotas: Draft,
+    pub(super) rules: SectionBuilder,
+    pub(super) deny: SectionBuilder,
+    pub(super) deny_dry_run: SectionBuilder,
+    pub(super) except: SectionBuilder,
+    pub(super) quotas: SectionBuilder,
 }
 
 impl Sections {
-    pub(super) fn get(&mut self, kind: Kind) -> &mut Draft {
+    pub(super) fn get(&mut self, kind: Kind) -> &mut SectionBuilder {
         match kind {
             Kind::Rules => &mut self.rules,
             Kind::Deny => &mut self.deny,
@@ -147,15 +147,15 @@ impl Compiler {
     pub(super) fn new(bytes: usize) -> Compiler {
         let names = bytes.div_euclid(160);
         Compiler {
-            ids: Names::with_capacity(names),
+            ids: Interner::with_capacity(names),
             identities: Identities::with_capacity(names),
             hosts: Hosts::with_capacity(names),
             sections: Sections {
-                rules: Draft::new(false, room(bytes)),
-                deny: Draft::new(true, room(bytes)),
-                deny_dry_run: Draft::new(true, room(bytes)),
-                except: Draft::new(false, room(bytes)),
-                quotas: Draft::new(true, room(bytes)),
+                rules: SectionBuilder::new(false, room(bytes)),
+                deny: SectionBuilder::new(true, room(bytes)),
+                deny_dry_run: SectionBuilder::new(true, room(bytes)),
+                except: SectionBuilder::new(false, room(bytes)),
+                quotas: SectionBuilder::new(true, room(bytes)),
             },
             rules: Vec::new(),
             deny: Vec::new(),
@@ -308,12 +308,14 @@ impl Compiler {
         for Waiting { kind, target, destination } in std::mem::take(&mut self.waiting) {
             let Some(defined) = self.destinations.get(destination) else { continue };
             let draft = self.sections.get(kind);
-            let guard = draft.guard_of(target).and_then(|guard| draft.guards.get(guard)).copied();
-            let ports = defined.port_set(kind, &mut draft.guards);
-            if let (Some(guard), Some(ports)) = (guard, ports)
-                && let Some(guard) = draft.guards.guard(Guard { ports, region: defined.region, ..guard })
+            let constraints =
+                draft.constraints_of(target).and_then(|constraints| draft.constraint_table.get(constraints)).copied();
+            let ports = defined.port_set(kind, &mut draft.constraint_table);
+            if let (Some(constraints), Some(ports)) = (constraints, ports)
+                && let Some(constraints) =
+                    draft.constraint_table.constraints(Constraints { ports, region: defined.region, ..constraints })
             {
-                draft.set_guard(target, guard);
+                draft.set_constraints(target, constraints);
             } else {
                 findings.too_large();
             }
@@ -347,7 +349,7 @@ impl Compiler {
         let each_for_itself: Vec<u32> = (0..).take(self.divided.len()).collect();
         let (froms, tos) = (self.identities.len(), self.hosts.len());
         let Sections { rules, deny, deny_dry_run, except, quotas } = self.sections;
-        let expires = rules.guards.expires();
+        let expires = rules.constraint_table.expires();
         let sections = (
             rules.finish(froms, tos, bytes, &[], 1),
             deny.finish(froms, tos, bytes, &exemption_of, 1),
@@ -558,10 +560,12 @@ impl Compiler {
         self.count_globs(&paths, findings);
         let region = self.region(doc.region.as_ref().map(|region| &*region.0));
         let methods = match doc.methods.good() {
-            Some(methods) => self.sections.get(kind).guards.methods(methods.iter().map(|method| &*method.0))?,
+            Some(methods) => {
+                self.sections.get(kind).constraint_table.methods(methods.iter().map(|method| &*method.0))?
+            }
             None => NONE,
         };
-        let mut guard = Guard {
+        let mut constraints = Constraints {
             ports: NONE,
             methods,
             upgrades: !doc.upgrades.is_absent(),
@@ -576,12 +580,12 @@ impl Compiler {
             let number = self.destinations.refer(&name, findings);
             findings.leave();
             let number = number?;
-            guard.destination = number;
+            constraints.destination = number;
             let draft = self.sections.get(kind);
             match self.destinations.defined(number) {
                 Defined::Yes(destination) => {
-                    guard.ports = destination.port_set(kind, &mut draft.guards)?;
-                    guard.region = destination.region;
+                    constraints.ports = destination.port_set(kind, &mut draft.constraint_table)?;
+                    constraints.region = destination.region;
                 }
                 Defined::Later => late = Some(number),
             }
@@ -595,12 +599,12 @@ impl Compiler {
             self.nodes.clear();
             destination.nodes(kind, &mut self.hosts, &mut self.nodes);
             let draft = self.sections.get(kind);
-            guard.ports = destination.port_set(kind, &mut draft.guards)?;
+            constraints.ports = destination.port_set(kind, &mut draft.constraint_table)?;
             draft.tos.add(&mut self.nodes)?
         };
         let draft = self.sections.get(kind);
-        let guard = draft.guards.guard(guard)?;
-        let target = draft.target(entry, guard, paths.iter().map(|path| (&*path.text, path.kind)))?;
+        let constraints = draft.constraint_table.constraints(constraints)?;
+        let target = draft.target(entry, constraints, paths.iter().map(|path| (&*path.text, path.kind)))?;
         if froms.iter().try_for_each(|from| draft.link(target, *from, to)).is_none() {
             let fix = "put the selectors of those sets into one set".to_owned();
             findings.error::<()>(code::LIMIT, "the sets of this entry times its targets are too many", fix);

@@ -48,7 +48,7 @@ pub(crate) use residency::{Regions, Residency};
 #[cfg(feature = "cli")]
 pub(crate) use target::DEFAULT_PORTS;
 
-use crate::index::{Hosts, Identities, NONE, Names, Section};
+use crate::index::{Hosts, Identities, Interner, NONE, Section};
 use crate::quota::{Books, Quota};
 use compile::DenyEntry;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ use std::sync::Arc;
 pub struct Policy {
     pub(crate) settings: Arc<Settings>,
     terms: Arc<Terms>,
-    ids: Names,
+    ids: Interner,
     rules_ids: Vec<u32>,
     deny_entries: Vec<DenyEntry>,
     pub(crate) identities: Identities,

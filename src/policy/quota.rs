@@ -152,7 +152,7 @@ fn tag(id: &str, draft: &LimitDraft, by: By) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::index::{Candidate, Marks, Resolved, Search};
+    use crate::index::{Candidate, Resolved, Search, VisitedSets};
     use crate::policy::Policy;
     use crate::request::{Authority, Identity};
 
@@ -407,7 +407,7 @@ mod tests {
         policy.identities.resolve(identity.as_ref(), "cluster.local", &mut groups);
         policy.hosts.resolve(Authority::parse(authority.as_bytes(), &mut buffer).unwrap().host, &mut hosts);
         let mut search = Entries { path: path.as_bytes(), ..Entries::default() };
-        policy.quotas.search(&groups, hosts.wide(), Some(path.as_bytes()), &mut Marks::default(), &mut search);
+        policy.quotas.search(&groups, hosts.wide(), Some(path.as_bytes()), &mut VisitedSets::default(), &mut search);
         let mut entries: Vec<_> = search.found.iter().map(|(_, entry)| *entry).collect();
         entries.sort();
         entries.dedup();
@@ -476,9 +476,9 @@ mod tests {
         );
         let ports = |number| {
             let target = policy.quotas.target(number).unwrap();
-            let guard = policy.quotas.guard(target).unwrap();
-            assert_eq!(policy.destination_name(guard.destination), (number == 0).then_some("z"));
-            guard.ports
+            let constraints = policy.quotas.constraints(target).unwrap();
+            assert_eq!(policy.destination_name(constraints.destination), (number == 0).then_some("z"));
+            constraints.ports
         };
         assert_eq!(ports(0), crate::index::NONE);
         assert_ne!(ports(1), crate::index::NONE);

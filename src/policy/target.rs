@@ -2,7 +2,7 @@
 
 use super::document::TargetDoc;
 use super::finding::{Findings, code};
-use crate::index::{GuardsDraft, Hosts, NONE};
+use crate::index::{ConstraintTableBuilder, Hosts, NONE};
 
 /// What a target belongs to; it decides what its absent parts mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +76,10 @@ impl DestinationDraft {
     }
 
     /// Its set of ports in a section: what is not given is 80 and 443 in a rule, and every port elsewhere.
-    pub(super) fn port_set(&self, kind: Kind, guards: &mut GuardsDraft) -> Option<u32> {
+    pub(super) fn port_set(&self, kind: Kind, constraint_table: &mut ConstraintTableBuilder) -> Option<u32> {
         match (&self.ports, kind) {
-            (Some(ports), _) => guards.ports(ports),
-            (None, Kind::Rules) => guards.ports(&DEFAULT_PORTS),
+            (Some(ports), _) => constraint_table.ports(ports),
+            (None, Kind::Rules) => constraint_table.ports(&DEFAULT_PORTS),
             (None, _) => Some(NONE),
         }
     }

@@ -5,7 +5,7 @@ use super::consult::{Consulted, Demand, Desk, Refusal};
 use super::ledger::{Bucket, Ledger, OVERFLOW};
 use super::limit::{Overrun, Quota, Unit};
 use super::members::Membership;
-use super::store::{Shared, Unchanged};
+use super::store::{SharedStore, Unchanged};
 
 /// So many bytes may flow before they are charged, if the store is contended or fails: more cut the request off.
 const CREDIT: u64 = 1 << 20;
@@ -117,7 +117,7 @@ impl Line {
 
 impl Ledger {
     /// Gives a sign of life of this thread, if it holds or has held anything.
-    pub fn beat(membership: &mut Membership, shared: &mut impl Shared) {
+    pub fn beat(membership: &mut Membership, shared: &mut impl SharedStore) {
         if membership.is_member()
             && let Ok(now) = shared.monotonic()
         {
@@ -127,7 +127,7 @@ impl Ledger {
     }
 }
 
-impl<S: Shared> Desk<'_, S> {
+impl<S: SharedStore> Desk<'_, S> {
     /// Charges bytes that flow to the destination and from it, and what was deferred. Says which quota's line is crossed:
     /// the first that cuts the request off, or else the first of a dry-run that was not told of before.
     pub fn flow<'q>(

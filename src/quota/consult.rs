@@ -9,7 +9,7 @@ use super::bucket::{Level, Now, State};
 use super::ledger::{Books, Bucket, Clocks, Ledger, OVERFLOW, Room, Sheet, Work};
 use super::limit::{Quota, Unit};
 use super::members::{Members, Membership};
-use super::store::{Shared, TRIES, Unchanged};
+use super::store::{SharedStore, TRIES, Unchanged};
 
 /// A quota that a request is charged to.
 #[derive(Clone, Copy, Debug)]
@@ -111,13 +111,13 @@ impl Ledger {
         bytes: u64,
         books: &Books,
         membership: &mut Membership,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Consultation {
         self.desk(books, membership, shared).consult(demands, bytes)
     }
 }
 
-impl<S: Shared> Desk<'_, S> {
+impl<S: SharedStore> Desk<'_, S> {
     fn consult(&mut self, demands: &[Demand<'_>], bytes: u64) -> Consultation {
         let mut courses = std::mem::take(&mut self.ledger.courses);
         courses.clear();

@@ -12,7 +12,7 @@ use super::consult::Course;
 use super::limit::{Limit, Quota};
 use super::page::Page;
 use super::places::Sweep;
-use super::store::{Shared, Unavailable, Unchanged, Version};
+use super::store::{SharedStore, Unavailable, Unchanged, Version};
 use crate::hash;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -119,14 +119,14 @@ pub(super) struct Clocks {
 }
 
 impl Clocks {
-    pub(super) fn monotonic(&mut self, shared: &mut impl Shared) -> Result<u64, Unavailable> {
+    pub(super) fn monotonic(&mut self, shared: &mut impl SharedStore) -> Result<u64, Unavailable> {
         match self.monotonic {
             Some(time) => Ok(time),
             None => Ok(*self.monotonic.insert(shared.monotonic()?)),
         }
     }
 
-    pub(super) fn wall(&mut self, shared: &mut impl Shared) -> Result<u64, Unavailable> {
+    pub(super) fn wall(&mut self, shared: &mut impl SharedStore) -> Result<u64, Unavailable> {
         match self.wall {
             Some(time) => Ok(time),
             None => Ok(*self.wall.insert(shared.wall()?)),
@@ -134,7 +134,7 @@ impl Clocks {
     }
 
     /// Reads the clock that a limit goes by.
-    pub(super) fn read_for(&mut self, limit: &Limit, shared: &mut impl Shared) -> Result<(), Unavailable> {
+    pub(super) fn read_for(&mut self, limit: &Limit, shared: &mut impl SharedStore) -> Result<(), Unavailable> {
         match limit {
             Limit::Rate(_) | Limit::Concurrent(_) => self.monotonic(shared),
             Limit::Window(..) => self.wall(shared),
@@ -142,7 +142,7 @@ impl Clocks {
         .map(drop)
     }
 
-    pub(super) fn both(&mut self, shared: &mut impl Shared) -> Result<Now, Unavailable> {
+    pub(super) fn both(&mut self, shared: &mut impl SharedStore) -> Result<Now, Unavailable> {
         Ok(Now { monotonic: self.monotonic(shared)?, wall: self.wall(shared)? })
     }
 
@@ -174,7 +174,7 @@ impl Ledger {
         bucket: &Bucket<'_>,
         books: &Books,
         sheets: &mut Vec<Sheet>,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Result<usize, Unavailable> {
         let place = Place::of(bucket.key);
         let root = self.open(place, books, sheets, shared)?;
@@ -190,7 +190,7 @@ impl Ledger {
         place: Place,
         books: &Books,
         sheets: &mut Vec<Sheet>,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Result<usize, Unavailable> {
         if let Some(known) = sheets.iter().position(|sheet| sheet.place == place) {
             return Ok(known);
@@ -203,7 +203,7 @@ impl Ledger {
         &mut self,
         place: Place,
         books: &Books,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Result<Sheet, Unavailable> {
         let Some((bytes, version)) = shared.read(self.page_name(books, place))? else {
             return Ok(Sheet { place, page: Page::empty(), version: None, changed: false });
@@ -217,7 +217,12 @@ impl Ledger {
     }
 
     /// Writes a sheet back; whether it still was the one that was read.
-    pub(super) fn put(&mut self, sheet: &Sheet, books: &Books, shared: &mut impl Shared) -> Result<bool, Unavailable> {
+    pub(super) fn put(
+        &mut self,
+        sheet: &Sheet,
+        books: &Books,
+        shared: &mut impl SharedStore,
+    ) -> Result<bool, Unavailable> {
         shared.replace(self.page_name(books, sheet.place), sheet.page.bytes(), sheet.version)
     }
 
@@ -230,7 +235,7 @@ impl Ledger {
         reserved: &mut bool,
         books: &Books,
         work: &mut Work<'_>,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Result<Room, Unchanged> {
         let tag = bucket.quota.tag;
         let now = work.clocks.both(shared)?;

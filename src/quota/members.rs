@@ -5,7 +5,7 @@
 //! gave its last sign of life more than ten seconds ago, is gone, and what it held is free. A VM that finds itself gone
 //! takes a new number.
 
-use super::store::{Shared, TRIES, Unavailable, Unchanged};
+use super::store::{SharedStore, TRIES, Unavailable, Unchanged};
 
 const KEY: &str = "tollgate/1/@members";
 
@@ -31,7 +31,7 @@ pub struct Membership {
 
 impl Membership {
     /// The number under which to hold something now: gives a sign of life first, if the last is not fresh.
-    pub(super) fn number(&mut self, shared: &mut impl Shared, now: u64) -> Result<u32, Unchanged> {
+    pub(super) fn number(&mut self, shared: &mut impl SharedStore, now: u64) -> Result<u32, Unchanged> {
         match self.own {
             Some((number, beat)) if now.saturating_sub(beat) <= FRESH => Ok(number),
             _ => self.beat(shared, now),
@@ -44,7 +44,7 @@ impl Membership {
     }
 
     /// Gives a sign of life. The number is another one if the member was gone.
-    pub(super) fn beat(&mut self, shared: &mut impl Shared, now: u64) -> Result<u32, Unchanged> {
+    pub(super) fn beat(&mut self, shared: &mut impl SharedStore, now: u64) -> Result<u32, Unchanged> {
         for _ in 0..TRIES {
             let (mut members, version) = match shared.read(KEY)? {
                 Some((bytes, version)) => (Members::read(&bytes).unwrap_or_else(|| Members::anew(now)), Some(version)),
@@ -63,7 +63,7 @@ impl Membership {
 
 impl Members {
     /// All members of now; none where a foreign writer left something else.
-    pub(super) fn of(shared: &mut impl Shared) -> Result<Option<Members>, Unavailable> {
+    pub(super) fn of(shared: &mut impl SharedStore) -> Result<Option<Members>, Unavailable> {
         Ok(match shared.read(KEY)? {
             Some((bytes, _)) => Members::read(&bytes),
             None => Some(Members::default()),

@@ -1,7 +1,7 @@
 //! A store of one thread, with clocks that are set: for the command, and for tests.
 
 use super::bucket::Now;
-use super::store::{Shared, Unavailable, Version};
+use super::store::{SharedStore, Unavailable, Version};
 use std::collections::HashMap;
 
 /// What is shared with nobody.
@@ -26,7 +26,7 @@ impl Memory {
     }
 }
 
-impl Shared for Memory {
+impl SharedStore for Memory {
     fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
         Ok(self.values.get(key).cloned())
     }

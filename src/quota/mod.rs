@@ -1,7 +1,7 @@
 //! How much: rates, calendar windows, bytes and requests in flight, for each workload or whatever a quota is kept by.
 //!
 //! [`Limit`]s and what charges make of buckets are pure functions of state and time (`bucket`, `rate`, `calendar`).
-//! [`Ledger`] keeps buckets in a [`Shared`] store that promises no more than to replace one value atomically, and charges
+//! [`Ledger`] keeps buckets in a [`SharedStore`] store that promises no more than to replace one value atomically, and charges
 //! a request to all its quotas or to none ([`Ledger::consult`]). What a request goes on to owe is in its [`Account`].
 
 mod account;
@@ -28,4 +28,4 @@ pub use limit::{By, Limit, Overrun, Quota, Unit};
 pub use members::Membership;
 pub use memory::Memory;
 pub use rate::Rate;
-pub use store::{Shared, Unavailable, Version};
+pub use store::{SharedStore, Unavailable, Version};

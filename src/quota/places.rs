@@ -8,7 +8,7 @@ use super::ledger::{Books, Ledger, PAGES, Place};
 use super::limit::Quota;
 use super::members::Members;
 use super::page::Entry;
-use super::store::{Shared, TRIES, Unavailable, Unchanged};
+use super::store::{SharedStore, TRIES, Unavailable, Unchanged};
 
 /// Buckets of one quota.
 const PLACES: u32 = 65_536;
@@ -35,7 +35,7 @@ impl Ledger {
         quota: &Quota,
         books: &Books,
         now: Now,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Result<bool, Unchanged> {
         if self.count(quota, books, shared, |taken| (taken < PLACES).then(|| taken.saturating_add(1)))? {
             return Ok(true);
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// Gives back a place that was taken and not used.
-    pub(super) fn unreserve(&mut self, quota: &Quota, books: &Books, shared: &mut impl Shared) {
+    pub(super) fn unreserve(&mut self, quota: &Quota, books: &Books, shared: &mut impl SharedStore) {
         // If it cannot be given back there is one less.
         let _ = self.count(quota, books, shared, |taken| Some(taken.saturating_sub(1)));
     }
@@ -60,7 +60,7 @@ impl Ledger {
         &mut self,
         quota: &Quota,
         books: &Books,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
         change: impl Fn(u32) -> Option<u32>,
     ) -> Result<bool, Unchanged> {
         for _ in 0..TRIES {
@@ -90,7 +90,7 @@ impl Sweep {
         quota: &Quota,
         books: &Books,
         now: Now,
-        shared: &mut impl Shared,
+        shared: &mut impl SharedStore,
     ) -> Result<u32, Unavailable> {
         if now.monotonic < self.paused_until {
             return Ok(0);

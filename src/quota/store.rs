@@ -2,7 +2,7 @@
 
 /// A map that all threads share, and clocks. The only promise is that a value is replaced whole, and only where it is
 /// still the one that was read.
-pub trait Shared {
+pub trait SharedStore {
     /// The value of a key and its version; none where there is none.
     fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable>;
 

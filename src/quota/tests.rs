@@ -2,7 +2,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 use super::bucket::{Now, State};
-use super::store::{Shared, TRIES, Unavailable, Version};
+use super::store::{SharedStore, TRIES, Unavailable, Version};
 use super::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -43,7 +43,7 @@ impl Store {
     }
 }
 
-impl Shared for Store {
+impl SharedStore for Store {
     fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
         self.reads += 1;
         self.fail()?;
@@ -224,7 +224,7 @@ fn keys_do_not_share() {
 fn a_thread_that_stands_still_before_it_reads_a_page_forgives_no_debt_of_others() {
     /// Stands still at its first read, for two seconds in which another thread uses up the burst.
     struct Slow<'l>(&'l mut Lab, bool);
-    impl Shared for Slow<'_> {
+    impl SharedStore for Slow<'_> {
         fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
             if !std::mem::replace(&mut self.1, true) {
                 self.0.after(2 * SECOND).passing("a", 100);
@@ -526,7 +526,7 @@ fn what_is_said_of_a_quota_does_not_depend_on_whether_another_is_tried_again() {
 fn what_was_charged_before_another_page_refused_is_taken_back() {
     // The second page is charged by somebody else between reading and writing.
     struct Faster<'s>(&'s mut Store, u32);
-    impl Shared for Faster<'_> {
+    impl SharedStore for Faster<'_> {
         fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
             self.0.read(key)
         }
@@ -812,7 +812,7 @@ fn what_a_policy_left_behind_makes_room_once_it_is_at_rest() {
 fn a_place_that_a_dry_run_took_and_does_not_need_any_more_is_not_lost() {
     /// The page is begun anew under the thread's hands: what is not on it is full.
     struct Begun<'s>(&'s mut Store, bool);
-    impl Shared for Begun<'_> {
+    impl SharedStore for Begun<'_> {
         fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
             self.0.read(key)
         }

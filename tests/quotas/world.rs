@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use std::sync::{Condvar, Mutex, MutexGuard};
-use tollgate::quota::{Memory, Now, Shared, Unavailable, Version};
+use tollgate::quota::{Memory, Now, SharedStore, Unavailable, Version};
 
 /// How the world treats those who live in it: each is one call in so many, or never where it is 0.
 #[derive(Clone, Copy, Debug, Default)]
@@ -145,7 +145,7 @@ fn widen(range: &mut Option<(u64, u64)>, time: u64) {
     *range = Some((low.min(time), high.max(time)));
 }
 
-impl Shared for Handle<'_> {
+impl SharedStore for Handle<'_> {
     fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
         self.call(|inner, _| inner.memory.read(key))
     }

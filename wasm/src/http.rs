@@ -6,7 +6,9 @@
 
 use std::rc::Rc;
 
-use tollgate::decision::{Answer, Decision, Judged, Near, Note, Outcome, Reason, Record, Scratch, Timestamp, answer};
+use tollgate::decision::{
+    Answer, Decision, Evaluation, Near, Outcome, QuotaOutcome, Reason, Record, Scratch, Timestamp, answer,
+};
 use tollgate::policy::{AuditPath, Policy, Settings};
 use tollgate::request::{Arrival, Presented, Source};
 
@@ -86,7 +88,7 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
         }
         Err((reason, failure)) => {
             paper.note(host, *failure, "a request is refused");
-            Judged::refused(*reason)
+            Evaluation::refused(*reason)
         }
     };
     let mut notes = Vec::new();
@@ -122,7 +124,7 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
         _ => None,
     };
     let (settings, caller) = (policy.settings(), Caller::of(&headers));
-    Refusal { settings, arrival: &arrival, judged: &judged, near, notes: &notes, caller }.send(host, paper);
+    Refusal { settings, arrival: &arrival, evaluation: &judged, near, notes: &notes, caller }.send(host, paper);
     count(host, serving, &judged, &notes, paper);
     Action::Pause
 }
@@ -177,8 +179,8 @@ fn let_through(
     headers: &Pairs<'_>,
     arrival: &Arrival<'_>,
     is_routed: bool,
-    judged: &Judged<'_>,
-    notes: &[Note<'_>],
+    judged: &Evaluation<'_>,
+    notes: &[QuotaOutcome<'_>],
     paper: &mut Paper,
 ) -> Result<(), Failure> {
     for (name, _) in headers.iter().filter(|(name, _)| serving.bond.removal.takes(name)) {
@@ -204,7 +206,7 @@ fn let_through(
             (cluster, _) => host.set_property(ROUTE, cluster.unwrap_or_default())?,
         }
     }
-    record(host, paper, &Record { judged, arrival, settings, near: None, quotas: notes, details: None })
+    record(host, paper, &Record { evaluation: judged, arrival, settings, near: None, quotas: notes, details: None })
 }
 
 /// Sets the record of a request, in place of any before.
@@ -214,7 +216,13 @@ pub(crate) fn record(host: &mut impl Host, paper: &mut Paper, record: &Record<'_
     host.set_property(RECORD, &paper.record)
 }
 
-fn count(host: &mut impl Host, serving: &Serving, judged: &Judged<'_>, notes: &[Note<'_>], paper: &mut Paper) {
+fn count(
+    host: &mut impl Host,
+    serving: &Serving,
+    judged: &Evaluation<'_>,
+    notes: &[QuotaOutcome<'_>],
+    paper: &mut Paper,
+) {
     if let Err(failure) = serving.bond.requests.count(host, judged) {
         paper.note(host, failure, UNCOUNTED);
     }
@@ -237,8 +245,8 @@ fn refuse_unserved(
     paper: &mut Paper,
 ) -> Action {
     let settings = unserved();
-    let judged = Judged::refused(Reason::PolicyInvalid);
-    Refusal { settings: &settings, arrival, judged: &judged, near: None, notes: &[], caller }.send(host, paper);
+    let judged = Evaluation::refused(Reason::PolicyInvalid);
+    Refusal { settings: &settings, arrival, evaluation: &judged, near: None, notes: &[], caller }.send(host, paper);
     if let Some(counter) = counter
         && let Err(failure) = host.count(counter)
     {
@@ -278,23 +286,23 @@ impl Caller<Vec<u8>> {
 pub(crate) struct Refusal<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) arrival: &'a Arrival<'a>,
-    pub(crate) judged: &'a Judged<'a>,
+    pub(crate) evaluation: &'a Evaluation<'a>,
     pub(crate) near: Option<Near<'a>>,
     /// The quotas that were consulted.
-    pub(crate) notes: &'a [Note<'a>],
+    pub(crate) notes: &'a [QuotaOutcome<'a>],
     pub(crate) caller: Caller<&'a [u8]>,
 }
 
 impl Refusal<'_> {
     /// Records and answers it, or else resets it; whether it is answered.
     pub(crate) fn send(&self, host: &mut impl Host, paper: &mut Paper) -> bool {
-        let Refusal { settings, arrival, judged, near, notes, caller } = *self;
-        let text = Record { judged, arrival, settings, near, quotas: notes, details: None };
+        let Refusal { settings, arrival, evaluation, near, notes, caller } = *self;
+        let text = Record { evaluation, arrival, settings, near, quotas: notes, details: None };
         if let Err(failure) = record(host, paper, &text) {
             paper.note(host, failure, "a refusal is not recorded");
         }
-        let quota = notes.iter().find(|note| Some(&*note.quota.id) == judged.decision.rule);
-        let answer = Answer { judged, settings, request_id: caller.request_id, near, quota };
+        let quota = notes.iter().find(|note| Some(&*note.quota.id) == evaluation.decision.rule);
+        let answer = Answer { evaluation, settings, request_id: caller.request_id, near, quota };
         paper.details.clear();
         answer.write_details(&mut paper.details);
         paper.body.clear();
@@ -304,7 +312,7 @@ impl Refusal<'_> {
             answer.write_body(&mut paper.body);
         }
         let limits = answer.limits();
-        let mut headers = vec![(answer::HEADER, judged.decision.reason.as_str())];
+        let mut headers = vec![(answer::HEADER, evaluation.decision.reason.as_str())];
         // Envoy gives gRPC callers a content type of its own.
         if !caller.speaks_grpc && !paper.body.is_empty() {
             headers.push(("content-type", "application/json"));

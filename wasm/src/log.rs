@@ -2,7 +2,7 @@
 //!
 //! A record that is set before Envoy writes its log is the one that the log shows.
 
-use tollgate::decision::{Judged, Outcome, Reason, Record, answer};
+use tollgate::decision::{Evaluation, Outcome, Reason, Record, answer};
 use tollgate::request::{Arrival, Presented};
 
 use crate::host::{HeaderMap, Host};
@@ -51,8 +51,8 @@ fn replace(host: &mut impl Host, bond: Option<&Bond>, reason: Reason, details: O
     let mut arrival = Arrival::from_headers(headers.iter());
     arrival.identity = identity.as_ref().map(|(source, id)| Presented { source: *source, id });
     let mut buffer = Vec::new();
-    let judged = Judged::afterwards(reason, &arrival, settings, &mut buffer);
-    let text = Record { judged: &judged, arrival: &arrival, settings, near: None, quotas: &[], details };
+    let judged = Evaluation::afterwards(reason, &arrival, settings, &mut buffer);
+    let text = Record { evaluation: &judged, arrival: &arrival, settings, near: None, quotas: &[], details };
     if let Err(failure) = http::record(host, paper, &text) {
         paper.note(host, failure, "a refusal is not recorded");
     }

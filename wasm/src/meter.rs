@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
-use tollgate::decision::{Charged, Judged, Memo, Record, Till};
+use tollgate::decision::{Charged, Evaluation, Record, RequestSnapshot, Till};
 use tollgate::quota::{Account, Ledger};
 use tollgate::request::Arrival;
 
@@ -42,7 +42,7 @@ struct Running {
     bond: Rc<Bond>,
     account: Account,
     /// What a later refusal speaks of, if its bytes are counted.
-    memo: Option<(Memo, Caller<Vec<u8>>)>,
+    memo: Option<(RequestSnapshot, Caller<Vec<u8>>)>,
     /// The response has started.
     answered: bool,
     cut: Option<Cut>,
@@ -68,7 +68,7 @@ impl Meters {
         &mut self,
         host: &mut impl Host,
         serving: &'s Serving,
-        judged: &mut Judged<'s>,
+        judged: &mut Evaluation<'s>,
         bytes: u64,
         paper: &mut Paper,
     ) -> Charged<'s> {
@@ -82,12 +82,13 @@ impl Meters {
         context: u32,
         bond: &Rc<Bond>,
         account: Account,
-        judged: &Judged<'_>,
+        judged: &Evaluation<'_>,
         arrival: &Arrival<'_>,
         caller: Caller<&[u8]>,
     ) {
         let terms = &bond.terms;
-        let memo = terms.counts_bytes(&account).then(|| (Memo::of(judged, arrival, terms), caller.to_owned()));
+        let memo =
+            terms.counts_bytes(&account).then(|| (RequestSnapshot::of(judged, arrival, terms), caller.to_owned()));
         let bond = Rc::clone(bond);
         self.running.insert(context, Running { bond, account, memo, answered: false, cut: None });
     }
@@ -189,7 +190,7 @@ impl Running {
         }
         if !crossing.cut || *answered {
             let text =
-                Record { judged: &judged, arrival: &arrival, settings, near: None, quotas: &notes, details: None };
+                Record { evaluation: &judged, arrival: &arrival, settings, near: None, quotas: &notes, details: None };
             if let Err(failure) = record(host, paper, &text) {
                 paper.note(host, failure, "a crossed quota is not recorded");
             }
@@ -204,7 +205,7 @@ impl Running {
             }
         } else {
             let (caller, notes) = (caller.as_slices(), &notes);
-            let refusal = Refusal { settings, arrival: &arrival, judged: &judged, near: None, notes, caller };
+            let refusal = Refusal { settings, arrival: &arrival, evaluation: &judged, near: None, notes, caller };
             if refusal.send(host, paper) {
                 *cut = Some(Cut::Answered);
             }

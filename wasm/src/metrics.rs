@@ -5,7 +5,7 @@
 //! request says more.
 
 use rustc_hash::FxHashMap;
-use tollgate::decision::{Judged, Outcome, Reason};
+use tollgate::decision::{Evaluation, Outcome, Reason};
 use tollgate::policy::{MetricLabels, Policy};
 use tollgate::quota::Events;
 
@@ -119,7 +119,7 @@ impl Requests {
     }
 
     /// Counts one request.
-    pub(crate) fn count(&self, host: &mut impl Host, judged: &Judged<'_>) -> Result<(), Failure> {
+    pub(crate) fn count(&self, host: &mut impl Host, judged: &Evaluation<'_>) -> Result<(), Failure> {
         match self.series_of(judged) {
             Some(metric) => host.count(metric),
             None => Ok(()),
@@ -127,7 +127,7 @@ impl Requests {
     }
 
     /// The series that says most of a decision.
-    fn series_of(&self, judged: &Judged<'_>) -> Option<MetricId> {
+    fn series_of(&self, judged: &Evaluation<'_>) -> Option<MetricId> {
         let decision = &judged.decision;
         let is =
             |(outcome, reason, _): &(Outcome, Reason, _)| (*outcome, *reason) == (decision.outcome, decision.reason);
@@ -332,7 +332,7 @@ mod tests {
         let id = format!("spiffe://td/ns/{namespace}/sa/a");
         let decision =
             Decision { outcome, rule: Some(rule), destination: Some(destination), ..Decision::refusal(reason) };
-        let judged = Judged { trusted: Identity::parse(id.as_bytes()), decision, ..Judged::refused(reason) };
+        let judged = Evaluation { trusted: Identity::parse(id.as_bytes()), decision, ..Evaluation::refused(reason) };
         host.metrics.iter_mut().for_each(|(_, value)| *value = 0);
         requests.count(host, &judged).expect("counted");
         let counted: Vec<_> = host.metrics.iter().filter(|(_, value)| *value == 1).map(|(name, _)| name).collect();
@@ -348,8 +348,10 @@ mod tests {
         let requests = defined(&mut host, &policy(0, "", 0));
         assert_eq!(host.metrics.len(), decisions().count());
         for (outcome, reason) in decisions() {
-            let judged =
-                Judged { decision: Decision { outcome, ..Decision::refusal(reason) }, ..Judged::refused(reason) };
+            let judged = Evaluation {
+                decision: Decision { outcome, ..Decision::refusal(reason) },
+                ..Evaluation::refused(reason)
+            };
             requests.count(&mut host, &judged).expect("counted");
             assert_eq!(host.metric(&request(outcome, reason)), Some(1));
         }
@@ -405,7 +407,7 @@ mod tests {
             let (requests, failure) = Requests::define(&mut host, &policy(2, r#""rule""#, 0));
             assert_eq!(failure.is_some(), call == "proxy_define_metric");
             assert!(requests.series.is_empty(), "{call}");
-            let judged = Judged::refused(Reason::NoMatch);
+            let judged = Evaluation::refused(Reason::NoMatch);
             assert_eq!(requests.count(&mut host, &judged), Ok(()));
         }
     }

@@ -4,7 +4,7 @@
 //! any other it creates what is not there, and else fails where the version is another. So a value is created with a
 //! version that none has, and what is not there cannot be mistaken for what is.
 
-use tollgate::quota::{Shared, Unavailable, Version};
+use tollgate::quota::{SharedStore, Unavailable, Version};
 
 use crate::host::{ANY_VERSION, Failure, Host};
 
@@ -36,7 +36,7 @@ impl<'h, H: Host> Store<'h, H> {
     }
 }
 
-impl<H: Host> Shared for Store<'_, H> {
+impl<H: Host> SharedStore for Store<'_, H> {
     fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
         let value = self.host.shared(key);
         match self.note(value)? {

@@ -3,7 +3,7 @@
 use super::witness::Witness;
 use crate::cli::document::Document;
 use crate::cli::source::Loaded;
-use crate::decision::{Judged, Scratch, Timestamp};
+use crate::decision::{Evaluation, Scratch, Timestamp};
 use crate::policy::Policy;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ impl Side {
         &self,
         witness: &Witness,
         scratch: &mut Scratch,
-        of: impl FnOnce(&Judged<'_>) -> T,
+        of: impl FnOnce(&Evaluation<'_>) -> T,
     ) -> T {
         let now = Timestamp(witness.now().saturating_mul(1_000_000_000));
         of(&self.policy.decide(&witness.arrival(), now, scratch))
@@ -51,7 +51,7 @@ impl Side {
 }
 
 impl Said {
-    pub(in crate::cli) fn of(judged: &Judged<'_>) -> Said {
+    pub(in crate::cli) fn of(judged: &Evaluation<'_>) -> Said {
         let decision = &judged.decision;
         Said {
             decision: decision.outcome.as_str(),

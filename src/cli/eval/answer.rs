@@ -3,7 +3,7 @@
 use super::Format;
 use crate::cli::further::FurtherShown;
 use crate::cli::output::escape;
-use crate::decision::{Decision, Note};
+use crate::decision::{Decision, QuotaOutcome};
 use crate::request::Arrival;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -38,8 +38,8 @@ struct Refusal<'m> {
 }
 
 impl<'d> Answer<'d> {
-    pub(super) fn of(decision: &Decision<'d>, notes: &'d [Note<'d>]) -> Self {
-        let quota = |note: &'d Note<'d>| QuotaAnswer {
+    pub(super) fn of(decision: &Decision<'d>, notes: &'d [QuotaOutcome<'d>]) -> Self {
+        let quota = |note: &'d QuotaOutcome<'d>| QuotaAnswer {
             id: &note.quota.id,
             key: note.key(),
             limit: note.quota.limit.amount(),

@@ -10,7 +10,7 @@ use crate::cli::further::FurtherShown;
 use crate::cli::gateway::Gateway;
 use crate::cli::request::{Buffers, Mistake, Request};
 use crate::cli::who;
-use crate::decision::{Charged, Judged, Scratch, Timestamp};
+use crate::decision::{Charged, Evaluation, Scratch, Timestamp};
 use crate::policy::{Mode, Policy};
 use crate::request::{Arrival, Form, Host, Identity, Path, Presented, Source, Upgrade, is_method};
 
@@ -72,7 +72,7 @@ impl Explainer<'_> {
         })
     }
 
-    fn of(&self, way: &Way<'_>, judged: &Judged<'_>, charged: &Charged<'_>, now: Timestamp) -> Walk {
+    fn of(&self, way: &Way<'_>, judged: &Evaluation<'_>, charged: &Charged<'_>, now: Timestamp) -> Walk {
         let (sent, asked) = (way.sent, way.seen);
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let decision = &judged.decision;
@@ -136,7 +136,7 @@ impl Explainer<'_> {
             .unwrap_or_default()
     }
 
-    fn canonical(&self, way: &Way<'_>, judged: &Judged<'_>) -> Canonical {
+    fn canonical(&self, way: &Way<'_>, judged: &Evaluation<'_>) -> Canonical {
         let arrival = way.seen;
         // where there is no host, nothing else was looked at
         let own = arrival.identity.filter(|_| judged.host.is_none()).and_then(|presented| self.own(presented));
@@ -247,7 +247,7 @@ impl Explainer<'_> {
         groups
     }
 
-    fn residency(&self, judged: &Judged<'_>) -> Vec<Named> {
+    fn residency(&self, judged: &Evaluation<'_>) -> Vec<Named> {
         let (document, settings) = (self.document, self.policy.settings());
         let entries = document.residency.iter().enumerate();
         entries
@@ -260,7 +260,7 @@ impl Explainer<'_> {
             .collect()
     }
 
-    fn dry_run(&self, judged: &Judged<'_>) -> Vec<String> {
+    fn dry_run(&self, judged: &Evaluation<'_>) -> Vec<String> {
         let (document, settings) = (self.document, self.policy.settings());
         let mut dry_run = Vec::new();
         if settings.mode == Mode::DryRun {
@@ -275,7 +275,7 @@ impl Explainer<'_> {
     fn charges(&self, charged: &Charged<'_>) -> Vec<Charge> {
         let written =
             |id: &str| self.document.quotas.iter().find(|quota| quota.id == id).map(limit).unwrap_or_default();
-        let of = |note: &crate::decision::Note<'_>| Charge {
+        let of = |note: &crate::decision::QuotaOutcome<'_>| Charge {
             id: note.quota.id.to_string(),
             spot: self.spot_of(&note.quota.id),
             limit: written(&note.quota.id),

@@ -1,7 +1,7 @@
 //! What a test expects, and what came of it.
 
 use crate::cli::further::FurtherShown;
-use crate::decision::{Charged, Judged, Outcome, Reason};
+use crate::decision::{Charged, Evaluation, Outcome, Reason};
 use crate::policy::nearest;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ pub(super) struct Actual {
 }
 
 impl Actual {
-    pub(super) fn of(judged: &Judged<'_>, charged: &Charged<'_>) -> Actual {
+    pub(super) fn of(judged: &Evaluation<'_>, charged: &Charged<'_>) -> Actual {
         let decision = &judged.decision;
         let used = charged.notes.iter().map(|note| (note.quota.id.to_string(), note.consulted.level.used));
         Actual {

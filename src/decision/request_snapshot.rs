@@ -1,8 +1,8 @@
 //! What is kept of a request whose bytes are counted: it may be cut off long after its headers are gone.
 
-use super::charge::{Note, reason};
+use super::charge::{QuotaOutcome, reason};
 use super::record::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP, without_query};
-use super::{Decision, Judged, Outcome};
+use super::{Decision, Evaluation, Outcome};
 use crate::policy::{AuditPath, Terms};
 use crate::quota::{Consulted, Crossing};
 use crate::request::{Arrival, Host, Identity, Presented, Source};
@@ -12,7 +12,7 @@ use std::net::IpAddr;
 /// A request, as far as records and answers speak of it: of what it brought no more than they show, so that what is kept
 /// of open requests is bounded.
 #[derive(Clone, Debug)]
-pub struct Memo {
+pub struct RequestSnapshot {
     identity: Option<(Source, Box<[u8]>)>,
     trusted: bool,
     host: Option<OwnHost>,
@@ -30,24 +30,24 @@ enum OwnHost {
     Ip(IpAddr),
 }
 
-impl Memo {
+impl RequestSnapshot {
     /// Of a request that is let through.
-    pub fn of(judged: &Judged<'_>, arrival: &Arrival<'_>, terms: &Terms) -> Memo {
+    pub fn of(evaluation: &Evaluation<'_>, arrival: &Arrival<'_>, terms: &Terms) -> RequestSnapshot {
         let shows_path = terms.settings().audit_path == AuditPath::Full;
-        let identity = judged.identity.or(arrival.identity);
-        Memo {
+        let identity = evaluation.identity.or(arrival.identity);
+        RequestSnapshot {
             identity: identity.map(|presented| (presented.source, capped(presented.id, IDENTITY_CAP))),
-            trusted: judged.trusted.is_some(),
-            host: judged.host.map(|host| match host {
+            trusted: evaluation.trusted.is_some(),
+            host: evaluation.host.map(|host| match host {
                 Host::Name(name) => OwnHost::Name(name.into()),
                 Host::Ip(address) => OwnHost::Ip(address),
             }),
-            port: judged.port,
-            authority: if judged.host.is_none() { capped(arrival.authority, RAW_CAP) } else { Box::default() },
+            port: evaluation.port,
+            authority: if evaluation.host.is_none() { capped(arrival.authority, RAW_CAP) } else { Box::default() },
             method: capped(arrival.method, METHOD_CAP),
             path: arrival.path.filter(|_| shows_path).map(|path| capped(without_query(path), PATH_CAP)),
-            pattern: judged.decision.pattern.map(Box::from),
-            destination: judged.decision.destination.map(Box::from),
+            pattern: evaluation.decision.pattern.map(Box::from),
+            destination: evaluation.decision.destination.map(Box::from),
         }
     }
 
@@ -57,7 +57,11 @@ impl Memo {
     }
 
     /// The judgement on it once it has crossed a quota's line, and what is said of that quota.
-    pub fn crossed<'m>(&'m self, terms: &'m Terms, crossing: &'m Crossing) -> Option<(Judged<'m>, Note<'m>)> {
+    pub fn crossed<'m>(
+        &'m self,
+        terms: &'m Terms,
+        crossing: &'m Crossing,
+    ) -> Option<(Evaluation<'m>, QuotaOutcome<'m>)> {
         let quota = terms.quota(crossing.quota)?;
         let Crossing { refusal, level, overflowed, .. } = *crossing;
         let consulted = Consulted { refusal: Some(refusal), level, overflowed };
@@ -69,7 +73,7 @@ impl Memo {
             destination: self.destination.as_deref(),
             ..Decision::refusal(reason(quota, crossing.refusal))
         };
-        let judged = Judged {
+        let evaluation = Evaluation {
             identity,
             trusted: identity.filter(|_| self.trusted).and_then(|identity| Identity::parse(identity.id)),
             host: self.host.as_ref().map(|host| match host {
@@ -81,7 +85,7 @@ impl Memo {
             quotas: &[],
         };
         let key = Cow::Borrowed(&*crossing.key);
-        Some((judged, Note { quota, key, consulted, number: crossing.quota, enforced: crossing.cut }))
+        Some((evaluation, QuotaOutcome { quota, key, consulted, number: crossing.quota, enforced: crossing.cut }))
     }
 }
 
@@ -100,9 +104,14 @@ mod tests {
         "rules": [{"id": "r", "from": [{"any": true}, {"anonymous": true}], "to": [{"destination": "d", "paths": ["/v1/**"]}]}],
         "quotas": [{"id": "q", "limit": {"bytes": "1kB", "per": "day"}}]}"#;
 
-    fn record(judged: &Judged<'_>, arrival: &Arrival<'_>, policy: &Policy, quotas: &[Note<'_>]) -> String {
+    fn record(
+        evaluation: &Evaluation<'_>,
+        arrival: &Arrival<'_>,
+        policy: &Policy,
+        quotas: &[QuotaOutcome<'_>],
+    ) -> String {
         let mut out = Vec::new();
-        Record { judged, arrival, settings: policy.settings(), near: None, quotas, details: None }.write(&mut out);
+        Record { evaluation, arrival, settings: policy.settings(), near: None, quotas, details: None }.write(&mut out);
         String::from_utf8(out).expect("UTF-8")
     }
 
@@ -122,19 +131,19 @@ mod tests {
             let mut scratch = Scratch::default();
             let before = policy.decide(&arrival, Timestamp::default(), &mut scratch);
             assert_eq!(before.decision.outcome, Outcome::Allow);
-            let memo = Memo::of(&before, &arrival, policy.terms());
+            let snapshot = RequestSnapshot::of(&before, &arrival, policy.terms());
             for cut in [true, false] {
                 let key = "k".into();
                 let (refusal, level) = (Refusal::Exhausted, Level::default());
                 let crossing = Crossing { quota: 0, key, overflowed: false, cut, refusal, level };
-                let (judged, note) = memo.crossed(policy.terms(), &crossing).expect("the quota is there");
-                let decision = &judged.decision;
+                let (evaluation, note) = snapshot.crossed(policy.terms(), &crossing).expect("the quota is there");
+                let decision = &evaluation.decision;
                 let outcome = if cut { Outcome::Cut } else { Outcome::WouldDeny };
                 assert_eq!(
                     (decision.outcome, decision.reason, decision.rule),
                     (outcome, Reason::QuotaBytes, Some("q"))
                 );
-                assert_eq!((judged.trusted, judged.namespace()), (before.trusted, before.namespace()));
+                assert_eq!((evaluation.trusted, evaluation.namespace()), (before.trusted, before.namespace()));
                 assert_eq!(
                     (decision.destination, decision.pattern),
                     (before.decision.destination, before.decision.pattern)
@@ -142,7 +151,7 @@ mod tests {
                 let of =
                     |record: String| record.split_once(r#""rule":"#).map(|(_, rest)| rest.to_owned()).expect("a rule");
                 let (after, before) = (
-                    of(record(&judged, &memo.arrival(), &policy, &[note])),
+                    of(record(&evaluation, &snapshot.arrival(), &policy, &[note])),
                     of(record(&before, &arrival, &policy, &[])),
                 );
                 let quota = r#""q","q":[{"id":"q","key":"k","limit":1000,"used":0}]"#;
@@ -154,11 +163,12 @@ mod tests {
     #[test]
     fn a_quota_that_is_not_there_is_not_crossed() {
         let policy = Policy::load(POLICY).expect("a policy");
-        let memo = Memo::of(&Judged::refused(Reason::RuleAllow), &Arrival::default(), policy.terms());
+        let snapshot =
+            RequestSnapshot::of(&Evaluation::refused(Reason::RuleAllow), &Arrival::default(), policy.terms());
         let key = "k".into();
         let (refusal, level) = (Refusal::Unavailable, Level::default());
         let crossing = Crossing { quota: 1, key, overflowed: false, cut: true, refusal, level };
-        assert!(memo.crossed(policy.terms(), &crossing).is_none());
+        assert!(snapshot.crossed(policy.terms(), &crossing).is_none());
     }
 
     #[test]
@@ -168,13 +178,13 @@ mod tests {
         let id = Presented { source: Source::PeerCertificate, id: &long };
         let arrival =
             Arrival { identity: Some(id), authority: &long, method: &long, path: Some(&path), ..Arrival::default() };
-        let judged = Judged::refused(Reason::RuleAllow);
+        let evaluation = Evaluation::refused(Reason::RuleAllow);
         let kept = |policy: &str| {
             let policy = Policy::load(policy.as_bytes()).expect("a policy");
-            let memo = Memo::of(&judged, &arrival, policy.terms());
-            let identity = memo.identity.as_ref().map_or(0, |(_, id)| id.len());
-            let texts = [&memo.authority, &memo.method].map(|text| text.len());
-            (identity, texts, memo.path.map(|path| path.len()))
+            let snapshot = RequestSnapshot::of(&evaluation, &arrival, policy.terms());
+            let identity = snapshot.identity.as_ref().map_or(0, |(_, id)| id.len());
+            let texts = [&snapshot.authority, &snapshot.method].map(|text| text.len());
+            (identity, texts, snapshot.path.map(|path| path.len()))
         };
         assert_eq!(kept(r#"{"version": 1, "name": "p"}"#), (IDENTITY_CAP, [RAW_CAP, METHOD_CAP], Some(PATH_CAP)));
         let none = kept(r#"{"version": 1, "name": "p", "audit": {"path": "none"}}"#);

@@ -19,7 +19,7 @@ struct Slot {
 
 /// The store.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct Interner {
     chunks: Vec<Vec<u8>>,
     slots: Vec<Slot>,
     len: u32,
@@ -34,10 +34,10 @@ pub(crate) struct Interned {
     pub(crate) new: Option<u32>,
 }
 
-impl Names {
-    pub(crate) fn with_capacity(names: usize) -> Names {
+impl Interner {
+    pub(crate) fn with_capacity(names: usize) -> Interner {
         let slots = names.saturating_mul(4).div_euclid(3).saturating_add(8);
-        Names { slots: vec![Slot { tag: 0, address: FREE }; slots], ..Names::default() }
+        Interner { slots: vec![Slot { tag: 0, address: FREE }; slots], ..Interner::default() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -100,7 +100,7 @@ impl Names {
     }
 
     /// Keeps the texts and gives up the table: names can be read, no longer found.
-    pub(crate) fn without_table(mut self) -> Names {
+    pub(crate) fn without_table(mut self) -> Interner {
         self.slots = Vec::new();
         self.kinds = 0;
         self.shrink_text();

@@ -1,12 +1,12 @@
 //! Which quotas a request belongs to: all that match it, in the wide reading.
 
 use super::question::{Asked, Question};
-use crate::index::{Candidate, Marks, NONE, Search};
+use crate::index::{Candidate, NONE, Search, VisitedSets};
 use crate::policy::{Mode, Policy};
 
 /// A quota that a request is charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metered {
+pub struct ApplicableQuota {
     /// Its number in the policy.
     pub(super) quota: u32,
     /// Whether it refuses, or only says that it would.
@@ -18,19 +18,25 @@ pub struct Metered {
 
 impl Policy {
     /// Lists the quotas of a request that is let through.
-    pub(super) fn meter(&self, asked: &Asked<'_>, onboarding: bool, marks: &mut Marks, metered: &mut Vec<Metered>) {
-        metered.clear();
+    pub(super) fn list_quotas(
+        &self,
+        asked: &Asked<'_>,
+        onboarding: bool,
+        visited: &mut VisitedSets,
+        applicable: &mut Vec<ApplicableQuota>,
+    ) {
+        applicable.clear();
         if self.quotas.is_empty() {
             return;
         }
-        let mut search = Meter { question: asked.question, metered };
+        let mut search = Applicable { question: asked.question, applicable };
         for question in asked.widely() {
             search.question = question;
-            self.quotas.search(asked.groups, asked.wide, question.wide_path(), marks, &mut search);
+            self.quotas.search(asked.groups, asked.wide, question.wide_path(), visited, &mut search);
         }
-        for metered in metered {
-            let mode = self.quotas().get(metered.quota as usize).and_then(|entry| entry.mode);
-            metered.enforced = match mode {
+        for applicable in applicable {
+            let mode = self.quotas().get(applicable.quota as usize).and_then(|entry| entry.mode);
+            applicable.enforced = match mode {
                 Some(mode) => mode == Mode::Enforce,
                 None => !onboarding,
             };
@@ -39,12 +45,12 @@ impl Policy {
 }
 
 /// Every quota that matches.
-struct Meter<'q, 'm> {
+struct Applicable<'q, 'm> {
     question: &'q Question<'q>,
-    metered: &'m mut Vec<Metered>,
+    applicable: &'m mut Vec<ApplicableQuota>,
 }
 
-impl Search for Meter<'_, '_> {
+impl Search for Applicable<'_, '_> {
     fn wants_misses(&self) -> bool {
         self.question.is_ambiguous()
     }
@@ -55,21 +61,22 @@ impl Search for Meter<'_, '_> {
 
     fn look(&mut self, candidate: Candidate<'_>) {
         let (quota, target) = (candidate.target.entry, candidate.number);
-        let place = self.metered.partition_point(|metered| metered.quota < quota);
-        let known = self.metered.get_mut(place).filter(|metered| metered.quota == quota);
-        if known.as_ref().is_some_and(|metered| metered.target <= target) || self.question.widely(&candidate).is_none()
+        let place = self.applicable.partition_point(|applicable| applicable.quota < quota);
+        let known = self.applicable.get_mut(place).filter(|applicable| applicable.quota == quota);
+        if known.as_ref().is_some_and(|applicable| applicable.target <= target)
+            || self.question.widely(&candidate).is_none()
         {
             return;
         }
-        let destination = candidate.guard.destination;
+        let destination = candidate.constraints.destination;
         match known {
-            Some(metered) => (metered.target, metered.destination) = (target, destination),
-            None => self.metered.insert(place, Metered { quota, target, destination, enforced: true }),
+            Some(applicable) => (applicable.target, applicable.destination) = (target, destination),
+            None => self.applicable.insert(place, ApplicableQuota { quota, target, destination, enforced: true }),
         }
     }
 }
 
-impl Metered {
+impl ApplicableQuota {
     /// The quota's number in the policy.
     pub fn number(&self) -> u32 {
         self.quota

@@ -1,11 +1,11 @@
-//! Which sets a request is in: stamps that need no clearing between requests.
+//! The sets that a request is in: stamps that need no clearing between requests.
 
 /// The stamp of sets that were never marked.
 const NO_TURN: u32 = 0;
 
 /// Reused from request to request.
 #[derive(Debug, Default)]
-pub(crate) struct Marks {
+pub(crate) struct VisitedSets {
     turn: u32,
     pub(super) froms: Side,
     pub(super) tos: Side,
@@ -19,7 +19,7 @@ pub(super) struct Side {
     pub(super) marked: Vec<(u32, u8)>,
 }
 
-impl Marks {
+impl VisitedSets {
     /// Begins a new request on a section with so many sets.
     pub(super) fn begin(&mut self, froms: usize, tos: usize) {
         self.turn = self.turn.wrapping_add(1);
@@ -61,15 +61,15 @@ mod tests {
     #[test]
     fn a_set_is_not_missed_or_found_by_mistake_after_four_billion_searches() {
         for turn in [0, 1, u32::MAX - 3, u32::MAX - 2, u32::MAX - 1, u32::MAX] {
-            let mut marks = Marks { turn, ..Marks::default() };
+            let mut visited = VisitedSets { turn, ..VisitedSets::default() };
             for search in 0..4_u32 {
-                marks.begin(3, 3);
-                assert_eq!(marks.froms.rank(1), None, "search {search} from turn {turn}");
-                marks.froms.mark(1, 7);
-                marks.froms.mark(1, 8);
-                assert_eq!(marks.froms.marked, [(1, 7)], "search {search} from turn {turn}");
-                assert_eq!((marks.froms.rank(1), marks.froms.rank(2)), (Some(7), None));
-                assert_eq!(marks.tos.rank(1), None);
+                visited.begin(3, 3);
+                assert_eq!(visited.froms.rank(1), None, "search {search} from turn {turn}");
+                visited.froms.mark(1, 7);
+                visited.froms.mark(1, 8);
+                assert_eq!(visited.froms.marked, [(1, 7)], "search {search} from turn {turn}");
+                assert_eq!((visited.froms.rank(1), visited.froms.rank(2)), (Some(7), None));
+                assert_eq!(visited.tos.rank(1), None);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A section while its entries are read, and how it becomes a graph.
 
 use super::cells::Cells;
-use super::guard::GuardsDraft;
+use super::constraints::ConstraintTableBuilder;
 use super::lists::{List, Lists};
 use super::paths::Patterns;
 use super::pattern::PathKind;
@@ -10,15 +10,15 @@ use super::section::Section;
 use super::tables::{self, Dedupe, Source};
 use super::target::{DENSE, NO_NODE, Neighbours, Target};
 
-/// For so many bytes of the policy there may be one edge, which takes about 25.
+/// Edge budget: at most one edge for each 16 bytes of policy text (an edge takes about 25 bytes).
 const BYTES_AN_EDGE: usize = 16;
 
 /// A section that is being read.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct SectionBuilder {
     pub(crate) froms: Lists,
     pub(crate) tos: Lists,
-    pub(crate) guards: GuardsDraft,
+    pub(crate) constraint_table: ConstraintTableBuilder,
     rows: Vec<Row>,
     /// Most rows that there may be.
     room: usize,
@@ -34,13 +34,13 @@ struct Row {
     to: List,
 }
 
-impl Draft {
+impl SectionBuilder {
     /// For the narrow reading of paths, or the wide one; with room for so many links.
-    pub(crate) fn new(wide: bool, room: usize) -> Draft {
-        Draft {
+    pub(crate) fn new(wide: bool, room: usize) -> SectionBuilder {
+        SectionBuilder {
             froms: Lists::default(),
             tos: Lists::default(),
-            guards: GuardsDraft::default(),
+            constraint_table: ConstraintTableBuilder::default(),
             rows: Vec::new(),
             room,
             targets: Vec::new(),
@@ -52,10 +52,10 @@ impl Draft {
     pub(crate) fn target<'p>(
         &mut self,
         entry: u32,
-        guard: u32,
+        constraints: u32,
         paths: impl ExactSizeIterator<Item = (&'p str, PathKind)>,
     ) -> Option<u32> {
-        let mut target = Target { entry, guard, paths: self.patterns.end()?, path_count: 0 };
+        let mut target = Target { entry, constraints, paths: self.patterns.end()?, path_count: 0 };
         for (text, kind) in paths {
             target.path_count = target.path_count.checked_add(self.patterns.add(text, kind)?)?;
         }
@@ -73,14 +73,14 @@ impl Draft {
         Some(())
     }
 
-    /// Number of the guard of a target.
-    pub(crate) fn guard_of(&self, target: u32) -> Option<u32> {
-        self.targets.get(target as usize).map(|target| target.guard)
+    /// Number of a target's constraints.
+    pub(crate) fn constraints_of(&self, target: u32) -> Option<u32> {
+        self.targets.get(target as usize).map(|target| target.constraints)
     }
 
-    pub(crate) fn set_guard(&mut self, target: u32, guard: u32) {
+    pub(crate) fn set_constraints(&mut self, target: u32, constraints: u32) {
         if let Some(target) = self.targets.get_mut(target as usize) {
-            target.guard = guard;
+            target.constraints = constraints;
         }
     }
 
@@ -145,7 +145,7 @@ impl Draft {
             cells,
             lists,
             targets: self.targets,
-            guards: self.guards.finish(),
+            constraint_table: self.constraint_table.finish(),
             patterns: self.patterns,
             tables,
             first_of_name,
