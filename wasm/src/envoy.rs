@@ -8,8 +8,8 @@ use std::alloc::{Layout, alloc};
 use std::cell::RefCell;
 use std::ptr::null_mut;
 
+use crate::charges::Direction;
 use crate::host::{Action, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, Stream};
-use crate::meter::Way;
 use crate::pairs;
 use crate::vm::{self, Vm};
 
@@ -85,7 +85,6 @@ unsafe extern "C" {
         data: *mut *mut u8,
         data_size: *mut usize,
     ) -> Status;
-    fn proxy_set_effective_context(context: u32) -> Status;
     fn proxy_get_header_map_size(map: u32, size: *mut usize) -> Status;
     fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
 }
@@ -294,15 +293,6 @@ impl Host for Envoy {
         check("proxy_set_tick_period_milliseconds", unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
     }
 
-    fn knows(&mut self, context: u32, current: u32) -> bool {
-        // SAFETY: only numbers are passed. Envoy refuses contexts that it does not have, and is set back at once.
-        unsafe {
-            let known = proxy_set_effective_context(context) == OK;
-            proxy_set_effective_context(current);
-            known
-        }
-    }
-
     fn log(&mut self, level: Level, line: &str) {
         // SAFETY: `line` is borrowed for the call. There is nowhere to tell that logging failed.
         let _: Status = unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
@@ -364,7 +354,7 @@ extern "C" fn proxy_on_request_headers(context: u32, _count: usize, _end_of_stre
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_body(context: u32, size: usize, _end_of_stream: bool) -> Action {
-    with_vm(|vm| vm.body(&mut Envoy, context, Way::Out, size)).unwrap_or(Action::Pause)
+    with_vm(|vm| vm.body(&mut Envoy, context, Direction::Upstream, size)).unwrap_or(Action::Pause)
 }
 
 #[unsafe(no_mangle)]
@@ -379,7 +369,7 @@ extern "C" fn proxy_on_response_headers(context: u32, count: usize, _end_of_stre
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_body(context: u32, size: usize, _end_of_stream: bool) -> Action {
-    with_vm(|vm| vm.body(&mut Envoy, context, Way::In, size)).unwrap_or(Action::Continue)
+    with_vm(|vm| vm.body(&mut Envoy, context, Direction::Downstream, size)).unwrap_or(Action::Continue)
 }
 
 #[unsafe(no_mangle)]

@@ -1,10 +1,10 @@
 //! A host for tests: every call can be made to fail, and everything that was done is kept.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::charges::Direction;
 use crate::host::{ANY_VERSION, Action, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, Stream};
-use crate::meter::Way;
 use crate::pairs;
 use crate::vm::Vm;
 
@@ -46,8 +46,6 @@ pub(crate) struct Fake {
     /// How often the instance is called, in milliseconds.
     pub(crate) tick: Option<u32>,
     pub(crate) versions: u32,
-    /// Contexts that are gone.
-    pub(crate) gone: HashSet<u32>,
     pub(crate) log: Vec<(Level, String)>,
 }
 
@@ -247,10 +245,6 @@ impl Host for Fake {
         Ok(())
     }
 
-    fn knows(&mut self, context: u32, _: u32) -> bool {
-        !self.gone.contains(&context)
-    }
-
     fn log(&mut self, level: Level, line: &str) {
         self.log.push((level, line.to_owned()));
     }
@@ -296,8 +290,8 @@ impl Rig {
     }
 
     /// A body flows for the request sent last, so many bytes of it.
-    pub(crate) fn body(&mut self, way: Way, size: usize) -> Action {
-        self.vm.body(&mut self.host, self.streams, way, size)
+    pub(crate) fn body(&mut self, direction: Direction, size: usize) -> Action {
+        self.vm.body(&mut self.host, self.streams, direction, size)
     }
 
     /// Trailers of so many bytes flow for the request sent last.

@@ -66,9 +66,6 @@ pub(crate) trait Host {
     /// Has the instance that is being configured called every so many milliseconds.
     fn tick_every(&mut self, milliseconds: u32) -> Result<(), Failure>;
 
-    /// Whether the host still knows a context; `current` is the one that it is calling.
-    fn knows(&mut self, context: u32, current: u32) -> bool;
-
     /// Writes a line to the proxy's log.
     fn log(&mut self, level: Level, line: &str);
 }

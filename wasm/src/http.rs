@@ -6,63 +6,21 @@
 
 use std::rc::Rc;
 
-use tollgate::decision::{
-    Answer, Decision, Evaluation, Near, Outcome, QuotaOutcome, Reason, Record, Scratch, Timestamp, answer,
-};
-use tollgate::policy::{AuditPath, Policy, Settings};
-use tollgate::request::{Arrival, Presented, Source};
+use tollgate::decision::{Decision, Evaluation, Outcome, QuotaOutcome, Reason, Record};
+use tollgate::request::Arrival;
 
-use crate::host::{Action, Failure, HeaderMap, Host, Level, MetricId, Response, Stream};
-use crate::meter::Meters;
+use crate::attributes::{Attributes, ROUTE};
+use crate::host::{Action, Failure, HeaderMap, Host, MetricId};
+use crate::journal::Journal;
+use crate::metrics::UNCOUNTED;
 use crate::pairs::Pairs;
-use crate::root::Service;
-use crate::serving::Serving;
-use crate::streams::Streams;
-
-/// The name of the record in filter state; Envoy knows it as `wasm.tollgate`.
-pub(crate) const RECORD: &str = "tollgate";
-
-/// The name in filter state of the cluster that was judged, empty where there is none.
-pub(crate) const ROUTE: &str = "tollgate_route";
-
-/// The property that names the cluster of the route. Envoy leaves it as it is until the end of a callback, whatever the
-/// callback changes.
-pub(crate) const CLUSTER: &str = "xds\0cluster_name";
-
-pub(crate) const UNCOUNTED: &str = "a request is not counted";
-
-/// Memory that one request after another uses again.
-#[derive(Debug, Default)]
-pub(crate) struct Tools {
-    scratch: Scratch,
-    nearest: Scratch,
-    pub(crate) paper: Paper,
-    pub(crate) meters: Meters,
-    pub(crate) streams: Streams,
-}
-
-/// What is written about a request, and which failures the log has seen.
-#[derive(Debug, Default)]
-pub(crate) struct Paper {
-    record: Vec<u8>,
-    details: Vec<u8>,
-    body: Vec<u8>,
-    noted: Vec<&'static str>,
-}
-
-impl Paper {
-    /// Logs the first failure of each host call; never one per request.
-    pub(crate) fn note(&mut self, host: &mut impl Host, failure: Failure, consequence: &str) {
-        if !self.noted.contains(&failure.call) {
-            self.noted.push(failure.call);
-            host.log(Level::Error, &format!("{failure}: {consequence} (logged the first time only)"));
-        }
-    }
-}
+use crate::reply::{Caller, Refusal, unserved};
+use crate::serving::{Service, Serving};
+use crate::state::WorkerState;
 
 /// Decides a request and carries the decision out.
-pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_>, tools: &mut Tools) -> Action {
-    let Tools { scratch, nearest, paper, meters, streams } = tools;
+pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_>, state: &mut WorkerState) -> Action {
+    let WorkerState { scratch, nearest, journal, charges, streams } = state;
     let bytes = host.headers(HeaderMap::Request);
     let read = match &bytes {
         Ok(bytes) => Pairs::parse(bytes).ok_or(Failure::MALFORMED_HEADERS),
@@ -75,98 +33,57 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
     let mut arrival = Arrival::from_headers(headers.iter());
     let serving = match service {
         Service::Decide(serving) => serving,
-        Service::Refuse(counter) => return refuse_unserved(host, counter, &arrival, Caller::of(&headers), paper),
+        Service::Refuse(counter) => return refuse_unserved(host, counter, &arrival, Caller::of(&headers), journal),
     };
     let policy = &serving.policy;
 
-    let beyond = unread.and_then(|()| Beyond::read(host, policy));
-    let mut judged = match &beyond {
-        Ok(beyond) => {
-            arrival.identity = beyond.identity.as_ref().map(|(source, id)| Presented { source: *source, id });
-            arrival.cluster = beyond.cluster.as_deref();
-            policy.decide(&arrival, beyond.now, scratch)
+    let attributes = unread.and_then(|()| Attributes::read(host, policy));
+    let mut evaluation = match &attributes {
+        Ok(attributes) => {
+            attributes.complete(&mut arrival);
+            policy.decide(&arrival, attributes.now, scratch)
         }
         Err((reason, failure)) => {
-            paper.note(host, *failure, "a request is refused");
+            journal.note(host, *failure, "a request is refused");
             Evaluation::refused(*reason)
         }
     };
     let mut notes = Vec::new();
     let mut account = None;
-    if !judged.quotas.is_empty() {
-        let charged = meters.charge(host, serving, &mut judged, headers.bytes(), paper);
+    if !evaluation.quotas.is_empty() {
+        let charged = charges.charge(host, serving, &mut evaluation, headers.bytes(), journal);
         (notes, account) = (charged.notes, charged.account);
     }
-    if judged.decision.outcome != Outcome::Deny {
-        let is_routed = beyond.as_ref().is_ok_and(|beyond| beyond.is_routed);
-        match let_through(host, serving, &headers, &arrival, is_routed, &judged, &notes, paper) {
+    if evaluation.decision.outcome != Outcome::Deny {
+        let is_routed = attributes.as_ref().is_ok_and(|attributes| attributes.is_routed);
+        match let_through(host, serving, &headers, &arrival, is_routed, &evaluation, &notes, journal) {
             Ok(()) => {
-                count(host, serving, &judged, &notes, paper);
-                streams.open(context, &serving.bond, is_routed);
+                count(host, serving, &evaluation, &notes, journal);
+                streams.open(context, &serving.bound, is_routed);
                 if let Some(account) = account {
-                    meters.open(context, &serving.bond, account, &judged, &arrival, Caller::of(&headers));
+                    charges.open(context, &serving.bound, account, &evaluation, &arrival, Caller::of(&headers));
                 }
                 return Action::Continue;
             }
             Err(failure) => {
-                paper.note(host, failure, "a request is refused");
-                judged.decision = Decision::refusal(Reason::PolicyInvalid);
+                journal.note(host, failure, "a request is refused");
+                evaluation.decision = Decision::refusal(Reason::PolicyInvalid);
             }
         }
     }
     if let Some(account) = account {
-        meters.settle(host, Rc::clone(&serving.bond), account, paper);
+        charges.settle(host, Rc::clone(&serving.bound), account, journal);
     }
-    let near = match (&beyond, judged.decision.reason) {
-        (Ok(beyond), Reason::NoMatch | Reason::RuleExpired | Reason::RequestAmbiguous) => {
-            policy.nearest(&arrival, beyond.now, nearest)
+    let near = match (&attributes, evaluation.decision.reason) {
+        (Ok(attributes), Reason::NoMatch | Reason::RuleExpired | Reason::RequestAmbiguous) => {
+            policy.nearest(&arrival, attributes.now, nearest)
         }
         _ => None,
     };
     let (settings, caller) = (policy.settings(), Caller::of(&headers));
-    Refusal { settings, arrival: &arrival, evaluation: &judged, near, notes: &notes, caller }.send(host, paper);
-    count(host, serving, &judged, &notes, paper);
+    Refusal { settings, arrival: &arrival, evaluation: &evaluation, near, notes: &notes, caller }.send(host, journal);
+    count(host, serving, &evaluation, &notes, journal);
     Action::Pause
-}
-
-/// What a decision needs beyond the headers. Nothing is asked for that the policy does not look at: a host call that
-/// returns bytes costs more than a decision.
-struct Beyond {
-    identity: Option<(Source, Vec<u8>)>,
-    cluster: Option<Vec<u8>>,
-    /// The cluster was asked for.
-    is_routed: bool,
-    now: Timestamp,
-}
-
-impl Beyond {
-    fn read(host: &mut impl Host, policy: &Policy) -> Result<Beyond, (Reason, Failure)> {
-        let identity = identity(host, policy.settings()).map_err(|failure| (Reason::IdentityInvalid, failure))?;
-        let by_principal = matches!(identity, Some((Source::PeerPrincipal, _)));
-        let is_routed = by_principal || policy.reads_cluster();
-        let cluster =
-            if is_routed { host.property(CLUSTER).map_err(|failure| (Reason::RouteMismatch, failure))? } else { None };
-        let now = if policy.reads_clock() {
-            Timestamp(host.now().map_err(|failure| (Reason::RuleExpired, failure))?)
-        } else {
-            Timestamp::default()
-        };
-        Ok(Beyond { identity, cluster, is_routed, now })
-    }
-}
-
-/// The identity from the first source that has one, and that source.
-pub(crate) fn identity(host: &mut impl Host, settings: &Settings) -> Result<Option<(Source, Vec<u8>)>, Failure> {
-    for source in &settings.sources {
-        let path = match source {
-            Source::PeerCertificate => "connection\0uri_san_peer_certificate",
-            Source::PeerPrincipal => "filter_state\0io.istio.peer_principal",
-        };
-        if let Some(id) = host.property(path)?.filter(|id| !id.is_empty()) {
-            return Ok(Some((*source, id)));
-        }
-    }
-    Ok(None)
 }
 
 /// Makes the request fit to leave, changing as little as can be: any change has Envoy choose the route anew, which only
@@ -179,11 +96,11 @@ fn let_through(
     headers: &Pairs<'_>,
     arrival: &Arrival<'_>,
     is_routed: bool,
-    judged: &Evaluation<'_>,
+    evaluation: &Evaluation<'_>,
     notes: &[QuotaOutcome<'_>],
-    paper: &mut Paper,
+    journal: &mut Journal,
 ) -> Result<(), Failure> {
-    for (name, _) in headers.iter().filter(|(name, _)| serving.bond.removal.takes(name)) {
+    for (name, _) in headers.iter().filter(|(name, _)| serving.bound.stripped.strips(name)) {
         host.remove_header(HeaderMap::Request, name)?;
     }
     let settings = serving.policy.settings();
@@ -192,48 +109,36 @@ fn let_through(
     {
         host.set_request_header(&tripwire.header, secret)?;
     }
-    let respelled = judged.host.and_then(|canonical| canonical.respelled(arrival.authority));
+    let respelled = evaluation.host.and_then(|canonical| canonical.respelled(arrival.authority));
     if let Some(authority) = &respelled {
         host.set_request_header(":authority", authority)?;
     }
     if is_routed {
-        match (arrival.cluster, judged.host) {
+        match (arrival.cluster, evaluation.host) {
             // Nothing stood for the other spelling: its own name has to lead to its own cluster.
             (None, Some(canonical)) if respelled.is_some() => {
-                let cluster = canonical.cluster(judged.port.unwrap_or_default());
+                let cluster = canonical.cluster(evaluation.port.unwrap_or_default());
                 host.set_property(ROUTE, cluster.as_bytes())?;
             }
             (cluster, _) => host.set_property(ROUTE, cluster.unwrap_or_default())?,
         }
     }
-    record(host, paper, &Record { evaluation: judged, arrival, settings, near: None, quotas: notes, details: None })
-}
-
-/// Sets the record of a request, in place of any before.
-pub(crate) fn record(host: &mut impl Host, paper: &mut Paper, record: &Record<'_>) -> Result<(), Failure> {
-    paper.record.clear();
-    record.write(&mut paper.record);
-    host.set_property(RECORD, &paper.record)
+    journal.record(host, &Record { evaluation, arrival, settings, near: None, quotas: notes, details: None })
 }
 
 fn count(
     host: &mut impl Host,
     serving: &Serving,
-    judged: &Evaluation<'_>,
+    evaluation: &Evaluation<'_>,
     notes: &[QuotaOutcome<'_>],
-    paper: &mut Paper,
+    journal: &mut Journal,
 ) {
-    if let Err(failure) = serving.bond.requests.count(host, judged) {
-        paper.note(host, failure, UNCOUNTED);
+    if let Err(failure) = serving.bound.requests.count(host, evaluation) {
+        journal.note(host, failure, UNCOUNTED);
     }
     for note in notes.iter().filter(|note| note.refuses()) {
-        serving.bond.count_denied(host, note.number(), paper);
+        serving.bound.count_denied(host, note.number(), journal);
     }
-}
-
-/// Settings while there is no policy. A path may hold credentials, and nobody has said that it may be recorded.
-pub(crate) fn unserved() -> Settings {
-    Settings { audit_path: AuditPath::None, ..Settings::default() }
 }
 
 /// Refuses a request for want of a policy.
@@ -242,110 +147,27 @@ fn refuse_unserved(
     counter: Option<MetricId>,
     arrival: &Arrival<'_>,
     caller: Caller<&[u8]>,
-    paper: &mut Paper,
+    journal: &mut Journal,
 ) -> Action {
     let settings = unserved();
-    let judged = Evaluation::refused(Reason::PolicyInvalid);
-    Refusal { settings: &settings, arrival, evaluation: &judged, near: None, notes: &[], caller }.send(host, paper);
+    let evaluation = Evaluation::refused(Reason::PolicyInvalid);
+    Refusal { settings: &settings, arrival, evaluation: &evaluation, near: None, notes: &[], caller }
+        .send(host, journal);
     if let Some(counter) = counter
         && let Err(failure) = host.count(counter)
     {
-        paper.note(host, failure, UNCOUNTED);
+        journal.note(host, failure, UNCOUNTED);
     }
     Action::Pause
-}
-
-/// What an answer has to know of the caller besides the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Caller<B> {
-    request_id: Option<B>,
-    speaks_grpc: bool,
-}
-
-impl<'a> Caller<&'a [u8]> {
-    fn of(headers: &Pairs<'a>) -> Caller<&'a [u8]> {
-        Caller { request_id: headers.first(b"x-request-id"), speaks_grpc: is_grpc(headers) }
-    }
-
-    /// As much of it as an answer repeats.
-    pub(crate) fn to_owned(self) -> Caller<Vec<u8>> {
-        Caller {
-            request_id: self.request_id.map(|id| id.get(..answer::REQUEST_ID_CAP).unwrap_or(id).to_vec()),
-            speaks_grpc: self.speaks_grpc,
-        }
-    }
-}
-
-impl Caller<Vec<u8>> {
-    pub(crate) fn as_slices(&self) -> Caller<&[u8]> {
-        Caller { request_id: self.request_id.as_deref(), speaks_grpc: self.speaks_grpc }
-    }
-}
-
-/// A request that is refused.
-pub(crate) struct Refusal<'a> {
-    pub(crate) settings: &'a Settings,
-    pub(crate) arrival: &'a Arrival<'a>,
-    pub(crate) evaluation: &'a Evaluation<'a>,
-    pub(crate) near: Option<Near<'a>>,
-    /// The quotas that were consulted.
-    pub(crate) notes: &'a [QuotaOutcome<'a>],
-    pub(crate) caller: Caller<&'a [u8]>,
-}
-
-impl Refusal<'_> {
-    /// Records and answers it, or else resets it; whether it is answered.
-    pub(crate) fn send(&self, host: &mut impl Host, paper: &mut Paper) -> bool {
-        let Refusal { settings, arrival, evaluation, near, notes, caller } = *self;
-        let text = Record { evaluation, arrival, settings, near, quotas: notes, details: None };
-        if let Err(failure) = record(host, paper, &text) {
-            paper.note(host, failure, "a refusal is not recorded");
-        }
-        let quota = notes.iter().find(|note| Some(&*note.quota.id) == evaluation.decision.rule);
-        let answer = Answer { evaluation, settings, request_id: caller.request_id, near, quota };
-        paper.details.clear();
-        answer.write_details(&mut paper.details);
-        paper.body.clear();
-        if caller.speaks_grpc {
-            answer.write_grpc_message(&mut paper.body);
-        } else {
-            answer.write_body(&mut paper.body);
-        }
-        let limits = answer.limits();
-        let mut headers = vec![(answer::HEADER, evaluation.decision.reason.as_str())];
-        // Envoy gives gRPC callers a content type of its own.
-        if !caller.speaks_grpc && !paper.body.is_empty() {
-            headers.push(("content-type", "application/json"));
-        }
-        headers.extend(limits.iter().map(|(name, value)| (*name, value.as_str())));
-        let response = Response {
-            status: answer.status(),
-            grpc_status: answer.grpc_status(),
-            details: &paper.details,
-            headers: &headers,
-            body: &paper.body,
-        };
-        let Err(failure) = host.respond(&response) else { return true };
-        paper.note(host, failure, "a refused request is reset instead of answered");
-        if let Err(failure) = host.close(Stream::Request) {
-            paper.note(host, failure, "a refused request is neither answered nor reset, and goes nowhere");
-        }
-        false
-    }
-}
-
-/// Whether Envoy takes the caller for one that speaks gRPC.
-fn is_grpc(headers: &Pairs<'_>) -> bool {
-    headers
-        .first(b"content-type")
-        .and_then(|value| value.strip_prefix(b"application/grpc"))
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attributes::CLUSTER;
     use crate::fake::{Rig, Sent};
+    use crate::host::Stream;
+    use tollgate::decision::answer;
 
     const POLICY: &str = r#"{"version": 1, "name": "prod", "revision": "9f3c",
         "rules": [{"id": "pay", "from": [{"serviceAccount": "payments/checkout"}], "to": [{"hosts": ["api.example.com"], "paths": ["/v1/**"]}]}],

@@ -5,15 +5,16 @@
 use tollgate::decision::{Evaluation, Outcome, Reason, Record, answer};
 use tollgate::request::{Arrival, Presented};
 
+use crate::attributes::{self, RECORD};
 use crate::host::{HeaderMap, Host};
-use crate::http::{self, RECORD, Tools, UNCOUNTED};
-use crate::metrics;
+use crate::metrics::{self, UNCOUNTED};
 use crate::pairs::Pairs;
-use crate::root::Service;
-use crate::serving::Bond;
+use crate::reply;
+use crate::serving::{BoundPolicy, Service};
+use crate::state::WorkerState;
 
 /// A request that Envoy refused before this filter saw it.
-pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, tools: &mut Tools) {
+pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, state: &mut WorkerState) {
     // Another filter of this kind has refused or recorded it: its record stands in the same place.
     if !matches!(host.property(RECORD), Ok(None)) {
         return;
@@ -22,46 +23,52 @@ pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, tools: &mut To
     if details.starts_with(answer::DETAILS_PREFIX.as_bytes()) {
         return;
     }
-    let bond = match service {
-        Service::Decide(serving) => Some(&*serving.bond),
+    let bound = match service {
+        Service::Decide(serving) => Some(&*serving.bound),
         Service::Refuse(_) => None,
     };
-    replace(host, bond, Reason::RefusedByEnvoy, Some(&details), tools);
+    replace(host, bound, Reason::RefusedByEnvoy, Some(&details), state);
 }
 
 /// A request that was let through and has ended; its record is replaced where it was refused after all.
-pub(crate) fn ended(host: &mut impl Host, context: u32, tools: &mut Tools) {
-    if let Some(stream) = tools.streams.get(context)
+pub(crate) fn ended(host: &mut impl Host, context: u32, state: &mut WorkerState) {
+    if let Some(stream) = state.streams.get(context)
         && let Some(reason) = stream.refused.take()
     {
-        let bond = std::rc::Rc::clone(&stream.bond);
-        replace(host, Some(&bond), reason, None, tools);
+        let bound = std::rc::Rc::clone(&stream.bound);
+        replace(host, Some(&bound), reason, None, state);
     }
 }
 
 /// Records what is known at a request's end, in place of any record before, and counts it.
-fn replace(host: &mut impl Host, bond: Option<&Bond>, reason: Reason, details: Option<&[u8]>, tools: &mut Tools) {
-    let unserved = http::unserved();
-    let settings = bond.map_or(&unserved, |bond| bond.terms.settings());
-    let paper = &mut tools.paper;
+fn replace(
+    host: &mut impl Host,
+    bound: Option<&BoundPolicy>,
+    reason: Reason,
+    details: Option<&[u8]>,
+    state: &mut WorkerState,
+) {
+    let unserved = reply::unserved();
+    let settings = bound.map_or(&unserved, |bound| bound.terms.settings());
+    let journal = &mut state.journal;
     // Envoy may never have read any.
     let bytes = host.headers(HeaderMap::Request).unwrap_or_default();
     let headers = Pairs::parse(&bytes).unwrap_or_default();
-    let identity = http::identity(host, settings).ok().flatten();
+    let identity = attributes::identity(host, settings).ok().flatten();
     let mut arrival = Arrival::from_headers(headers.iter());
     arrival.identity = identity.as_ref().map(|(source, id)| Presented { source: *source, id });
     let mut buffer = Vec::new();
-    let judged = Evaluation::afterwards(reason, &arrival, settings, &mut buffer);
-    let text = Record { evaluation: &judged, arrival: &arrival, settings, near: None, quotas: &[], details };
-    if let Err(failure) = http::record(host, paper, &text) {
-        paper.note(host, failure, "a refusal is not recorded");
+    let evaluation = Evaluation::afterwards(reason, &arrival, settings, &mut buffer);
+    let text = Record { evaluation: &evaluation, arrival: &arrival, settings, near: None, quotas: &[], details };
+    if let Err(failure) = journal.record(host, &text) {
+        journal.note(host, failure, "a refusal is not recorded");
     }
-    let counted = match bond {
-        Some(bond) => bond.requests.count(host, &judged),
+    let counted = match bound {
+        Some(bound) => bound.requests.count(host, &evaluation),
         None => metrics::count(host, &metrics::request(Outcome::Deny, reason)),
     };
     if let Err(failure) = counted {
-        paper.note(host, failure, UNCOUNTED);
+        journal.note(host, failure, UNCOUNTED);
     }
 }
 

@@ -18,6 +18,9 @@ const QUOTAS: usize = 200;
 /// What a label says where the policy's value is not among those kept, or there is none.
 const OTHER: &str = "other";
 
+/// What the log says of a request that could not be counted.
+pub(crate) const UNCOUNTED: &str = "a request is not counted";
+
 /// Adds one to a counter that is rarely used.
 pub(crate) fn count(host: &mut impl Host, name: &str) -> Result<(), Failure> {
     let metric = host.define_metric(MetricKind::Counter, name)?;
@@ -119,16 +122,16 @@ impl Requests {
     }
 
     /// Counts one request.
-    pub(crate) fn count(&self, host: &mut impl Host, judged: &Evaluation<'_>) -> Result<(), Failure> {
-        match self.series_of(judged) {
+    pub(crate) fn count(&self, host: &mut impl Host, evaluation: &Evaluation<'_>) -> Result<(), Failure> {
+        match self.series_of(evaluation) {
             Some(metric) => host.count(metric),
             None => Ok(()),
         }
     }
 
     /// The series that says most of a decision.
-    fn series_of(&self, judged: &Evaluation<'_>) -> Option<MetricId> {
-        let decision = &judged.decision;
+    fn series_of(&self, evaluation: &Evaluation<'_>) -> Option<MetricId> {
+        let decision = &evaluation.decision;
         let is =
             |(outcome, reason, _): &(Outcome, Reason, _)| (*outcome, *reason) == (decision.outcome, decision.reason);
         let place = self.decisions.iter().position(is)?;
@@ -138,7 +141,7 @@ impl Requests {
                 rule = self.rules.index(decision.rule);
                 destination = self.destinations.index(decision.destination);
             }
-            let namespace = self.namespaces.index(judged.namespace());
+            let namespace = self.namespaces.index(evaluation.namespace());
             let keys = [
                 (place, rule, namespace, destination),
                 (place, rule, namespace, 0),
@@ -332,9 +335,10 @@ mod tests {
         let id = format!("spiffe://td/ns/{namespace}/sa/a");
         let decision =
             Decision { outcome, rule: Some(rule), destination: Some(destination), ..Decision::refusal(reason) };
-        let judged = Evaluation { trusted: Identity::parse(id.as_bytes()), decision, ..Evaluation::refused(reason) };
+        let evaluation =
+            Evaluation { trusted: Identity::parse(id.as_bytes()), decision, ..Evaluation::refused(reason) };
         host.metrics.iter_mut().for_each(|(_, value)| *value = 0);
-        requests.count(host, &judged).expect("counted");
+        requests.count(host, &evaluation).expect("counted");
         let counted: Vec<_> = host.metrics.iter().filter(|(_, value)| *value == 1).map(|(name, _)| name).collect();
         let [name] = counted.as_slice() else { panic!("{counted:?}") };
         let start = format!("decision=.={};.;reason=.={};.;", outcome.as_str(), reason.as_str());
@@ -348,11 +352,11 @@ mod tests {
         let requests = defined(&mut host, &policy(0, "", 0));
         assert_eq!(host.metrics.len(), decisions().count());
         for (outcome, reason) in decisions() {
-            let judged = Evaluation {
+            let evaluation = Evaluation {
                 decision: Decision { outcome, ..Decision::refusal(reason) },
                 ..Evaluation::refused(reason)
             };
-            requests.count(&mut host, &judged).expect("counted");
+            requests.count(&mut host, &evaluation).expect("counted");
             assert_eq!(host.metric(&request(outcome, reason)), Some(1));
         }
         assert!(host.metrics.iter().all(|(_, value)| *value == 1));
@@ -407,8 +411,8 @@ mod tests {
             let (requests, failure) = Requests::define(&mut host, &policy(2, r#""rule""#, 0));
             assert_eq!(failure.is_some(), call == "proxy_define_metric");
             assert!(requests.series.is_empty(), "{call}");
-            let judged = Evaluation::refused(Reason::NoMatch);
-            assert_eq!(requests.count(&mut host, &judged), Ok(()));
+            let evaluation = Evaluation::refused(Reason::NoMatch);
+            assert_eq!(requests.count(&mut host, &evaluation), Ok(()));
         }
     }
 }

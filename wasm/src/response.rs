@@ -2,23 +2,24 @@
 
 use tollgate::decision::{Reason, answer};
 
+use crate::attributes::{CLUSTER, ROUTE};
 use crate::host::{Action, HeaderMap, Host};
-use crate::http::{CLUSTER, ROUTE, Tools};
+use crate::state::WorkerState;
 
 /// Headers of an answer that Envoy makes itself, at most: status, length, type; of a refused gRPC call four.
 const OF_ENVOY: usize = 4;
 
 /// Removes from a destination's response the header by which this filter names its reasons, and notes where a filter
 /// behind this one has refused the request after all. `count` is how many headers the response has.
-pub(crate) fn on_response(host: &mut impl Host, context: u32, count: usize, tools: &mut Tools) -> Action {
-    let Tools { paper, meters, streams, .. } = tools;
+pub(crate) fn on_response(host: &mut impl Host, context: u32, count: usize, state: &mut WorkerState) -> Action {
+    let WorkerState { journal, charges, streams, .. } = state;
     // Counted as it came.
-    let action = meters.headers(host, context, HeaderMap::Response, paper);
+    let action = charges.headers(host, context, HeaderMap::Response, journal);
     let stream = streams.get(context);
     let has = match host.has_header(HeaderMap::Response, answer::HEADER) {
         Ok(has) => has,
         Err(failure) => {
-            paper.note(host, failure, "a response may carry a foreign x-egress-denied");
+            journal.note(host, failure, "a response may carry a foreign x-egress-denied");
             return action;
         }
     };
@@ -34,7 +35,7 @@ pub(crate) fn on_response(host: &mut impl Host, context: u32, count: usize, tool
         && !matches!(refusal, Some(Refusal::Tollgate))
         && let Err(failure) = host.remove_header(HeaderMap::Response, answer::HEADER.as_bytes())
     {
-        paper.note(host, failure, "a response may carry a foreign x-egress-denied");
+        journal.note(host, failure, "a response may carry a foreign x-egress-denied");
     }
     action
 }
@@ -72,7 +73,7 @@ impl Refusal {
 /// Tells whether the request would go elsewhere than was judged. Envoy shows the route that was chosen last.
 fn has_moved(host: &mut impl Host) -> bool {
     match (host.property(ROUTE), host.property(CLUSTER)) {
-        (Ok(Some(judged)), Ok(cluster)) => judged != cluster.unwrap_or_default(),
+        (Ok(Some(evaluation)), Ok(cluster)) => evaluation != cluster.unwrap_or_default(),
         _ => false,
     }
 }

@@ -25,12 +25,11 @@ use miniz_oxide::inflate::decompress_to_vec;
 use tollgate::policy::{Policy, Rejection};
 use xxhash_rust::xxh64::Xxh64;
 
+use crate::attributes::ROUTE;
 use crate::host::{ANY_VERSION, Failure, Host, Level, MetricId};
-use crate::http::ROUTE;
-use crate::meter::TICK_MILLISECONDS;
 use crate::metrics::{self, Quotas, Requests};
 use crate::plugin::Plugin;
-use crate::serving::Serving;
+use crate::serving::{Service, Serving, TICK_MILLISECONDS};
 
 /// How many findings of a rejected policy are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
@@ -69,15 +68,6 @@ enum State {
         /// Counts the requests refused for want of a policy.
         refused: Option<MetricId>,
     },
-}
-
-/// What an instance does with a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Service<'a> {
-    /// It decides.
-    Decide(&'a Rc<Serving>),
-    /// It refuses for want of a policy, and counts that.
-    Refuse(Option<MetricId>),
 }
 
 /// The instances in this VM, the newest last.
@@ -133,7 +123,7 @@ impl Roots {
             );
             return false;
         }
-        self.forget(host, id, &plugin.key());
+        self.make_room(&plugin.key());
         let text = match configuration(host, size) {
             Ok(text) => text,
             Err(complaint) => return self.reject(host, id, &plugin, Bad::unread(&complaint)),
@@ -154,13 +144,17 @@ impl Roots {
         }
     }
 
-    /// Drops what instances held that are gone, but for what the plugin that is being configured may need.
+    /// Forgets an instance: Envoy says so once it has left the configuration and its last stream has ended. Its plugin's last
+    /// good policy stays for the next one.
+    pub(crate) fn remove(&mut self, id: u32) {
+        self.roots.retain(|root| root.id != id);
+    }
+
+    /// Makes room for a policy that is about to be read.
     ///
-    /// Nobody tells of their end: a callback for it would be called at the end of every request too. Looking before a
-    /// policy is read makes its room out of that of the last but one. Of an instance that only open streams keep, the
-    /// text of its policy is left: Envoy may go back to it without configuring it again.
-    fn forget(&mut self, host: &mut impl Host, current: u32, plugin: &str) {
-        self.roots.retain(|root| host.knows(root.id, current));
+    /// Last good policies go with the last instance of their plugin, but for the one that is being configured. Of an instance
+    /// that only open streams keep, the text of its policy is left: Envoy may go back to it without configuring it again.
+    fn make_room(&mut self, plugin: &str) {
         let roots = &self.roots;
         self.last_good.retain(|(of, _)| of == plugin || roots.iter().any(|root| root.plugin == *of));
         let newest = self.roots.iter().filter(|root| root.plugin == plugin).map(|root| root.asked).max();
@@ -452,7 +446,7 @@ mod tests {
         let mut rig = Rig::new(BAD);
         assert!(rig.configure(2, GOOD));
         assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW", "Envoy uses the first instance again without a word");
-        rig.host.gone.insert(2);
+        rig.vm.deleted(&mut rig.host, 2);
         assert!(rig.configure(3, BAD));
         assert_eq!(decided(&mut rig, 3), "allow RULE_ALLOW");
     }
@@ -477,12 +471,26 @@ mod tests {
         let mut host = crate::fake::Fake { configuration: GOOD.as_bytes().to_vec(), ..Default::default() };
         for root in 1..20 {
             assert!(roots.configure(&mut host, root, GOOD.len(), false));
-            assert!(roots.roots.len() <= 2 && roots.last_good.len() == 1);
-            host.gone.insert(root);
+            assert!(roots.roots.len() == 1 && roots.last_good.len() == 1);
+            roots.remove(root);
         }
         host.properties.insert("plugin_name".to_owned(), b"another".to_vec());
         assert!(roots.configure(&mut host, 20, GOOD.len(), false));
         assert_eq!((roots.roots.len(), roots.last_good.len()), (1, 1));
+    }
+
+    #[test]
+    fn an_instance_that_envoy_deletes_takes_its_policy_along() {
+        let mut rig = Rig::new(GOOD);
+        let serving = match rig.vm.roots.service(&mut rig.host, 1) {
+            Service::Decide(serving) => Rc::downgrade(serving),
+            Service::Refuse(_) => panic!("no policy"),
+        };
+        assert!(rig.configure(2, GOOD));
+        assert!(serving.upgrade().is_some(), "Envoy may go back to it");
+        rig.vm.deleted(&mut rig.host, 1);
+        assert!(serving.upgrade().is_none());
+        assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
     }
 
     #[test]
@@ -557,23 +565,23 @@ mod tests {
     fn an_open_stream_keeps_neither_rules_nor_index_of_a_policy_that_is_not_served_any_more() {
         let mut rig = Rig::new(&held("one"));
         let serving = |rig: &mut Rig, root| match rig.vm.roots.service(&mut rig.host, root) {
-            Service::Decide(serving) => (Rc::downgrade(serving), Rc::downgrade(&serving.bond)),
+            Service::Decide(serving) => (Rc::downgrade(serving), Rc::downgrade(&serving.bound)),
             Service::Refuse(_) => panic!("no policy"),
         };
         assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
         let stream = rig.streams;
-        let (one, bond) = serving(&mut rig, 1);
+        let (one, bound) = serving(&mut rig, 1);
         for root in 2..10 {
             assert!(rig.configure(root, &held(&format!("r{root}"))));
             assert_eq!(decided(&mut rig, root), "allow RULE_ALLOW");
             rig.end();
         }
         assert!(one.upgrade().is_none(), "the index is gone");
-        assert!(bond.upgrade().is_some(), "its quota is not");
+        assert!(bound.upgrade().is_some(), "its quota is not");
         let full = rig.vm.roots.roots.iter().filter(|root| matches!(root.state, State::Good { .. })).count();
         assert_eq!(full, 2, "the one that serves, and the one that it has just replaced");
         rig.vm.deleted(&mut rig.host, stream);
-        assert!(bond.upgrade().is_none());
+        assert!(bound.upgrade().is_none());
     }
 
     #[test]

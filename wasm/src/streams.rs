@@ -5,7 +5,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 use tollgate::decision::Reason;
 
-use crate::serving::Bond;
+use crate::serving::BoundPolicy;
 
 /// The open requests of one VM.
 #[derive(Debug, Default)]
@@ -15,7 +15,7 @@ pub(crate) struct Streams(FxHashMap<u32, Stream>);
 #[derive(Debug)]
 pub(crate) struct Stream {
     /// To the policy that let it through.
-    pub(crate) bond: Rc<Bond>,
+    pub(crate) bound: Rc<BoundPolicy>,
     /// The cluster that was judged stands in filter state, for a filter behind this one to compare.
     pub(crate) is_routed: bool,
     /// Why it was refused after all.
@@ -24,8 +24,8 @@ pub(crate) struct Stream {
 
 impl Streams {
     /// A request is let through.
-    pub(crate) fn open(&mut self, context: u32, bond: &Rc<Bond>, is_routed: bool) {
-        self.0.insert(context, Stream { bond: Rc::clone(bond), is_routed, refused: None });
+    pub(crate) fn open(&mut self, context: u32, bound: &Rc<BoundPolicy>, is_routed: bool) {
+        self.0.insert(context, Stream { bound: Rc::clone(bound), is_routed, refused: None });
     }
 
     /// An open request; none if it was refused, or is unknown.

@@ -3,46 +3,46 @@
 use tollgate::decision::{Reason, answer};
 
 use crate::host::{Action, Failure, HeaderMap, Host, Stream};
-use crate::http::Tools;
 use crate::pairs::Pairs;
-use crate::removal::Removal;
+use crate::state::WorkerState;
+use crate::stripped_headers::StrippedHeaders;
 
 /// Trailers of a request flow.
-pub(crate) fn on_request(host: &mut impl Host, context: u32, tools: &mut Tools) -> Action {
-    let Tools { paper, meters, streams, .. } = tools;
+pub(crate) fn on_request(host: &mut impl Host, context: u32, state: &mut WorkerState) -> Action {
+    let WorkerState { journal, charges, streams, .. } = state;
     // To let more flow would let go what is held.
     let Some(stream) = streams.get(context) else { return Action::Pause };
     // Counted as they came.
-    let action = meters.headers(host, context, HeaderMap::RequestTrailers, paper);
-    let Err(failure) = clean(host, &stream.bond.removal) else { return action };
-    paper.note(host, failure, "a request is reset behind its body");
+    let action = charges.headers(host, context, HeaderMap::RequestTrailers, journal);
+    let Err(failure) = clean(host, &stream.bound.stripped) else { return action };
+    journal.note(host, failure, "a request is reset behind its body");
     stream.refused = Some(Reason::PolicyInvalid);
     if let Err(failure) = host.close(Stream::Request) {
-        paper.note(host, failure, "trailers that could not be cleaned are held");
+        journal.note(host, failure, "trailers that could not be cleaned are held");
     }
     Action::Pause
 }
 
 /// Removes what servers could take for a header that no request may have.
-fn clean(host: &mut impl Host, removal: &Removal) -> Result<(), Failure> {
+fn clean(host: &mut impl Host, stripped: &StrippedHeaders) -> Result<(), Failure> {
     let bytes = host.headers(HeaderMap::RequestTrailers)?;
     let trailers = Pairs::parse(&bytes).ok_or(Failure::MALFORMED_HEADERS)?;
-    for (name, _) in trailers.iter().filter(|(name, _)| removal.takes_trailer(name)) {
+    for (name, _) in trailers.iter().filter(|(name, _)| stripped.strips_trailer(name)) {
         host.remove_header(HeaderMap::RequestTrailers, name)?;
     }
     Ok(())
 }
 
 /// Trailers of a response flow. Refusals of this filter have none: what looks like one's reason is a destination's.
-pub(crate) fn on_response(host: &mut impl Host, context: u32, tools: &mut Tools) -> Action {
-    let Tools { paper, meters, .. } = tools;
-    let action = meters.headers(host, context, HeaderMap::ResponseTrailers, paper);
+pub(crate) fn on_response(host: &mut impl Host, context: u32, state: &mut WorkerState) -> Action {
+    let WorkerState { journal, charges, .. } = state;
+    let action = charges.headers(host, context, HeaderMap::ResponseTrailers, journal);
     let removed = host.has_header(HeaderMap::ResponseTrailers, answer::HEADER).and_then(|has| match has {
         true => host.remove_header(HeaderMap::ResponseTrailers, answer::HEADER.as_bytes()),
         false => Ok(()),
     });
     if let Err(failure) = removed {
-        paper.note(host, failure, "trailers may carry a foreign x-egress-denied");
+        journal.note(host, failure, "trailers may carry a foreign x-egress-denied");
     }
     action
 }
@@ -107,7 +107,7 @@ mod tests {
         let mut rig = Rig::new(POLICY);
         rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream"]);
         assert_eq!(rig.request(&[REQUEST[1], REQUEST[2], (":authority", b"b.com")]), Action::Pause);
-        assert_eq!(rig.body(crate::meter::Way::Out, 10), Action::Pause);
+        assert_eq!(rig.body(crate::charges::Direction::Upstream, 10), Action::Pause);
         assert_eq!(rig.request_trailers(&[]), Action::Pause);
     }
 

@@ -1,10 +1,11 @@
 //! What lives as long as a VM, and the callbacks of the ABI on it.
 
+use crate::charges::Direction;
 use crate::host::{Action, Host, Level, Stream};
-use crate::http::{self, Tools};
-use crate::meter::Way;
-use crate::root::{Roots, Service};
-use crate::{log, response, trailers};
+use crate::root::Roots;
+use crate::serving::Service;
+use crate::state::WorkerState;
+use crate::{http, log, response, trailers};
 
 /// The context that was created last.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +22,7 @@ struct Created {
 pub(crate) struct Vm {
     pub(crate) roots: Roots,
     created: Option<Created>,
-    tools: Tools,
+    state: WorkerState,
     /// It has been logged that this VM is asked to filter TCP.
     misplaced: bool,
 }
@@ -30,15 +31,14 @@ impl Vm {
     /// A context was created; `parent` is 0 for root contexts, which mean nothing before they are configured.
     ///
     /// Envoy creates a stream's context right before it shows the stream's request headers, or else right before it logs
-    /// a stream whose headers it has refused itself. So the last one is all there is to remember: nothing has to be
-    /// cleaned up at the end of a request that was refused.
+    /// a stream whose headers it has refused itself. So the last one is all there is to remember.
     pub(crate) fn created(&mut self, context: u32, parent: u32) {
         self.created = Some(Created { context, root: parent, is_shown: false });
     }
 
-    /// A root context is configured, with `size` bytes. Says whether Envoy may use it.
+    /// A root context is configured, with `size` bytes. Tells whether Envoy may use it.
     pub(crate) fn configure(&mut self, host: &mut impl Host, context: u32, size: usize) -> bool {
-        self.roots.configure(host, context, size, self.tools.meters.is_busy())
+        self.roots.configure(host, context, size, self.state.charges.is_busy())
     }
 
     /// A request's headers have arrived.
@@ -50,27 +50,27 @@ impl Vm {
             }
             _ => Service::Refuse(None),
         };
-        http::on_request(host, context, service, &mut self.tools)
+        http::on_request(host, context, service, &mut self.state)
     }
 
     /// So many bytes of a body flow.
-    pub(crate) fn body(&mut self, host: &mut impl Host, context: u32, way: Way, size: usize) -> Action {
-        let Tools { meters, paper, streams, .. } = &mut self.tools;
+    pub(crate) fn body(&mut self, host: &mut impl Host, context: u32, direction: Direction, size: usize) -> Action {
+        let WorkerState { charges, journal, streams, .. } = &mut self.state;
         // What goes out of a request that was not let through would take its headers along.
-        if way == Way::Out && streams.get(context).is_none() {
+        if direction == Direction::Upstream && streams.get(context).is_none() {
             return Action::Pause;
         }
-        meters.body(host, context, way, size, paper)
+        charges.body(host, context, direction, size, journal)
     }
 
     /// Trailers of a request flow.
     pub(crate) fn request_trailers(&mut self, host: &mut impl Host, context: u32) -> Action {
-        trailers::on_request(host, context, &mut self.tools)
+        trailers::on_request(host, context, &mut self.state)
     }
 
     /// Trailers of a response flow.
     pub(crate) fn response_trailers(&mut self, host: &mut impl Host, context: u32) -> Action {
-        trailers::on_response(host, context, &mut self.tools)
+        trailers::on_response(host, context, &mut self.state)
     }
 
     /// A stream has ended and is about to be logged.
@@ -78,23 +78,24 @@ impl Vm {
         match self.created {
             Some(Created { context: created, root, is_shown: false }) if created == context => {
                 let service = self.roots.service(host, root);
-                log::unseen(host, &service, &mut self.tools);
+                log::unseen(host, &service, &mut self.state);
             }
-            _ => log::ended(host, context, &mut self.tools),
+            _ => log::ended(host, context, &mut self.state),
         }
     }
 
     /// A stream has ended, or an instance is gone.
     pub(crate) fn deleted(&mut self, host: &mut impl Host, context: u32) {
-        let Tools { meters, paper, streams, .. } = &mut self.tools;
+        let WorkerState { charges, journal, streams, .. } = &mut self.state;
         streams.close(context);
-        meters.close(host, context, paper);
+        charges.close(host, context, journal);
+        self.roots.remove(context);
     }
 
     /// Time has passed.
     pub(crate) fn tick(&mut self, host: &mut impl Host) {
-        let Tools { meters, paper, .. } = &mut self.tools;
-        meters.tick(host, paper);
+        let WorkerState { charges, journal, .. } = &mut self.state;
+        charges.tick(host, journal);
     }
 
     /// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let
@@ -110,18 +111,19 @@ impl Vm {
 
     /// A response's headers have arrived, the destination's or the proxy's own.
     pub(crate) fn response_headers(&mut self, host: &mut impl Host, context: u32, count: usize) -> Action {
-        response::on_response(host, context, count, &mut self.tools)
+        response::on_response(host, context, count, &mut self.state)
     }
 }
 
 /// A request's headers have arrived while the VM cannot be had, which no path of Envoy leads to.
 pub(crate) fn request_headers_without_vm(host: &mut impl Host) -> Action {
-    http::on_request(host, 0, Service::Refuse(None), &mut Tools::default())
+    http::on_request(host, 0, Service::Refuse(None), &mut WorkerState::default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::charges::Direction;
     use crate::fake::{Fake, Rig};
     use crate::host::HeaderMap;
 
@@ -151,11 +153,11 @@ mod tests {
             rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream"]);
             let (host, stream) = (&mut rig.host, rig.streams);
             for _ in 0..3 {
-                assert_eq!(rig.vm.body(host, stream, Way::Out, 5000), Action::Pause, "{answered}");
+                assert_eq!(rig.vm.body(host, stream, Direction::Upstream, 5000), Action::Pause, "{answered}");
             }
             assert_eq!(rig.vm.request_trailers(host, stream), Action::Pause, "{answered}");
             // Nobody answered, so what comes back is the destination's.
-            assert_eq!(rig.vm.body(host, stream, Way::In, 5000), Action::Pause, "{answered}");
+            assert_eq!(rig.vm.body(host, stream, Direction::Downstream, 5000), Action::Pause, "{answered}");
         }
     }
 

@@ -5,7 +5,7 @@ use tollgate::request::{begins_with_spelling, is_override, is_spelling};
 
 /// Header names to remove, with `-` for `_`, arranged for being asked about every header of every request.
 #[derive(Debug, Default)]
-pub(crate) struct Removal {
+pub(crate) struct StrippedHeaders {
     exact: Vec<Box<[u8]>>,
     prefixes: Vec<Box<[u8]>>,
     /// Bit n: some exact name has n bytes; the last bit stands for all longer ones.
@@ -16,31 +16,31 @@ pub(crate) struct Removal {
     by_routes: Vec<Box<[u8]>>,
 }
 
-impl Removal {
+impl StrippedHeaders {
     /// What the settings name, and the tripwire: whoever sends that header pretends to be this filter.
-    pub(crate) fn new(settings: &Settings) -> Removal {
-        let mut removal = Removal::default();
+    pub(crate) fn new(settings: &Settings) -> StrippedHeaders {
+        let mut stripped = StrippedHeaders::default();
         for name in &settings.remove {
             match name {
                 HeaderName::Exact(name) => {
-                    removal.add(name);
+                    stripped.add(name);
                     if settings.remove_by == RemoveBy::Routes {
-                        removal.by_routes.push(name.as_bytes().into());
+                        stripped.by_routes.push(name.as_bytes().into());
                     }
                 }
                 // A route removes names, and none by how it begins.
                 HeaderName::Prefix(prefix) => {
-                    removal.firsts |= first_bit(prefix.as_bytes());
-                    removal.prefixes.push(prefix.as_bytes().into());
+                    stripped.firsts |= first_bit(prefix.as_bytes());
+                    stripped.prefixes.push(prefix.as_bytes().into());
                 }
             }
         }
         if let Some(tripwire) = &settings.tripwire {
             let header = tripwire.header.replace('_', "-");
-            removal.add(&header);
-            removal.by_routes.retain(|name| **name != *header.as_bytes());
+            stripped.add(&header);
+            stripped.by_routes.retain(|name| **name != *header.as_bytes());
         }
-        removal
+        stripped
     }
 
     fn add(&mut self, name: &str) {
@@ -51,13 +51,13 @@ impl Removal {
 
     /// Tells whether this filter removes a header of this name, in lower case as Envoy keeps names, in any spelling with `_`
     /// for `-`.
-    pub(crate) fn takes(&self, name: &[u8]) -> bool {
+    pub(crate) fn strips(&self, name: &[u8]) -> bool {
         self.has(name) && !self.by_routes.iter().any(|by_route| **by_route == *name)
     }
 
     /// Tells whether it removes a trailer of this name: no route does, and nobody has judged what a trailer says of method and
     /// path.
-    pub(crate) fn takes_trailer(&self, name: &[u8]) -> bool {
+    pub(crate) fn strips_trailer(&self, name: &[u8]) -> bool {
         self.has(name) || is_override(name)
     }
 
@@ -97,7 +97,7 @@ mod tests {
             tripwire: Some(Tripwire { header: "x-guard".to_owned(), values: vec!["secret".to_owned()] }),
             ..Settings::default()
         };
-        let removal = Removal::new(&settings);
+        let stripped = StrippedHeaders::new(&settings);
         for taken in [
             "x-forwarded-for",
             "x_forwarded-for",
@@ -108,25 +108,25 @@ mod tests {
             "x-envoy-retry-on",
             "x-guard",
         ] {
-            assert!(removal.takes(taken.as_bytes()), "{taken}");
+            assert!(stripped.strips(taken.as_bytes()), "{taken}");
         }
         for kept in ["x-forwarded-fo", "x-forwarded-fox", "x-forwarded-foo", "x-envoy", "a-x-envoy-b", "x-guards", ""] {
-            assert!(!removal.takes(kept.as_bytes()), "{kept}");
+            assert!(!stripped.strips(kept.as_bytes()), "{kept}");
         }
-        assert!(!Removal::default().takes(b"x-envoy-retry-on"));
+        assert!(!StrippedHeaders::default().strips(b"x-envoy-retry-on"));
         let all = Settings { remove: vec![HeaderName::Prefix(String::new())], ..Settings::default() };
-        assert!(["", "a", "x-envoy-retry-on"].iter().all(|name| Removal::new(&all).takes(name.as_bytes())));
+        assert!(["", "a", "x-envoy-retry-on"].iter().all(|name| StrippedHeaders::new(&all).strips(name.as_bytes())));
     }
 
     #[test]
     fn trailers_hold_neither_these_nor_another_method_or_path() {
-        let removal = Removal::new(&Settings::default());
+        let stripped = StrippedHeaders::new(&Settings::default());
         for name in OVERRIDE_HEADERS.into_iter().chain(["x-forwarded-client-cert", "x-envoy-retry-on"]) {
-            assert!(removal.takes_trailer(name.as_bytes()), "{name}");
-            assert!(removal.takes_trailer(name.replace('-', "_").as_bytes()), "{name}");
+            assert!(stripped.strips_trailer(name.as_bytes()), "{name}");
+            assert!(stripped.strips_trailer(name.replace('-', "_").as_bytes()), "{name}");
         }
-        assert!(OVERRIDE_HEADERS.iter().all(|name| !removal.takes(name.as_bytes())), "they are judged");
-        assert!(!removal.takes_trailer(b"grpc-status"));
+        assert!(OVERRIDE_HEADERS.iter().all(|name| !stripped.strips(name.as_bytes())), "they are judged");
+        assert!(!stripped.strips_trailer(b"grpc-status"));
     }
 
     #[test]
@@ -137,11 +137,11 @@ mod tests {
             remove_by: RemoveBy::Routes,
             ..Settings::default()
         };
-        let removal = Removal::new(&settings);
-        assert!(!removal.takes(b"x-internal"));
+        let stripped = StrippedHeaders::new(&settings);
+        assert!(!stripped.strips(b"x-internal"));
         for taken in ["x_internal", "x-envoy-any", "x_envoy_any", "x-guard", "x_guard"] {
-            assert!(removal.takes(taken.as_bytes()), "{taken}");
+            assert!(stripped.strips(taken.as_bytes()), "{taken}");
         }
-        assert!(removal.takes_trailer(b"x-internal"), "no route removes trailers");
+        assert!(stripped.strips_trailer(b"x-internal"), "no route removes trailers");
     }
 }

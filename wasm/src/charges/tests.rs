@@ -1,5 +1,6 @@
 use super::*;
 use crate::fake::{Rig, Sent};
+use crate::serving::TICK_MILLISECONDS;
 use serde_json::Value;
 
 const REQUEST: [(&str, &[u8]); 3] = [(":authority", b"api.example.com"), (":method", b"GET"), (":path", b"/v1")];
@@ -58,7 +59,7 @@ fn a_request_with_quotas_of_one_key_costs_one_read_and_one_write_more() {
         (["proxy_get_header_map_pairs", "proxy_get_property"], ["proxy_set_property", "proxy_increment_metric"]);
     assert_eq!(rig.host.calls, [&read[..], &store, &told].concat());
     rig.host.calls.clear();
-    rig.body(Way::Out, 1000);
+    rig.body(Direction::Upstream, 1000);
     rig.end();
     assert!(rig.host.calls.is_empty(), "it owes nothing");
 }
@@ -198,11 +199,11 @@ fn headers_body_and_trailers_are_charged_each_once_and_each_way() {
         assert!(passes(&mut rig));
         rig.host.header_bytes.insert(HeaderMap::Response, 20);
         let flows = [
-            rig.body(Way::Out, 100),
-            rig.body(Way::Out, 1),
+            rig.body(Direction::Upstream, 100),
+            rig.body(Direction::Upstream, 1),
             rig.trailers(HeaderMap::RequestTrailers, 10),
             rig.respond(),
-            rig.body(Way::In, 200),
+            rig.body(Direction::Downstream, 200),
             rig.trailers(HeaderMap::ResponseTrailers, 2),
         ];
         assert_eq!(flows, [Action::Continue; 6]);
@@ -222,7 +223,7 @@ fn headers_of_a_response_are_charged_with_its_body_where_the_line_is_far_away() 
         rig.host.calls.clear();
         assert_eq!(rig.respond(), Action::Continue);
         assert_eq!(store(&rig), if waits { 0 } else { 2 }, "{limit}");
-        assert_eq!(rig.body(Way::In, 200), Action::Continue);
+        assert_eq!(rig.body(Direction::Downstream, 200), Action::Continue);
         assert_eq!(store(&rig), if waits { 2 } else { 4 }, "{limit}");
         rig.end();
         assert_eq!(store(&rig), if waits { 2 } else { 4 }, "{limit}");
@@ -254,9 +255,9 @@ fn a_line_that_is_found_crossed_at_a_tick_cuts_with_the_next_piece() {
     rig.host.header_bytes.insert(HeaderMap::Response, 20);
     assert_eq!(rig.respond(), Action::Continue);
     assert!(passes(&mut rig));
-    assert_eq!(rig.body(Way::Out, 9_900), Action::Continue);
+    assert_eq!(rig.body(Direction::Upstream, 9_900), Action::Continue);
     rig.vm.tick(&mut rig.host);
-    assert_eq!(rig.vm.body(&mut rig.host, first, Way::In, 1), Action::Pause);
+    assert_eq!(rig.vm.body(&mut rig.host, first, Direction::Downstream, 1), Action::Pause);
     assert_eq!(rig.decided(), "cut QUOTA_BYTES");
 }
 
@@ -264,8 +265,8 @@ fn a_line_that_is_found_crossed_at_a_tick_cuts_with_the_next_piece() {
 fn a_request_cut_off_before_its_response_is_answered_with_429() {
     let mut rig = rig(&[BYTES]);
     assert!(passes(&mut rig));
-    assert_eq!(rig.body(Way::Out, 900), Action::Continue);
-    assert_eq!(rig.body(Way::Out, 100), Action::Pause);
+    assert_eq!(rig.body(Direction::Upstream, 900), Action::Continue);
+    assert_eq!(rig.body(Direction::Upstream, 100), Action::Pause);
     assert_eq!(rig.decided(), "cut QUOTA_BYTES");
     let record = record(&rig);
     assert_eq!(
@@ -279,8 +280,8 @@ fn a_request_cut_off_before_its_response_is_answered_with_429() {
     assert!(rig.host.closed.is_empty());
     // The answer itself flows back through this filter.
     rig.host.header_bytes.insert(HeaderMap::Response, 300);
-    assert_eq!([rig.respond(), rig.body(Way::In, 5000)], [Action::Continue; 2]);
-    assert_eq!(rig.body(Way::Out, 1), Action::Pause);
+    assert_eq!([rig.respond(), rig.body(Direction::Downstream, 5000)], [Action::Continue; 2]);
+    assert_eq!(rig.body(Direction::Upstream, 1), Action::Pause);
     rig.end();
     assert_eq!(metric(&rig, "quota=.=bytes;.;tollgate_quota_denied_total"), Some(1));
     assert_eq!(used(&mut rig), HEADERS + 1000, "it is not the destination's");
@@ -288,12 +289,12 @@ fn a_request_cut_off_before_its_response_is_answered_with_429() {
 
 #[test]
 fn a_request_cut_off_after_its_response_has_started_is_reset() {
-    for (way, stream) in [(Way::In, Stream::Response), (Way::Out, Stream::Request)] {
+    for (direction, stream) in [(Direction::Downstream, Stream::Response), (Direction::Upstream, Stream::Request)] {
         let mut rig = rig(&[BYTES]);
         assert!(passes(&mut rig));
         rig.host.header_bytes.insert(HeaderMap::Response, 20);
         assert_eq!(rig.respond(), Action::Continue);
-        assert_eq!(rig.body(way, 5000), Action::Pause);
+        assert_eq!(rig.body(direction, 5000), Action::Pause);
         assert_eq!(rig.decided(), "cut QUOTA_BYTES");
         assert_eq!(rig.host.closed, [stream]);
         assert!(rig.host.responses.is_empty());
@@ -319,13 +320,13 @@ fn a_cut_that_cannot_be_carried_out_holds_the_stream() {
             rig.respond();
         }
         rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream", "proxy_set_property"]);
-        assert_eq!(rig.body(Way::Out, 5000), Action::Pause, "{answered}");
+        assert_eq!(rig.body(Direction::Upstream, 5000), Action::Pause, "{answered}");
         rig.host.failing.clear();
         let flows = [
-            rig.body(Way::Out, 1),
+            rig.body(Direction::Upstream, 1),
             rig.trailers(HeaderMap::RequestTrailers, 1),
             rig.respond(),
-            rig.body(Way::In, 1),
+            rig.body(Direction::Downstream, 1),
             rig.trailers(HeaderMap::ResponseTrailers, 1),
         ];
         assert_eq!(flows, [Action::Pause; 5], "{answered}: and does not go on with the next piece");
@@ -336,7 +337,7 @@ fn a_cut_that_cannot_be_carried_out_holds_the_stream() {
 fn with_finish_a_request_may_end_and_its_debt_counts() {
     let mut rig = rig(&[r#"{"id": "b", "overrun": "finish", "limit": {"bytes": "1000B", "per": "day"}}"#]);
     assert!(passes(&mut rig));
-    assert_eq!([rig.body(Way::Out, 5000), rig.body(Way::In, 5000)], [Action::Continue; 2]);
+    assert_eq!([rig.body(Direction::Upstream, 5000), rig.body(Direction::Downstream, 5000)], [Action::Continue; 2]);
     assert_eq!(rig.decided(), "allow RULE_ALLOW");
     rig.end();
     assert!(!passes(&mut rig));
@@ -349,7 +350,7 @@ fn a_line_crossed_in_dry_run_is_recorded_and_not_counted_as_denied() {
     assert!(passes(&mut rig));
     assert_eq!(rig.decided(), "allow RULE_ALLOW");
     for _ in 0..3 {
-        assert_eq!(rig.body(Way::Out, 800), Action::Continue);
+        assert_eq!(rig.body(Direction::Upstream, 800), Action::Continue);
     }
     assert_eq!(rig.decided(), "would-deny QUOTA_BYTES");
     assert_eq!(metric(&rig, "quota=.=b;.;tollgate_quota_denied_total"), Some(0));
@@ -364,7 +365,7 @@ fn bytes_that_cannot_be_charged_are_charged_later() {
         let mut rig = rig(&[r#"{"id": "b", "limit": {"bytesOut": "1GB", "per": "day"}}"#]);
         assert!(passes(&mut rig));
         rig.host.failing.insert(call);
-        assert_eq!(rig.body(Way::Out, 1 << 20), Action::Continue, "{call}");
+        assert_eq!(rig.body(Direction::Upstream, 1 << 20), Action::Continue, "{call}");
         rig.end();
         rig.vm.tick(&mut rig.host);
         rig.host.failing.clear();
@@ -379,7 +380,10 @@ fn a_request_whose_bytes_cannot_be_charged_is_cut_off_after_a_mebibyte() {
     let mut rig = rig(&[r#"{"id": "b", "limit": {"bytesOut": "1GB", "per": "day"}}"#]);
     assert!(passes(&mut rig));
     rig.host.failing.insert("proxy_get_shared_data");
-    assert_eq!([rig.body(Way::Out, 1 << 20), rig.body(Way::Out, 1)], [Action::Continue, Action::Pause]);
+    assert_eq!(
+        [rig.body(Direction::Upstream, 1 << 20), rig.body(Direction::Upstream, 1)],
+        [Action::Continue, Action::Pause]
+    );
     assert_eq!(rig.decided(), "cut QUOTA_UNAVAILABLE");
 }
 
@@ -389,7 +393,7 @@ fn headers_whose_size_cannot_be_told_do_no_harm() {
     assert!(passes(&mut rig));
     rig.host.failing.insert("proxy_get_header_map_size");
     assert_eq!(rig.respond(), Action::Continue);
-    assert_eq!(rig.body(Way::In, 2000), Action::Pause);
+    assert_eq!(rig.body(Direction::Downstream, 2000), Action::Pause);
     assert_eq!(rig.host.closed, [Stream::Response], "the response has started all the same");
 }
 
@@ -399,13 +403,13 @@ fn a_request_keeps_the_policy_that_let_it_through() {
     assert!(passes(&mut rig));
     let wider = r#"{"id": "bytes", "limit": {"bytes": "1MB", "per": "day"}}"#;
     assert!(rig.configure(2, &policy(&[wider])));
-    rig.host.gone.insert(1);
+    rig.vm.deleted(&mut rig.host, 1);
     assert!(rig.configure(3, &policy(&[wider])));
     let old = rig.streams;
     assert_eq!(rig.request_to(3, &REQUEST), Action::Continue);
-    assert_eq!(rig.body(Way::Out, 5000), Action::Continue);
+    assert_eq!(rig.body(Direction::Upstream, 5000), Action::Continue);
     assert_eq!(record(&rig)["q"][0]["used"], 2 * HEADERS, "and what is used stays used");
-    assert_eq!(rig.vm.body(&mut rig.host, old, Way::Out, 1), Action::Pause);
+    assert_eq!(rig.vm.body(&mut rig.host, old, Direction::Upstream, 1), Action::Pause);
 }
 
 // Ends

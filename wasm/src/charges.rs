@@ -1,0 +1,247 @@
+//! What requests go on to move until their end, and what they hold: charged to their quotas as it flows, and given back.
+//!
+//! Only requests that owe something are known here, and only by numbers that Envoy passes along: bodies are not read.
+
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap;
+use tollgate::decision::{Charged, Evaluation, Record, RequestSnapshot, Till};
+use tollgate::quota::{Account, Ledger};
+use tollgate::request::Arrival;
+
+use crate::host::{Action, HeaderMap, Host, Stream};
+use crate::journal::Journal;
+use crate::reply::{Caller, Refusal};
+use crate::serving::{BoundPolicy, Serving};
+use crate::store::Store;
+
+/// Direction in which bytes flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// To the destination.
+    Upstream,
+    /// From it.
+    Downstream,
+}
+
+/// The requests of one VM that owe something.
+#[derive(Debug, Default)]
+pub(crate) struct StreamCharges {
+    till: Till,
+    running: FxHashMap<u32, StreamCharge>,
+    /// Of requests that have ended: what could not be charged or given back yet.
+    left: Vec<(Rc<BoundPolicy>, Account)>,
+}
+
+/// A request that was let through.
+#[derive(Debug)]
+struct StreamCharge {
+    /// To the policy that let it through.
+    bound: Rc<BoundPolicy>,
+    account: Account,
+    /// What a later refusal speaks of, if its bytes are counted.
+    snapshot: Option<(RequestSnapshot, Caller<Vec<u8>>)>,
+    /// The response has started.
+    answered: bool,
+    cut: Option<Cut>,
+}
+
+/// How a request was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// By an answer, which flows back like the destination's.
+    Answered,
+    /// By a reset.
+    Reset,
+}
+
+impl StreamCharges {
+    /// Whether this VM holds something, or has something to settle.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.till.membership.is_member() || !self.left.is_empty()
+    }
+
+    /// Charges a request to its quotas, all or none.
+    pub(crate) fn charge<'s>(
+        &mut self,
+        host: &mut impl Host,
+        serving: &'s Serving,
+        evaluation: &mut Evaluation<'s>,
+        bytes: u64,
+        journal: &mut Journal,
+    ) -> Charged<'s> {
+        let policy = &serving.policy;
+        serving
+            .bound
+            .with_store(host, &mut self.till, journal, |till, store| policy.charge(evaluation, bytes, till, store))
+    }
+
+    /// A request that owes something is let through.
+    pub(crate) fn open(
+        &mut self,
+        context: u32,
+        bound: &Rc<BoundPolicy>,
+        account: Account,
+        evaluation: &Evaluation<'_>,
+        arrival: &Arrival<'_>,
+        caller: Caller<&[u8]>,
+    ) {
+        let terms = &bound.terms;
+        let snapshot =
+            terms.counts_bytes(&account).then(|| (RequestSnapshot::of(evaluation, arrival, terms), caller.to_owned()));
+        let bound = Rc::clone(bound);
+        self.running.insert(context, StreamCharge { bound, account, snapshot, answered: false, cut: None });
+    }
+
+    /// The body of a request or a response flows, so many bytes of it.
+    pub(crate) fn body(
+        &mut self,
+        host: &mut impl Host,
+        context: u32,
+        direction: Direction,
+        size: usize,
+        journal: &mut Journal,
+    ) -> Action {
+        match self.running.get_mut(&context) {
+            Some(running) => running.flow(host, &mut self.till, direction, size as u64, journal),
+            None => Action::Continue,
+        }
+    }
+
+    /// Headers of a response, or trailers, flow. The headers are charged with what follows them if the line is far away:
+    /// to charge costs more than all else that is done about a response.
+    pub(crate) fn headers(
+        &mut self,
+        host: &mut impl Host,
+        context: u32,
+        map: HeaderMap,
+        journal: &mut Journal,
+    ) -> Action {
+        let Some(running) = self.running.get_mut(&context).filter(|running| running.snapshot.is_some()) else {
+            return Action::Continue;
+        };
+        let size = host.header_bytes(map).unwrap_or_else(|failure| {
+            journal.note(host, failure, "headers or trailers are not charged");
+            0
+        });
+        let direction = match map {
+            HeaderMap::Request | HeaderMap::RequestTrailers => Direction::Upstream,
+            HeaderMap::Response | HeaderMap::ResponseTrailers => Direction::Downstream,
+        };
+        let action = if map == HeaderMap::Response && running.defers(size) {
+            Action::Continue
+        } else {
+            running.flow(host, &mut self.till, direction, size, journal)
+        };
+        running.answered |= map == HeaderMap::Response;
+        action
+    }
+
+    /// A request has ended, however it did.
+    pub(crate) fn close(&mut self, host: &mut impl Host, context: u32, journal: &mut Journal) {
+        if let Some(StreamCharge { bound, account, .. }) = self.running.remove(&context) {
+            self.settle(host, bound, account, journal);
+        }
+    }
+
+    /// Settles an account, now or later.
+    pub(crate) fn settle(
+        &mut self,
+        host: &mut impl Host,
+        bound: Rc<BoundPolicy>,
+        mut account: Account,
+        journal: &mut Journal,
+    ) {
+        let settled = bound
+            .with_store(host, &mut self.till, journal, |till, store| bound.terms.settle(&mut account, till, store));
+        if !settled {
+            self.left.push((bound, account));
+        }
+    }
+
+    /// Gives a sign of life, charges what was deferred for too long, and tries again what is left over.
+    pub(crate) fn tick(&mut self, host: &mut impl Host, journal: &mut Journal) {
+        Ledger::beat(&mut self.till.membership, &mut Store::new(host));
+        for StreamCharge { bound, account, .. } in self.running.values_mut().filter(|running| running.account.owes()) {
+            bound.with_store(host, &mut self.till, journal, |till, store| bound.terms.collect(account, till, store));
+        }
+        for (bound, account) in std::mem::take(&mut self.left) {
+            self.settle(host, bound, account, journal);
+        }
+    }
+}
+
+impl StreamCharge {
+    /// Has headers of a response charged later; false if they have to be charged now.
+    fn defers(&mut self, size: u64) -> bool {
+        self.cut.is_none() && self.bound.terms.defer(&mut self.account, 0, size)
+    }
+
+    /// Charges bytes, and cuts the request off where they cross the line of a quota that says so.
+    fn flow(
+        &mut self,
+        host: &mut impl Host,
+        till: &mut Till,
+        direction: Direction,
+        size: u64,
+        journal: &mut Journal,
+    ) -> Action {
+        let StreamCharge { bound, account, snapshot: Some((snapshot, caller)), answered, cut } = self else {
+            return Action::Continue;
+        };
+        if let Some(cut) = cut {
+            // Not even if it could not be reset: to let more flow would let go what is held.
+            return if direction == Direction::Downstream && *cut == Cut::Answered {
+                Action::Continue
+            } else {
+                Action::Pause
+            };
+        }
+        let (out, inward) = match direction {
+            Direction::Upstream => (size, 0),
+            Direction::Downstream => (0, size),
+        };
+        let crossing =
+            bound.with_store(host, till, journal, |till, store| bound.terms.flow(account, out, inward, till, store));
+        let Some(crossing) = crossing else { return Action::Continue };
+        let Some((evaluation, note)) = snapshot.crossed(&bound.terms, &crossing) else { return Action::Continue };
+        let (settings, arrival) = (bound.terms.settings(), snapshot.arrival());
+        let notes = [note];
+        if crossing.cut {
+            *cut = Some(Cut::Reset);
+            bound.count_denied(host, crossing.quota, journal);
+        }
+        if !crossing.cut || *answered {
+            let text = Record {
+                evaluation: &evaluation,
+                arrival: &arrival,
+                settings,
+                near: None,
+                quotas: &notes,
+                details: None,
+            };
+            if let Err(failure) = journal.record(host, &text) {
+                journal.note(host, failure, "a crossed quota is not recorded");
+            }
+        }
+        if !crossing.cut {
+            return Action::Continue;
+        }
+        if *answered {
+            let stream = if direction == Direction::Upstream { Stream::Request } else { Stream::Response };
+            if let Err(failure) = host.close(stream) {
+                journal.note(host, failure, "a request that was cut off is held instead of reset");
+            }
+        } else {
+            let (caller, notes) = (caller.as_slices(), &notes);
+            let refusal = Refusal { settings, arrival: &arrival, evaluation: &evaluation, near: None, notes, caller };
+            if refusal.send(host, journal) {
+                *cut = Some(Cut::Answered);
+            }
+        }
+        Action::Pause
+    }
+}
+
+#[cfg(test)]
+mod tests;
