@@ -94,10 +94,10 @@ e2e-istio: setup wasm ## Run the filter under a real Kubernetes API server, isti
 	TOLLGATE_WASM=$(MODULE) tests/mesh/run
 
 e2e-matrix: wasm ## Run the tests in every release of Envoy that the filter is known to load in
-	TOLLGATE_WASM=$(MODULE) TOLLGATE_ENVOYS="1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" cargo test --test gateway
+	TOLLGATE_WASM=$(MODULE) TOLLGATE_ENVOYS="1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" cargo test -p tollgate-cli --test gateway
 
 quota-soak: wasm ## Race callers for quotas while policies change, with 200,000 requests for each kind of limit
-	TOLLGATE_WASM=$(MODULE) TOLLGATE_QUOTA_SOAK=200000 cargo test --test gateway races:: -- --nocapture --test-threads=1
+	TOLLGATE_WASM=$(MODULE) TOLLGATE_QUOTA_SOAK=200000 cargo test -p tollgate-cli --test gateway races:: -- --nocapture --test-threads=1
 
 lint: ## Check format and lints
 	cargo fmt --all --check
@@ -116,7 +116,7 @@ fuzz: ## Run every fuzz target for a moment
 	cargo test --manifest-path fuzz/Cargo.toml --release --no-default-features
 
 quotas: ## Play a million random operations on quotas against their model (TOLLGATE_QUOTAS_SEED)
-	TOLLGATE_QUOTAS_TIMES=$(or $(TOLLGATE_QUOTAS_TIMES),20) cargo test --release --test quotas -- --nocapture
+	TOLLGATE_QUOTAS_TIMES=$(or $(TOLLGATE_QUOTAS_TIMES),20) cargo test --release --test core quotas:: -- --nocapture
 
 clean: down ## Stop the gateway and remove everything that was built or fetched
 	cargo clean

@@ -5,8 +5,6 @@
 //! and compiles it into the index. Nothing here does I/O, reads a clock or the environment.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "cli")]
-pub mod cli;
 pub mod decision;
 mod hash;
 mod index;

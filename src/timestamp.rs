@@ -9,11 +9,11 @@ pub struct Timestamp(pub u64);
 
 impl Timestamp {
     /// Later than every moment of a clock.
-    pub(crate) const NEVER: Timestamp = Timestamp(u64::MAX);
+    pub const NEVER: Timestamp = Timestamp(u64::MAX);
 
     /// Whether this moment has come at `now`; [`Timestamp::NEVER`] has not, even where a clock stands at its end.
     #[inline]
-    pub(crate) fn has_come(self, now: Timestamp) -> bool {
+    pub fn has_come(self, now: Timestamp) -> bool {
         self <= now && self != Timestamp::NEVER
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use tollgate::cli::source::{self, Loaded};
+use tollgate_cli::source::{self, Loaded};
 
 /// The policy in this file or folder, as the JSON text that the filter is configured with.
 ///

@@ -1,4 +1,3 @@
 //! What every fuzz target checks. The property tests of the library call the same functions.
 
-#[path = "../../tests/support/invariants.rs"]
-pub mod invariants;
+pub use tollgate_tests::invariants;

@@ -9,21 +9,16 @@ use crate::request::Arrival;
 /// Entries whose selectors and places match a request, whatever the rest of their targets says: numbers in file order,
 /// each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Candidates {
+pub struct Candidates {
     /// Of enforced deny entries and of those in dry-run.
-    pub(crate) deny: Vec<u32>,
+    pub deny: Vec<u32>,
     /// Of rules.
-    pub(crate) rules: Vec<u32>,
+    pub rules: Vec<u32>,
 }
 
 impl Policy {
     /// Lists the candidates of a request; none where it was refused before any entry was looked at.
-    pub(crate) fn candidates(
-        &self,
-        arrival: &Arrival<'_>,
-        now: Timestamp,
-        scratch: &mut Scratch,
-    ) -> Option<Candidates> {
+    pub fn candidates(&self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Candidates> {
         let Scratch { buffers, lookups: Lookups { groups, hosts, visited, .. } } = scratch;
         let canonical = self.read(arrival, buffers).ok()?;
         let question = self.ask(&canonical, now, groups, hosts);

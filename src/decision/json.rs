@@ -1,7 +1,7 @@
 //! Writing JSON without a serialiser: records are written for every request, so they cost a few copies and no more.
 
 /// Appends a JSON string.
-pub(crate) fn text(out: &mut Vec<u8>, value: &str) {
+pub fn text(out: &mut Vec<u8>, value: &str) {
     quoted(out, value.as_bytes(), true);
 }
 

@@ -2,10 +2,9 @@
 
 mod also;
 pub mod answer;
-#[cfg(feature = "cli")]
 mod candidates;
 mod charge;
-pub(crate) mod json;
+pub mod json;
 mod late;
 mod order;
 mod question;

@@ -43,7 +43,7 @@ pub(crate) fn cheap_alternatives(pattern: &str) -> Option<Vec<String>> {
 
 /// Tells whether a checked pattern takes an automaton: it is no exact path, no `/prefix/**`, no path with whole segments that
 /// are `*`, and no alternative of these.
-pub(crate) fn is_costly(pattern: &str) -> bool {
+pub fn is_costly(pattern: &str) -> bool {
     PathKind::of(pattern) == PathKind::Glob && cheap_alternatives(pattern).is_none()
 }
 

@@ -20,13 +20,14 @@ mod tables;
 mod target;
 mod visited_sets;
 
-pub(crate) use alternatives::is_costly;
+pub use alternatives::is_costly;
 pub(crate) use constraints::{ConstraintTableBuilder, Constraints, NONE};
 pub(crate) use hosts::{Hosts, Resolved};
 pub(crate) use identities::Identities;
 pub(crate) use interner::Interner;
 pub(crate) use lists::{List, sort};
-pub(crate) use network::{Network, mask_v4, mask_v6};
+pub use network::Network;
+pub(crate) use network::{mask_v4, mask_v6};
 pub(crate) use pattern::PathKind;
 pub(crate) use section::{Candidate, Ranked, Search, Section};
 pub(crate) use section_builder::SectionBuilder;

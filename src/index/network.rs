@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A network: the address with all host bits zero, and the length of its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Network {
+pub enum Network {
     /// Prefix length 0–32.
     V4(u32, u8),
     /// Prefix length 0–128; never inside `::ffff:0:0/96`, which is read as IPv4.
@@ -32,10 +32,20 @@ impl fmt::Display for Network {
     }
 }
 
-#[cfg(feature = "cli")]
 impl Network {
+    /// Every network that it is a part of, the widest first. None of IPv6 holds any of IPv4: a mapped address is read as IPv4.
+    pub fn wider(self) -> impl Iterator<Item = Network> {
+        let bits = match self {
+            Network::V4(_, bits) | Network::V6(_, bits) => bits,
+        };
+        (0..bits).map(move |bits| match self {
+            Network::V4(address, _) => Network::V4(address & mask_v4(bits), bits),
+            Network::V6(address, _) => Network::V6(address & mask_v6(bits), bits),
+        })
+    }
+
     /// Whether every address of it is one of the other's.
-    pub(crate) fn is_within(self, outer: Network) -> bool {
+    pub fn is_within(self, outer: Network) -> bool {
         match (self, outer) {
             (Network::V4(inner, length), Network::V4(outer, bits)) => length >= bits && inner & mask_v4(bits) == outer,
             (Network::V6(inner, length), Network::V6(outer, bits)) => length >= bits && inner & mask_v6(bits) == outer,

@@ -66,8 +66,7 @@ const PRIVATE: [Network; 18] = [
 ];
 
 /// The networks that a checked entry of `cidrs` stands for.
-#[cfg(feature = "cli")]
-pub(crate) fn networks(text: &str) -> Vec<Network> {
+pub fn networks(text: &str) -> Vec<Network> {
     match text {
         "private" => PRIVATE.to_vec(),
         _ => parse(text).into_iter().collect(),

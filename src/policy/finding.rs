@@ -32,44 +32,44 @@ pub enum Severity {
 }
 
 /// Codes of the language's errors and of the advice that its checker gives.
-pub(crate) mod code {
+pub mod code {
     /// Not JSON, not UTF-8, or nested too deep.
-    pub(crate) const SYNTAX: &str = "TG001";
+    pub const SYNTAX: &str = "TG001";
     /// A key that the language does not have here.
-    pub(crate) const UNKNOWN_KEY: &str = "TG002";
+    pub const UNKNOWN_KEY: &str = "TG002";
     /// A key twice.
-    pub(crate) const DUPLICATE_KEY: &str = "TG003";
+    pub const DUPLICATE_KEY: &str = "TG003";
     /// A key that must be there is not.
-    pub(crate) const MISSING: &str = "TG004";
+    pub const MISSING: &str = "TG004";
     /// A value of another type, `null` and empty lists included.
-    pub(crate) const TYPE: &str = "TG005";
+    pub const TYPE: &str = "TG005";
     /// A value of the right type that the language does not have.
-    pub(crate) const VALUE: &str = "TG006";
+    pub const VALUE: &str = "TG006";
     /// Keys that do not go together.
-    pub(crate) const COMBINATION: &str = "TG007";
+    pub const COMBINATION: &str = "TG007";
     /// A name that is not defined.
-    pub(crate) const DANGLING: &str = "TG008";
+    pub const DANGLING: &str = "TG008";
     /// An id or a name given twice.
-    pub(crate) const DUPLICATE: &str = "TG009";
+    pub const DUPLICATE: &str = "TG009";
     /// A bad host pattern.
-    pub(crate) const HOST: &str = "TG010";
+    pub const HOST: &str = "TG010";
     /// A bad CIDR.
-    pub(crate) const CIDR: &str = "TG011";
+    pub const CIDR: &str = "TG011";
     /// A bad path pattern.
-    pub(crate) const PATH: &str = "TG012";
+    pub const PATH: &str = "TG012";
     /// A bad identity or trust domain.
-    pub(crate) const IDENTITY: &str = "TG013";
+    pub const IDENTITY: &str = "TG013";
     /// Over a limit of the language.
-    pub(crate) const LIMIT: &str = "TG014";
+    pub const LIMIT: &str = "TG014";
     /// Part of the language that this version does not enforce yet.
-    pub(crate) const UNSUPPORTED: &str = "TG015";
+    pub const UNSUPPORTED: &str = "TG015";
     /// `packed` cannot be unpacked.
-    pub(crate) const PACKED: &str = "TG016";
+    pub const PACKED: &str = "TG016";
 
     /// A rate where a calendar window was probably meant.
-    pub(crate) const RATE_OR_WINDOW: &str = "TG101";
+    pub const RATE_OR_WINDOW: &str = "TG101";
     /// A limit that `replicas` does not divide.
-    pub(crate) const ROUNDED: &str = "TG102";
+    pub const ROUNDED: &str = "TG102";
 }
 
 /// Why a policy was rejected: at least one finding, in the order of the text.
@@ -108,8 +108,10 @@ impl std::error::Error for Rejection {}
 
 /// A step from a value to one inside it.
 #[derive(Clone, Debug)]
-pub(crate) enum Step<'a> {
+pub enum Step<'a> {
+    /// Into an object: its member of this name.
     Key(Cow<'a, str>),
+    /// Into a list: the item at this index, from 0.
     Item(usize),
 }
 
@@ -353,7 +355,7 @@ impl<'de> Findings<'de> {
 
 impl Step<'_> {
     /// Adds the step to a pointer.
-    pub(crate) fn write(&self, pointer: &mut String) {
+    pub fn write(&self, pointer: &mut String) {
         // writing to a string cannot fail
         let _ = match self {
             Step::Item(index) => write!(pointer, "[{index}]"),
@@ -373,7 +375,7 @@ fn is_plain(byte: u8) -> bool {
 }
 
 /// The known word that somebody may have meant.
-pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let allowed = |known: &str| known.len().div_euclid(3).max(1);
     let length = word.chars().count();
     known

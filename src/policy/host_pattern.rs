@@ -53,8 +53,7 @@ fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
 ///
 /// # Errors
 /// What is no host pattern: why, and what to write instead.
-#[cfg(feature = "cli")]
-pub(crate) fn host_spelling(text: &str) -> Result<String, Bad> {
+pub fn host_spelling(text: &str) -> Result<String, Bad> {
     Ok(match parse(Cow::Borrowed(text))? {
         HostPattern::Exact(name) => name.into_owned(),
         HostPattern::One(name) => format!("*.{name}"),

@@ -25,28 +25,22 @@ mod target;
 mod terms;
 mod value;
 
+pub use crate::index::{Network, is_costly};
+pub use cidr::networks;
 pub(crate) use compile::STAGED;
-pub use finding::{Finding, Rejection, Severity};
+pub use finding::{Finding, Rejection, Severity, Step, code, nearest};
+pub use host_pattern::host_spelling;
+pub use packed::unpack;
+pub use period::duration;
 pub use quota::QuotaEntry;
 pub use settings::{
     AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, RemoveBy, Settings, Tripwire, VerifyRoute,
 };
+pub use target::DEFAULT_PORTS;
 pub use terms::Terms;
 
-#[cfg(feature = "cli")]
-pub(crate) use cidr::networks;
 pub(crate) use exempt::{Exemption, GroupSet};
-#[cfg(feature = "cli")]
-pub(crate) use finding::{Step, code, nearest};
-#[cfg(feature = "cli")]
-pub(crate) use host_pattern::host_spelling;
-#[cfg(feature = "cli")]
-pub(crate) use packed::unpack;
-#[cfg(feature = "cli")]
-pub(crate) use period::duration;
 pub(crate) use residency::{Regions, Residency};
-#[cfg(feature = "cli")]
-pub(crate) use target::DEFAULT_PORTS;
 
 use crate::index::{Hosts, Identities, Interner, NONE, Section};
 use crate::quota::{Books, Quota};

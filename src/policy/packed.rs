@@ -26,7 +26,7 @@ impl<'de> Shape<'de> for Packed {
 }
 
 /// The text that a value of `packed` stands for, or why it stands for none.
-pub(crate) fn unpack(text: &str) -> Result<Vec<u8>, String> {
+pub fn unpack(text: &str) -> Result<Vec<u8>, String> {
     let base64 = text.strip_prefix("deflate;").ok_or("`packed` does not begin with `deflate;`")?;
     let deflated = STANDARD.decode(base64).map_err(|_| "`packed` is no base64")?;
     decompress_to_vec_with_limit(&deflated, MOST).map_err(|error| match error.status {

@@ -93,8 +93,7 @@ impl<'de> Shape<'de> for Period<'de> {
 }
 
 /// Nanoseconds of a stretch of time as `per` takes it, such as `250ms`.
-#[cfg(feature = "cli")]
-pub(crate) fn duration(text: &str) -> Option<u64> {
+pub fn duration(text: &str) -> Option<u64> {
     measure(text, UNITS).ok()
 }
 

@@ -27,7 +27,7 @@ impl Kind {
 }
 
 /// Ports of a rule's target that gives none.
-pub(crate) const DEFAULT_PORTS: [u16; 2] = [80, 443];
+pub const DEFAULT_PORTS: [u16; 2] = [80, 443];
 
 /// Hosts and networks.
 #[derive(Clone, Debug, Default)]

@@ -1,21 +1,37 @@
 //! The case files, decided by the real module over mTLS in every pinned Envoy.
 use std::collections::BTreeMap;
 
-use crate::format::{Expected, File, Request, files};
 use crate::support;
 use crate::support::rig::{PRINCIPAL_HEADER, Rig, Seen, verbatim};
 use serde_json::Value;
 use tollgate_local::gateway::{CLUSTER_HEADER, GatewayConfig};
+use tollgate_tests::cases::{Expected, File, Request, files};
 
-impl File {
-    /// Whether what becomes of one request depends on when others came: then only a clock that is set can show it.
+/// What real Envoys need to know of a file.
+trait Playable {
+    /// Tells whether the outcome of one request depends on when others came: only a clock that is set can show it then.
+    fn needs_its_clock(&self) -> bool;
+}
+
+impl Playable for File {
     fn needs_its_clock(&self) -> bool {
         self.policy.get("quotas").is_some() && self.tests.iter().any(|case| case.request.now.is_some())
     }
 }
 
-impl Request {
+/// A request as HTTP/1.1 carries it.
+trait Wire {
     /// Why HTTP/1.1 to a real Envoy, whose clock is today's, cannot carry it.
+    fn not_for_the_wire(&self) -> Option<&'static str>;
+
+    /// Its identity, one character a byte.
+    fn presents(&self) -> Option<String>;
+
+    /// Its bytes.
+    fn bytes(&self) -> Vec<u8>;
+}
+
+impl Wire for Request {
     fn not_for_the_wire(&self) -> Option<&'static str> {
         let identity = self.identity().unwrap_or_default();
         let head = [self.authority(), self.path().unwrap_or_default(), self.method().as_bytes().to_vec()].concat();
@@ -36,7 +52,6 @@ impl Request {
         }
     }
 
-    /// Its identity, one character a byte.
     fn presents(&self) -> Option<String> {
         let id = self.identity().filter(|id| !id.is_empty())?;
         Some(id.into_iter().map(char::from).collect())
@@ -65,30 +80,28 @@ impl Request {
     }
 }
 
-impl Expected {
-    fn difference(&self, seen: &Seen) -> Option<String> {
-        if !seen.was_judged() && self.decision == "deny" && seen.status() >= 400 && !seen.got_through() {
-            // Envoy refused by itself what the filter would have refused.
-            return None;
-        }
-        let also: Vec<Value> =
-            seen.line.as_ref().and_then(|line| line.record.as_ref()?["also"].as_array()).cloned().unwrap_or_default();
-        let let_through = self.decision != "deny";
-        let as_expected = seen.recorded("d") == self.decision
-            && (seen.recorded("r") == self.reason)
-            && self.rule.as_ref().is_none_or(|rule| seen.recorded("rule") == rule)
-            && self.also.as_ref().is_none_or(|expected| {
-                expected.len() == also.len()
-                    && expected.iter().zip(&also).all(|(expected, found)| {
-                        expected.is(found["r"].as_str().unwrap_or_default(), found["rule"].as_str())
-                    })
-            })
-            && self.used.as_ref().is_none_or(|expected| *expected == used(seen))
-            && seen.got_through() == let_through
-            && matches!(seen.status(), 403 | 429) != let_through;
-        let record = seen.line.as_ref().map(|line| line.line.to_string());
-        (!as_expected).then(|| format!("status {}, received {:?}, record {record:?}", seen.status(), seen.received))
+fn difference(expected: &Expected, seen: &Seen) -> Option<String> {
+    if !seen.was_judged() && expected.decision == "deny" && seen.status() >= 400 && !seen.got_through() {
+        // Envoy refused by itself what the filter would have refused.
+        return None;
     }
+    let also: Vec<Value> =
+        seen.line.as_ref().and_then(|line| line.record.as_ref()?["also"].as_array()).cloned().unwrap_or_default();
+    let let_through = expected.decision != "deny";
+    let as_expected = seen.recorded("d") == expected.decision
+        && (seen.recorded("r") == expected.reason)
+        && expected.rule.as_ref().is_none_or(|rule| seen.recorded("rule") == rule)
+        && expected.also.as_ref().is_none_or(|expected| {
+            expected.len() == also.len()
+                && expected.iter().zip(&also).all(|(expected, found)| {
+                    expected.is(found["r"].as_str().unwrap_or_default(), found["rule"].as_str())
+                })
+        })
+        && expected.used.as_ref().is_none_or(|expected| *expected == used(seen))
+        && seen.got_through() == let_through
+        && matches!(seen.status(), 403 | 429) != let_through;
+    let record = seen.line.as_ref().map(|line| line.line.to_string());
+    (!as_expected).then(|| format!("status {}, received {:?}, record {record:?}", seen.status(), seen.received))
 }
 
 /// How much the record says is used of each quota.
@@ -143,7 +156,7 @@ fn cases_are_decided_alike_in_envoy() {
                 }
                 let seen = rig.send(identity.as_deref(), &case.request.bytes());
                 played += 1;
-                differences.extend(case.expect.difference(&seen).map(|text| {
+                differences.extend(difference(&case.expect, &seen).map(|text| {
                     let (file, expected) = (&file.name, &case.expect);
                     format!("{file}: {}: expected {} {}: {text}", case.name, expected.decision, expected.reason)
                 }));

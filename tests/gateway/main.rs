@@ -13,8 +13,6 @@ mod bypasses;
 mod cases;
 mod death;
 mod demo;
-#[path = "../support/cases.rs"]
-mod format;
 mod listeners;
 mod normalization;
 mod quotas;

@@ -1,0 +1,149 @@
+//! Requests to one host in words.
+
+use super::paths::{PathForm, Pattern};
+use serde::Serialize;
+use std::fmt;
+
+/// A list, or what is not on it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Listed<T> {
+    Only(Vec<T>),
+    But(Vec<T>),
+}
+
+/// Requests to one host, in words. What is left out is everything.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ask {
+    /// Ports; `authority` for requests whose authority names none.
+    pub(crate) ports: Ports,
+    #[serde(skip_serializing_if = "is_everything")]
+    pub(crate) methods: Listed<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) paths: Vec<PathPart>,
+    #[serde(skip_serializing_if = "is_everything")]
+    pub(crate) upgrades: Listed<String>,
+    /// Where identities come from; left out where that makes no difference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<&'static str>,
+    /// Whether a header names another method or path; left out where that does not matter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) overridden: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Ports {
+    Only(Vec<u16>),
+    But(Vec<u16>),
+    /// Requests whose authority names none.
+    Unnamed,
+}
+
+/// Paths of one form that match some patterns and others not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PathPart {
+    pub(crate) form: PathForm,
+    /// Every one of these matches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) matching: Vec<String>,
+    /// Every one of these matches in the wide reading.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) matching_widely: Vec<String>,
+    /// None of these does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) but: Vec<String>,
+    /// None of these does in the wide reading.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) but_widely: Vec<String>,
+}
+
+impl Ask {
+    /// Whether some of the requests are of the usual form: no upgrade, no override header, a canonical path, a method in
+    /// upper case.
+    pub(crate) fn is_usual(&self) -> bool {
+        let upper = |method: &String| !method.bytes().any(|byte| byte.is_ascii_lowercase());
+        let method = match &self.methods {
+            Listed::Only(methods) => methods.iter().any(upper),
+            Listed::But(_) => true,
+        };
+        let upgrade = match &self.upgrades {
+            Listed::Only(upgrades) => upgrades.iter().any(|upgrade| upgrade == "none"),
+            Listed::But(_) => true,
+        };
+        let path = self.paths.is_empty() || self.paths.iter().any(|part| part.form == PathForm::Canonical);
+        method && upgrade && path && self.overridden != Some(true)
+    }
+}
+
+fn is_everything<T>(listed: &Listed<T>) -> bool {
+    matches!(listed, Listed::But(but) if but.is_empty())
+}
+
+impl PathPart {
+    pub(super) fn of(form: PathForm, matching: &[&Pattern], but: &[&Pattern]) -> PathPart {
+        let names = |of: &[&Pattern], wide: bool| {
+            of.iter().filter(|pattern| pattern.wide == wide).map(|pattern| pattern.text.clone()).collect()
+        };
+        PathPart {
+            form,
+            matching: names(matching, false),
+            matching_widely: names(matching, true),
+            but: names(but, false),
+            but_widely: names(but, true),
+        }
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |ports: &[u16]| ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" ");
+        match self {
+            Ports::Only(ports) => f.write_str(&list(ports)),
+            Ports::But(ports) if ports.is_empty() => f.write_str("any"),
+            Ports::But(ports) => write!(f, "any but {}", list(ports)),
+            Ports::Unnamed => f.write_str("none named"),
+        }
+    }
+}
+
+impl fmt::Display for Listed<String> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listed::Only(list) => f.write_str(&list.join(" ")),
+            Listed::But(list) if list.is_empty() => f.write_str("any"),
+            Listed::But(list) => {
+                // what cannot be said in a rule need not be said
+                let list: Vec<&str> = list
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|name| *name != "a-z" && !name.bytes().any(|byte| byte.is_ascii_lowercase()))
+                    .collect();
+                if list.is_empty() || list == ["CONNECT"] {
+                    f.write_str("any")
+                } else {
+                    write!(f, "any but {}", list.join(" "))
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for PathPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widely = |list: &[String]| list.iter().map(|text| format!("{text} (widely)")).collect::<Vec<_>>();
+        let matching = [self.matching.clone(), widely(&self.matching_widely)].concat();
+        let but = [self.but.clone(), widely(&self.but_widely)].concat();
+        match (self.form, matching.is_empty()) {
+            (PathForm::Canonical, true) => f.write_str("any")?,
+            (PathForm::Canonical, false) => f.write_str(&matching.join(" and "))?,
+            (PathForm::EncodedSlash, true) => f.write_str("any with %2F")?,
+            (PathForm::EncodedSlash, false) => write!(f, "{} with %2F", matching.join(" and "))?,
+            (PathForm::Ambiguous, _) => return f.write_str("ambiguous ones"),
+            (PathForm::Absent, _) => return f.write_str("none"),
+        }
+        if but.is_empty() { Ok(()) } else { write!(f, " but {}", but.join(" ")) }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a target asks of requests besides who and where: ports, methods, upgrades and paths.
+
+use super::paths::Pattern;
+
+/// What a target asks of a request besides who and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Guard {
+    pub(super) reading: Reading,
+    /// Empty for every port.
+    pub(super) ports: Vec<u16>,
+    /// Empty if none are given.
+    pub(super) methods: Vec<String>,
+    pub(super) websocket: bool,
+    pub(super) paths: Vec<String>,
+    pub(super) encoded_slash: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Reading {
+    Rule,
+    Exception,
+    Wide,
+}
+
+impl Guard {
+    /// What asks for nothing.
+    pub(super) const ANYTHING: Guard = Guard {
+        reading: Reading::Wide,
+        ports: Vec::new(),
+        methods: Vec::new(),
+        websocket: false,
+        paths: Vec::new(),
+        encoded_slash: false,
+    };
+
+    /// Whether this one surely asks for no more than the other, in the wide reading.
+    pub(super) fn covers(&self, other: &Guard) -> bool {
+        fn lists<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
+            wide.is_empty() || !narrow.is_empty() && narrow.iter().all(|one| wide.contains(one))
+        }
+        lists(&self.ports, &other.ports)
+            && lists(&self.methods, &other.methods)
+            && lists(&self.paths, &other.paths)
+            && (!self.websocket || other.websocket)
+            && (self.paths.is_empty() || self.encoded_slash == other.encoded_slash)
+    }
+
+    /// Whether it asks for nothing but ports.
+    pub(super) fn is_open(&self) -> bool {
+        self.reading == Reading::Wide && self.methods.is_empty() && self.paths.is_empty() && !self.websocket
+    }
+
+    pub(super) fn has_port(&self, port: Option<u16>) -> bool {
+        self.ports.is_empty() || port.is_some_and(|port| self.ports.contains(&port))
+    }
+
+    pub(super) fn has_method(&self, method: &str) -> bool {
+        match (self.reading, self.methods.is_empty()) {
+            // a tunnel may carry any method
+            (Reading::Wide, false) => {
+                method.eq_ignore_ascii_case("CONNECT")
+                    || self.methods.iter().any(|listed| listed.eq_ignore_ascii_case(method))
+            }
+            (_, false) => self.methods.iter().any(|listed| listed == method),
+            (Reading::Rule, true) => tollgate::request::is_method(method.as_bytes()) && method != "CONNECT",
+            (_, true) => true,
+        }
+    }
+
+    pub(super) fn has_upgrade(&self, upgrade: Option<&str>) -> bool {
+        match (self.reading, upgrade) {
+            (Reading::Wide, None) => !self.websocket,
+            (Reading::Wide, Some(_)) => true,
+            (_, None) => true,
+            (Reading::Rule, Some(protocol)) => self.websocket && protocol == "websocket",
+            (Reading::Exception, Some(protocol)) => !self.websocket || protocol == "websocket",
+        }
+    }
+}
+
+impl Guard {
+    pub(super) fn patterns(&self) -> impl Iterator<Item = Pattern> + '_ {
+        let wide = self.reading == Reading::Wide;
+        self.paths.iter().map(move |text| Pattern { text: text.clone(), wide })
+    }
+}

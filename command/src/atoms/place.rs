@@ -1,0 +1,233 @@
+//! Hosts: sets of them as policies name them, and the classes that a region falls into.
+
+use super::address::{self, Range};
+use super::who::free;
+use serde::{Serialize, Serializer};
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use tollgate::request::check_name;
+
+/// A set of hosts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Place {
+    /// One name.
+    Name(String),
+    /// `*.NAME`.
+    Star(String),
+    /// `**.NAME`.
+    Below(String),
+    /// `*`: every name of one label. No pattern of the language says it.
+    Single,
+    /// `**` of a rule: every name of two or more labels.
+    Dotted,
+    /// `**` of a deny entry: every name.
+    Names,
+    /// Addresses.
+    Range(Range),
+}
+
+/// A class of hosts that no entry tells apart.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Host {
+    Name(String),
+    /// One label before the name (empty for the root), and no name that an entry names; and one of them.
+    One(String, String),
+    /// Two or more labels before the name, and below no longer name that an entry names; and one of them.
+    More(String, String),
+    Range(Range),
+}
+
+impl Place {
+    /// What hosts and CIDRs stand for; everything where neither is given. The wide reading finds IPv4 addresses inside IPv6
+    /// ones.
+    pub(super) fn listed(hosts: &[String], cidrs: &[String], wide: bool) -> Vec<Place> {
+        if hosts.is_empty() && cidrs.is_empty() {
+            return Place::everywhere();
+        }
+        let mut listed = BTreeSet::new();
+        for host in hosts {
+            let host = host.to_ascii_lowercase();
+            let host = host.strip_suffix('.').unwrap_or(&host);
+            listed.insert(if host == "**" {
+                if wide { Place::Names } else { Place::Dotted }
+            } else if let Some(name) = host.strip_prefix("**.") {
+                Place::Below(name.to_owned())
+            } else if let Some(name) = host.strip_prefix("*.") {
+                Place::Star(name.to_owned())
+            } else {
+                Place::Name(host.to_owned())
+            });
+        }
+        for range in cidrs.iter().flat_map(|cidr| address::networks(cidr)) {
+            if wide {
+                listed.extend(range.embedded().map(Place::Range));
+            }
+            listed.insert(Place::Range(range));
+        }
+        listed.into_iter().collect()
+    }
+
+    /// Every name and every address.
+    pub(crate) fn everywhere() -> Vec<Place> {
+        vec![Place::Names, Place::Range(Range::ALL_V4), Place::Range(Range::ALL_V6)]
+    }
+
+    /// The one place of a canonical host.
+    pub(crate) fn of_host(host: tollgate::request::Host<'_>) -> Place {
+        match host {
+            tollgate::request::Host::Name(name) => Place::Name(name.to_owned()),
+            tollgate::request::Host::Ip(address) => Place::Range(Range::one(address)),
+        }
+    }
+
+    /// The places of a host pattern that a person asks about; none where it is none.
+    pub(crate) fn of_pattern(pattern: &str) -> Option<Place> {
+        let name = pattern.strip_prefix("**.").or_else(|| pattern.strip_prefix("*.")).unwrap_or(pattern);
+        let is_name = pattern == "**" || check_name(name.trim_end_matches('.').to_ascii_lowercase().as_bytes()).is_ok();
+        is_name.then(|| Place::listed(&[pattern.to_owned()], &[], false).into_iter().next()).flatten()
+    }
+
+    /// Whether all of the other set is in this one.
+    pub(crate) fn covers(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Range(wide), Place::Range(range)) => wide.covers(range),
+            (Place::Range(_), _) | (_, Place::Range(_)) => false,
+            (Place::Names, _) => true,
+            (Place::Dotted, Place::Name(name)) => name.contains('.'),
+            (Place::Dotted, Place::Star(_) | Place::Below(_)) => true,
+            (Place::Star(parent), Place::Name(name)) => parent_of(name) == Some(parent),
+            (Place::Below(above), Place::Name(name) | Place::Star(name) | Place::Below(name)) => {
+                is_below(name, above) || name == above && !matches!(other, Place::Name(_))
+            }
+            _ => self == other,
+        }
+    }
+
+    /// Whether the two have a host in common.
+    pub(super) fn meets(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Range(one), Place::Range(other)) => one.meets(other),
+            (Place::Star(one), Place::Below(above)) | (Place::Below(above), Place::Star(one)) => {
+                one == above || is_below(one, above)
+            }
+            _ => self.covers(other) || other.covers(self),
+        }
+    }
+
+    /// Sets that cover a name, from itself up to all names.
+    pub(super) fn covering_name(name: &str) -> Vec<Place> {
+        let mut places = vec![Place::Name(name.to_owned()), Place::Names];
+        if let Some(parent) = parent_of(name) {
+            places.extend([Place::Dotted, Place::Star(parent.to_owned())]);
+        }
+        places.extend(
+            std::iter::successors(parent_of(name), |name| parent_of(name)).map(|above| Place::Below(above.to_owned())),
+        );
+        places
+    }
+
+    /// The name that the pattern is made of, if it has one.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Place::Name(name) | Place::Star(name) | Place::Below(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl Host {
+    /// The classes of a set, given all sets that entries name.
+    pub(super) fn classes<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> Vec<Host> {
+        match region {
+            Place::Name(name) => vec![Host::Name(name.clone())],
+            Place::Range(range) => {
+                let named = named
+                    .into_iter()
+                    .filter_map(|place| if let Place::Range(range) = place { Some(range) } else { None });
+                range.cut(named).into_iter().map(Host::Range).collect()
+            }
+            _ => Host::names(region, named),
+        }
+    }
+
+    fn names<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> Vec<Host> {
+        let named: BTreeSet<&str> = named.into_iter().filter_map(Place::name).collect();
+        let inner = named.iter().filter(|name| {
+            region.covers(&Place::Name((**name).to_owned())) || region.covers(&Place::Star((**name).to_owned()))
+        });
+        let root = region.name().unwrap_or("");
+        let roots: BTreeSet<&str> = inner.copied().chain([root]).collect();
+        let labels: HashSet<&str> = named.iter().flat_map(|name| name.split('.')).collect();
+        let Some(label) = free(|label| labels.contains(label)) else { return Vec::new() };
+        let mut classes = Vec::new();
+        for name in roots {
+            if !name.is_empty() && region.covers(&Place::Name(name.to_owned())) {
+                classes.push(Host::Name(name.to_owned()));
+            }
+            let below = |label: &str| if name.is_empty() { label.to_owned() } else { format!("{label}.{name}") };
+            let one = below(&label);
+            let more = format!("{label}.{one}");
+            if region.covers(&Place::Name(one.clone())) {
+                classes.push(Host::One(name.to_owned(), one));
+            }
+            if region.covers(&Place::Name(more.clone())) {
+                classes.push(Host::More(name.to_owned(), more));
+            }
+        }
+        classes
+    }
+
+    /// A host of the class, as an authority spells it.
+    pub(super) fn authority(&self) -> String {
+        match self {
+            Host::Name(name) | Host::One(_, name) | Host::More(_, name) => name.clone(),
+            Host::Range(range) => range.witness(),
+        }
+    }
+
+    /// The name that it is made of.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Host::Name(name) | Host::One(name, _) | Host::More(name, _) => Some(name),
+            Host::Range(_) => None,
+        }
+    }
+
+    /// The sets that cover the class, if it is one of names.
+    pub(super) fn covering(&self) -> Vec<Place> {
+        match self {
+            Host::Name(name) | Host::One(_, name) | Host::More(_, name) => Place::covering_name(name),
+            Host::Range(_) => Vec::new(),
+        }
+    }
+}
+
+/// What follows the first label.
+pub(super) fn parent_of(name: &str) -> Option<&str> {
+    name.split_once('.').map(|(_, parent)| parent)
+}
+
+/// Whether a name has labels before the other one.
+pub(super) fn is_below(name: &str, above: &str) -> bool {
+    name.strip_suffix(above).is_some_and(|before| before.ends_with('.'))
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Name(name) => f.write_str(name),
+            Place::Star(name) => write!(f, "*.{name}"),
+            Place::Below(name) => write!(f, "**.{name}"),
+            Place::Single => f.write_str("*"),
+            Place::Dotted => f.write_str("**"),
+            Place::Names => f.write_str("every name"),
+            Place::Range(range) => range.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `tollgate check`: is this a policy?
+
+use super::advice::{Advice, suppress};
+use super::exit::Exit;
+use super::lint::habits;
+use super::report::{self, Format, Report};
+use super::{Trouble, clock, lint, source};
+use std::path::PathBuf;
+use tollgate::decision::Timestamp;
+use tollgate::policy::Severity;
+
+/// Parse and cross-check a policy
+///
+/// Several files or folders are one policy. Everything that is wrong is reported in one run, and rules that have ended. The summary names the
+/// revision, by which records and metrics know the policy, and counts what stands where.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// YAML or JSON files, or folders of them; `-` for stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The time that the ends of rules are compared with (RFC 3339); now if not given
+    #[arg(long, value_name = "TIME", value_parser = clock::moment)]
+    now: Option<Timestamp>,
+    /// How to report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Trouble> {
+    let loaded = super::load(&arguments.files, arguments.format)?;
+    let document = super::document(&loaded)?;
+    let mut advice = Advice::default();
+    habits(&document, &mut advice);
+    let mut findings = loaded.advice.clone();
+    findings.append(&mut source::locate(advice.findings, &loaded.files));
+    let mut findings = suppress::only(findings, &loaded.files);
+    findings.extend(lint::ended(&loaded, &document, arguments.now.unwrap_or_else(clock::now)));
+    let summary = super::summary(&loaded, &document)?;
+    report::write(arguments.format, &Report::of_policy(summary, &findings, &loaded.files))?;
+    let has_warnings = findings.iter().any(|located| located.finding.severity >= Severity::Warning);
+    Ok(if has_warnings { Exit::Findings } else { Exit::Fine })
+}

@@ -1,5 +1,0 @@
-//! The `tollgate` command.
-
-fn main() -> std::process::ExitCode {
-    tollgate::cli::main()
-}

@@ -1,0 +1,266 @@
+//! What lint claims is true: what it says admits nothing, or nothing new, can be removed; what it says counts nothing
+//! counts nothing. Over random policies and requests; and each code's examples in docs/lints.md are what they say.
+
+use fastrand::Rng;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use tollgate::decision::{Scratch, Till, Timestamp};
+use tollgate::policy::Policy;
+use tollgate::quota::Memory;
+use tollgate_tests::oracle::{policies, requests};
+
+const NOW: &str = "2026-07-01T00:00:00Z";
+
+/// Findings as (code, pointer).
+fn lint(file: &Path) -> Vec<(String, String)> {
+    lint_with(file, &[])
+}
+
+fn lint_with(file: &Path, more: &[&Path]) -> Vec<(String, String)> {
+    let output = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["lint", "--format=json", "--now", NOW])
+        .arg(file)
+        .args(more)
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (text(finding, "code"), text(finding, "pointer")))
+        .collect()
+}
+
+/// A policy without elements of lists: `rules[3].to[1].hosts[2]`, `destinations.d.cidrs[0]`.
+fn without_elements(policy: &Value, pointers: &[String]) -> Value {
+    let mut policy = policy.clone();
+    let mut marked: Vec<String> =
+        pointers.iter().map(|at| format!("/{}", at.replace(['.', '['], "/").replace(']', ""))).collect();
+    // from the end, so that the others stay where they are
+    let number = |at: &String| at.rsplit_once('/').unwrap().1.parse::<usize>().unwrap();
+    marked.sort_by_key(|at| std::cmp::Reverse(number(at)));
+    for at in marked {
+        let list = policy.pointer_mut(at.rsplit_once('/').unwrap().0).unwrap().as_array_mut().unwrap();
+        list.remove(number(&at));
+    }
+    policy
+}
+
+/// `rules[3].to[1]` → (3, Some(1)).
+fn numbers(pointer: &str) -> (usize, Option<usize>) {
+    let mut numbers = pointer.split(['[', ']']).filter_map(|part| part.parse().ok());
+    (numbers.next().unwrap(), numbers.next())
+}
+
+/// The policy without these targets, and without the rules that are left with none.
+fn without(policy: &Value, removed: &BTreeSet<(usize, Option<usize>)>) -> Value {
+    let mut policy = policy.clone();
+    let rules = policy["rules"].as_array_mut().unwrap();
+    let mut number = 0;
+    rules.retain_mut(|rule| {
+        let own = number;
+        number += 1;
+        if removed.contains(&(own, None)) {
+            return false;
+        }
+        let mut item = 0;
+        let targets = rule["to"].as_array_mut().unwrap();
+        targets.retain(|_| {
+            item += 1;
+            !removed.contains(&(own, Some(item - 1)))
+        });
+        !targets.is_empty()
+    });
+    policy
+}
+
+#[test]
+fn what_admits_nothing_new_can_be_removed_all_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.json");
+    let now = Timestamp::parse(NOW).unwrap();
+    let mut claims: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut requests, mut admitted) = (0, 0);
+    for seed in 0..400 {
+        let rng = &mut Rng::with_seed(seed);
+        let text = policies::policy(rng);
+        fs::write(&file, text.to_string()).unwrap();
+        let findings = lint(&file);
+        let removable = |code: &str| code.starts_with("TG11") && code < "TG117";
+        let mut removed = BTreeSet::new();
+        let mut elements = Vec::new();
+        for (code, pointer) in findings.iter().filter(|(code, _)| removable(code)) {
+            *claims.entry(code.clone()).or_default() += 1;
+            if pointer.contains(".hosts[") || pointer.contains(".cidrs[") {
+                elements.push(pointer.clone());
+                *claims.entry("in a list".to_owned()).or_default() += 1;
+                continue;
+            }
+            let (rule, item) = numbers(pointer);
+            removed.insert((rule, item.filter(|_| code != "TG111")));
+        }
+        let idle: Vec<usize> =
+            findings.iter().filter(|(code, _)| code == "TG119").map(|(_, pointer)| numbers(pointer).0).collect();
+        *claims.entry("TG119".to_owned()).or_default() += idle.len();
+        if removed.is_empty() && idle.is_empty() && elements.is_empty() {
+            continue;
+        }
+        let load = |text: &Value| Policy::load(text.to_string().as_bytes()).unwrap();
+        let lean = without(&without_elements(&text, &elements), &removed);
+        let (whole, less) = (load(&text), load(&lean));
+        for _ in 0..200 {
+            let request = requests::request(rng);
+            // what is said holds from now on
+            let now = Timestamp(now.0.max(request.now));
+            let (mut scratch, mut other) = (Scratch::default(), Scratch::default());
+            let judged = whole.decide(&request.arrival(), now, &mut scratch);
+            let outcome = less.decide(&request.arrival(), now, &mut other).decision.outcome;
+            assert_eq!(judged.decision.outcome, outcome, "{request}\n{removed:?}\n{text:#}");
+            let counted = judged.quotas.iter().map(|metered| metered.number() as usize);
+            assert!(counted.clone().all(|quota| !idle.contains(&quota)), "{request} {idle:?} {text:#}");
+            requests += 1;
+            admitted += usize::from(judged.decision.outcome.as_str() == "allow");
+        }
+    }
+    for code in ["TG110", "TG111", "TG112", "TG114", "TG115", "TG116", "in a list"] {
+        assert!(claims.get(code).is_some_and(|count| *count >= 3), "{claims:?}");
+    }
+    assert!(requests >= 10_000 && admitted >= 300, "{admitted} of {requests}, {claims:?}");
+}
+
+#[test]
+fn a_quota_that_is_said_never_to_refuse_first_never_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.json");
+    let mut claims = 0;
+    let mut refusals = 0;
+    for seed in 0..150 {
+        let rng = &mut Rng::with_seed(seed);
+        let limits = [
+            "{requests: 2, per: 1s}",
+            "{requests: 3, per: 1s}",
+            "{requests: 2, per: 2s}",
+            "{requests: 2, per: day}",
+            "{requests: 4, per: day}",
+            "{requests: 4, per: 1s, burst: 1}",
+        ];
+        let froms = ["", "from: [{namespace: a}], ", "from: [{serviceAccount: a/x}], "];
+        let tos = [
+            "",
+            "to: [{hosts: [a.test]}], ",
+            "to: [{hosts: [\"**.test\"]}], ",
+            "to: [{hosts: [a.test], methods: [GET]}], ",
+        ];
+        let bys = ["", "by: [namespace], ", "by: [], "];
+        let mut quota = |id: usize| {
+            let [from, to, by] = [&froms[..], &tos[..], &bys[..]].map(|list| rng.choice(list).unwrap());
+            format!("  - {{id: q{id}, {from}{to}{by}limit: {}}}\n", rng.choice(limits).unwrap())
+        };
+        let quotas: String = (0..4).map(&mut quota).collect();
+        let text = format!(
+            "version: 1\nname: p\nrules:\n  - {{id: all, from: [{{any: true}}], to: [{{hosts: [\"**\"]}}]}}\nquotas:\n{quotas}"
+        );
+        let file = file.with_extension("yaml");
+        fs::write(&file, &text).unwrap();
+        let weak: Vec<usize> =
+            lint(&file).iter().filter(|(code, _)| code == "TG120").map(|(_, pointer)| numbers(pointer).0).collect();
+        claims += weak.len();
+        let policy = tollgate_cli::source::load(&[&file]).unwrap().policy;
+        let (mut till, mut memory, mut time) = (Till::default(), Memory::default(), 1_782_864_000_000_000_000_u64);
+        for _ in 0..60 {
+            time += rng.u64(0..700_000_000);
+            let id = format!(
+                "spiffe://cluster.local/ns/{}/sa/{}",
+                rng.choice(["a", "b"]).unwrap(),
+                rng.choice(["x", "y"]).unwrap()
+            );
+            let arrival = tollgate::request::Arrival {
+                identity: Some(tollgate::request::Presented {
+                    source: tollgate::request::Source::PeerCertificate,
+                    id: id.as_bytes(),
+                }),
+                authority: rng.choice([b"a.test", b"b.test"]).unwrap(),
+                method: rng.choice([b"GET".as_slice(), b"POST"]).unwrap(),
+                path: Some(b"/"),
+                ..Default::default()
+            };
+            let mut scratch = Scratch::default();
+            let mut judged = policy.decide(&arrival, Timestamp(time), &mut scratch);
+            (memory.now.wall, memory.now.monotonic) = (time, time);
+            let charged = policy.charge(&mut judged, 10, &mut till, &mut memory);
+            let refusing: Vec<usize> = charged
+                .notes
+                .iter()
+                .filter(|note| note.consulted.refusal.is_some())
+                .map(|note| note.number() as usize)
+                .collect();
+            refusals += refusing.len();
+            assert!(
+                refusing.is_empty() || refusing.iter().any(|quota| !weak.contains(quota)),
+                "{weak:?} {refusing:?}\n{text}"
+            );
+        }
+    }
+    assert!(claims >= 50 && refusals >= 1000, "{claims} {refusals}");
+}
+
+#[test]
+fn requests_that_no_rule_admits_are_counted_where_they_are_let_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    let text = "version: 1\nname: p\nquotas:\n  - {id: q, limit: {requests: 1, per: 1s}}\n";
+    let idle = |settings: &str| {
+        fs::write(&file, format!("{text}{settings}")).unwrap();
+        lint(&file).iter().any(|(code, _)| code == "TG119")
+    };
+    assert!(idle(""));
+    assert!(!idle("mode: dry-run\n"));
+    assert!(!idle("dryRunFor: [{namespace: a}]\n"));
+}
+
+/// What every small policy is told, whatever it is about.
+const ALWAYS: [&str; 3] = ["TG211", "TG301", "TG410"];
+
+#[test]
+fn the_examples_of_every_code_are_what_they_say() {
+    let page = include_str!("../../docs/lints.md");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    let site = folder.path().join("site.yaml");
+    let mut codes = BTreeSet::new();
+    let mut lines = page.lines();
+    let mut code = "";
+    while let Some(line) = lines.next() {
+        if let Some(title) = line.strip_prefix("## TG") {
+            code = title.split_once(':').map(|_| &line[3..8]).unwrap();
+            assert!(codes.insert(code), "{code} stands twice");
+        }
+        let Some(kind) = line.strip_prefix("```yaml ") else { continue };
+        let text: String = lines.by_ref().take_while(|line| *line != "```").flat_map(|line| [line, "\n"]).collect();
+        if kind == "site" {
+            fs::write(&site, &text).unwrap();
+            continue;
+        }
+        fs::write(&file, &text).unwrap();
+        let more = [Path::new("--site"), &site];
+        let more = if code.starts_with("TG4") || code == "TG211" { more.as_slice() } else { &[] };
+        let found: BTreeSet<String> = lint_with(&file, more).into_iter().map(|(code, _)| code).collect();
+        let own: Vec<&str> =
+            found.iter().map(String::as_str).filter(|found| *found == code || !ALWAYS.contains(found)).collect();
+        match kind {
+            "bad" => assert_eq!(own, [code], "{text}"),
+            "good" => assert!(!own.contains(&code), "{code}: {own:?}\n{text}"),
+            other => panic!("{other}: an example is bad or good"),
+        }
+    }
+    // every code that the source has stands here
+    let source = include_str!("../../command/src/advice/code.rs");
+    let named = source.match_indices("\"TG").map(|(at, _)| &source[at + 1..at + 6]).collect::<BTreeSet<_>>();
+    assert_eq!(codes, named);
+}

@@ -1,0 +1,284 @@
+//! The decision against a naive evaluator of the same language, and against what holds of every policy, over random
+//! policies and requests.
+//!
+//! `TOLLGATE_ORACLE_TIMES` sets how many times as many policies there are, `TOLLGATE_ORACLE_SEED` where they begin.
+
+use tollgate_tests::oracle::{policies, requests, words};
+use tollgate_tests::vectors;
+mod naive;
+mod shrink;
+
+use fastrand::Rng;
+use naive::Verdict;
+use serde_json::{Value, json};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
+use tollgate::policy::{Policy, Rejection};
+use tollgate::request::Arrival;
+use tollgate_tests::oracle::requests::Request;
+
+const REQUESTS: usize = 30;
+
+/// Calls `check` with so many policies and what makes their requests.
+fn for_each_policy(policies: u64, check: impl Fn(&Value, &mut Rng)) {
+    let setting = |name: &str, default: u64| std::env::var(name).map_or(default, |text| text.parse().unwrap());
+    let first = setting("TOLLGATE_ORACLE_SEED", 1);
+    for seed in first..first + policies * setting("TOLLGATE_ORACLE_TIMES", 1) {
+        let mut rng = Rng::with_seed(seed);
+        check(&policies::policy(&mut rng), &mut rng);
+    }
+}
+
+fn load(policy: &Value) -> Result<Policy, Rejection> {
+    Policy::load(policy.to_string().as_bytes())
+}
+
+fn valid(policy: &Value) -> Policy {
+    match load(policy) {
+        Ok(policy) => policy,
+        Err(rejection) => panic!("a valid policy was rejected: {:#?}\n{policy:#}", rejection.findings),
+    }
+}
+
+fn decide(policy: &Policy, request: &Request) -> Verdict {
+    let mut scratch = Scratch::default();
+    let arrival = request.arrival();
+    let judged = policy.decide(&arrival, Timestamp(request.now), &mut scratch);
+    let (decision, port) = (judged.decision, judged.port);
+    if let Some(pattern) = decision.pattern {
+        assert!(naive::admits_path(pattern, &arrival), "{pattern} does not admit\n{request}");
+    }
+    Verdict {
+        outcome: decision.outcome.as_str(),
+        reason: decision.reason.as_str(),
+        rule: decision.rule.map(str::to_owned),
+        also: decision.also.iter().map(|further| (further.reason.as_str(), further.rule.map(str::to_owned))).collect(),
+        destination: decision.destination.filter(|_| decision.outcome == Outcome::Allow).map(str::to_owned),
+        port,
+    }
+}
+
+/// A naive scan can be wrong too: the tables of cases say what it must find.
+#[test]
+fn the_naive_scan_agrees_with_the_tables() {
+    let admit = |target: Value| json!({"rules": [{"id": "rule", "from": [{"anonymous": true}], "to": [target]}]});
+    for [pattern, authority, expected] in vectors::rows(vectors::HOSTS) {
+        let policy = admit(json!({"hosts": [pattern], "ports": [1, 443, 4750]}));
+        let arrival = Arrival { authority: authority.as_bytes(), method: b"GET", ..Arrival::default() };
+        let expected = match expected.as_str() {
+            "match" => "RULE_ALLOW",
+            "no" => "IDENTITY_MISSING",
+            "host-invalid" => "HOST_INVALID",
+            _ => continue,
+        };
+        assert_eq!(naive::decide(&policy, &arrival, 0).reason, expected, "{pattern} {authority}");
+    }
+    for [path, form, matching] in vectors::rows(vectors::PATHS) {
+        for pattern in ["/v1/**", "/v1/*", "/public/**", "/**", "/v1/a", "/*/b", "/a/**/b"] {
+            let policy = admit(json!({"hosts": ["**"], "paths": [pattern]}));
+            let path = Some(path.as_bytes());
+            let arrival = Arrival { authority: b"a.test", method: b"GET", path, ..Arrival::default() };
+            let expected = match form.as_str() {
+                "ambiguous" => "REQUEST_AMBIGUOUS",
+                _ if matching.split(',').any(|listed| listed == pattern) => "RULE_ALLOW",
+                _ => "IDENTITY_MISSING",
+            };
+            assert_eq!(naive::decide(&policy, &arrival, 0).reason, expected, "{pattern} {arrival:?}");
+        }
+    }
+}
+
+#[test]
+fn every_decision_is_that_of_a_naive_scan() {
+    let seen = RefCell::new(BTreeMap::new());
+    for_each_policy(2_000, |policy, rng| {
+        let compiled = valid(policy);
+        for _ in 0..REQUESTS {
+            let request = requests::request(rng);
+            let expected = naive::decide(policy, &request.arrival(), request.now);
+            if decide(&compiled, &request) != expected {
+                explain(policy, &request);
+            }
+            *seen.borrow_mut().entry((expected.outcome, expected.reason)).or_insert(0) += 1;
+        }
+    });
+    println!("{:#?}", seen.borrow());
+    // What quotas say has a model of its own.
+    let all = Reason::ALL
+        .into_iter()
+        .filter(|reason| reason.is_decided() && *reason != Reason::PolicyInvalid && !reason.is_quota());
+    for reason in all.map(Reason::as_str) {
+        assert!(seen.borrow().keys().any(|(_, seen)| *seen == reason), "no request was decided by {reason}");
+    }
+}
+
+/// What a deny entry closes, a quota of the same `from` and `to` charges, but for requests without an identity where it
+/// says `any`.
+#[test]
+fn every_request_is_charged_to_the_quotas_of_a_naive_scan() {
+    let charged = RefCell::new([0_usize; 4]);
+    for_each_policy(2_000, |policy, rng| {
+        let policy = metered(policy);
+        let compiled = valid(&policy);
+        let mut scratch = Scratch::default();
+        for _ in 0..REQUESTS {
+            let request = requests::request(rng);
+            let judged = compiled.decide(&request.arrival(), Timestamp(request.now), &mut scratch);
+            let ids = judged.quotas.iter().filter_map(|metered| compiled.quota(metered.number()));
+            let ids: Vec<String> = ids.map(|quota| quota.id.to_string()).collect();
+            assert_eq!(ids, naive::quotas(&policy, &request.arrival()), "{policy:#}\n{request}");
+            charged.borrow_mut()[ids.len().min(3)] += 1;
+        }
+    });
+    assert!(charged.borrow().iter().all(|requests| *requests > 100), "{charged:?}");
+}
+
+/// The same policy in dry-run, with its deny entries turned into quotas.
+fn metered(policy: &Value) -> Value {
+    let mut policy = policy.clone();
+    let entries = policy.as_object_mut().unwrap().remove("deny").unwrap_or_default();
+    // Such a target is refused in a quota.
+    let never = |target: &Value| target.get("paths").is_some() && target.get("methods") == Some(&json!(["CONNECT"]));
+    let mut quotas = entries.as_array().cloned().unwrap_or_default();
+    quotas.retain(|entry| !entry["to"].as_array().is_some_and(|to| to.iter().any(never)));
+    for quota in &mut quotas {
+        let quota = quota.as_object_mut().unwrap();
+        quota.retain(|key, _| matches!(key.as_str(), "id" | "from" | "to"));
+        quota.insert("limit".to_owned(), json!({"concurrent": 5}));
+    }
+    policy["quotas"] = quotas.into();
+    policy["mode"] = json!("dry-run");
+    policy
+}
+
+/// Each pattern for itself, in a rule and in a deny entry, and the one reading against the other.
+#[test]
+fn a_path_pattern_closes_whatever_it_opens() {
+    let mut rng = Rng::with_seed(1);
+    for pattern in [words::all(words::PATTERNS), words::all(words::ENCODED)].concat() {
+        let target = json!({"hosts": ["**"], "paths": [pattern], "encodedSlash": "data"});
+        let rule = |target: &Value| json!({"id": "rule", "from": [{"anonymous": true}], "to": [target]});
+        let opening = json!({"version": 1, "name": "p", "rules": [rule(&target)]});
+        let closing = json!({
+            "version": 1, "name": "p",
+            "rules": [rule(&json!({"hosts": ["**"]}))],
+            "deny": [{"id": "deny", "to": [target]}],
+        });
+        let (opens, closes) = (valid(&opening), valid(&closing));
+        for _ in 0..1_000 {
+            let request = requests::path_request(&mut rng, pattern);
+            let verdicts = [(&opening, &opens), (&closing, &closes)].map(|(policy, compiled)| {
+                let verdict = decide(compiled, &request);
+                assert_eq!(verdict, naive::decide(policy, &request.arrival(), request.now), "{pattern} {request}");
+                verdict
+            });
+            let [opened, closed] = verdicts.map(|verdict| let_through(&verdict));
+            assert!(!(opened && closed), "{pattern} {request}");
+        }
+    }
+}
+
+fn explain(policy: &Value, request: &Request) -> ! {
+    let both = |policy: &Value| {
+        let compiled = load(policy).ok()?;
+        let expected = naive::decide(policy, &request.arrival(), request.now);
+        Some((decide(&compiled, request), expected))
+    };
+    let differs = |policy: &Value| both(policy).is_some_and(|(found, expected)| found != expected);
+    let smallest = shrink::shrink(policy, &|policy| differs(policy));
+    let (found, expected) = both(&smallest).unwrap();
+    panic!("found    {found:?}\nexpected {expected:?}\n{request}\n{smallest:#}");
+}
+
+/// Decides each request by both policies and hands the verdicts to `holds`.
+fn compare(before: &Value, after: &Value, rng: &mut Rng, holds: impl Fn(&Verdict, &Verdict) -> bool) {
+    let (first, second) = (valid(before), valid(after));
+    for _ in 0..REQUESTS / 3 {
+        let request = requests::request(rng);
+        let verdicts = (decide(&first, &request), decide(&second, &request));
+        assert!(holds(&verdicts.0, &verdicts.1), "{verdicts:?}\n{request}\n{before:#}\n{after:#}");
+    }
+}
+
+fn let_through(verdict: &Verdict) -> bool {
+    verdict.outcome != Outcome::Deny.as_str()
+}
+
+fn list<'p>(policy: &'p mut Value, key: &str) -> &'p mut Vec<Value> {
+    let list = policy.as_object_mut().unwrap().entry(key).or_insert_with(|| json!([]));
+    list.as_array_mut().unwrap()
+}
+
+#[test]
+fn the_order_of_rules_never_changes_allow_or_deny() {
+    for_each_policy(500, |policy, rng| {
+        let mut shuffled = policy.clone();
+        if let Some(rules) = shuffled.get_mut("rules") {
+            let rules = rules.as_array_mut().unwrap();
+            rng.shuffle(rules);
+            for rule in rules {
+                rng.shuffle(rule["from"].as_array_mut().unwrap());
+                rng.shuffle(rule["to"].as_array_mut().unwrap());
+            }
+        }
+        compare(policy, &shuffled, rng, |before, after| {
+            (before.outcome, before.reason, &before.also) == (after.outcome, after.reason, &after.also)
+        });
+    });
+}
+
+#[test]
+fn a_further_rule_never_removes_access() {
+    for_each_policy(500, |policy, rng| {
+        let mut more = policy.clone();
+        let (rule, _) = policies::further(policy, rng);
+        let rules = list(&mut more, "rules");
+        rules.insert(rng.usize(0..=rules.len()), rule);
+        compare(policy, &more, rng, |before, after| !let_through(before) || let_through(after));
+    });
+}
+
+#[test]
+fn a_further_deny_entry_never_adds_access() {
+    for_each_policy(500, |policy, rng| {
+        let mut more = policy.clone();
+        let (_, entry) = policies::further(policy, rng);
+        let entries = list(&mut more, "deny");
+        entries.insert(rng.usize(0..=entries.len()), entry);
+        compare(policy, &more, rng, |before, after| let_through(before) || !let_through(after));
+    });
+}
+
+#[test]
+fn duplicates_change_nothing_but_the_record() {
+    for_each_policy(500, |policy, rng| {
+        let mut more = policy.clone();
+        for key in ["deny", "rules", "residency"] {
+            if let Some(mut entry) =
+                policy.get(key).and_then(|entries| rng.choice(entries.as_array().unwrap())).cloned()
+            {
+                entry["id"] = format!("again-{key}").into();
+                let entries = list(&mut more, key);
+                entries.insert(rng.usize(0..=entries.len()), entry);
+            }
+        }
+        compare(policy, &more, rng, |before, after| before.outcome == after.outcome);
+    });
+}
+
+/// The wide reading is never narrower: what a rule admits, a deny entry with the same target refuses. (A target with
+/// `upgrades` is another matter: in `deny` it is about upgrade requests only.)
+#[test]
+fn a_deny_entry_refuses_whatever_a_rule_of_the_same_words_admits() {
+    for_each_policy(500, |policy, rng| {
+        let mut denying = policy.clone();
+        let targets = policy.get("rules").into_iter().flat_map(|rules| rules.as_array().unwrap());
+        let targets: Vec<Value> = targets.flat_map(|rule| rule["to"].as_array().unwrap().clone()).collect();
+        if targets.is_empty() || targets.iter().any(|target| target.get("upgrades").is_some()) {
+            return;
+        }
+        list(&mut denying, "deny").push(json!({"id": "the-same", "to": targets}));
+        compare(policy, &denying, rng, |before, after| before.outcome != "allow" || !let_through(after));
+    });
+}

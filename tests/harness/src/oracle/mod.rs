@@ -1,0 +1,5 @@
+//! Random policies and requests out of few words, so that everything overlaps.
+
+pub mod policies;
+pub mod requests;
+pub mod words;
