@@ -5,7 +5,7 @@
 TARGET   := $(or $(CARGO_TARGET_DIR),target)
 MODULE   := target/tollgate.wasm
 # As cargo links it: what the local gateway runs.
-LINKED   := $(TARGET)/wasm32-wasip1/filter/tollgate_filter.wasm
+LINKED   := $(TARGET)/wasm32-wasip1/filter/tollgate_wasm.wasm
 # Another wasm-opt makes another module: tools/wasm-opt pins its version and its hash.
 BINARYEN := $(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' tools/wasm-opt/package.json)
 WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
@@ -38,7 +38,7 @@ local:
 
 linked: wasm-target
 	@[ -e $(LINKED) ] || echo "building the filter (two to three minutes, once)"
-	@cargo build $(QUIET) --package tollgate-filter --lib --profile filter --target wasm32-wasip1
+	@cargo build $(QUIET) --package tollgate-wasm --lib --profile filter --target wasm32-wasip1
 
 build: ## Build the `tollgate` command (release): target/release/tollgate
 	cargo build --release

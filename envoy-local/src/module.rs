@@ -30,7 +30,7 @@ pub fn find_or_build() -> Result<PathBuf> {
 fn build() -> Result<PathBuf> {
     // The messages name the file wherever the target directory is.
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--package", "tollgate-filter", "--lib", "--release", "--target", "wasm32-wasip1"])
+        .args(["build", "--package", "tollgate-wasm", "--lib", "--release", "--target", "wasm32-wasip1"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(paths::root())
         .stderr(std::process::Stdio::inherit())
@@ -46,6 +46,6 @@ fn build() -> Result<PathBuf> {
         .filter_map(|message| Some(message.get("filenames")?.as_array()?.clone()))
         .flatten()
         .filter_map(|file| Some(PathBuf::from(file.as_str()?)))
-        .find(|file| file.ends_with("tollgate_filter.wasm"))
-        .context("cargo built no tollgate_filter.wasm")
+        .find(|file| file.ends_with("tollgate_wasm.wasm"))
+        .context("cargo built no tollgate_wasm.wasm")
 }

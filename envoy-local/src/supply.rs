@@ -8,13 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGE: &str = "tollgate-filter";
+const PACKAGE: &str = "tollgate-wasm";
 const TARGET: &str = "wasm32-wasip1";
 /// The profile of `Cargo.toml` that `make wasm` builds with.
 const PROFILE: &str = "filter";
 /// Sources and tools of the module and of its image: a change of anything else changes neither.
-const SOURCES: [&str; 8] =
-    [".cargo", "Cargo.lock", "Cargo.toml", "Makefile", "rust-toolchain.toml", "src", "tools/wasm-opt", "wasm"];
+const SOURCES: [&str; 9] = [
+    ".cargo",
+    "Cargo.lock",
+    "Cargo.toml",
+    "Makefile",
+    "filter",
+    "rust-toolchain.toml",
+    "src",
+    "tools/wasm-opt",
+    "wasm",
+];
 
 /// What the module is made of, as CycloneDX 1.6: the packages that are linked into it, with their licences and checksums.
 ///

@@ -93,7 +93,7 @@ fn the_worked_example_of_quotas_is_the_one_that_is_played() {
 fn every_test_that_the_security_model_names_exists() {
     let page = include_str!("../../docs/security.md");
     let root = tollgate_tests::root();
-    let sources = ["tests/mesh", "tests/gateway", "tests/command", "wasm/src"].map(|folder| root.join(folder));
+    let sources = ["tests/mesh", "tests/gateway", "tests/command", "filter/src"].map(|folder| root.join(folder));
     let files = sources.iter().flat_map(walkdir::WalkDir::new).map(|entry| entry.unwrap());
     let sources: String = files
         .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "rs"))

@@ -1,171 +1,193 @@
-//! What the filter needs of the proxy that runs it.
+//! Envoy as the filter's host.
 
-use std::fmt;
+use tollgate_filter::headers::Headers;
+use tollgate_filter::host::{
+    Action, Attribute, Call, Expected, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, StreamSide,
+    Version,
+};
 
-/// The calls that the filter makes. One implementation calls Envoy, the other stands in for it in tests.
-///
-/// Every call can fail, and what a failure means is for the caller to say; none of them panics.
-pub(crate) trait Host {
-    /// The configuration of the plugin being configured, `size` bytes.
-    fn configuration(&mut self, size: usize) -> Result<Vec<u8>, Failure>;
+use crate::abi::hostcalls;
+use crate::abi::types::{self, BufferType, LogLevel, MapType, MetricType, Status, StreamType};
+use crate::pairs;
 
-    /// The property at `path`, whose elements are separated by NUL bytes; `None` where there is none.
-    fn property(&mut self, path: &str) -> Result<Option<Vec<u8>>, Failure>;
+/// The version with which shared data is set whatever it was.
+const ANY_VERSION: u32 = 0;
+/// A version that no value has: they are counted up from 1, and there are not that many. Set with it, a value is created.
+const NO_VERSION: u32 = u32::MAX;
 
-    /// Sets filter state: property `name` is seen by Envoy as `wasm.NAME`.
-    fn set_property(&mut self, name: &str, value: &[u8]) -> Result<(), Failure>;
-
-    /// Has Envoy keep filter state of this name as text, which its expressions can compare; without it they cannot.
-    fn declare_text(&mut self, name: &str) -> Result<(), Failure>;
-
-    /// All headers of a map in the form that [`crate::pairs`] reads. Fails where Envoy does not show the map at the time:
-    /// request headers once the request has been let through, and until it has ended.
-    fn headers(&mut self, map: HeaderMap) -> Result<Vec<u8>, Failure>;
-
-    /// Tells whether the map has a header of that name.
-    fn has_header(&mut self, map: HeaderMap, name: &str) -> Result<bool, Failure>;
-
-    /// Removes every header of that name from the map. Of request headers, any call that changes them, even one that
-    /// changes nothing, has Envoy choose the route anew.
-    fn remove_header(&mut self, map: HeaderMap, name: &[u8]) -> Result<(), Failure>;
-
-    /// Adds a request header, in place of any of that name.
-    fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure>;
-
-    /// Answers the request in place of its destination.
-    fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure>;
-
-    /// Ends a stream without an answer.
-    fn close(&mut self, stream: Stream) -> Result<(), Failure>;
-
-    /// Nanoseconds since 1970-01-01T00:00:00Z.
-    fn now(&mut self) -> Result<u64, Failure>;
-
-    /// The id of the metric of that name, which is created where it does not exist.
-    fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<MetricId, Failure>;
-
-    /// Adds one to a counter.
-    fn count(&mut self, metric: MetricId) -> Result<(), Failure>;
-
-    /// Sets a gauge.
-    fn gauge(&mut self, metric: MetricId, value: u64) -> Result<(), Failure>;
-
-    /// Nanoseconds on a clock that never goes back, the same for all threads.
-    fn monotonic(&mut self) -> Result<u64, Failure>;
-
-    /// A value that all threads of the process share, and its version; `None` where there is none.
-    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Failure>;
-
-    /// Sets a value that all threads of the process share, and says whether it did. With a version only if the value
-    /// still has it; but where there is no value, any version but [`ANY_VERSION`] creates it.
-    fn set_shared(&mut self, key: &str, value: &[u8], version: u32) -> Result<bool, Failure>;
-
-    /// Bytes of all names and values of a header map.
-    fn header_bytes(&mut self, map: HeaderMap) -> Result<u64, Failure>;
-
-    /// Has the instance that is being configured called every so many milliseconds.
-    fn tick_every(&mut self, milliseconds: u32) -> Result<(), Failure>;
-
-    /// Writes a line to the proxy's log.
-    fn log(&mut self, level: Level, line: &str);
+/// Envoy.
+#[derive(Debug, Default)]
+pub(crate) struct Envoy {
+    /// Bytes of the configuration that is being loaded.
+    configuration: usize,
 }
 
-/// A host call that did not succeed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
-    /// Its name in the ABI.
-    pub(crate) call: &'static str,
-    /// What it returned (`proxy_status_t`).
-    pub(crate) status: u32,
-}
+impl Envoy {
+    /// While a root context is configured, with so many bytes.
+    pub(crate) fn configuring(configuration: usize) -> Envoy {
+        Envoy { configuration }
+    }
 
-impl Failure {
-    /// Request headers came in another form than the ABI's: status 4, parse failure.
-    pub(crate) const MALFORMED_HEADERS: Failure = Failure { call: "proxy_get_header_map_pairs", status: 4 };
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} returned status {}", self.call, self.status)
+    /// Says why a plugin of that name is not loaded.
+    pub(crate) fn refuse_tcp(&mut self) {
+        self.log(Level::Error, "a plugin named `tollgate-tcp` would filter TCP, which this module cannot: not loaded");
     }
 }
 
-/// An answer made by the filter.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Response<'a> {
-    /// HTTP status; callers that speak gRPC get 200 and `grpc_status`.
-    pub(crate) status: u32,
-    /// gRPC status.
-    pub(crate) grpc_status: u32,
-    /// Response-code details, for the access log.
-    pub(crate) details: &'a [u8],
-    /// Headers.
-    pub(crate) headers: &'a [(&'a str, &'a str)],
-    /// Body; for callers that speak gRPC the message.
-    pub(crate) body: &'a [u8],
+/// Names the call that failed.
+fn of<T>(call: Call, result: Result<T, Status>) -> Result<T, Failure> {
+    result.map_err(|status| Failure { call, status: status.0 })
 }
 
-/// What the proxy does with a stream after a callback. The values are those of the ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Action {
-    /// Passes it on.
-    Continue = 0,
-    /// Holds it.
-    Pause = 1,
+impl Host for Envoy {
+    fn configuration(&mut self) -> Result<Vec<u8>, Failure> {
+        let size = self.configuration;
+        if size == 0 {
+            return Ok(Vec::new());
+        }
+        let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
+        // A policy that was cut may be another policy.
+        let whole = text.and_then(|text| text.filter(|text| text.len() == size).ok_or(Status::NOT_FOUND));
+        of(Call::Configuration, whole)
+    }
+
+    fn attribute(&mut self, attribute: Attribute) -> Result<Option<Vec<u8>>, Failure> {
+        let path = match attribute {
+            Attribute::PeerCertificate => "connection\0uri_san_peer_certificate",
+            Attribute::PeerPrincipal => "filter_state\0io.istio.peer_principal",
+            Attribute::Cluster => "xds\0cluster_name",
+            Attribute::ResponseCodeDetails => "response\0code_details",
+        };
+        of(Call::Attribute(attribute), hostcalls::get_property(path))
+    }
+
+    fn filter_state(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        of(Call::FilterState, hostcalls::get_property(name))
+    }
+
+    fn set_filter_state(&mut self, name: &str, value: &[u8]) -> Result<(), Failure> {
+        of(Call::SetFilterState, hostcalls::set_property(name, value))
+    }
+
+    fn declare_text(&mut self, name: &str) -> Result<(), Failure> {
+        // The message `DeclarePropertyArguments` of Envoy: field 1 is the name, field 3 the type, of which 1 is text.
+        let length = u8::try_from(name.len()).ok().filter(u8::is_ascii).ok_or(Status::INTERNAL_FAILURE);
+        let declared = length.and_then(|length| {
+            let arguments = [&[0x0A, length][..], name.as_bytes(), &[0x18, 1]].concat();
+            hostcalls::call_foreign_function("declare_property", &arguments)?.ok_or(Status::NOT_FOUND)
+        });
+        of(Call::DeclareText, declared.map(|_| ()))
+    }
+
+    fn headers(&mut self, map: HeaderMap) -> Result<Headers, Failure> {
+        let bytes = hostcalls::get_map_bytes(map_type(map)).and_then(|bytes| bytes.ok_or(Status::NOT_FOUND));
+        let headers = bytes.and_then(|bytes| pairs::read(bytes).ok_or(Status::PARSE_FAILURE));
+        of(Call::Headers(map), headers)
+    }
+
+    fn has_header(&mut self, map: HeaderMap, name: &str) -> Result<bool, Failure> {
+        of(Call::HasHeader, hostcalls::get_map_value_bytes(map_type(map), name)).map(|value| value.is_some())
+    }
+
+    fn header_bytes(&mut self, map: HeaderMap) -> Result<u64, Failure> {
+        of(Call::HeaderBytes, hostcalls::get_map_size(map_type(map))).map(|size| size as u64)
+    }
+
+    fn remove_header(&mut self, map: HeaderMap, name: &[u8]) -> Result<(), Failure> {
+        of(Call::RemoveHeader, hostcalls::remove_map_value(map_type(map), name))
+    }
+
+    fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
+        of(Call::SetHeader, hostcalls::set_map_value(MapType::HttpRequestHeaders, name, value))
+    }
+
+    fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
+        let Response { status, grpc_status, details, headers, body } = *response;
+        of(Call::Respond, hostcalls::send_http_response(status, details, headers, body, grpc_status))
+    }
+
+    fn reset(&mut self, side: StreamSide) -> Result<(), Failure> {
+        let stream = match side {
+            StreamSide::Request => StreamType::HttpRequest,
+            StreamSide::Response => StreamType::HttpResponse,
+            StreamSide::Downstream => StreamType::Downstream,
+        };
+        of(Call::Reset, hostcalls::close_stream(stream))
+    }
+
+    fn now(&mut self) -> Result<u64, Failure> {
+        of(Call::WallClock, hostcalls::get_current_time())
+    }
+
+    fn monotonic(&mut self) -> Result<u64, Failure> {
+        of(Call::MonotonicClock, hostcalls::get_monotonic_time())
+    }
+
+    fn define_metric(&mut self, kind: MetricKind, name: &str) -> Result<MetricId, Failure> {
+        let kind = match kind {
+            MetricKind::Counter => MetricType::Counter,
+            MetricKind::Gauge => MetricType::Gauge,
+        };
+        of(Call::DefineMetric, hostcalls::define_metric(kind, name)).map(MetricId)
+    }
+
+    fn count(&mut self, metric: MetricId) -> Result<(), Failure> {
+        of(Call::IncrementMetric, hostcalls::increment_metric(metric.0, 1))
+    }
+
+    fn gauge(&mut self, metric: MetricId, value: u64) -> Result<(), Failure> {
+        of(Call::RecordMetric, hostcalls::record_metric(metric.0, value))
+    }
+
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Failure> {
+        match of(Call::ReadShared, hostcalls::get_shared_data(key))? {
+            None => Ok(None),
+            // To write it back would overwrite it blindly.
+            Some((_, ANY_VERSION)) => of(Call::ReadShared, Err(Status::INTERNAL_FAILURE)),
+            Some((value, version)) => Ok(Some((value, Version(version)))),
+        }
+    }
+
+    fn set_shared(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, Failure> {
+        let version = match expected {
+            Expected::Any => ANY_VERSION,
+            Expected::Absent => NO_VERSION,
+            Expected::Version(version) => version.0,
+        };
+        match hostcalls::set_shared_data(key, value, version) {
+            Err(Status::CAS_MISMATCH) => Ok(false),
+            result => of(Call::WriteShared, result).map(|()| true),
+        }
+    }
+
+    fn tick_every(&mut self, milliseconds: u32) -> Result<(), Failure> {
+        of(Call::TickEvery, hostcalls::set_tick_period(milliseconds))
+    }
+
+    fn log(&mut self, level: Level, line: &str) {
+        let level = match level {
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        hostcalls::log(level, line);
+    }
 }
 
-/// With this version [`Host::set_shared`] sets a value whatever it was.
-pub(crate) const ANY_VERSION: u32 = 0;
-
-/// Header maps. The values are those of the ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub(crate) enum HeaderMap {
-    /// Of the request.
-    Request = 0,
-    /// Behind the request's body.
-    RequestTrailers = 1,
-    /// Of the response.
-    Response = 2,
-    /// Behind the response's body.
-    ResponseTrailers = 3,
+fn map_type(map: HeaderMap) -> MapType {
+    match map {
+        HeaderMap::Request => MapType::HttpRequestHeaders,
+        HeaderMap::RequestTrailers => MapType::HttpRequestTrailers,
+        HeaderMap::Response => MapType::HttpResponseHeaders,
+        HeaderMap::ResponseTrailers => MapType::HttpResponseTrailers,
+    }
 }
 
-/// Streams that can be closed. The values are those of the ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Stream {
-    /// An HTTP request.
-    Request = 0,
-    /// Its response.
-    Response = 1,
-    /// A TCP connection of a caller.
-    Downstream = 2,
-}
-
-/// Kinds of metrics. The values are those of the ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum MetricKind {
-    /// Only grows.
-    Counter = 0,
-    /// Is set.
-    Gauge = 1,
-}
-
-/// A metric, as the host numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MetricId(pub(crate) u32);
-
-/// Levels of log lines. The values are those of the ABI.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Level {
-    /// What an operator may want to know.
-    Info = 2,
-    /// What an operator should look at.
-    Warn = 3,
-    /// What does not work.
-    Error = 4,
+impl From<Action> for types::Action {
+    fn from(action: Action) -> types::Action {
+        match action {
+            Action::Continue => types::Action::Continue,
+            Action::Pause => types::Action::Pause,
+        }
+    }
 }

@@ -1,37 +1,13 @@
-//! The Tollgate filter: [`tollgate`]'s decisions carried out in Envoy, over proxy-wasm ABI 0.2.1.
+//! Tollgate as a module for Envoy: [`tollgate_filter`] over proxy-wasm ABI 0.2.1.
 //!
-//! `envoy` holds every call into and out of the module and all `unsafe` of the project; `host` is what the rest sees
-//! of it. `vm` knows which configuration a stream belongs to, `root` loads configurations, `http` takes one request
-//! through, `reply` answers it where it is refused, `streams` knows until its end what it is bound to, `charges` counts
-//! what it goes on to move, in the `store` that all threads share; `response`, `trailers` and `log` look at what follows.
-//!
-//! The proxy-wasm SDK is not used: its dispatcher and its host calls panic on unexpected states, and it exports every
-//! callback there is, each of which costs every request a call into the module. What is not exported is not called.
+//! `abi` holds every call into and out of the module and all `unsafe` of the project: `hostcalls` those that Envoy offers,
+//! `exports` those that Envoy makes, `types` their numbers. `host` makes of them what the filter asks for; `pairs` is the
+//! form in which headers cross, `plugin` the name of who is configured.
 #![deny(unsafe_code)]
-// Only Envoy links it, and tests.
-#![cfg(any(target_family = "wasm", test))]
 
-mod attributes;
-mod budget;
-mod charges;
+mod abi;
 #[cfg(target_family = "wasm")]
-mod envoy;
-#[cfg(test)]
-mod fake;
 mod host;
-mod http;
-mod journal;
-mod log;
-mod metrics;
-mod pairs;
+pub mod pairs;
+#[cfg(any(target_family = "wasm", test))]
 mod plugin;
-mod reply;
-mod response;
-mod root;
-mod serving;
-mod state;
-mod store;
-mod streams;
-mod stripped_headers;
-mod trailers;
-mod vm;

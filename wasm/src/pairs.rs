@@ -1,52 +1,32 @@
 //! Header maps as they cross between host and filter: a count, the sizes of all names and values, then the bytes.
 //! All numbers are u32, little-endian; every name and value is followed by a NUL byte that its size does not count.
 
-/// Headers. Names and values are bytes; nothing is assumed about their encoding.
-#[derive(Debug, Default)]
-pub(crate) struct Pairs<'a>(Vec<(&'a [u8], &'a [u8])>);
+use tollgate_filter::headers::{Field, Headers};
 
-impl<'a> Pairs<'a> {
-    /// Reads headers; `None` where the bytes are not exactly one header map. The host writes an empty map as nothing
-    /// at all or as the count 0.
-    pub(crate) fn parse(bytes: &'a [u8]) -> Option<Pairs<'a>> {
-        let Some((count, rest)) = bytes.split_first_chunk::<4>() else {
-            return bytes.is_empty().then(Pairs::default);
-        };
-        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
-        let (sizes, mut data) = rest.split_at_checked(count.checked_mul(8)?)?;
-        let mut field = |size: [u8; 4]| {
-            let (field, rest) = data.split_at_checked(usize::try_from(u32::from_le_bytes(size)).ok()?)?;
-            let (end, rest) = rest.split_first()?;
-            data = rest;
-            (*end == 0).then_some(field)
-        };
-        let mut headers = Vec::with_capacity(count);
-        for [a, b, c, d, e, f, g, h] in sizes.as_chunks::<8>().0 {
-            headers.push((field([*a, *b, *c, *d])?, field([*e, *f, *g, *h])?));
-        }
-        data.is_empty().then_some(Pairs(headers))
+/// Reads headers; `None` where the bytes are not exactly one header map. The host writes an empty map as nothing at all or
+/// as the count 0.
+pub fn read(bytes: Vec<u8>) -> Option<Headers> {
+    let Some((count, rest)) = bytes.split_first_chunk::<4>() else {
+        return bytes.is_empty().then(Headers::default);
+    };
+    let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+    let (sizes, data) = rest.split_at_checked(count.checked_mul(8)?)?;
+    let end = bytes.len();
+    let mut at = end.checked_sub(data.len())?;
+    let mut field = |size: [u8; 4]| {
+        let place = at..at.checked_add(usize::try_from(u32::from_le_bytes(size)).ok()?)?;
+        at = place.end.checked_add(1)?;
+        (*bytes.get(place.end)? == 0).then_some(place)
+    };
+    let mut fields = Vec::with_capacity(count);
+    for [a, b, c, d, e, f, g, h] in sizes.as_chunks::<8>().0 {
+        fields.push(Field { name: field([*a, *b, *c, *d])?, value: field([*e, *f, *g, *h])? });
     }
-
-    /// Names and values, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
-        self.0.iter().copied()
-    }
-
-    /// Bytes of all names and values.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0
-            .iter()
-            .fold(0, |sum, (name, value)| sum.saturating_add(name.len() as u64).saturating_add(value.len() as u64))
-    }
-
-    /// The first value of a header.
-    pub(crate) fn first(&self, name: &[u8]) -> Option<&'a [u8]> {
-        self.iter().find_map(|(this, value)| (this == name).then_some(value))
-    }
+    if at == end { Headers::new(bytes, fields) } else { None }
 }
 
 /// Appends headers. `None` where they are too long for the format, which then holds a part of them.
-pub(crate) fn write<'a>(
+pub fn write<'a>(
     out: &mut Vec<u8>,
     headers: impl ExactSizeIterator<Item = (&'a [u8], &'a [u8])> + Clone,
 ) -> Option<()> {
@@ -84,17 +64,17 @@ mod tests {
     fn what_is_written_is_read_again() {
         let headers: [Header; 4] = [(b":path", b"/a"), (b"x-any", b"\xff\x00\x80"), (b"", b""), (b"x-any", b"2")];
         let written = bytes(&headers);
-        let read = Pairs::parse(&written).expect("well-formed");
+        let read = read(written).expect("well-formed");
         assert_eq!(read.iter().collect::<Vec<_>>(), headers);
         assert_eq!(read.first(b"x-any"), Some(&b"\xff\x00\x80"[..]));
         assert_eq!(read.first(b"x-other"), None);
-        assert_eq!(read.bytes(), 5 + 2 + 5 + 3 + 5 + 1);
+        assert_eq!(read.size(), 5 + 2 + 5 + 3 + 5 + 1);
     }
 
     #[test]
     fn no_headers_are_nothing_or_a_count_of_zero() {
         for empty in [&b""[..], &[0; 4]] {
-            assert_eq!(Pairs::parse(empty).expect("well-formed").iter().count(), 0);
+            assert_eq!(read(empty.to_vec()).expect("well-formed").iter().count(), 0);
         }
     }
 
@@ -102,9 +82,9 @@ mod tests {
     fn nothing_is_read_from_a_map_cut_anywhere_or_followed_by_more() {
         let whole = bytes(&[(b":authority", b"a.com"), (b"x", b"y")]);
         for end in 1..whole.len() {
-            assert!(Pairs::parse(&whole[..end]).is_none(), "{end}");
+            assert!(read(whole[..end].to_vec()).is_none(), "{end}");
         }
-        assert!(Pairs::parse(&[&whole[..], b"\0"].concat()).is_none());
+        assert!(read([&whole[..], b"\0"].concat()).is_none());
     }
 
     #[test]
@@ -114,8 +94,8 @@ mod tests {
         {
             let mut lie = whole.clone();
             lie[place] = byte;
-            assert!(Pairs::parse(&lie).is_none(), "{place} {byte}");
+            assert!(read(lie).is_none(), "{place} {byte}");
         }
-        assert!(Pairs::parse(&[0xFF; 64]).is_none());
+        assert!(read(vec![0xFF; 64]).is_none());
     }
 }

@@ -1,61 +1,53 @@
-//! Which plugin an instance belongs to, and the marks that its instances leave for each other in shared data.
+//! The name of a plugin that is configured.
 
-use crate::host::{Failure, Host};
+#[cfg(target_family = "wasm")]
+use tollgate_filter::host::{Call, Failure};
 
 /// The name of plugins that would filter TCP.
 const TCP: &str = "tollgate-tcp";
 
-/// How Envoy's configuration names the plugin.
+/// A plugin, as Envoy's configuration names it.
 #[derive(Debug, Default)]
 pub(crate) struct Plugin {
     name: String,
     root_id: String,
 }
 
+/// Asks Envoy which plugin is configured; a name that is absent is empty.
+#[cfg(target_family = "wasm")]
+pub(crate) fn read() -> Result<Plugin, Failure> {
+    let property = |path| {
+        let value = crate::abi::hostcalls::get_property(path);
+        value.map_err(|status| Failure { call: Call::Plugin, status: status.0 })
+    };
+    Ok(Plugin::of(&property("plugin_name")?.unwrap_or_default(), &property("plugin_root_id")?.unwrap_or_default()))
+}
+
 impl Plugin {
-    /// Asks the host; a name that is absent is empty.
-    pub(crate) fn read(host: &mut impl Host) -> Result<Plugin, Failure> {
-        let mut property = |path| {
-            let value = host.property(path)?.unwrap_or_default();
-            Ok(String::from_utf8_lossy(&value).into_owned())
-        };
-        Ok(Plugin { name: property("plugin_name")?, root_id: property("plugin_root_id")? })
+    fn of(name: &[u8], root_id: &[u8]) -> Plugin {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Plugin { name: text(name), root_id: text(root_id) }
     }
 
-    /// Whether it is named `tollgate-tcp`: by its root id (Istio's `pluginName`), or by its name, which Istio makes
+    /// Tells whether it is named `tollgate-tcp`: by its root id (Istio's `pluginName`), or by its name, which Istio makes
     /// `NAMESPACE.NAME` or `NAMESPACE.NAME~ORIGIN`.
     pub(crate) fn is_tcp(&self) -> bool {
         let name = self.name.split('~').next().unwrap_or_default();
         self.root_id == TCP || name == TCP || name.rsplit('.').next() == Some(TCP)
     }
 
-    /// What its instances have in common, across updates.
+    /// The name that its instances have in common, across updates.
     pub(crate) fn key(&self) -> String {
         [&self.name, "/", &self.root_id].concat()
-    }
-
-    /// The key of the mark that this plugin has had a good policy. All plugins of the process may use the shared data.
-    pub(crate) fn mark(&self) -> String {
-        ["tollgate/1/@loaded/", &self.key()].concat()
-    }
-
-    /// The key of the mark that this bad policy was accepted for want of a better one. Keys cannot be deleted; there
-    /// is one for each policy that was tried before the first good one.
-    pub(crate) fn accepted(&self, fingerprint: u64) -> String {
-        format!("tollgate/1/@accepted/{}/{fingerprint:012x}", self.key())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fake::Fake;
 
     fn plugin(name: &str, root_id: &str) -> Plugin {
-        let mut host = Fake::default();
-        host.properties.insert("plugin_name".to_owned(), name.as_bytes().to_vec());
-        host.properties.insert("plugin_root_id".to_owned(), root_id.as_bytes().to_vec());
-        Plugin::read(&mut host).expect("both can be read")
+        Plugin::of(name.as_bytes(), root_id.as_bytes())
     }
 
     #[test]
@@ -76,17 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn plugins_of_other_names_share_no_marks() {
+    fn plugins_of_other_names_have_other_keys() {
         let (a, b, c) = (plugin("a", ""), plugin("b", ""), plugin("a", "b"));
-        assert!(a.mark() != b.mark() && a.mark() != c.mark());
-        assert!(a.accepted(1) != b.accepted(1) && a.accepted(1) != a.accepted(2));
+        assert!(a.key() != b.key() && a.key() != c.key());
         assert_eq!(plugin("a", "").key(), a.key());
     }
 
     #[test]
     fn bytes_that_are_no_text_are_no_obstacle() {
-        let mut host = Fake::default();
-        host.properties.insert("plugin_name".to_owned(), b"\xff".to_vec());
-        assert_eq!(Plugin::read(&mut host).expect("read").key(), "\u{fffd}/");
+        assert_eq!(Plugin::of(b"\xff", b"").key(), "\u{fffd}/");
     }
 }

@@ -2,8 +2,8 @@
 
 use tollgate::decision::{Reason, answer};
 
-use crate::attributes::{CLUSTER, ROUTE};
-use crate::host::{Action, HeaderMap, Host};
+use crate::attributes::ROUTE;
+use crate::host::{Action, Attribute, HeaderMap, Host};
 use crate::state::WorkerState;
 
 /// Headers of an answer that Envoy makes itself, at most: status, length, type; of a refused gRPC call four.
@@ -11,11 +11,11 @@ const OF_ENVOY: usize = 4;
 
 /// Removes from a destination's response the header by which this filter names its reasons, and notes where a filter
 /// behind this one has refused the request after all. `count` is how many headers the response has.
-pub(crate) fn on_response(host: &mut impl Host, context: u32, count: usize, state: &mut WorkerState) -> Action {
+pub(crate) fn on_response(host: &mut impl Host, stream: u32, count: usize, state: &mut WorkerState) -> Action {
     let WorkerState { journal, charges, streams, .. } = state;
     // Counted as it came.
-    let action = charges.headers(host, context, HeaderMap::Response, journal);
-    let stream = streams.get(context);
+    let action = charges.headers(host, stream, HeaderMap::Response, journal);
+    let stream = streams.get(stream);
     let has = match host.has_header(HeaderMap::Response, answer::HEADER) {
         Ok(has) => has,
         Err(failure) => {
@@ -51,7 +51,7 @@ enum Refusal {
 
 impl Refusal {
     fn read(host: &mut impl Host) -> Option<Refusal> {
-        let details = host.property("response\0code_details").ok()??;
+        let details = host.attribute(Attribute::ResponseCodeDetails).ok()??;
         if details.starts_with(answer::DETAILS_PREFIX.as_bytes()) {
             return Some(Refusal::Tollgate);
         }
@@ -72,7 +72,7 @@ impl Refusal {
 
 /// Tells whether the request would go elsewhere than was judged. Envoy shows the route that was chosen last.
 fn has_moved(host: &mut impl Host) -> bool {
-    match (host.property(ROUTE), host.property(CLUSTER)) {
+    match (host.filter_state(ROUTE), host.attribute(Attribute::Cluster)) {
         (Ok(Some(evaluation)), Ok(cluster)) => evaluation != cluster.unwrap_or_default(),
         _ => false,
     }
@@ -82,6 +82,7 @@ fn has_moved(host: &mut impl Host) -> bool {
 mod tests {
     use super::*;
     use crate::fake::Rig;
+    use crate::host::Call;
 
     const POLICY: &str = r#"{"version": 1, "name": "prod", "authority": {"verifyRoute": "host"}, "audit": {"allowed": "none"},
         "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}]}"#;
@@ -91,7 +92,7 @@ mod tests {
     /// Lets a request through that was judged by the cluster of its own host.
     fn let_through() -> Rig {
         let mut rig = Rig::new(POLICY);
-        rig.host.properties.insert(CLUSTER.to_owned(), b"outbound|443||a.com".to_vec());
+        rig.host.attributes.insert(Attribute::Cluster, b"outbound|443||a.com".to_vec());
         assert_eq!(rig.request(&REQUEST), Action::Continue);
         assert_eq!(rig.decided(), "allow ?");
         rig
@@ -137,10 +138,10 @@ mod tests {
             assert_eq!(answered(&mut rig, NONE, has_header, 3), "allow ?");
             assert!(!rig.host.response_headers.contains(answer::HEADER), "another filter has refused it");
             let mut rig = let_through();
-            rig.host.properties.insert(CLUSTER.to_owned(), b"outbound|443||evil.com".to_vec());
+            rig.host.attributes.insert(Attribute::Cluster, b"outbound|443||evil.com".to_vec());
             assert_eq!(answered(&mut rig, NONE, has_header, 3), "deny ROUTE_MISMATCH");
             let mut rig = let_through();
-            rig.host.properties.remove(CLUSTER);
+            rig.host.attributes.remove(&Attribute::Cluster);
             assert_eq!(answered(&mut rig, NONE, has_header, 3), "deny ROUTE_MISMATCH");
         }
     }
@@ -170,11 +171,11 @@ mod tests {
         rig.host.calls.clear();
         rig.respond_with(OF_ENVOY + 1);
         rig.log();
-        assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
+        assert_eq!(rig.host.calls, [Call::HasHeader]);
         let mut unbound = Rig::new(&POLICY.replace("host\"", "off\""));
         assert_eq!(unbound.request(&REQUEST), Action::Continue);
         unbound.host.calls.clear();
         unbound.respond_with(OF_ENVOY);
-        assert_eq!(unbound.host.calls, ["proxy_get_header_map_value"], "nothing compares its route");
+        assert_eq!(unbound.host.calls, [Call::HasHeader], "nothing compares its route");
     }
 }

@@ -4,25 +4,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::charges::Direction;
-use crate::host::{ANY_VERSION, Action, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, Stream};
-use crate::pairs;
-use crate::vm::Vm;
+use crate::headers::Headers;
+use crate::host::{
+    Action, Attribute, Call, Expected, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, StreamSide,
+    Version,
+};
+use crate::worker::Worker;
 
 /// The double.
 #[derive(Debug, Default)]
 pub(crate) struct Fake {
-    /// Calls that fail, by their name in the ABI, and properties whose reading fails, by their path.
-    pub(crate) failing: BTreeSet<&'static str>,
+    /// Calls that fail.
+    pub(crate) failing: BTreeSet<Call>,
     /// Every call that was made, in order.
-    pub(crate) calls: Vec<&'static str>,
+    pub(crate) calls: Vec<Call>,
     pub(crate) configuration: Vec<u8>,
-    pub(crate) properties: BTreeMap<String, Vec<u8>>,
+    pub(crate) attributes: BTreeMap<Attribute, Vec<u8>>,
     /// Filter state that was set.
     pub(crate) state: BTreeMap<String, Vec<u8>>,
-    /// Request headers in the form of the ABI.
-    pub(crate) headers: Vec<u8>,
-    /// Trailers of the request in the form of the ABI.
-    pub(crate) trailers: Vec<u8>,
+    /// Filter state of other filters.
+    pub(crate) foreign: BTreeMap<String, Vec<u8>>,
+    /// Request headers.
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Trailers of the request.
+    pub(crate) trailers: Vec<(Vec<u8>, Vec<u8>)>,
     /// Names of request headers that were removed.
     pub(crate) removed: Vec<String>,
     /// Names of the request's trailers that were removed.
@@ -33,12 +38,12 @@ pub(crate) struct Fake {
     /// Filter state that is kept as text.
     pub(crate) texts: BTreeSet<String>,
     pub(crate) responses: Vec<Sent>,
-    pub(crate) closed: Vec<Stream>,
+    pub(crate) closed: Vec<StreamSide>,
     pub(crate) time: u64,
     /// Names and values; a metric's id is its place.
     pub(crate) metrics: Vec<(String, u64)>,
     pub(crate) monotonic: u64,
-    pub(crate) shared: BTreeMap<String, (Vec<u8>, u32)>,
+    pub(crate) shared: BTreeMap<String, (Vec<u8>, Version)>,
     /// So many values are not set, since somebody else was faster.
     pub(crate) too_late: u32,
     /// Sizes of header maps; a map that is not there has none.
@@ -60,9 +65,9 @@ pub(crate) struct Sent {
 }
 
 impl Fake {
-    /// Puts request headers into the form of the ABI.
-    pub(crate) fn encode(&mut self, headers: &[(&str, &[u8])]) {
-        self.headers = encoded(headers);
+    /// Sets the request's headers.
+    pub(crate) fn bring(&mut self, headers: &[(&str, &[u8])]) {
+        self.headers = owned(headers);
     }
 
     /// The cluster that was left for a filter behind to compare.
@@ -78,9 +83,9 @@ impl Fake {
         text(self.state.get("tollgate").map_or(&b""[..], Vec::as_slice))
     }
 
-    fn call(&mut self, call: &'static str) -> Result<(), Failure> {
+    fn call(&mut self, call: Call) -> Result<(), Failure> {
         self.calls.push(call);
-        if self.failing.contains(call) { Err(Failure { call, status: 10 }) } else { Ok(()) }
+        if self.failing.contains(&call) { Err(Failure { call, status: 10 }) } else { Ok(()) }
     }
 
     fn named(&mut self, map: HeaderMap) -> &mut BTreeSet<String> {
@@ -96,11 +101,8 @@ impl Fake {
     }
 }
 
-fn encoded(headers: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let headers = headers.iter().map(|(name, value)| (name.as_bytes(), *value));
-    pairs::write(&mut bytes, headers).expect("short enough");
-    bytes
+fn owned(headers: &[(&str, &[u8])]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.to_vec())).collect()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -108,49 +110,51 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl Host for Fake {
-    fn configuration(&mut self, _: usize) -> Result<Vec<u8>, Failure> {
-        self.call("proxy_get_buffer_bytes")?;
+    fn configuration(&mut self) -> Result<Vec<u8>, Failure> {
+        self.call(Call::Configuration)?;
         Ok(self.configuration.clone())
     }
 
-    fn property(&mut self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
-        self.call("proxy_get_property")?;
-        if self.failing.contains(path) {
-            return Err(Failure { call: "proxy_get_property", status: 3 });
-        }
-        // Filter state is read as it was set, by its name.
-        Ok(self.properties.get(path).or(self.state.get(path)).cloned())
+    fn attribute(&mut self, attribute: Attribute) -> Result<Option<Vec<u8>>, Failure> {
+        self.call(Call::Attribute(attribute))?;
+        Ok(self.attributes.get(&attribute).cloned())
     }
 
-    fn set_property(&mut self, name: &str, value: &[u8]) -> Result<(), Failure> {
-        self.call("proxy_set_property")?;
+    fn filter_state(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.call(Call::FilterState)?;
+        Ok(self.state.get(name).or(self.foreign.get(name)).cloned())
+    }
+
+    fn set_filter_state(&mut self, name: &str, value: &[u8]) -> Result<(), Failure> {
+        self.call(Call::SetFilterState)?;
         self.state.insert(name.to_owned(), value.to_vec());
         Ok(())
     }
 
     fn declare_text(&mut self, name: &str) -> Result<(), Failure> {
-        self.call("proxy_call_foreign_function")?;
+        self.call(Call::DeclareText)?;
         self.texts.insert(name.to_owned());
         Ok(())
     }
 
-    fn headers(&mut self, map: HeaderMap) -> Result<Vec<u8>, Failure> {
-        self.call("proxy_get_header_map_pairs")?;
-        match map {
-            HeaderMap::Request => Ok(self.headers.clone()),
-            HeaderMap::RequestTrailers => Ok(self.trailers.clone()),
+    fn headers(&mut self, map: HeaderMap) -> Result<Headers, Failure> {
+        self.call(Call::Headers(map))?;
+        let headers: &[_] = match map {
+            HeaderMap::Request => &self.headers,
+            HeaderMap::RequestTrailers => &self.trailers,
             // Nothing asks for them.
-            HeaderMap::Response | HeaderMap::ResponseTrailers => Ok(Vec::new()),
-        }
+            HeaderMap::Response | HeaderMap::ResponseTrailers => &[],
+        };
+        Ok(headers.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).collect())
     }
 
     fn has_header(&mut self, map: HeaderMap, name: &str) -> Result<bool, Failure> {
-        self.call("proxy_get_header_map_value")?;
+        self.call(Call::HasHeader)?;
         Ok(self.named(map).contains(name))
     }
 
     fn remove_header(&mut self, map: HeaderMap, name: &[u8]) -> Result<(), Failure> {
-        self.call("proxy_remove_header_map_value")?;
+        self.call(Call::RemoveHeader)?;
         match map {
             HeaderMap::Request => self.removed.push(text(name)),
             HeaderMap::RequestTrailers => self.removed_trailers.push(text(name)),
@@ -160,13 +164,13 @@ impl Host for Fake {
     }
 
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
-        self.call("proxy_replace_header_map_value")?;
+        self.call(Call::SetHeader)?;
         self.set.push((name.to_owned(), value.to_owned()));
         Ok(())
     }
 
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
-        self.call("proxy_send_local_response")?;
+        self.call(Call::Respond)?;
         self.responses.push(Sent {
             status: response.status,
             grpc_status: response.grpc_status,
@@ -177,19 +181,19 @@ impl Host for Fake {
         Ok(())
     }
 
-    fn close(&mut self, stream: Stream) -> Result<(), Failure> {
-        self.call("proxy_close_stream")?;
-        self.closed.push(stream);
+    fn reset(&mut self, side: StreamSide) -> Result<(), Failure> {
+        self.call(Call::Reset)?;
+        self.closed.push(side);
         Ok(())
     }
 
     fn now(&mut self) -> Result<u64, Failure> {
-        self.call("proxy_get_current_time_nanoseconds")?;
+        self.call(Call::WallClock)?;
         Ok(self.time)
     }
 
     fn define_metric(&mut self, _: MetricKind, name: &str) -> Result<MetricId, Failure> {
-        self.call("proxy_define_metric")?;
+        self.call(Call::DefineMetric)?;
         let known = self.metrics.iter().position(|(this, _)| this == name);
         let place = known.unwrap_or(self.metrics.len());
         if known.is_none() {
@@ -199,48 +203,52 @@ impl Host for Fake {
     }
 
     fn count(&mut self, metric: MetricId) -> Result<(), Failure> {
-        self.call("proxy_increment_metric")?;
+        self.call(Call::IncrementMetric)?;
         *self.metric_mut(metric) += 1;
         Ok(())
     }
 
     fn gauge(&mut self, metric: MetricId, value: u64) -> Result<(), Failure> {
-        self.call("proxy_record_metric")?;
+        self.call(Call::RecordMetric)?;
         *self.metric_mut(metric) = value;
         Ok(())
     }
 
     fn monotonic(&mut self) -> Result<u64, Failure> {
-        self.call("clock_time_get")?;
+        self.call(Call::MonotonicClock)?;
         Ok(self.monotonic)
     }
 
-    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Failure> {
-        self.call("proxy_get_shared_data")?;
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Failure> {
+        self.call(Call::ReadShared)?;
         Ok(self.shared.get(key).cloned())
     }
 
-    fn set_shared(&mut self, key: &str, value: &[u8], version: u32) -> Result<bool, Failure> {
-        self.call("proxy_set_shared_data")?;
+    fn set_shared(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, Failure> {
+        self.call(Call::WriteShared)?;
         if self.too_late > 0 {
             self.too_late -= 1;
             return Ok(false);
         }
-        let mismatch = self.shared.get(key).is_some_and(|(_, known)| version != ANY_VERSION && version != *known);
-        if !mismatch {
+        let is_expected = match (expected, self.shared.get(key)) {
+            (Expected::Any, _) | (Expected::Absent, None) => true,
+            (Expected::Version(expected), Some((_, version))) => expected == *version,
+            (Expected::Absent, Some(_)) | (Expected::Version(_), None) => false,
+        };
+        if is_expected {
             self.versions += 1;
-            self.shared.insert(key.to_owned(), (value.to_vec(), self.versions));
+            self.shared.insert(key.to_owned(), (value.to_vec(), Version(self.versions)));
         }
-        Ok(!mismatch)
+        Ok(is_expected)
     }
 
     fn header_bytes(&mut self, map: HeaderMap) -> Result<u64, Failure> {
-        self.call("proxy_get_header_map_size")?;
-        self.header_bytes.get(&map).copied().ok_or(Failure { call: "proxy_get_header_map_size", status: 2 })
+        self.call(Call::HeaderBytes)?;
+        self.header_bytes.get(&map).copied().ok_or(Failure { call: Call::HeaderBytes, status: 2 })
     }
 
     fn tick_every(&mut self, milliseconds: u32) -> Result<(), Failure> {
-        self.call("proxy_set_tick_period_milliseconds")?;
+        self.call(Call::TickEvery)?;
         self.tick = Some(milliseconds);
         Ok(())
     }
@@ -250,97 +258,103 @@ impl Host for Fake {
     }
 }
 
-/// A VM with one instance of the plugin, root context 1, and the host it runs in.
+/// A worker with one instance of the plugin, number 1, and the host it runs in.
 pub(crate) struct Rig {
+    /// Name of the plugin whose instances are configured.
+    pub(crate) plugin: Result<String, Failure>,
     pub(crate) host: Fake,
-    pub(crate) vm: Vm,
+    pub(crate) worker: Worker,
     pub(crate) streams: u32,
 }
 
 impl Rig {
     /// Configures the plugin.
     pub(crate) fn new(policy: &str) -> Rig {
-        let mut rig = Rig { host: Fake::default(), vm: Vm::default(), streams: 100 };
-        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.tollgate".to_vec());
+        let mut rig = Rig::unconfigured();
         rig.identity("spiffe://cluster.local/ns/payments/sa/checkout");
         assert!(rig.configure(1, policy));
         rig
     }
 
+    /// A worker without an instance.
+    pub(crate) fn unconfigured() -> Rig {
+        let plugin = Ok("mesh.tollgate/".to_owned());
+        Rig { plugin, host: Fake::default(), worker: Worker::default(), streams: 100 }
+    }
+
     /// Configures another instance, as an update does.
-    pub(crate) fn configure(&mut self, root: u32, policy: &str) -> bool {
+    pub(crate) fn configure(&mut self, instance: u32, policy: &str) -> bool {
         self.host.configuration = policy.as_bytes().to_vec();
-        self.vm.created(root, 0);
-        self.vm.configure(&mut self.host, root, policy.len())
+        self.worker.configure(&mut self.host, instance, self.plugin.as_deref().map_err(|failure| *failure))
     }
 
     pub(crate) fn identity(&mut self, id: &str) {
-        self.host.properties.insert("connection\0uri_san_peer_certificate".to_owned(), id.as_bytes().to_vec());
+        self.host.attributes.insert(Attribute::PeerCertificate, id.as_bytes().to_vec());
     }
 
-    /// Sends a request to root context 1.
+    /// Sends a request to instance 1.
     pub(crate) fn request(&mut self, headers: &[(&str, &[u8])]) -> Action {
         self.request_to(1, headers)
     }
 
-    /// Sends a request to a root context. Forgets what was done for the one before.
-    pub(crate) fn request_to(&mut self, root: u32, headers: &[(&str, &[u8])]) -> Action {
-        self.host.encode(headers);
-        self.request_as_encoded(root)
+    /// Sends a request to an instance. Forgets what was done for the one before.
+    pub(crate) fn request_to(&mut self, instance: u32, headers: &[(&str, &[u8])]) -> Action {
+        self.host.bring(headers);
+        self.request_as_brought(instance)
     }
 
     /// A body flows for the request sent last, so many bytes of it.
     pub(crate) fn body(&mut self, direction: Direction, size: usize) -> Action {
-        self.vm.body(&mut self.host, self.streams, direction, size)
+        self.worker.body(&mut self.host, self.streams, direction, size)
     }
 
     /// Trailers of so many bytes flow for the request sent last.
     pub(crate) fn trailers(&mut self, map: HeaderMap, size: u64) -> Action {
         self.host.header_bytes.insert(map, size);
         match map {
-            HeaderMap::RequestTrailers => self.vm.request_trailers(&mut self.host, self.streams),
-            HeaderMap::ResponseTrailers => self.vm.response_trailers(&mut self.host, self.streams),
+            HeaderMap::RequestTrailers => self.worker.request_trailers(&mut self.host, self.streams),
+            HeaderMap::ResponseTrailers => self.worker.response_trailers(&mut self.host, self.streams),
             HeaderMap::Request | HeaderMap::Response => panic!("no trailers"),
         }
     }
 
     /// These trailers follow the request sent last.
     pub(crate) fn request_trailers(&mut self, trailers: &[(&str, &[u8])]) -> Action {
-        self.host.trailers = encoded(trailers);
-        self.vm.request_trailers(&mut self.host, self.streams)
+        self.host.trailers = owned(trailers);
+        self.worker.request_trailers(&mut self.host, self.streams)
     }
 
-    /// A request of root context 1 that Envoy refused before the filter saw it is logged.
+    /// A request of instance 1 that Envoy refused before the filter saw it is logged.
     pub(crate) fn refused_by_envoy(&mut self, details: &str, headers: &[(&str, &[u8])]) {
         self.forget();
-        self.host.encode(headers);
+        self.host.bring(headers);
         self.details(details);
         self.streams += 1;
-        self.vm.created(self.streams, 1);
+        self.worker.create_stream(self.streams, 1);
         self.log();
     }
 
     /// Envoy's words for what became of the response.
     pub(crate) fn details(&mut self, details: &str) {
-        self.host.properties.insert("response\0code_details".to_owned(), details.as_bytes().to_vec());
+        self.host.attributes.insert(Attribute::ResponseCodeDetails, details.as_bytes().to_vec());
     }
 
     /// The request sent last is logged.
     pub(crate) fn log(&mut self) {
-        self.vm.log(&mut self.host, self.streams);
+        self.worker.log(&mut self.host, self.streams);
     }
 
     /// The request sent last has ended.
     pub(crate) fn end(&mut self) {
-        self.vm.deleted(&mut self.host, self.streams);
+        self.worker.deleted(&mut self.host, self.streams);
     }
 
     /// Sends the request that `host.headers` holds.
-    pub(crate) fn request_as_encoded(&mut self, root: u32) -> Action {
+    pub(crate) fn request_as_brought(&mut self, instance: u32) -> Action {
         self.forget();
         self.streams += 1;
-        self.vm.created(self.streams, root);
-        self.vm.request_headers(&mut self.host, self.streams)
+        self.worker.create_stream(self.streams, instance);
+        self.worker.request_headers(&mut self.host, self.streams)
     }
 
     fn forget(&mut self) {
@@ -360,7 +374,7 @@ impl Rig {
 
     /// Answers the request sent last, with so many headers.
     pub(crate) fn respond_with(&mut self, headers: usize) -> Action {
-        self.vm.response_headers(&mut self.host, self.streams, headers)
+        self.worker.response_headers(&mut self.host, self.streams, headers)
     }
 
     /// `decision REASON` of the request sent last, from its record.

@@ -10,25 +10,20 @@ use tollgate::decision::{Decision, Evaluation, Outcome, QuotaOutcome, Reason, Re
 use tollgate::request::Arrival;
 
 use crate::attributes::{Attributes, ROUTE};
+use crate::headers::Headers;
 use crate::host::{Action, Failure, HeaderMap, Host, MetricId};
 use crate::journal::Journal;
 use crate::metrics::UNCOUNTED;
-use crate::pairs::Pairs;
 use crate::reply::{Caller, Refusal, unserved};
 use crate::serving::{Service, Serving};
 use crate::state::WorkerState;
 
 /// Decides a request and carries the decision out.
-pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_>, state: &mut WorkerState) -> Action {
+pub(crate) fn on_request(host: &mut impl Host, stream: u32, service: Service<'_>, state: &mut WorkerState) -> Action {
     let WorkerState { scratch, nearest, journal, charges, streams } = state;
-    let bytes = host.headers(HeaderMap::Request);
-    let read = match &bytes {
-        Ok(bytes) => Pairs::parse(bytes).ok_or(Failure::MALFORMED_HEADERS),
-        Err(failure) => Err(*failure),
-    };
-    let (headers, unread) = match read {
+    let (headers, unread) = match host.headers(HeaderMap::Request) {
         Ok(headers) => (headers, Ok(())),
-        Err(failure) => (Pairs::default(), Err((Reason::HostInvalid, failure))),
+        Err(failure) => (Headers::default(), Err((Reason::HostInvalid, failure))),
     };
     let mut arrival = Arrival::from_headers(headers.iter());
     let serving = match service {
@@ -51,7 +46,7 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
     let mut notes = Vec::new();
     let mut account = None;
     if !evaluation.quotas.is_empty() {
-        let charged = charges.charge(host, serving, &mut evaluation, headers.bytes(), journal);
+        let charged = charges.charge(host, serving, &mut evaluation, headers.size(), journal);
         (notes, account) = (charged.notes, charged.account);
     }
     if evaluation.decision.outcome != Outcome::Deny {
@@ -59,9 +54,9 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
         match let_through(host, serving, &headers, &arrival, is_routed, &evaluation, &notes, journal) {
             Ok(()) => {
                 count(host, serving, &evaluation, &notes, journal);
-                streams.open(context, &serving.bound, is_routed);
+                streams.open(stream, &serving.bound, is_routed);
                 if let Some(account) = account {
-                    charges.open(context, &serving.bound, account, &evaluation, &arrival, Caller::of(&headers));
+                    charges.open(stream, &serving.bound, account, &evaluation, &arrival, Caller::of(&headers));
                 }
                 return Action::Continue;
             }
@@ -93,7 +88,7 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, service: Service<'_
 fn let_through(
     host: &mut impl Host,
     serving: &Serving,
-    headers: &Pairs<'_>,
+    headers: &Headers,
     arrival: &Arrival<'_>,
     is_routed: bool,
     evaluation: &Evaluation<'_>,
@@ -118,9 +113,9 @@ fn let_through(
             // Nothing stood for the other spelling: its own name has to lead to its own cluster.
             (None, Some(canonical)) if respelled.is_some() => {
                 let cluster = canonical.cluster(evaluation.port.unwrap_or_default());
-                host.set_property(ROUTE, cluster.as_bytes())?;
+                host.set_filter_state(ROUTE, cluster.as_bytes())?;
             }
-            (cluster, _) => host.set_property(ROUTE, cluster.unwrap_or_default())?,
+            (cluster, _) => host.set_filter_state(ROUTE, cluster.unwrap_or_default())?,
         }
     }
     journal.record(host, &Record { evaluation, arrival, settings, near: None, quotas: notes, details: None })
@@ -164,9 +159,8 @@ fn refuse_unserved(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::CLUSTER;
     use crate::fake::{Rig, Sent};
-    use crate::host::Stream;
+    use crate::host::{Attribute, Call, StreamSide};
     use tollgate::decision::answer;
 
     const POLICY: &str = r#"{"version": 1, "name": "prod", "revision": "9f3c",
@@ -215,10 +209,10 @@ mod tests {
             r#"{"version": 1, "name": "prod", "rules": [{"id": "pay", "from": [{"any": true}], "to": [{"hosts": ["api.example.com"]}]}]}"#,
         );
         rig.request(&PLAIN);
-        let read = ["proxy_get_header_map_pairs", "proxy_get_property"];
-        assert_eq!(rig.host.calls, [&read[..], &["proxy_set_property", "proxy_increment_metric"]].concat());
+        let read = [Call::Headers(HeaderMap::Request), Call::Attribute(Attribute::PeerCertificate)];
+        assert_eq!(rig.host.calls, [&read[..], &[Call::SetFilterState, Call::IncrementMetric]].concat());
         rig.request(&[METHOD, PATH, (":authority", b"other.example.com")]);
-        let refused = ["proxy_set_property", "proxy_send_local_response", "proxy_increment_metric"];
+        let refused = [Call::SetFilterState, Call::Respond, Call::IncrementMetric];
         assert_eq!(rig.host.calls, [&read[..], &refused].concat());
     }
 
@@ -258,7 +252,7 @@ mod tests {
         ] {
             for value in [id.to_owned(), format!("URI={id}"), format!("By=spiffe://cluster.local/x;Hash=0;URI={id}")] {
                 let headers = plain_and(&[(header, value.as_bytes())]);
-                rig.host.properties.clear();
+                rig.host.attributes.clear();
                 assert_eq!(rig.request(&headers), Action::Pause, "{header}");
                 assert_eq!(rig.decided(), "deny IDENTITY_MISSING", "{header}");
                 rig.identity("spiffe://cluster.local/ns/other/sa/x");
@@ -315,15 +309,7 @@ mod tests {
         assert_eq!(rig.host.removed, ["x-guard"]);
         assert_eq!(rig.host.set, [("x-guard".to_owned(), "0123456789abcdef-0".to_owned())]);
         let order: Vec<_> = rig.host.calls.iter().skip(2).copied().collect();
-        assert_eq!(
-            order,
-            [
-                "proxy_remove_header_map_value",
-                "proxy_replace_header_map_value",
-                "proxy_set_property",
-                "proxy_increment_metric"
-            ]
-        );
+        assert_eq!(order, [Call::RemoveHeader, Call::SetHeader, Call::SetFilterState, Call::IncrementMetric]);
     }
 
     #[test]
@@ -352,15 +338,14 @@ mod tests {
     #[test]
     fn every_host_call_that_fails_refuses_the_request() {
         let answered = [
-            ("proxy_get_header_map_pairs", "HOST_INVALID"),
-            ("proxy_get_property", "IDENTITY_INVALID"),
-            ("connection\0uri_san_peer_certificate", "IDENTITY_INVALID"),
-            ("filter_state\0io.istio.peer_principal", "IDENTITY_INVALID"),
-            ("xds\0cluster_name", "ROUTE_MISMATCH"),
-            ("proxy_get_current_time_nanoseconds", "RULE_EXPIRED"),
-            ("proxy_remove_header_map_value", "POLICY_INVALID"),
-            ("proxy_replace_header_map_value", "POLICY_INVALID"),
-            ("proxy_set_property", "POLICY_INVALID"),
+            (Call::Headers(HeaderMap::Request), "HOST_INVALID"),
+            (Call::Attribute(Attribute::PeerCertificate), "IDENTITY_INVALID"),
+            (Call::Attribute(Attribute::PeerPrincipal), "IDENTITY_INVALID"),
+            (Call::Attribute(Attribute::Cluster), "ROUTE_MISMATCH"),
+            (Call::WallClock, "RULE_EXPIRED"),
+            (Call::RemoveHeader, "POLICY_INVALID"),
+            (Call::SetHeader, "POLICY_INVALID"),
+            (Call::SetFilterState, "POLICY_INVALID"),
         ];
         for mode in ["enforce", "dry-run"] {
             let mut rig = Rig::new(&CURIOUS.replacen('{', &format!(r#"{{"mode": "{mode}", "#), 1));
@@ -372,10 +357,10 @@ mod tests {
                 rig.host.failing.insert(call);
                 assert_eq!(rig.request(&headers), Action::Pause, "{call} {mode}");
                 assert_eq!(refusal(&rig).details, format!("egress_denied{{{reason}}}"), "{call} {mode}");
-                assert!(call == "proxy_set_property" || rig.decided() == format!("deny {reason}"), "{call} {mode}");
+                assert!(call == Call::SetFilterState || rig.decided() == format!("deny {reason}"), "{call} {mode}");
                 rig.host.failing.clear();
             }
-            rig.host.failing.insert("proxy_increment_metric");
+            rig.host.failing.insert(Call::IncrementMetric);
             assert_eq!(rig.request(&headers), Action::Continue, "counting is no condition");
         }
     }
@@ -383,48 +368,41 @@ mod tests {
     #[test]
     fn a_refusal_that_cannot_be_sent_resets_the_request_and_never_lets_it_pass() {
         let mut rig = Rig::new(r#"{"version": 1, "name": "prod"}"#);
-        rig.host.failing.insert("proxy_send_local_response");
+        rig.host.failing.insert(Call::Respond);
         assert_eq!(rig.request(&PLAIN), Action::Pause);
-        assert_eq!(rig.host.closed, [Stream::Request]);
-        rig.host.failing.insert("proxy_close_stream");
+        assert_eq!(rig.host.closed, [StreamSide::Request]);
+        rig.host.failing.insert(Call::Reset);
         assert_eq!(rig.request(&PLAIN), Action::Pause);
-        rig.host.failing.extend(["proxy_set_property", "proxy_increment_metric"]);
+        rig.host.failing.extend([Call::SetFilterState, Call::IncrementMetric]);
         assert_eq!(rig.request(&PLAIN), Action::Pause);
-    }
-
-    #[test]
-    fn headers_in_another_form_than_the_abis_refuse_the_request() {
-        let mut rig = Rig::new(DRY_RUN);
-        rig.host.encode(&PLAIN);
-        let whole = rig.host.headers.clone();
-        for end in 1..whole.len() {
-            rig.host.headers = whole[..end].to_vec();
-            assert_eq!(rig.request_as_encoded(1), Action::Pause, "{end}");
-            assert_eq!(rig.decided(), "deny HOST_INVALID");
-        }
     }
 
     #[test]
     fn a_failing_call_is_logged_once() {
         let mut rig = Rig::new(DRY_RUN);
         let before = rig.host.log.len();
-        rig.host.failing.insert("proxy_get_property");
+        rig.host.failing.insert(Call::Attribute(Attribute::PeerCertificate));
         for _ in 0..100 {
             rig.request(&PLAIN);
         }
         let lines: Vec<_> = rig.host.log[before..].iter().map(|(_, line)| line.as_str()).collect();
-        assert_eq!(lines, ["proxy_get_property returned status 10: a request is refused (logged the first time only)"]);
+        assert_eq!(
+            lines,
+            [
+                "reading connection.uri_san_peer_certificate failed with status 10: a request is refused (logged the first time only)"
+            ]
+        );
     }
 
     #[test]
     fn the_first_source_that_has_an_identity_gives_it() {
-        let principal = "filter_state\0io.istio.peer_principal";
+        let principal = Attribute::PeerPrincipal;
         let mut rig = Rig::new(CURIOUS);
         let mut source = |certificate: &[u8], by_principal: Option<&[u8]>| {
-            rig.host.properties.insert("connection\0uri_san_peer_certificate".to_owned(), certificate.to_vec());
-            rig.host.properties.remove(principal);
+            rig.host.attributes.insert(Attribute::PeerCertificate, certificate.to_vec());
+            rig.host.attributes.remove(&principal);
             if let Some(id) = by_principal {
-                rig.host.properties.insert(principal.to_owned(), id.to_vec());
+                rig.host.attributes.insert(principal.to_owned(), id.to_vec());
             }
             rig.request(&PLAIN);
             let record: serde_json::Value = serde_json::from_str(&rig.host.record()).expect("JSON");
@@ -442,12 +420,12 @@ mod tests {
         let policy = POLICY.replacen('{', r#"{"identity": {"sources": ["peer-principal"]}, "#, 1);
         let mut rig = Rig::new(&policy);
         let id = b"spiffe://cluster.local/ns/payments/sa/checkout".to_vec();
-        rig.host.properties.insert("filter_state\0io.istio.peer_principal".to_owned(), id);
+        rig.host.attributes.insert(Attribute::PeerPrincipal, id);
         for (cluster, decided) in [
             ("inbound-vip|443||api.example.com", "allow RULE_ALLOW"),
             ("inbound-vip|443||evil.example.com", "deny ROUTE_MISMATCH"),
         ] {
-            rig.host.properties.insert("xds\0cluster_name".to_owned(), cluster.as_bytes().to_vec());
+            rig.host.attributes.insert(Attribute::Cluster, cluster.as_bytes().to_vec());
             rig.request(&PLAIN);
             assert_eq!(rig.decided(), decided);
         }
@@ -458,9 +436,9 @@ mod tests {
         let mut rig = Rig::new(POLICY);
         let kept = |rig: &mut Rig, details: Option<&[u8]>| {
             rig.host.response_headers.insert(answer::HEADER.to_owned());
-            rig.host.properties.remove("response\0code_details");
+            rig.host.attributes.remove(&Attribute::ResponseCodeDetails);
             if let Some(details) = details {
-                rig.host.properties.insert("response\0code_details".to_owned(), details.to_vec());
+                rig.host.attributes.insert(Attribute::ResponseCodeDetails, details.to_vec());
             }
             assert_eq!(rig.respond(), Action::Continue);
             rig.host.response_headers.contains(answer::HEADER)
@@ -469,11 +447,11 @@ mod tests {
         assert!(!kept(&mut rig, None));
         assert!(!kept(&mut rig, Some(b"")));
         assert!(kept(&mut rig, Some(b"egress_denied{NO_MATCH}")));
-        rig.host.failing.insert("proxy_get_property");
+        rig.host.failing.insert(Call::Attribute(Attribute::ResponseCodeDetails));
         assert!(!kept(&mut rig, Some(b"egress_denied{NO_MATCH}")));
-        rig.host.failing.insert("proxy_remove_header_map_value");
+        rig.host.failing.insert(Call::RemoveHeader);
         assert!(kept(&mut rig, Some(b"via_upstream")), "it could not be removed");
-        rig.host.failing.insert("proxy_get_header_map_value");
+        rig.host.failing.insert(Call::HasHeader);
         assert!(kept(&mut rig, Some(b"via_upstream")), "it could not be looked for");
     }
 
@@ -482,7 +460,7 @@ mod tests {
         let mut rig = Rig::new(POLICY);
         rig.host.calls.clear();
         rig.respond();
-        assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
+        assert_eq!(rig.host.calls, [Call::HasHeader]);
     }
 
     const ROUTED: &str = r#"{"version": 1, "name": "prod", "authority": {"verifyRoute": "host"},
@@ -492,7 +470,7 @@ mod tests {
     fn routed(policy: &str, cluster: Option<&str>, authority: &str) -> (Option<String>, Option<String>) {
         let mut rig = Rig::new(policy);
         if let Some(cluster) = cluster {
-            rig.host.properties.insert(CLUSTER.to_owned(), cluster.as_bytes().to_vec());
+            rig.host.attributes.insert(Attribute::Cluster, cluster.as_bytes().to_vec());
         }
         assert_eq!(rig.request(&[METHOD, PATH, (":authority", authority.as_bytes())]), Action::Continue, "{authority}");
         (rig.host.route(), rig.host.set.pop().map(|(_, value)| value))
@@ -509,7 +487,7 @@ mod tests {
         let other = Some("outbound|443||evil.example.com");
         assert_eq!(carries(&dry_run, other).as_deref(), other);
         let mut rig = Rig::new(ROUTED);
-        rig.host.properties.insert(CLUSTER.to_owned(), b"outbound|443||evil.example.com".to_vec());
+        rig.host.attributes.insert(Attribute::Cluster, b"outbound|443||evil.example.com".to_vec());
         assert_eq!(rig.request(&PLAIN), Action::Pause);
         assert_eq!((rig.decided().as_str(), rig.host.route()), ("deny ROUTE_MISMATCH", None));
         assert!(rig.host.texts.contains(ROUTE), "else it cannot be compared");
@@ -533,7 +511,7 @@ mod tests {
     #[test]
     fn an_authority_that_cannot_be_written_refuses_the_request() {
         let mut rig = Rig::new(ROUTED);
-        rig.host.failing.insert("proxy_replace_header_map_value");
+        rig.host.failing.insert(Call::SetHeader);
         assert_eq!(rig.request(&[METHOD, PATH, (":authority", b"api.example.com.")]), Action::Pause);
         assert_eq!(rig.decided(), "deny POLICY_INVALID");
         assert_eq!(rig.host.route(), None);
@@ -544,16 +522,16 @@ mod tests {
         let mut rig = Rig::new(ROUTED);
         rig.request(&plain_and(&[("x-forwarded-for", b"192.0.2.1")]));
         let calls = [
-            "proxy_get_header_map_pairs",
-            "proxy_get_property",
-            "proxy_get_property",
-            "proxy_remove_header_map_value",
-            "proxy_set_property",
-            "proxy_set_property",
-            "proxy_increment_metric",
+            Call::Headers(HeaderMap::Request),
+            Call::Attribute(Attribute::PeerCertificate),
+            Call::Attribute(Attribute::Cluster),
+            Call::RemoveHeader,
+            Call::SetFilterState,
+            Call::SetFilterState,
+            Call::IncrementMetric,
         ];
         assert_eq!(rig.host.calls, calls);
         rig.request(&PLAIN);
-        assert!(!rig.host.calls.contains(&"proxy_remove_header_map_value"), "even that would move the route");
+        assert!(!rig.host.calls.contains(&Call::RemoveHeader), "even that would move the route");
     }
 }

@@ -3,7 +3,7 @@
 use tollgate::decision::Record;
 
 use crate::attributes::RECORD;
-use crate::host::{Failure, Host, Level};
+use crate::host::{Call, Failure, Host, Level};
 
 /// Buffers that one request after another uses again, and the failures that were logged.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Journal {
     pub(crate) details: Vec<u8>,
     /// Body of an answer.
     pub(crate) body: Vec<u8>,
-    logged: Vec<&'static str>,
+    logged: Vec<Call>,
 }
 
 impl Journal {
@@ -29,6 +29,6 @@ impl Journal {
     pub(crate) fn record(&mut self, host: &mut impl Host, record: &Record<'_>) -> Result<(), Failure> {
         self.record.clear();
         record.write(&mut self.record);
-        host.set_property(RECORD, &self.record)
+        host.set_filter_state(RECORD, &self.record)
     }
 }

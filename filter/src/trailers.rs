@@ -2,22 +2,21 @@
 
 use tollgate::decision::{Reason, answer};
 
-use crate::host::{Action, Failure, HeaderMap, Host, Stream};
-use crate::pairs::Pairs;
+use crate::host::{Action, Failure, HeaderMap, Host, StreamSide};
 use crate::state::WorkerState;
 use crate::stripped_headers::StrippedHeaders;
 
 /// Trailers of a request flow.
-pub(crate) fn on_request(host: &mut impl Host, context: u32, state: &mut WorkerState) -> Action {
+pub(crate) fn on_request(host: &mut impl Host, stream: u32, state: &mut WorkerState) -> Action {
     let WorkerState { journal, charges, streams, .. } = state;
     // To let more flow would let go what is held.
-    let Some(stream) = streams.get(context) else { return Action::Pause };
+    let Some(open) = streams.get(stream) else { return Action::Pause };
     // Counted as they came.
-    let action = charges.headers(host, context, HeaderMap::RequestTrailers, journal);
-    let Err(failure) = clean(host, &stream.bound.stripped) else { return action };
+    let action = charges.headers(host, stream, HeaderMap::RequestTrailers, journal);
+    let Err(failure) = clean(host, &open.bound.stripped) else { return action };
     journal.note(host, failure, "a request is reset behind its body");
-    stream.refused = Some(Reason::PolicyInvalid);
-    if let Err(failure) = host.close(Stream::Request) {
+    open.refused = Some(Reason::PolicyInvalid);
+    if let Err(failure) = host.reset(StreamSide::Request) {
         journal.note(host, failure, "trailers that could not be cleaned are held");
     }
     Action::Pause
@@ -25,8 +24,7 @@ pub(crate) fn on_request(host: &mut impl Host, context: u32, state: &mut WorkerS
 
 /// Removes what servers could take for a header that no request may have.
 fn clean(host: &mut impl Host, stripped: &StrippedHeaders) -> Result<(), Failure> {
-    let bytes = host.headers(HeaderMap::RequestTrailers)?;
-    let trailers = Pairs::parse(&bytes).ok_or(Failure::MALFORMED_HEADERS)?;
+    let trailers = host.headers(HeaderMap::RequestTrailers)?;
     for (name, _) in trailers.iter().filter(|(name, _)| stripped.strips_trailer(name)) {
         host.remove_header(HeaderMap::RequestTrailers, name)?;
     }
@@ -34,9 +32,9 @@ fn clean(host: &mut impl Host, stripped: &StrippedHeaders) -> Result<(), Failure
 }
 
 /// Trailers of a response flow. Refusals of this filter have none: what looks like one's reason is a destination's.
-pub(crate) fn on_response(host: &mut impl Host, context: u32, state: &mut WorkerState) -> Action {
+pub(crate) fn on_response(host: &mut impl Host, stream: u32, state: &mut WorkerState) -> Action {
     let WorkerState { journal, charges, .. } = state;
-    let action = charges.headers(host, context, HeaderMap::ResponseTrailers, journal);
+    let action = charges.headers(host, stream, HeaderMap::ResponseTrailers, journal);
     let removed = host.has_header(HeaderMap::ResponseTrailers, answer::HEADER).and_then(|has| match has {
         true => host.remove_header(HeaderMap::ResponseTrailers, answer::HEADER.as_bytes()),
         false => Ok(()),
@@ -51,6 +49,7 @@ pub(crate) fn on_response(host: &mut impl Host, context: u32, state: &mut Worker
 mod tests {
     use super::*;
     use crate::fake::Rig;
+    use crate::host::Call;
 
     const POLICY: &str = r#"{"version": 1, "name": "prod",
         "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}],
@@ -81,12 +80,12 @@ mod tests {
 
     #[test]
     fn trailers_that_cannot_be_cleaned_reset_the_request_and_are_recorded() {
-        for call in ["proxy_get_header_map_pairs", "proxy_remove_header_map_value", "proxy_close_stream"] {
+        for call in [Call::Headers(HeaderMap::RequestTrailers), Call::RemoveHeader, Call::Reset] {
             let mut rig = Rig::new(POLICY);
             assert_eq!(rig.request(&REQUEST), Action::Continue);
-            rig.host.failing.extend([call, "proxy_remove_header_map_value"]);
+            rig.host.failing.extend([call, Call::RemoveHeader]);
             assert_eq!(rig.request_trailers(&[("x-internal", b"1")]), Action::Pause, "{call}");
-            assert_eq!(rig.host.closed.len(), usize::from(call != "proxy_close_stream"));
+            assert_eq!(rig.host.closed.len(), usize::from(call != Call::Reset));
             rig.host.failing.clear();
             rig.log();
             assert_eq!(rig.decided(), "deny POLICY_INVALID", "{call}");
@@ -94,18 +93,9 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_trailers_reset_the_request() {
-        let mut rig = Rig::new(POLICY);
-        rig.request(&REQUEST);
-        rig.host.trailers = vec![1];
-        assert_eq!(rig.vm.request_trailers(&mut rig.host, rig.streams), Action::Pause);
-        assert_eq!(rig.host.closed, [Stream::Request]);
-    }
-
-    #[test]
     fn nothing_follows_a_request_that_was_not_let_through() {
         let mut rig = Rig::new(POLICY);
-        rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream"]);
+        rig.host.failing.extend([Call::Respond, Call::Reset]);
         assert_eq!(rig.request(&[REQUEST[1], REQUEST[2], (":authority", b"b.com")]), Action::Pause);
         assert_eq!(rig.body(crate::charges::Direction::Upstream, 10), Action::Pause);
         assert_eq!(rig.request_trailers(&[]), Action::Pause);
@@ -117,7 +107,7 @@ mod tests {
         rig.request(&REQUEST);
         rig.host.calls.clear();
         assert_eq!(rig.trailers(HeaderMap::ResponseTrailers, 0), Action::Continue);
-        assert_eq!(rig.host.calls, ["proxy_get_header_map_value"]);
+        assert_eq!(rig.host.calls, [Call::HasHeader]);
         for name in [answer::HEADER, "grpc-status"] {
             rig.host.response_trailers.insert(name.to_owned());
         }

@@ -1,11 +1,10 @@
 //! How many series there may be. Envoy never gives one up, so what exists is remembered for the life of the process: in
-//! shared data, across policies, VMs and threads.
+//! shared data, across policies and threads.
 
 use rustc_hash::FxHashSet;
 use xxhash_rust::xxh64::xxh64;
 
-use crate::host::Host;
-use crate::store::NO_VERSION;
+use crate::host::{Expected, Host};
 
 /// Series with values of policies that a process may have. With those of the closed lists, in each combination of labels,
 /// there are at most 2,000.
@@ -22,7 +21,10 @@ pub(crate) fn admit(host: &mut impl Host, names: &[String]) -> Vec<bool> {
     let hashes: Vec<u64> = names.iter().map(|name| xxh64(name.as_bytes(), 0)).collect();
     for _ in 0..TRIES {
         let Ok(shared) = host.shared(KEY) else { break };
-        let (mut value, version) = shared.unwrap_or((Vec::new(), NO_VERSION));
+        let (mut value, expected) = match shared {
+            Some((value, version)) => (value, Expected::Version(version)),
+            None => (Vec::new(), Expected::Absent),
+        };
         let mut known: FxHashSet<u64> = value.as_chunks::<8>().0.iter().map(|hash| u64::from_le_bytes(*hash)).collect();
         let before = known.len();
         let mut admitted = Vec::with_capacity(hashes.len());
@@ -36,7 +38,7 @@ pub(crate) fn admit(host: &mut impl Host, names: &[String]) -> Vec<bool> {
         if known.len() == before {
             return admitted;
         }
-        match host.set_shared(KEY, &value, version) {
+        match host.set_shared(KEY, &value, expected) {
             Ok(true) => return admitted,
             Ok(false) => {}
             Err(_) => break,

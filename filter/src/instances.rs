@@ -1,4 +1,4 @@
-//! Configurations: what each instance of the plugin serves, and what becomes of a bad policy.
+//! Instances of plugins: the policy that each serves, and the fate of a bad one.
 //!
 //! Envoy tries a configuration in a VM of its own on the main thread, the canary, and hands it to the VMs that serve
 //! only if the canary accepts it. A serving VM that refused would not only be given up with all its streams: Envoy
@@ -26,7 +26,7 @@ use tollgate::policy::{Policy, Rejection};
 use xxhash_rust::xxh64::Xxh64;
 
 use crate::attributes::ROUTE;
-use crate::host::{ANY_VERSION, Failure, Host, Level, MetricId};
+use crate::host::{Expected, Failure, Host, Level, MetricId};
 use crate::metrics::{self, Quotas, Requests};
 use crate::plugin::Plugin;
 use crate::serving::{Service, Serving, TICK_MILLISECONDS};
@@ -42,12 +42,11 @@ const LOADED: &str = "result=.=loaded;.;tollgate_policy_loads_total";
 /// Policies that were not.
 const REJECTED: &str = "result=.=rejected;.;tollgate_policy_loads_total";
 
-/// One instance of the plugin: a root context, as the ABI calls it. Every update makes a new one.
+/// One instance of a plugin. Every update makes a new one.
 #[derive(Debug)]
-struct Root {
+struct Instance {
     id: u32,
-    /// [`Plugin::key`].
-    plugin: String,
+    plugin: Plugin,
     state: State,
     /// When it was asked last, counted in requests; 0 before the first.
     asked: u64,
@@ -70,68 +69,62 @@ enum State {
     },
 }
 
-/// The instances in this VM, the newest last.
+/// The instances of one worker, the newest last.
 #[derive(Debug, Default)]
-pub(crate) struct Roots {
-    roots: Vec<Root>,
+pub(crate) struct Instances {
+    instances: Vec<Instance>,
     /// The policy that each plugin loaded last.
-    last_good: Vec<(String, Rc<Serving>)>,
+    last_good: Vec<(Plugin, Rc<Serving>)>,
     /// How many requests were asked about.
     asked: u64,
 }
 
-impl Roots {
+impl Instances {
     /// What an instance does with a request; one that is not configured refuses it.
     pub(crate) fn service(&mut self, host: &mut impl Host, id: u32) -> Service<'_> {
         self.asked = self.asked.wrapping_add(1);
-        let Some(root) = self.roots.iter_mut().find(|root| root.id == id) else { return Service::Refuse(None) };
-        root.asked = self.asked;
-        if let State::Resting(text) = &root.state {
+        let Some(instance) = self.instances.iter_mut().find(|instance| instance.id == id) else {
+            return Service::Refuse(None);
+        };
+        instance.asked = self.asked;
+        if let State::Resting(text) = &instance.state {
             // Envoy has gone back to a policy whose instance an open stream has kept: it is not configured again.
-            root.state = wake(host, text);
+            instance.state = wake(host, text);
         }
-        match &root.state {
+        match &instance.state {
             State::Good { serving, .. } => Service::Decide(serving),
             State::Resting(_) => Service::Refuse(None),
             State::Bad { name, refused } => {
-                let last = last_good(&self.last_good, &root.plugin, name.as_deref());
+                let last = last_good(&self.last_good, &instance.plugin, name.as_deref());
                 last.map_or(Service::Refuse(*refused), Service::Decide)
             }
         }
     }
 
-    /// Configures an instance and says whether Envoy may use it. `busy`: this VM has to be called from time to time,
+    /// Configures an instance. Tells whether the proxy may use it. `busy`: the worker has to be called from time to time,
     /// whatever the policy says.
-    pub(crate) fn configure(&mut self, host: &mut impl Host, id: u32, size: usize, busy: bool) -> bool {
-        self.roots.retain(|root| root.id != id);
+    pub(crate) fn configure(
+        &mut self,
+        host: &mut impl Host,
+        id: u32,
+        plugin: Result<&str, Failure>,
+        busy: bool,
+    ) -> bool {
+        self.instances.retain(|instance| instance.id != id);
         let began = host.now();
-        let plugin = match Plugin::read(host) {
-            Ok(plugin) => plugin,
-            Err(failure) => {
-                return self.reject(
-                    host,
-                    id,
-                    &Plugin::default(),
-                    Bad::unread(&format!("the plugin's name: {failure}")),
-                );
-            }
+        let plugin = match plugin {
+            Ok(name) => Plugin(name.to_owned()),
+            Err(failure) => return self.reject(host, id, Plugin(String::new()), Bad::unread(failure)),
         };
-        if plugin.is_tcp() {
-            host.log(
-                Level::Error,
-                "a plugin named `tollgate-tcp` would filter TCP, which this module cannot: not loaded",
-            );
-            return false;
-        }
-        self.make_room(&plugin.key());
-        let text = match configuration(host, size) {
+        self.make_room(&plugin);
+        let text = match host.configuration() {
             Ok(text) => text,
-            Err(complaint) => return self.reject(host, id, &plugin, Bad::unread(&complaint)),
+            Err(failure) => return self.reject(host, id, plugin, Bad::unread(failure)),
         };
         let fingerprint = fingerprint(&text);
         match Policy::load(&text) {
             Ok(policy) => {
-                let serving = self.accept(host, id, &plugin, policy, text);
+                let serving = self.accept(host, id, plugin, policy, text);
                 log_loaded(host, &serving.policy, began);
                 if (busy || !serving.policy.quotas().is_empty())
                     && let Err(failure) = host.tick_every(TICK_MILLISECONDS)
@@ -140,34 +133,37 @@ impl Roots {
                 }
                 true
             }
-            Err(rejection) => self.reject(host, id, &plugin, Bad::new(fingerprint, &rejection)),
+            Err(rejection) => self.reject(host, id, plugin, Bad::new(fingerprint, &rejection)),
         }
     }
 
     /// Forgets an instance: Envoy says so once it has left the configuration and its last stream has ended. Its plugin's last
     /// good policy stays for the next one.
     pub(crate) fn remove(&mut self, id: u32) {
-        self.roots.retain(|root| root.id != id);
+        self.instances.retain(|instance| instance.id != id);
     }
 
     /// Makes room for a policy that is about to be read.
     ///
     /// Last good policies go with the last instance of their plugin, but for the one that is being configured. Of an instance
     /// that only open streams keep, the text of its policy is left: Envoy may go back to it without configuring it again.
-    fn make_room(&mut self, plugin: &str) {
-        let roots = &self.roots;
-        self.last_good.retain(|(of, _)| of == plugin || roots.iter().any(|root| root.plugin == *of));
-        let newest = self.roots.iter().filter(|root| root.plugin == plugin).map(|root| root.asked).max();
-        for root in self.roots.iter_mut().filter(|root| root.plugin == plugin && Some(root.asked) != newest) {
-            if let State::Good { serving, text: Some(text) } = &root.state
+    fn make_room(&mut self, plugin: &Plugin) {
+        let instances = &self.instances;
+        self.last_good.retain(|(of, _)| of == plugin || instances.iter().any(|instance| instance.plugin == *of));
+        let newest =
+            self.instances.iter().filter(|instance| instance.plugin == *plugin).map(|instance| instance.asked).max();
+        for instance in
+            self.instances.iter_mut().filter(|instance| instance.plugin == *plugin && Some(instance.asked) != newest)
+        {
+            if let State::Good { serving, text: Some(text) } = &instance.state
                 && !self.last_good.iter().any(|(_, last)| Rc::ptr_eq(last, serving))
             {
-                root.state = State::Resting(compress_to_vec(text, 1));
+                instance.state = State::Resting(compress_to_vec(text, 1));
             }
         }
     }
 
-    fn accept(&mut self, host: &mut impl Host, id: u32, plugin: &Plugin, policy: Policy, text: Vec<u8>) -> Rc<Serving> {
+    fn accept(&mut self, host: &mut impl Host, id: u32, plugin: Plugin, policy: Policy, text: Vec<u8>) -> Rc<Serving> {
         let fingerprint = fingerprint(&text);
         let (requests, quotas, uncounted) = counters(host, &policy);
         let rules = u64::try_from(policy.rule_count()).unwrap_or(u64::MAX);
@@ -183,7 +179,7 @@ impl Roots {
         ];
         warn_uncounted(host, told);
         // Without the mark the canary accepts a later bad policy, whose instances then find the last good one here.
-        if let Err(failure) = host.set_shared(&plugin.mark(), b"1", ANY_VERSION) {
+        if let Err(failure) = host.set_shared(&plugin.mark(), b"1", Expected::Any) {
             host.log(Level::Warn, &format!("cannot mark that a good policy is loaded: {failure}"));
         }
         // Compared as bytes it is never equal, and the filter that compares refuses everything.
@@ -191,10 +187,9 @@ impl Roots {
             host.log(Level::Warn, &format!("routes cannot be compared: {failure}"));
         }
         let serving = Rc::new(Serving::new(policy, requests, quotas));
-        let plugin = plugin.key();
         self.last_good.retain(|(of, _)| *of != plugin);
         self.last_good.push((plugin.clone(), Rc::clone(&serving)));
-        self.roots.push(Root {
+        self.instances.push(Instance {
             id,
             plugin,
             state: State::Good { serving: Rc::clone(&serving), text: kept(text) },
@@ -204,10 +199,9 @@ impl Roots {
     }
 
     /// See the table at the top.
-    fn reject(&mut self, host: &mut impl Host, id: u32, plugin: &Plugin, bad: Bad) -> bool {
-        let key = plugin.key();
+    fn reject(&mut self, host: &mut impl Host, id: u32, plugin: Plugin, bad: Bad) -> bool {
         let accepted_before = plugin.accepted(bad.fingerprint);
-        let keeps = last_good(&self.last_good, &key, bad.name.as_deref()).is_some();
+        let keeps = last_good(&self.last_good, &plugin, bad.name.as_deref()).is_some();
         let refuses = !keeps && !is_shared(host, &accepted_before) && is_shared(host, &plugin.mark());
         let consequence = if keeps || refuses {
             "the last good one keeps serving"
@@ -220,19 +214,19 @@ impl Roots {
         let counter = Requests::without_policy(host);
         let mut told = vec![counter.map(|_| ()), metrics::count(host, REJECTED), metrics::define(host, LOADED)];
         if !keeps && !refuses {
-            if let Err(failure) = host.set_shared(&accepted_before, b"1", ANY_VERSION) {
+            if let Err(failure) = host.set_shared(&accepted_before, b"1", Expected::Any) {
                 host.log(Level::Warn, &format!("cannot mark that this policy is accepted: {failure}"));
             }
             told.push(metrics::gauge(host, "tollgate_policy_valid", 0));
         }
         warn_uncounted(host, told);
         let state = State::Bad { name: bad.name, refused: counter.ok() };
-        self.roots.push(Root { id, plugin: key, state, asked: 0 });
+        self.instances.push(Instance { id, plugin, state, asked: 0 });
         !refuses
     }
 }
 
-fn last_good<'g>(known: &'g [(String, Rc<Serving>)], plugin: &str, name: Option<&str>) -> Option<&'g Rc<Serving>> {
+fn last_good<'g>(known: &'g [(Plugin, Rc<Serving>)], plugin: &Plugin, name: Option<&str>) -> Option<&'g Rc<Serving>> {
     let (_, serving) = known.iter().find(|(of, _)| of == plugin)?;
     (Some(serving.policy.settings().name.as_str()) == name).then_some(serving)
 }
@@ -274,8 +268,8 @@ impl Bad {
         Bad { name: rejection.name.clone(), fingerprint, complaints }
     }
 
-    fn unread(complaint: &str) -> Bad {
-        Bad { name: None, fingerprint: 0, complaints: vec![complaint.to_owned()] }
+    fn unread(failure: Failure) -> Bad {
+        Bad { name: None, fingerprint: 0, complaints: vec![failure.to_string()] }
     }
 }
 
@@ -288,14 +282,6 @@ fn log_loaded(host: &mut impl Host, policy: &Policy, began: Result<u64, Failure>
         Level::Info,
         &format!("policy loaded: {}, revision {revision}, {rules} rules, {milliseconds} ms", settings.name),
     );
-}
-
-fn configuration(host: &mut impl Host, size: usize) -> Result<Vec<u8>, String> {
-    if size == 0 {
-        return Ok(Vec::new());
-    }
-    let text = host.configuration(size).map_err(|failure| format!("the configuration: {failure}"))?;
-    if text.len() == size { Ok(text) } else { Err(format!("the configuration: {} of {size} bytes", text.len())) }
 }
 
 /// A revision of 12 hexadecimal digits as the number that they write; 0 where it has another form.
@@ -333,7 +319,7 @@ fn warn_uncounted(host: &mut impl Host, told: impl IntoIterator<Item = Result<()
 mod tests {
     use super::*;
     use crate::fake::Rig;
-    use crate::host::Action;
+    use crate::host::{Action, Call};
 
     const GOOD: &str = r#"{"version": 1, "name": "prod", "revision": "r1", "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}]}"#;
     const BAD: &str = r#"{"version": 1, "name": "prod", "rule": []}"#;
@@ -348,7 +334,7 @@ mod tests {
 
     /// Another VM of the same process.
     fn another_vm(rig: &mut Rig) {
-        rig.vm = crate::vm::Vm::default();
+        rig.worker = crate::worker::Worker::default();
     }
 
     #[test]
@@ -428,7 +414,7 @@ mod tests {
     fn each_plugin_is_marked_for_itself() {
         let mut rig = Rig::new(GOOD);
         another_vm(&mut rig);
-        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.other".to_vec());
+        rig.plugin = Ok("mesh.other/".to_owned());
         assert!(rig.configure(1, BAD));
     }
 
@@ -446,7 +432,7 @@ mod tests {
         let mut rig = Rig::new(BAD);
         assert!(rig.configure(2, GOOD));
         assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW", "Envoy uses the first instance again without a word");
-        rig.vm.deleted(&mut rig.host, 2);
+        rig.worker.deleted(&mut rig.host, 2);
         assert!(rig.configure(3, BAD));
         assert_eq!(decided(&mut rig, 3), "allow RULE_ALLOW");
     }
@@ -467,28 +453,27 @@ mod tests {
 
     #[test]
     fn instances_that_are_gone_are_forgotten() {
-        let mut roots = Roots::default();
+        let mut instances = Instances::default();
         let mut host = crate::fake::Fake { configuration: GOOD.as_bytes().to_vec(), ..Default::default() };
         for root in 1..20 {
-            assert!(roots.configure(&mut host, root, GOOD.len(), false));
-            assert!(roots.roots.len() == 1 && roots.last_good.len() == 1);
-            roots.remove(root);
+            assert!(instances.configure(&mut host, root, Ok("one"), false));
+            assert!(instances.instances.len() == 1 && instances.last_good.len() == 1);
+            instances.remove(root);
         }
-        host.properties.insert("plugin_name".to_owned(), b"another".to_vec());
-        assert!(roots.configure(&mut host, 20, GOOD.len(), false));
-        assert_eq!((roots.roots.len(), roots.last_good.len()), (1, 1));
+        assert!(instances.configure(&mut host, 20, Ok("another"), false));
+        assert_eq!((instances.instances.len(), instances.last_good.len()), (1, 1));
     }
 
     #[test]
     fn an_instance_that_envoy_deletes_takes_its_policy_along() {
         let mut rig = Rig::new(GOOD);
-        let serving = match rig.vm.roots.service(&mut rig.host, 1) {
+        let serving = match rig.worker.instances.service(&mut rig.host, 1) {
             Service::Decide(serving) => Rc::downgrade(serving),
             Service::Refuse(_) => panic!("no policy"),
         };
         assert!(rig.configure(2, GOOD));
         assert!(serving.upgrade().is_some(), "Envoy may go back to it");
-        rig.vm.deleted(&mut rig.host, 1);
+        rig.worker.deleted(&mut rig.host, 1);
         assert!(serving.upgrade().is_none());
         assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
     }
@@ -497,38 +482,34 @@ mod tests {
     fn an_unknown_or_unconfigured_instance_refuses_everything() {
         let mut rig = Rig::new(GOOD);
         assert_eq!(decided(&mut rig, 7), "deny POLICY_INVALID");
-        rig.vm.created(8, 0);
-        assert_eq!(decided(&mut rig, 8), "deny POLICY_INVALID");
         // A stream that was not the last to be created.
-        rig.vm.created(50, 1);
-        rig.vm.created(51, 1);
-        assert_eq!(rig.vm.request_headers(&mut rig.host, 50), Action::Pause);
+        rig.worker.create_stream(50, 1);
+        rig.worker.create_stream(51, 1);
+        assert_eq!(rig.worker.request_headers(&mut rig.host, 50), Action::Pause);
     }
 
     #[test]
     fn a_configuration_that_cannot_be_read_is_a_bad_one() {
-        for call in ["proxy_get_buffer_bytes", "plugin_name", "plugin_root_id"] {
-            let mut rig = Rig::new(BAD);
-            rig.host.failing.insert(call);
-            assert!(rig.configure(2, GOOD), "{call}");
-            assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID", "{call}");
-        }
         let mut rig = Rig::new(BAD);
-        rig.host.configuration = GOOD.as_bytes().to_vec();
-        assert!(rig.vm.configure(&mut rig.host, 2, GOOD.len() + 1));
-        assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID", "cut");
+        rig.host.failing.insert(Call::Configuration);
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
+        let mut rig = Rig::new(BAD);
+        rig.plugin = Err(Failure { call: Call::Plugin, status: 10 });
+        assert!(rig.configure(2, GOOD));
+        assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
     }
 
     #[test]
     fn clock_metrics_and_shared_data_may_fail_at_configuration() {
         let mut rig = Rig::new(BAD);
         rig.host.failing.extend([
-            "proxy_get_current_time_nanoseconds",
-            "proxy_define_metric",
-            "proxy_increment_metric",
-            "proxy_record_metric",
-            "proxy_get_shared_data",
-            "proxy_set_shared_data",
+            Call::WallClock,
+            Call::DefineMetric,
+            Call::IncrementMetric,
+            Call::RecordMetric,
+            Call::ReadShared,
+            Call::WriteShared,
         ]);
         assert!(rig.configure(2, GOOD));
         assert_eq!(decided(&mut rig, 2), "allow RULE_ALLOW");
@@ -547,15 +528,6 @@ mod tests {
         assert!(rig.host.log[FINDINGS].1.ends_with("and 20 more; `tollgate check` shows them all"));
     }
 
-    #[test]
-    fn a_plugin_named_for_tcp_is_not_loaded() {
-        let mut rig = Rig::new(GOOD);
-        rig.host.properties.insert("plugin_name".to_owned(), b"mesh.tollgate-tcp".to_vec());
-        assert!(!rig.configure(2, GOOD));
-        assert!(rig.host.log[1].1.contains("tollgate-tcp"), "{:?}", rig.host.log);
-        assert_eq!(decided(&mut rig, 2), "deny POLICY_INVALID");
-    }
-
     /// A policy that keeps a request in the account of a quota.
     fn held(name: &str) -> String {
         GOOD.replace("r1", name).replacen('{', r#"{"quotas": [{"id": "q", "limit": {"concurrent": 5}}], "#, 1)
@@ -564,7 +536,7 @@ mod tests {
     #[test]
     fn an_open_stream_keeps_neither_rules_nor_index_of_a_policy_that_is_not_served_any_more() {
         let mut rig = Rig::new(&held("one"));
-        let serving = |rig: &mut Rig, root| match rig.vm.roots.service(&mut rig.host, root) {
+        let serving = |rig: &mut Rig, root| match rig.worker.instances.service(&mut rig.host, root) {
             Service::Decide(serving) => (Rc::downgrade(serving), Rc::downgrade(&serving.bound)),
             Service::Refuse(_) => panic!("no policy"),
         };
@@ -578,9 +550,10 @@ mod tests {
         }
         assert!(one.upgrade().is_none(), "the index is gone");
         assert!(bound.upgrade().is_some(), "its quota is not");
-        let full = rig.vm.roots.roots.iter().filter(|root| matches!(root.state, State::Good { .. })).count();
+        let full =
+            rig.worker.instances.instances.iter().filter(|root| matches!(root.state, State::Good { .. })).count();
         assert_eq!(full, 2, "the one that serves, and the one that it has just replaced");
-        rig.vm.deleted(&mut rig.host, stream);
+        rig.worker.deleted(&mut rig.host, stream);
         assert!(bound.upgrade().is_none());
     }
 
@@ -593,7 +566,7 @@ mod tests {
             assert!(rig.configure(root, &GOOD.replace("a.com", "b.com")));
             decided(&mut rig, root);
         }
-        assert!(matches!(&rig.vm.roots.roots[0].state, State::Good { text: None, .. }));
+        assert!(matches!(&rig.worker.instances.instances[0].state, State::Good { text: None, .. }));
         assert_eq!(decided(&mut rig, 1), "allow RULE_ALLOW");
     }
 

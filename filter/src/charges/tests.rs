@@ -1,5 +1,6 @@
 use super::*;
 use crate::fake::{Rig, Sent};
+use crate::host::{Attribute, Call, Version};
 use crate::serving::TICK_MILLISECONDS;
 use serde_json::Value;
 
@@ -53,10 +54,11 @@ fn metric(rig: &Rig, name: &str) -> Option<u64> {
 fn a_request_with_quotas_of_one_key_costs_one_read_and_one_write_more() {
     let mut rig = rig(&[PER_SECOND, r#"{"id": "day", "limit": {"requests": 5000, "per": "day"}}"#]);
     assert!(passes(&mut rig) && passes(&mut rig));
-    let store =
-        ["proxy_get_shared_data", "clock_time_get", "proxy_get_current_time_nanoseconds", "proxy_set_shared_data"];
-    let (read, told) =
-        (["proxy_get_header_map_pairs", "proxy_get_property"], ["proxy_set_property", "proxy_increment_metric"]);
+    let store = [Call::ReadShared, Call::MonotonicClock, Call::WallClock, Call::WriteShared];
+    let (read, told) = (
+        [Call::Headers(HeaderMap::Request), Call::Attribute(Attribute::PeerCertificate)],
+        [Call::SetFilterState, Call::IncrementMetric],
+    );
     assert_eq!(rig.host.calls, [&read[..], &store, &told].concat());
     rig.host.calls.clear();
     rig.body(Direction::Upstream, 1000);
@@ -68,7 +70,7 @@ fn a_request_with_quotas_of_one_key_costs_one_read_and_one_write_more() {
 fn a_request_that_no_quota_is_about_touches_no_store() {
     let mut rig = rig(&[r#"{"id": "q", "from": [{"namespace": "other"}], "limit": {"concurrent": 1}}"#]);
     assert!(passes(&mut rig));
-    assert!(!rig.host.calls.contains(&"proxy_get_shared_data"), "{:?}", rig.host.calls);
+    assert!(!rig.host.calls.contains(&Call::ReadShared), "{:?}", rig.host.calls);
 }
 
 #[test]
@@ -76,7 +78,7 @@ fn a_denied_request_touches_no_store() {
     let mut rig = rig(&[PER_SECOND]);
     rig.request(&[REQUEST[1], REQUEST[2], (":authority", b"other.example.com")]);
     assert_eq!(rig.decided(), "deny NO_MATCH");
-    assert!(!rig.host.calls.contains(&"proxy_get_shared_data"), "{:?}", rig.host.calls);
+    assert!(!rig.host.calls.contains(&Call::ReadShared), "{:?}", rig.host.calls);
 }
 
 #[test]
@@ -127,7 +129,7 @@ fn a_grpc_caller_beyond_its_quota_gets_resource_exhausted() {
 
 #[test]
 fn a_request_that_cannot_be_let_through_gives_back_what_it_holds() {
-    for call in ["proxy_set_property", "proxy_remove_header_map_value"] {
+    for call in [Call::SetFilterState, Call::RemoveHeader] {
         let mut rig = rig(&[AT_ONCE]);
         rig.host.failing.insert(call);
         assert_eq!(rig.request(&[&REQUEST[..], &[("x-envoy-retry-on", b"5xx")]].concat()), Action::Pause);
@@ -140,9 +142,7 @@ fn a_request_that_cannot_be_let_through_gives_back_what_it_holds() {
 
 #[test]
 fn every_call_for_quotas_that_fails_refuses_the_request_and_counts_for_nothing() {
-    for call in
-        ["proxy_get_shared_data", "proxy_set_shared_data", "clock_time_get", "proxy_get_current_time_nanoseconds"]
-    {
+    for call in [Call::ReadShared, Call::WriteShared, Call::MonotonicClock, Call::WallClock] {
         let mut rig = rig(&[AT_ONCE, r#"{"id": "day", "limit": {"requests": 1, "per": "day"}}"#]);
         rig.host.failing.insert(call);
         let before = rig.host.log.len();
@@ -152,7 +152,7 @@ fn every_call_for_quotas_that_fails_refuses_the_request_and_counts_for_nothing()
             assert_eq!((answer(&rig).status, answer(&rig).headers.len()), (429, 3), "{call}");
         }
         let lines: Vec<_> = rig.host.log[before..].iter().map(|(_, line)| line.clone()).collect();
-        assert_eq!(lines, [format!("{call} returned status 10: quotas refuse (logged the first time only)")]);
+        assert_eq!(lines, [format!("{call} failed with status 10: quotas refuse (logged the first time only)")]);
         rig.host.failing.clear();
         assert!(passes(&mut rig), "{call}: nothing was consumed");
     }
@@ -161,7 +161,7 @@ fn every_call_for_quotas_that_fails_refuses_the_request_and_counts_for_nothing()
 #[test]
 fn a_dry_run_whose_store_fails_lets_pass_and_says_so() {
     let mut rig = rig(&[r#"{"id": "q", "mode": "dry-run", "limit": {"concurrent": 1}}"#]);
-    rig.host.failing.insert("proxy_get_shared_data");
+    rig.host.failing.insert(Call::ReadShared);
     assert!(passes(&mut rig));
     assert_eq!(rig.decided(), "would-deny QUOTA_UNAVAILABLE");
 }
@@ -184,7 +184,7 @@ fn a_foreign_value_is_counted_and_used_up() {
     let mut rig = rig(&[PER_SECOND]);
     assert!(passes(&mut rig));
     let page = rig.host.shared.keys().find(|key| key.contains("@page")).cloned().expect("a page");
-    rig.host.shared.insert(page, (b"?".to_vec(), 7_000));
+    rig.host.shared.insert(page, (b"?".to_vec(), Version(7_000)));
     assert!(!passes(&mut rig));
     assert_eq!(rig.decided(), "deny QUOTA_REQUESTS");
     assert_eq!(metric(&rig, "tollgate_quota_foreign_total"), Some(1));
@@ -215,7 +215,8 @@ fn headers_body_and_trailers_are_charged_each_once_and_each_way() {
 
 #[test]
 fn headers_of_a_response_are_charged_with_its_body_where_the_line_is_far_away() {
-    let store = |rig: &Rig| rig.host.calls.iter().filter(|call| call.contains("shared_data")).count();
+    let store =
+        |rig: &Rig| rig.host.calls.iter().filter(|call| matches!(call, Call::ReadShared | Call::WriteShared)).count();
     for (limit, waits) in [("1MB", true), ("10kB", true), ("1300B", false)] {
         let mut rig = rig(&[&format!(r#"{{"id": "b", "limit": {{"bytes": "{limit}", "per": "day"}}}}"#)]);
         assert!(passes(&mut rig));
@@ -241,7 +242,7 @@ fn headers_of_a_response_that_nothing_follows_are_charged_at_its_end_or_at_the_n
         if ends {
             rig.end();
         } else {
-            rig.vm.tick(&mut rig.host);
+            rig.worker.tick(&mut rig.host);
         }
         assert_eq!(used(&mut rig), 2 * HEADERS + 20, "{ends}");
     }
@@ -256,8 +257,8 @@ fn a_line_that_is_found_crossed_at_a_tick_cuts_with_the_next_piece() {
     assert_eq!(rig.respond(), Action::Continue);
     assert!(passes(&mut rig));
     assert_eq!(rig.body(Direction::Upstream, 9_900), Action::Continue);
-    rig.vm.tick(&mut rig.host);
-    assert_eq!(rig.vm.body(&mut rig.host, first, Direction::Downstream, 1), Action::Pause);
+    rig.worker.tick(&mut rig.host);
+    assert_eq!(rig.worker.body(&mut rig.host, first, Direction::Downstream, 1), Action::Pause);
     assert_eq!(rig.decided(), "cut QUOTA_BYTES");
 }
 
@@ -289,7 +290,9 @@ fn a_request_cut_off_before_its_response_is_answered_with_429() {
 
 #[test]
 fn a_request_cut_off_after_its_response_has_started_is_reset() {
-    for (direction, stream) in [(Direction::Downstream, Stream::Response), (Direction::Upstream, Stream::Request)] {
+    for (direction, stream) in
+        [(Direction::Downstream, StreamSide::Response), (Direction::Upstream, StreamSide::Request)]
+    {
         let mut rig = rig(&[BYTES]);
         assert!(passes(&mut rig));
         rig.host.header_bytes.insert(HeaderMap::Response, 20);
@@ -319,7 +322,7 @@ fn a_cut_that_cannot_be_carried_out_holds_the_stream() {
         if answered {
             rig.respond();
         }
-        rig.host.failing.extend(["proxy_send_local_response", "proxy_close_stream", "proxy_set_property"]);
+        rig.host.failing.extend([Call::Respond, Call::Reset, Call::SetFilterState]);
         assert_eq!(rig.body(Direction::Upstream, 5000), Action::Pause, "{answered}");
         rig.host.failing.clear();
         let flows = [
@@ -359,18 +362,16 @@ fn a_line_crossed_in_dry_run_is_recorded_and_not_counted_as_denied() {
 
 #[test]
 fn bytes_that_cannot_be_charged_are_charged_later() {
-    for call in
-        ["proxy_get_shared_data", "proxy_set_shared_data", "clock_time_get", "proxy_get_current_time_nanoseconds"]
-    {
+    for call in [Call::ReadShared, Call::WriteShared, Call::MonotonicClock, Call::WallClock] {
         let mut rig = rig(&[r#"{"id": "b", "limit": {"bytesOut": "1GB", "per": "day"}}"#]);
         assert!(passes(&mut rig));
         rig.host.failing.insert(call);
         assert_eq!(rig.body(Direction::Upstream, 1 << 20), Action::Continue, "{call}");
         rig.end();
-        rig.vm.tick(&mut rig.host);
+        rig.worker.tick(&mut rig.host);
         rig.host.failing.clear();
-        rig.vm.tick(&mut rig.host);
-        rig.vm.tick(&mut rig.host);
+        rig.worker.tick(&mut rig.host);
+        rig.worker.tick(&mut rig.host);
         assert_eq!(used(&mut rig), 2 * HEADERS + (1 << 20), "{call}");
     }
 }
@@ -379,7 +380,7 @@ fn bytes_that_cannot_be_charged_are_charged_later() {
 fn a_request_whose_bytes_cannot_be_charged_is_cut_off_after_a_mebibyte() {
     let mut rig = rig(&[r#"{"id": "b", "limit": {"bytesOut": "1GB", "per": "day"}}"#]);
     assert!(passes(&mut rig));
-    rig.host.failing.insert("proxy_get_shared_data");
+    rig.host.failing.insert(Call::ReadShared);
     assert_eq!(
         [rig.body(Direction::Upstream, 1 << 20), rig.body(Direction::Upstream, 1)],
         [Action::Continue, Action::Pause]
@@ -391,10 +392,10 @@ fn a_request_whose_bytes_cannot_be_charged_is_cut_off_after_a_mebibyte() {
 fn headers_whose_size_cannot_be_told_do_no_harm() {
     let mut rig = rig(&[BYTES]);
     assert!(passes(&mut rig));
-    rig.host.failing.insert("proxy_get_header_map_size");
+    rig.host.failing.insert(Call::HeaderBytes);
     assert_eq!(rig.respond(), Action::Continue);
     assert_eq!(rig.body(Direction::Downstream, 2000), Action::Pause);
-    assert_eq!(rig.host.closed, [Stream::Response], "the response has started all the same");
+    assert_eq!(rig.host.closed, [StreamSide::Response], "the response has started all the same");
 }
 
 #[test]
@@ -403,13 +404,13 @@ fn a_request_keeps_the_policy_that_let_it_through() {
     assert!(passes(&mut rig));
     let wider = r#"{"id": "bytes", "limit": {"bytes": "1MB", "per": "day"}}"#;
     assert!(rig.configure(2, &policy(&[wider])));
-    rig.vm.deleted(&mut rig.host, 1);
+    rig.worker.deleted(&mut rig.host, 1);
     assert!(rig.configure(3, &policy(&[wider])));
     let old = rig.streams;
     assert_eq!(rig.request_to(3, &REQUEST), Action::Continue);
     assert_eq!(rig.body(Direction::Upstream, 5000), Action::Continue);
     assert_eq!(record(&rig)["q"][0]["used"], 2 * HEADERS, "and what is used stays used");
-    assert_eq!(rig.vm.body(&mut rig.host, old, Direction::Upstream, 1), Action::Pause);
+    assert_eq!(rig.worker.body(&mut rig.host, old, Direction::Upstream, 1), Action::Pause);
 }
 
 // Ends
@@ -423,7 +424,7 @@ fn what_is_held_is_given_back_at_the_end_and_once() {
     rig.end();
     assert!(!passes(&mut rig), "the refused one held nothing");
     for _ in 0..2 {
-        rig.vm.deleted(&mut rig.host, first);
+        rig.worker.deleted(&mut rig.host, first);
     }
     assert!(passes(&mut rig) && !passes(&mut rig));
 }
@@ -431,15 +432,15 @@ fn what_is_held_is_given_back_at_the_end_and_once() {
 #[test]
 fn what_cannot_be_given_back_is_given_back_at_a_later_tick() {
     // The wall clock is not needed for it.
-    for call in ["proxy_get_shared_data", "proxy_set_shared_data", "clock_time_get"] {
+    for call in [Call::ReadShared, Call::WriteShared, Call::MonotonicClock] {
         let mut rig = rig(&[AT_ONCE]);
         assert!(passes(&mut rig));
         rig.host.failing.insert(call);
         rig.end();
-        rig.vm.tick(&mut rig.host);
+        rig.worker.tick(&mut rig.host);
         rig.host.failing.clear();
         assert!(!passes(&mut rig), "{call}");
-        rig.vm.tick(&mut rig.host);
+        rig.worker.tick(&mut rig.host);
         assert!(passes(&mut rig), "{call}");
         assert!(!passes(&mut rig), "{call}");
     }
@@ -449,7 +450,7 @@ fn what_cannot_be_given_back_is_given_back_at_a_later_tick() {
 fn ticks_keep_alive_what_is_held() {
     let mut rig = rig(&[AT_ONCE]);
     assert!(passes(&mut rig));
-    let held = std::mem::take(&mut rig.vm);
+    let held = std::mem::take(&mut rig.worker);
     let mut other = rig;
     assert!(other.configure(1, &policy(&[AT_ONCE])));
     let mut holder = held;
@@ -486,7 +487,7 @@ fn a_policy_of_ten_thousand_quotas_has_at_most_2000_series() {
 #[test]
 fn metrics_of_quotas_that_fail_refuse_nothing() {
     let mut rig = rig(&[r#"{"id": "q", "mode": "dry-run", "limit": {"requests": 1, "per": "day"}}"#]);
-    rig.host.failing.insert("proxy_increment_metric");
+    rig.host.failing.insert(Call::IncrementMetric);
     assert!(passes(&mut rig) && passes(&mut rig));
     assert_eq!(rig.decided(), "would-deny QUOTA_REQUESTS");
 }

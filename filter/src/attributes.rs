@@ -4,17 +4,13 @@ use tollgate::decision::{Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
 use tollgate::request::{Arrival, Presented, Source};
 
-use crate::host::{Failure, Host};
+use crate::host::{Attribute, Failure, Host};
 
 /// The name of the record in filter state; Envoy knows it as `wasm.tollgate`.
 pub(crate) const RECORD: &str = "tollgate";
 
 /// The name in filter state of the cluster that was judged, empty where there is none.
 pub(crate) const ROUTE: &str = "tollgate_route";
-
-/// The property that names the cluster of the route. Envoy leaves it as it is until the end of a callback, whatever the
-/// callback changes.
-pub(crate) const CLUSTER: &str = "xds\0cluster_name";
 
 /// Attributes of one request. Only those that the policy looks at are asked for: a host call that returns bytes costs more
 /// than a decision.
@@ -33,8 +29,11 @@ impl Attributes {
         let identity = identity(host, policy.settings()).map_err(|failure| (Reason::IdentityInvalid, failure))?;
         let by_principal = matches!(identity, Some((Source::PeerPrincipal, _)));
         let is_routed = by_principal || policy.reads_cluster();
-        let cluster =
-            if is_routed { host.property(CLUSTER).map_err(|failure| (Reason::RouteMismatch, failure))? } else { None };
+        let cluster = if is_routed {
+            host.attribute(Attribute::Cluster).map_err(|failure| (Reason::RouteMismatch, failure))?
+        } else {
+            None
+        };
         let now = if policy.reads_clock() {
             Timestamp(host.now().map_err(|failure| (Reason::RuleExpired, failure))?)
         } else {
@@ -53,11 +52,11 @@ impl Attributes {
 /// The identity from the first source that has one, and that source.
 pub(crate) fn identity(host: &mut impl Host, settings: &Settings) -> Result<Option<(Source, Vec<u8>)>, Failure> {
     for source in &settings.sources {
-        let path = match source {
-            Source::PeerCertificate => "connection\0uri_san_peer_certificate",
-            Source::PeerPrincipal => "filter_state\0io.istio.peer_principal",
+        let attribute = match source {
+            Source::PeerCertificate => Attribute::PeerCertificate,
+            Source::PeerPrincipal => Attribute::PeerPrincipal,
         };
-        if let Some(id) = host.property(path)?.filter(|id| !id.is_empty()) {
+        if let Some(id) = host.attribute(attribute)?.filter(|id| !id.is_empty()) {
             return Ok(Some((*source, id)));
         }
     }

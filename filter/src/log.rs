@@ -6,9 +6,8 @@ use tollgate::decision::{Evaluation, Outcome, Reason, Record, answer};
 use tollgate::request::{Arrival, Presented};
 
 use crate::attributes::{self, RECORD};
-use crate::host::{HeaderMap, Host};
+use crate::host::{Attribute, HeaderMap, Host};
 use crate::metrics::{self, UNCOUNTED};
-use crate::pairs::Pairs;
 use crate::reply;
 use crate::serving::{BoundPolicy, Service};
 use crate::state::WorkerState;
@@ -16,10 +15,10 @@ use crate::state::WorkerState;
 /// A request that Envoy refused before this filter saw it.
 pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, state: &mut WorkerState) {
     // Another filter of this kind has refused or recorded it: its record stands in the same place.
-    if !matches!(host.property(RECORD), Ok(None)) {
+    if !matches!(host.filter_state(RECORD), Ok(None)) {
         return;
     }
-    let details = host.property("response\0code_details").ok().flatten().unwrap_or_default();
+    let details = host.attribute(Attribute::ResponseCodeDetails).ok().flatten().unwrap_or_default();
     if details.starts_with(answer::DETAILS_PREFIX.as_bytes()) {
         return;
     }
@@ -31,11 +30,11 @@ pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, state: &mut Wo
 }
 
 /// A request that was let through and has ended; its record is replaced where it was refused after all.
-pub(crate) fn ended(host: &mut impl Host, context: u32, state: &mut WorkerState) {
-    if let Some(stream) = state.streams.get(context)
-        && let Some(reason) = stream.refused.take()
+pub(crate) fn ended(host: &mut impl Host, stream: u32, state: &mut WorkerState) {
+    if let Some(open) = state.streams.get(stream)
+        && let Some(reason) = open.refused.take()
     {
-        let bound = std::rc::Rc::clone(&stream.bound);
+        let bound = std::rc::Rc::clone(&open.bound);
         replace(host, Some(&bound), reason, None, state);
     }
 }
@@ -52,8 +51,7 @@ fn replace(
     let settings = bound.map_or(&unserved, |bound| bound.terms.settings());
     let journal = &mut state.journal;
     // Envoy may never have read any.
-    let bytes = host.headers(HeaderMap::Request).unwrap_or_default();
-    let headers = Pairs::parse(&bytes).unwrap_or_default();
+    let headers = host.headers(HeaderMap::Request).unwrap_or_default();
     let identity = attributes::identity(host, settings).ok().flatten();
     let mut arrival = Arrival::from_headers(headers.iter());
     arrival.identity = identity.as_ref().map(|(source, id)| Presented { source: *source, id });
@@ -75,6 +73,7 @@ fn replace(
 #[cfg(test)]
 mod tests {
     use crate::fake::Rig;
+    use crate::host::{Call, HeaderMap};
     use serde_json::Value;
 
     const POLICY: &str = r#"{"version": 1, "name": "prod", "revision": "r1"}"#;
@@ -103,7 +102,7 @@ mod tests {
     #[test]
     fn what_envoy_never_read_is_not_in_the_record() {
         let mut rig = Rig::new(POLICY);
-        rig.host.failing.insert("proxy_get_header_map_pairs");
+        rig.host.failing.insert(Call::Headers(HeaderMap::Request));
         rig.identity("");
         rig.refused_by_envoy("low_version", &[]);
         assert_eq!(
@@ -115,7 +114,7 @@ mod tests {
 
     #[test]
     fn without_a_policy_it_is_recorded_without_its_path() {
-        let mut rig = Rig { host: crate::fake::Fake::default(), vm: crate::vm::Vm::default(), streams: 100 };
+        let mut rig = Rig::unconfigured();
         rig.refused_by_envoy("upgrade_failed", &REQUEST);
         let record = record(&rig);
         assert_eq!((&record["r"], &record["host"]), (&"REFUSED_BY_ENVOY".into(), &"a.com".into()));
@@ -133,7 +132,7 @@ mod tests {
             rig.log();
             assert!(rig.host.calls.is_empty(), "{:?}", rig.host.calls);
             // Nor does it look so once another stream was created.
-            rig.vm.created(seen + 1, 1);
+            rig.worker.create_stream(seen + 1, 1);
             rig.log();
             assert_eq!(rig.host.record(), before);
         }
@@ -142,10 +141,10 @@ mod tests {
     #[test]
     fn the_record_of_another_filter_of_this_kind_is_left_alone() {
         let mut rig = Rig::new(POLICY);
-        rig.host.properties.insert("tollgate".to_owned(), b"{}".to_vec());
+        rig.host.foreign.insert("tollgate".to_owned(), b"{}".to_vec());
         rig.refused_by_envoy("rbac_access_denied_matched_policy[none]", &REQUEST);
         assert_eq!((rig.host.record(), rig.host.metric(REFUSED)), (String::new(), Some(0)));
-        rig.host.properties.remove("tollgate");
+        rig.host.foreign.remove("tollgate");
         rig.refused_by_envoy("egress_denied{NO_MATCH}", &REQUEST);
         assert_eq!((rig.host.record(), rig.host.metric(REFUSED)), (String::new(), Some(0)));
     }

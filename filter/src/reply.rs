@@ -4,9 +4,9 @@ use tollgate::decision::{Answer, Evaluation, Near, QuotaOutcome, Record, answer}
 use tollgate::policy::{AuditPath, Settings};
 use tollgate::request::Arrival;
 
-use crate::host::{Host, Response, Stream};
+use crate::headers::Headers;
+use crate::host::{Host, Response, StreamSide};
 use crate::journal::Journal;
-use crate::pairs::Pairs;
 
 /// What an answer has to know of the caller besides the request.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Caller<B> {
 
 impl<'a> Caller<&'a [u8]> {
     /// Reads it from the request's headers.
-    pub(crate) fn of(headers: &Pairs<'a>) -> Caller<&'a [u8]> {
+    pub(crate) fn of(headers: &'a Headers) -> Caller<&'a [u8]> {
         Caller { request_id: headers.first(b"x-request-id"), speaks_grpc: is_grpc(headers) }
     }
 
@@ -38,7 +38,7 @@ impl Caller<Vec<u8>> {
 }
 
 /// Tells whether Envoy takes the caller for one that speaks gRPC.
-fn is_grpc(headers: &Pairs<'_>) -> bool {
+fn is_grpc(headers: &Headers) -> bool {
     headers
         .first(b"content-type")
         .and_then(|value| value.strip_prefix(b"application/grpc"))
@@ -91,7 +91,7 @@ impl Refusal<'_> {
             Response { status: answer.status(), grpc_status: answer.grpc_status(), details, headers: &headers, body };
         let Err(failure) = host.respond(&response) else { return true };
         journal.note(host, failure, "a refused request is reset instead of answered");
-        if let Err(failure) = host.close(Stream::Request) {
+        if let Err(failure) = host.reset(StreamSide::Request) {
             journal.note(host, failure, "a refused request is neither answered nor reset, and goes nowhere");
         }
         false

@@ -7,7 +7,7 @@ use tollgate::decision::Reason;
 
 use crate::serving::BoundPolicy;
 
-/// The open requests of one VM.
+/// The open requests of one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Streams(FxHashMap<u32, Stream>);
 
@@ -24,17 +24,17 @@ pub(crate) struct Stream {
 
 impl Streams {
     /// A request is let through.
-    pub(crate) fn open(&mut self, context: u32, bound: &Rc<BoundPolicy>, is_routed: bool) {
-        self.0.insert(context, Stream { bound: Rc::clone(bound), is_routed, refused: None });
+    pub(crate) fn open(&mut self, stream: u32, bound: &Rc<BoundPolicy>, is_routed: bool) {
+        self.0.insert(stream, Stream { bound: Rc::clone(bound), is_routed, refused: None });
     }
 
     /// An open request; none if it was refused, or is unknown.
-    pub(crate) fn get(&mut self, context: u32) -> Option<&mut Stream> {
-        self.0.get_mut(&context)
+    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Stream> {
+        self.0.get_mut(&stream)
     }
 
     /// A request has ended, however it did.
-    pub(crate) fn close(&mut self, context: u32) {
-        self.0.remove(&context);
+    pub(crate) fn close(&mut self, stream: u32) {
+        self.0.remove(&stream);
     }
 }

@@ -297,6 +297,7 @@ fn name<'a>(outcome: Outcome, reason: Reason, labels: impl IntoIterator<Item = O
 mod tests {
     use super::*;
     use crate::fake::Fake;
+    use crate::host::Call;
     use tollgate::decision::Decision;
     use tollgate::request::Identity;
 
@@ -405,11 +406,11 @@ mod tests {
 
     #[test]
     fn a_series_that_cannot_be_defined_is_not_counted_and_does_no_harm() {
-        for call in ["proxy_define_metric", "proxy_get_shared_data", "proxy_set_shared_data"] {
+        for call in [Call::DefineMetric, Call::ReadShared, Call::WriteShared] {
             let mut host = Fake::default();
             host.failing.insert(call);
             let (requests, failure) = Requests::define(&mut host, &policy(2, r#""rule""#, 0));
-            assert_eq!(failure.is_some(), call == "proxy_define_metric");
+            assert_eq!(failure.is_some(), call == Call::DefineMetric);
             assert!(requests.series.is_empty(), "{call}");
             let evaluation = Evaluation::refused(Reason::NoMatch);
             assert_eq!(requests.count(&mut host, &evaluation), Ok(()));

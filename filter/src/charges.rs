@@ -1,6 +1,6 @@
 //! What requests go on to move until their end, and what they hold: charged to their quotas as it flows, and given back.
 //!
-//! Only requests that owe something are known here, and only by numbers that Envoy passes along: bodies are not read.
+//! Only requests that owe something are known here, and only by numbers that the host passes along: bodies are not read.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use tollgate::decision::{Charged, Evaluation, Record, RequestSnapshot, Till};
 use tollgate::quota::{Account, Ledger};
 use tollgate::request::Arrival;
 
-use crate::host::{Action, HeaderMap, Host, Stream};
+use crate::host::{Action, HeaderMap, Host, StreamSide};
 use crate::journal::Journal;
 use crate::reply::{Caller, Refusal};
 use crate::serving::{BoundPolicy, Serving};
@@ -17,7 +17,7 @@ use crate::store::Store;
 
 /// Direction in which bytes flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
+pub enum Direction {
     /// To the destination.
     Upstream,
     /// From it.
@@ -79,7 +79,7 @@ impl StreamCharges {
     /// A request that owes something is let through.
     pub(crate) fn open(
         &mut self,
-        context: u32,
+        stream: u32,
         bound: &Rc<BoundPolicy>,
         account: Account,
         evaluation: &Evaluation<'_>,
@@ -90,19 +90,19 @@ impl StreamCharges {
         let snapshot =
             terms.counts_bytes(&account).then(|| (RequestSnapshot::of(evaluation, arrival, terms), caller.to_owned()));
         let bound = Rc::clone(bound);
-        self.running.insert(context, StreamCharge { bound, account, snapshot, answered: false, cut: None });
+        self.running.insert(stream, StreamCharge { bound, account, snapshot, answered: false, cut: None });
     }
 
     /// The body of a request or a response flows, so many bytes of it.
     pub(crate) fn body(
         &mut self,
         host: &mut impl Host,
-        context: u32,
+        stream: u32,
         direction: Direction,
         size: usize,
         journal: &mut Journal,
     ) -> Action {
-        match self.running.get_mut(&context) {
+        match self.running.get_mut(&stream) {
             Some(running) => running.flow(host, &mut self.till, direction, size as u64, journal),
             None => Action::Continue,
         }
@@ -113,11 +113,11 @@ impl StreamCharges {
     pub(crate) fn headers(
         &mut self,
         host: &mut impl Host,
-        context: u32,
+        stream: u32,
         map: HeaderMap,
         journal: &mut Journal,
     ) -> Action {
-        let Some(running) = self.running.get_mut(&context).filter(|running| running.snapshot.is_some()) else {
+        let Some(running) = self.running.get_mut(&stream).filter(|running| running.snapshot.is_some()) else {
             return Action::Continue;
         };
         let size = host.header_bytes(map).unwrap_or_else(|failure| {
@@ -138,8 +138,8 @@ impl StreamCharges {
     }
 
     /// A request has ended, however it did.
-    pub(crate) fn close(&mut self, host: &mut impl Host, context: u32, journal: &mut Journal) {
-        if let Some(StreamCharge { bound, account, .. }) = self.running.remove(&context) {
+    pub(crate) fn close(&mut self, host: &mut impl Host, stream: u32, journal: &mut Journal) {
+        if let Some(StreamCharge { bound, account, .. }) = self.running.remove(&stream) {
             self.settle(host, bound, account, journal);
         }
     }
@@ -228,8 +228,8 @@ impl StreamCharge {
             return Action::Continue;
         }
         if *answered {
-            let stream = if direction == Direction::Upstream { Stream::Request } else { Stream::Response };
-            if let Err(failure) = host.close(stream) {
+            let side = if direction == Direction::Upstream { StreamSide::Request } else { StreamSide::Response };
+            if let Err(failure) = host.reset(side) {
                 journal.note(host, failure, "a request that was cut off is held instead of reset");
             }
         } else {

@@ -1,0 +1,31 @@
+//! The Tollgate filter without its proxy: [`tollgate`]'s decisions carried out through one trait, [`host::Host`].
+//!
+//! A [`worker::Worker`] is the state of one thread of the proxy; its methods are the callbacks of a proxy's filter, and the
+//! package of an edge translates between both. `instances` loads policies and knows which one a stream is served by,
+//! `http` takes one request through, `reply` answers it where it is refused, `streams` knows until its end what it is bound
+//! to, `charges` counts what it goes on to move, in the `store` that all threads share; `response`, `trailers` and `log`
+//! look at what follows.
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod budget;
+mod charges;
+#[cfg(test)]
+mod fake;
+pub mod headers;
+pub mod host;
+mod http;
+mod instances;
+mod journal;
+mod log;
+mod metrics;
+mod plugin;
+mod reply;
+mod response;
+mod serving;
+mod state;
+mod store;
+mod streams;
+mod stripped_headers;
+mod trailers;
+pub mod worker;

@@ -1,0 +1,171 @@
+//! The state of one thread of the proxy, and the callbacks of a filter on it.
+
+pub use crate::charges::Direction;
+use crate::host::{Action, Failure, Host, Level, StreamSide};
+use crate::instances::Instances;
+use crate::serving::Service;
+use crate::state::WorkerState;
+use crate::{http, log, response, trailers};
+
+/// The stream that was created last.
+#[derive(Clone, Copy, Debug)]
+struct Created {
+    stream: u32,
+    /// The instance that serves it.
+    instance: u32,
+    /// The stream's request headers were shown.
+    is_shown: bool,
+}
+
+/// The state of one thread. Streams and instances go by numbers of the edge's choice; none has two of them.
+#[derive(Debug, Default)]
+pub struct Worker {
+    pub(crate) instances: Instances,
+    created: Option<Created>,
+    state: WorkerState,
+    /// It has been logged that this filter is asked to filter TCP.
+    misplaced: bool,
+}
+
+impl Worker {
+    /// A stream of an instance was created.
+    ///
+    /// Envoy creates a stream right before it shows its request headers, or else right before it logs
+    /// a stream whose headers it has refused itself. So the last one is all there is to remember.
+    pub fn create_stream(&mut self, stream: u32, instance: u32) {
+        self.created = Some(Created { stream, instance, is_shown: false });
+    }
+
+    /// An instance of a plugin is configured; all instances of the plugin have this name. Tells whether the proxy may use it.
+    pub fn configure(&mut self, host: &mut impl Host, instance: u32, plugin: Result<&str, Failure>) -> bool {
+        self.instances.configure(host, instance, plugin, self.state.charges.is_busy())
+    }
+
+    /// A request's headers have arrived.
+    pub fn request_headers(&mut self, host: &mut impl Host, stream: u32) -> Action {
+        let service = match &mut self.created {
+            Some(created) if created.stream == stream => {
+                created.is_shown = true;
+                self.instances.service(host, created.instance)
+            }
+            _ => Service::Refuse(None),
+        };
+        http::on_request(host, stream, service, &mut self.state)
+    }
+
+    /// So many bytes of a body flow.
+    pub fn body(&mut self, host: &mut impl Host, stream: u32, direction: Direction, size: usize) -> Action {
+        let WorkerState { charges, journal, streams, .. } = &mut self.state;
+        // What goes out of a request that was not let through would take its headers along.
+        if direction == Direction::Upstream && streams.get(stream).is_none() {
+            return Action::Pause;
+        }
+        charges.body(host, stream, direction, size, journal)
+    }
+
+    /// Trailers of a request flow.
+    pub fn request_trailers(&mut self, host: &mut impl Host, stream: u32) -> Action {
+        trailers::on_request(host, stream, &mut self.state)
+    }
+
+    /// Trailers of a response flow.
+    pub fn response_trailers(&mut self, host: &mut impl Host, stream: u32) -> Action {
+        trailers::on_response(host, stream, &mut self.state)
+    }
+
+    /// A stream has ended and is about to be logged.
+    pub fn log(&mut self, host: &mut impl Host, stream: u32) {
+        match self.created {
+            Some(Created { stream: created, instance, is_shown: false }) if created == stream => {
+                let service = self.instances.service(host, instance);
+                log::unseen(host, &service, &mut self.state);
+            }
+            _ => log::ended(host, stream, &mut self.state),
+        }
+    }
+
+    /// A stream has ended, or an instance is gone.
+    pub fn deleted(&mut self, host: &mut impl Host, stream: u32) {
+        let WorkerState { charges, journal, streams, .. } = &mut self.state;
+        streams.close(stream);
+        charges.close(host, stream, journal);
+        self.instances.remove(stream);
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, host: &mut impl Host) {
+        let WorkerState { charges, journal, .. } = &mut self.state;
+        charges.tick(host, journal);
+    }
+
+    /// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let
+    /// everything through.
+    pub fn new_connection(&mut self, host: &mut impl Host) -> Action {
+        if !std::mem::replace(&mut self.misplaced, true) {
+            host.log(Level::Error, "an HTTP filter stands in a chain of network filters: every connection is closed");
+        }
+        // Paused, it goes nowhere either.
+        let _ = host.reset(StreamSide::Downstream);
+        Action::Pause
+    }
+
+    /// A response's headers have arrived, the destination's or the proxy's own.
+    pub fn response_headers(&mut self, host: &mut impl Host, stream: u32, count: usize) -> Action {
+        response::on_response(host, stream, count, &mut self.state)
+    }
+}
+
+/// A request's headers have arrived while the worker cannot be had: the request is refused.
+pub fn request_headers_without_worker(host: &mut impl Host) -> Action {
+    http::on_request(host, 0, Service::Refuse(None), &mut WorkerState::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::charges::Direction;
+    use crate::fake::{Fake, Rig};
+    use crate::host::Call;
+    use crate::host::HeaderMap;
+
+    #[test]
+    fn a_connection_is_closed_since_this_is_no_network_filter() {
+        let (mut host, mut worker) = (Fake::default(), Worker::default());
+        assert_eq!(worker.new_connection(&mut host), Action::Pause);
+        assert_eq!(host.closed, [StreamSide::Downstream]);
+        host.failing.insert(Call::Reset);
+        assert_eq!(worker.new_connection(&mut host), Action::Pause);
+        assert_eq!(host.log.len(), 1);
+    }
+
+    #[test]
+    fn what_was_cut_off_and_could_not_be_reset_is_let_go_by_nothing_that_follows() {
+        let policy = r#"{"version": 1, "name": "prod",
+            "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}],
+            "quotas": [{"id": "q", "limit": {"bytes": "1000B", "per": "day"}}]}"#;
+        let request: [(&str, &[u8]); 3] = [(":authority", b"a.com"), (":method", b"POST"), (":path", b"/")];
+        for answered in [false, true] {
+            let mut rig = Rig::new(policy);
+            assert_eq!(rig.request(&request), Action::Continue);
+            rig.host.header_bytes.extend([HeaderMap::RequestTrailers, HeaderMap::Response].map(|map| (map, 10)));
+            if answered {
+                assert_eq!(rig.respond(), Action::Continue);
+            }
+            rig.host.failing.extend([Call::Respond, Call::Reset]);
+            let (host, stream) = (&mut rig.host, rig.streams);
+            for _ in 0..3 {
+                assert_eq!(rig.worker.body(host, stream, Direction::Upstream, 5000), Action::Pause, "{answered}");
+            }
+            assert_eq!(rig.worker.request_trailers(host, stream), Action::Pause, "{answered}");
+            // Nobody answered, so what comes back is the destination's.
+            assert_eq!(rig.worker.body(host, stream, Direction::Downstream, 5000), Action::Pause, "{answered}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_refused_while_the_worker_cannot_be_had() {
+        let mut host = Fake::default();
+        assert_eq!(request_headers_without_worker(&mut host), Action::Pause);
+        assert_eq!(host.responses.len(), 1);
+    }
+}
