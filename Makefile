@@ -115,8 +115,8 @@ bench: wasm ## Measure the core, loads and memory in a wasm VM, the command, and
 fuzz: ## Run every fuzz target for a moment
 	cargo test --manifest-path fuzz/Cargo.toml --release --no-default-features
 
-quotas: ## Play a million random operations on quotas against their model (TOLLGATE_QUOTAS_SEED)
-	TOLLGATE_QUOTAS_TIMES=$(or $(TOLLGATE_QUOTAS_TIMES),20) cargo test --release --test core quotas:: -- --nocapture
+quotas: ## Play millions of random operations on quotas against their model (TOLLGATE_QUOTAS_SEED, TOLLGATE_QUOTAS_TIMES)
+	TOLLGATE_QUOTAS_TIMES=$(or $(TOLLGATE_QUOTAS_TIMES),20) cargo test --workspace --test core quotas:: -- --nocapture
 
 clean: down ## Stop the gateway and remove everything that was built or fetched
 	cargo clean

@@ -2,9 +2,9 @@
 
 use super::edge::Edge;
 use super::request::{Arrived, Buffers, Mistake, Request};
-use tollgate::decision::{Charged, Decision, Evaluation, Reason, Scratch, Till, Timestamp};
+use tollgate::decision::{Charged, Decision, Evaluation, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::quota::Memory;
+use tollgate::quota::{Memory, QuotaThread};
 use tollgate::request::Arrival;
 
 /// Its edge, its buckets, and the memory that its decisions share. By default it has no edge: requests are as the filter sees them.
@@ -13,7 +13,7 @@ pub(super) struct Gateway {
     edge: Edge,
     buffers: Buffers,
     scratch: Scratch,
-    till: Till,
+    thread: QuotaThread,
     memory: Memory,
 }
 
@@ -42,10 +42,11 @@ impl Gateway {
         // times may go back from request to request; a monotonic clock does not
         let clocks = &mut self.memory.now;
         (clocks.wall, clocks.monotonic) = (now.0, clocks.monotonic.max(now.0));
-        let mut charged = policy.charge(&mut judged, request.header_bytes(&arrival), &mut self.till, &mut self.memory);
+        let mut charged =
+            policy.charge(&mut judged, request.header_bytes(&arrival), &mut self.thread, &mut self.memory);
         if let Some(account) = &mut charged.account {
             // nobody else changes this store, so nothing can be left
-            policy.terms().settle(account, &mut self.till, &mut self.memory);
+            policy.terms().settle(account, &mut self.thread, &mut self.memory);
         }
         Ok(show(&arrival, &judged, &charged))
     }

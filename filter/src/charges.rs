@@ -5,8 +5,8 @@
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
-use tollgate::decision::{Charged, Evaluation, Record, RequestSnapshot, Till};
-use tollgate::quota::{Account, Ledger};
+use tollgate::decision::{Charged, Evaluation, Record, RequestSnapshot};
+use tollgate::quota::{Account, QuotaThread};
 use tollgate::request::Arrival;
 
 use crate::host::{Action, HeaderMap, Host, StreamSide};
@@ -27,7 +27,7 @@ pub enum Direction {
 /// The requests of one VM that owe something.
 #[derive(Debug, Default)]
 pub(crate) struct StreamCharges {
-    till: Till,
+    thread: QuotaThread,
     running: FxHashMap<u32, StreamCharge>,
     /// Of requests that have ended: what could not be charged or given back yet.
     left: Vec<(Rc<BoundPolicy>, Account)>,
@@ -58,7 +58,7 @@ enum Cut {
 impl StreamCharges {
     /// Whether this VM holds something, or has something to settle.
     pub(crate) fn is_busy(&self) -> bool {
-        self.till.membership.is_member() || !self.left.is_empty()
+        self.thread.is_member() || !self.left.is_empty()
     }
 
     /// Charges a request to its quotas, all or none.
@@ -71,9 +71,9 @@ impl StreamCharges {
         journal: &mut Journal,
     ) -> Charged<'s> {
         let policy = &serving.policy;
-        serving
-            .bound
-            .with_store(host, &mut self.till, journal, |till, store| policy.charge(evaluation, bytes, till, store))
+        serving.bound.with_store(host, &mut self.thread, journal, |thread, store| {
+            policy.charge(evaluation, bytes, thread, store)
+        })
     }
 
     /// A request that owes something is let through.
@@ -103,7 +103,7 @@ impl StreamCharges {
         journal: &mut Journal,
     ) -> Action {
         match self.running.get_mut(&stream) {
-            Some(running) => running.flow(host, &mut self.till, direction, size as u64, journal),
+            Some(running) => running.flow(host, &mut self.thread, direction, size as u64, journal),
             None => Action::Continue,
         }
     }
@@ -131,7 +131,7 @@ impl StreamCharges {
         let action = if map == HeaderMap::Response && running.defers(size) {
             Action::Continue
         } else {
-            running.flow(host, &mut self.till, direction, size, journal)
+            running.flow(host, &mut self.thread, direction, size, journal)
         };
         running.answered |= map == HeaderMap::Response;
         action
@@ -152,8 +152,9 @@ impl StreamCharges {
         mut account: Account,
         journal: &mut Journal,
     ) {
-        let settled = bound
-            .with_store(host, &mut self.till, journal, |till, store| bound.terms.settle(&mut account, till, store));
+        let settled = bound.with_store(host, &mut self.thread, journal, |thread, store| {
+            bound.terms.settle(&mut account, thread, store)
+        });
         if !settled {
             self.left.push((bound, account));
         }
@@ -161,9 +162,11 @@ impl StreamCharges {
 
     /// Gives a sign of life, charges what was deferred for too long, and tries again what is left over.
     pub(crate) fn tick(&mut self, host: &mut impl Host, journal: &mut Journal) {
-        Ledger::beat(&mut self.till.membership, &mut Store::new(host));
+        self.thread.beat(&mut Store::new(host));
         for StreamCharge { bound, account, .. } in self.running.values_mut().filter(|running| running.account.owes()) {
-            bound.with_store(host, &mut self.till, journal, |till, store| bound.terms.collect(account, till, store));
+            bound.with_store(host, &mut self.thread, journal, |thread, store| {
+                bound.terms.collect(account, thread, store)
+            });
         }
         for (bound, account) in std::mem::take(&mut self.left) {
             self.settle(host, bound, account, journal);
@@ -181,7 +184,7 @@ impl StreamCharge {
     fn flow(
         &mut self,
         host: &mut impl Host,
-        till: &mut Till,
+        thread: &mut QuotaThread,
         direction: Direction,
         size: u64,
         journal: &mut Journal,
@@ -201,8 +204,8 @@ impl StreamCharge {
             Direction::Upstream => (size, 0),
             Direction::Downstream => (0, size),
         };
-        let crossing =
-            bound.with_store(host, till, journal, |till, store| bound.terms.flow(account, out, inward, till, store));
+        let crossing = bound
+            .with_store(host, thread, journal, |thread, store| bound.terms.flow(account, out, inward, thread, store));
         let Some(crossing) = crossing else { return Action::Continue };
         let Some((evaluation, note)) = snapshot.crossed(&bound.terms, &crossing) else { return Action::Continue };
         let (settings, arrival) = (bound.terms.settings(), snapshot.arrival());

@@ -47,7 +47,7 @@ pub(crate) fn on_request(host: &mut impl Host, stream: u32, service: Service<'_>
     let mut account = None;
     if !evaluation.quotas.is_empty() {
         let charged = charges.charge(host, serving, &mut evaluation, headers.size(), journal);
-        (notes, account) = (charged.notes, charged.account);
+        (notes, account) = (charged.outcomes, charged.account);
     }
     if evaluation.decision.outcome != Outcome::Deny {
         let is_routed = attributes.as_ref().is_ok_and(|attributes| attributes.is_routed);

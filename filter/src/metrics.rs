@@ -218,7 +218,7 @@ impl Quotas {
         count_of(host, &self.denied, quota)
     }
 
-    /// Counts what happened in the ledger.
+    /// Counts the events of quotas.
     pub(crate) fn count(&self, host: &mut impl Host, events: &Events) -> Result<(), Failure> {
         for quota in &events.overflowed {
             count_of(host, &self.overflow, *quota)?;

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tollgate::decision::Till;
 use tollgate::policy::{Policy, Terms};
+use tollgate::quota::QuotaThread;
 
 use crate::host::{Host, MetricId};
 use crate::journal::Journal;
@@ -55,16 +55,16 @@ impl BoundPolicy {
     pub(crate) fn with_store<H: Host, R>(
         &self,
         host: &mut H,
-        till: &mut Till,
+        thread: &mut QuotaThread,
         journal: &mut Journal,
-        change: impl FnOnce(&mut Till, &mut Store<'_, H>) -> R,
+        change: impl FnOnce(&mut QuotaThread, &mut Store<'_, H>) -> R,
     ) -> R {
         let mut store = Store::new(host);
-        let result = change(till, &mut store);
+        let result = change(thread, &mut store);
         if let Some(failure) = store.take_failure() {
             journal.note(host, failure, "quotas refuse");
         }
-        if let Some(events) = till.ledger.take_events()
+        if let Some(events) = thread.take_events()
             && let Err(failure) = self.quotas.count(host, &events)
         {
             journal.note(host, failure, "what happens to quotas is not counted");

@@ -57,13 +57,13 @@ impl Answer<'_> {
     /// What tells a caller when to come again: `Retry-After` (RFC 9110 §10.2.3) where a moment is known, and the fields
     /// of draft-ietf-httpapi-ratelimit-headers-10. Nothing where no quota refuses.
     pub fn limits(&self) -> Vec<(&'static str, String)> {
-        let Some(QuotaOutcome { quota, consulted, .. }) = self.quota else { return Vec::new() };
-        let wait = consulted.level.retry.map(|wait| wait.div_ceil(SECOND).max(1));
+        let Some(QuotaOutcome { quota, charge, .. }) = self.quota else { return Vec::new() };
+        let wait = charge.level.retry.map(|wait| wait.div_ceil(SECOND).max(1));
         let mut fields = Vec::new();
         fields.extend(wait.map(|wait| ("retry-after", wait.to_string())));
         // Ids need no escapes.
         let mut policy = format!("\"{}\";q={}", quota.id, quota.limit.amount());
-        let mut limit = format!("\"{}\";r={}", quota.id, consulted.level.left);
+        let mut limit = format!("\"{}\";r={}", quota.id, charge.level.left);
         // Writing into memory does not fail.
         let _ = match quota.limit.period() {
             Some(period) if period.is_multiple_of(SECOND) => write!(policy, ";w={}", period.div_euclid(SECOND)),
@@ -76,7 +76,7 @@ impl Answer<'_> {
         };
         let _ = wait.map(|wait| write!(limit, ";t={wait}"));
         fields.push(("ratelimit-policy", policy));
-        if consulted.refusal == Some(Refusal::Exhausted) {
+        if charge.refusal == Some(Refusal::Exhausted) {
             fields.push(("ratelimit", limit));
         }
         fields
@@ -213,7 +213,7 @@ fn explanation(reason: Reason) -> (&'static str, &'static str) {
 mod tests {
     use super::*;
     use crate::decision::{Decision, Failed};
-    use crate::quota::{By, Calendar, Consulted, Level, Limit, Overrun, Quota, Rate};
+    use crate::quota::{By, Calendar, ChargeOutcome, Level, Limit, Overrun, Quota, Rate};
     use crate::request::{Presented, Source};
 
     fn denied(reason: Reason) -> Evaluation<'static> {
@@ -332,16 +332,21 @@ mod tests {
 
     /// The fields of a refusal, each `name: value`.
     fn limits(quota: &Quota, refusal: Refusal, level: Level) -> Vec<String> {
-        let note = QuotaOutcome {
+        let outcome = QuotaOutcome {
             quota,
             key: "k".into(),
-            consulted: Consulted { refusal: Some(refusal), level, overflowed: false },
+            charge: ChargeOutcome { refusal: Some(refusal), level, overflowed: false },
             number: 0,
             enforced: true,
         };
         let (evaluation, settings) = (denied(Reason::QuotaRequests), settings(Detail::Reason));
-        let answer =
-            Answer { evaluation: &evaluation, settings: &settings, request_id: None, near: None, quota: Some(&note) };
+        let answer = Answer {
+            evaluation: &evaluation,
+            settings: &settings,
+            request_id: None,
+            near: None,
+            quota: Some(&outcome),
+        };
         assert_eq!((answer.status(), answer.grpc_status()), (429, 8));
         answer.limits().iter().map(|(name, value)| format!("{name}: {value}")).collect()
     }

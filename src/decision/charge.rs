@@ -4,7 +4,7 @@ use super::quotas::ApplicableQuota;
 use super::{Decision, Evaluation, Further, Outcome, Reason};
 use crate::policy::{Policy, Terms};
 use crate::quota::{
-    Account, By, Consulted, Crossing, Demand, Desk, Ledger, Membership, Quota, Refusal, SharedStore, Unit,
+    Account, By, ChargeOutcome, Crossing, Quota, QuotaThread, Refusal, RequestCharge, SharedStore, Transaction, Unit,
 };
 use std::borrow::Cow;
 
@@ -13,36 +13,27 @@ const ANONYMOUS: &str = "anonymous";
 /// The key of a quota that has one bucket.
 const ALL: &str = "*";
 
-/// What a thread needs to charge requests: one, whatever the policy.
-#[derive(Debug, Default)]
-pub struct Till {
-    /// Changes buckets.
-    pub ledger: Ledger,
-    /// What the thread holds under.
-    pub membership: Membership,
-}
-
-/// What came of a consultation.
+/// The outcomes of charging a request.
 #[derive(Debug, Default)]
 pub struct Charged<'p> {
-    /// What is said of each quota, in file order.
-    pub notes: Vec<QuotaOutcome<'p>>,
-    /// What the request goes on to owe. May be there for a request that is refused, too, and is to be settled then.
+    /// The outcome of each quota, in file order.
+    pub outcomes: Vec<QuotaOutcome<'p>>,
+    /// The debt of the request, if it has one. A request that is refused may have one, too, which is to be settled then.
     pub account: Option<Account>,
 }
 
-/// What is said of one quota, in the record and in the answer.
+/// The outcome of charging a request to one quota, as the record and the answer tell it.
 #[derive(Clone, Debug)]
 pub struct QuotaOutcome<'p> {
     /// The quota.
     pub quota: &'p Quota,
     /// The key of its bucket, if it has one of its own.
     pub(super) key: Cow<'p, str>,
-    /// What came of it.
-    pub consulted: Consulted,
+    /// The outcome of the charge.
+    pub charge: ChargeOutcome,
     /// Its number in the policy.
     pub(super) number: u32,
-    /// Whether it refuses, or only says that it would.
+    /// Tells whether it refuses, or only says that it would.
     pub(super) enforced: bool,
 }
 
@@ -53,30 +44,29 @@ impl Policy {
         &'s self,
         evaluation: &mut Evaluation<'s>,
         bytes: u64,
-        till: &mut Till,
-        shared: &mut impl SharedStore,
+        thread: &mut QuotaThread,
+        store: &mut impl SharedStore,
     ) -> Charged<'s> {
         if evaluation.quotas.is_empty() || evaluation.decision.outcome == Outcome::Deny {
             return Charged::default();
         }
-        let mut notes: Vec<QuotaOutcome<'s>> =
-            evaluation.quotas.iter().filter_map(|applicable| self.note(applicable, evaluation)).collect();
-        let demands: Vec<Demand<'_>> = notes.iter().map(QuotaOutcome::demand).collect();
-        let Till { ledger, membership } = till;
-        let consultation = ledger.consult(&demands, bytes, self.books(), membership, shared);
-        for (note, consulted) in notes.iter_mut().zip(consultation.results) {
-            note.consulted = consulted;
+        let mut outcomes: Vec<QuotaOutcome<'s>> =
+            evaluation.quotas.iter().filter_map(|applicable| self.outcome(applicable, evaluation)).collect();
+        let charges: Vec<RequestCharge<'_>> = outcomes.iter().map(QuotaOutcome::request_charge).collect();
+        let results = Transaction::new(thread, self.namespace(), store).charge(&charges, bytes);
+        for (outcome, charge) in outcomes.iter_mut().zip(results.outcomes) {
+            outcome.charge = charge;
         }
-        decide(&mut evaluation.decision, &notes);
-        Charged { notes, account: consultation.account }
+        decide(&mut evaluation.decision, &outcomes);
+        Charged { outcomes, account: results.account }
     }
 
-    fn note<'s>(&'s self, applicable: &ApplicableQuota, evaluation: &Evaluation<'s>) -> Option<QuotaOutcome<'s>> {
+    fn outcome<'s>(&'s self, applicable: &ApplicableQuota, evaluation: &Evaluation<'s>) -> Option<QuotaOutcome<'s>> {
         let quota = self.quota(applicable.quota)?;
         Some(QuotaOutcome {
             quota,
             key: key(quota.by, evaluation, applicable.destination(self)),
-            consulted: Consulted::default(),
+            charge: ChargeOutcome::default(),
             number: applicable.quota,
             enforced: applicable.enforced,
         })
@@ -84,16 +74,16 @@ impl Policy {
 }
 
 impl Terms {
-    /// Charges bytes as they flow. Says so if a quota's line is crossed.
+    /// Charges bytes as they flow. Returns the crossing if a quota's line is crossed.
     pub fn flow(
         &self,
         account: &mut Account,
         out: u64,
         inward: u64,
-        till: &mut Till,
-        shared: &mut impl SharedStore,
+        thread: &mut QuotaThread,
+        store: &mut impl SharedStore,
     ) -> Option<Crossing> {
-        self.desk(till, shared).flow(account, out, inward, |number| self.quota(number))
+        self.transaction(thread, store).flow(account, out, inward, |number| self.quota(number))
     }
 
     /// Notes bytes that flow and will soon be followed by more; false if they have to be charged now.
@@ -102,33 +92,33 @@ impl Terms {
     }
 
     /// Charges what was deferred and not followed by anything.
-    pub fn collect(&self, account: &mut Account, till: &mut Till, shared: &mut impl SharedStore) {
-        self.desk(till, shared).collect(account, |number| self.quota(number));
+    pub fn collect(&self, account: &mut Account, thread: &mut QuotaThread, store: &mut impl SharedStore) {
+        self.transaction(thread, store).collect(account, |number| self.quota(number));
     }
 
     /// Settles what is left at a request's end; false if it has to be tried again.
-    pub fn settle(&self, account: &mut Account, till: &mut Till, shared: &mut impl SharedStore) -> bool {
-        self.desk(till, shared).settle(account, |number| self.quota(number))
+    pub fn settle(&self, account: &mut Account, thread: &mut QuotaThread, store: &mut impl SharedStore) -> bool {
+        self.transaction(thread, store).settle(account, |number| self.quota(number))
     }
 
-    fn desk<'d, S>(&'d self, till: &'d mut Till, shared: &'d mut S) -> Desk<'d, S> {
-        till.ledger.desk(self.books(), &mut till.membership, shared)
+    fn transaction<'t, S: SharedStore>(&'t self, thread: &'t mut QuotaThread, store: &'t mut S) -> Transaction<'t, S> {
+        Transaction::new(thread, self.namespace(), store)
     }
 
-    /// Whether the bytes of this request are counted.
+    /// Tells whether the bytes of this request are counted.
     pub fn counts_bytes(&self, account: &Account) -> bool {
         account.counts_bytes(|number| self.quota(number))
     }
 }
 
-/// The decision, once the quotas have spoken: what is in dry-run is recorded.
-fn decide<'s>(decision: &mut Decision<'s>, notes: &[QuotaOutcome<'s>]) {
-    if let Some(note) = deciding(notes) {
-        *decision = Decision { rule: Some(&note.quota.id), ..Decision::refusal(note.reason()) };
+/// Changes the decision once the quotas have spoken: what a dry-run suspends is recorded.
+fn decide<'s>(decision: &mut Decision<'s>, outcomes: &[QuotaOutcome<'s>]) {
+    if let Some(outcome) = deciding(outcomes) {
+        *decision = Decision { rule: Some(&outcome.quota.id), ..Decision::refusal(outcome.reason()) };
         return;
     }
-    for note in notes.iter().filter(|note| note.consulted.refusal.is_some()) {
-        let (reason, rule) = (note.reason(), Some(&*note.quota.id));
+    for outcome in outcomes.iter().filter(|outcome| outcome.charge.refusal.is_some()) {
+        let (reason, rule) = (outcome.reason(), Some(&*outcome.quota.id));
         if decision.outcome == Outcome::Allow {
             (decision.outcome, decision.reason, decision.rule) = (Outcome::WouldDeny, reason, rule);
         } else {
@@ -139,16 +129,16 @@ fn decide<'s>(decision: &mut Decision<'s>, notes: &[QuotaOutcome<'s>]) {
 
 /// The enforced quota that decides, where several refuse: the one whose room comes last, so that nobody comes again too
 /// early. One without a known moment counts as the earliest; of equal ones the first in the file.
-fn deciding<'n, 's>(notes: &'n [QuotaOutcome<'s>]) -> Option<&'n QuotaOutcome<'s>> {
-    let later = |last: &'n QuotaOutcome<'s>, note: &'n QuotaOutcome<'s>| {
-        if note.consulted.level.retry > last.consulted.level.retry { note } else { last }
+fn deciding<'n, 's>(outcomes: &'n [QuotaOutcome<'s>]) -> Option<&'n QuotaOutcome<'s>> {
+    let later = |last: &'n QuotaOutcome<'s>, outcome: &'n QuotaOutcome<'s>| {
+        if outcome.charge.level.retry > last.charge.level.retry { outcome } else { last }
     };
-    notes.iter().filter(|note| note.refuses()).reduce(later)
+    outcomes.iter().filter(|outcome| outcome.refuses()).reduce(later)
 }
 
 impl QuotaOutcome<'_> {
-    fn demand(&self) -> Demand<'_> {
-        Demand { quota: self.quota, number: self.number, key: &self.key, enforced: self.enforced }
+    fn request_charge(&self) -> RequestCharge<'_> {
+        RequestCharge { quota: self.quota, number: self.number, key: &self.key, enforced: self.enforced }
     }
 
     /// The quota's number in the policy.
@@ -156,29 +146,29 @@ impl QuotaOutcome<'_> {
         self.number
     }
 
-    /// Whether the quota is enforced: else it only says that it would refuse.
+    /// Tells whether the quota is enforced: else it only says that it would refuse.
     pub fn is_enforced(&self) -> bool {
         self.enforced
     }
 
-    /// Whether the quota refuses, and not only says that it would.
+    /// Tells whether the quota refuses, and not only says that it would.
     pub fn refuses(&self) -> bool {
-        self.enforced && self.consulted.refusal.is_some()
+        self.enforced && self.charge.refusal.is_some()
     }
 
     /// The key of its bucket: `overflow` where that is shared by all that came too late.
     pub fn key(&self) -> &str {
-        if self.consulted.overflowed { "overflow" } else { &self.key }
+        if self.charge.overflowed { "overflow" } else { &self.key }
     }
 
     /// Seconds until nothing is used, rounded up; if that is known.
     pub fn reset(&self) -> Option<u64> {
-        self.consulted.level.reset.map(|reset| reset.div_ceil(1_000_000_000))
+        self.charge.level.reset.map(|reset| reset.div_ceil(1_000_000_000))
     }
 
     /// The reason for which the quota refuses, if it does.
     pub fn reason(&self) -> Reason {
-        reason(self.quota, self.consulted.refusal.unwrap_or(Refusal::Exhausted))
+        reason(self.quota, self.charge.refusal.unwrap_or(Refusal::Exhausted))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::request::{Host, Identity, Presented};
 pub use crate::timestamp::Timestamp;
 pub use also::{Also, Further};
 pub use answer::Answer;
-pub use charge::{Charged, QuotaOutcome, Till};
+pub use charge::{Charged, QuotaOutcome};
 pub use quotas::ApplicableQuota;
 pub use record::Record;
 pub use request_snapshot::RequestSnapshot;

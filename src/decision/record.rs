@@ -28,7 +28,7 @@ pub struct Record<'a> {
     pub settings: &'a Settings,
     /// For a refused request: the rule that came nearest.
     pub near: Option<Near<'a>>,
-    /// The quotas that were consulted.
+    /// the quotas that were charged.
     pub quotas: &'a [QuotaOutcome<'a>],
     /// The proxy's own words for a refusal that is its own, if it is.
     pub details: Option<&'a [u8]>,
@@ -82,9 +82,9 @@ impl Record<'_> {
 
     fn quotas(&self, out: &mut Vec<u8>) {
         let mut lead: &[u8] = b",\"q\":[";
-        for note in self.quotas {
+        for outcome in self.quotas {
             out.extend_from_slice(lead);
-            note.write(out);
+            outcome.write(out);
             lead = b",";
         }
         if !self.quotas.is_empty() {
@@ -157,7 +157,7 @@ impl QuotaOutcome<'_> {
         out.extend_from_slice(b",\"limit\":");
         json::number(out, self.quota.limit.amount());
         out.extend_from_slice(b",\"used\":");
-        json::number(out, self.consulted.level.used);
+        json::number(out, self.charge.level.used);
         if let Some(reset) = self.reset() {
             out.extend_from_slice(b",\"reset\":");
             json::number(out, reset);
@@ -203,7 +203,7 @@ fn write_host(out: &mut Vec<u8>, host: Host<'_>) {
 mod tests {
     use super::*;
     use crate::decision::{Also, Decision, Failed, Further, Reason};
-    use crate::quota::{By, Calendar, Consulted, Level, Limit, Overrun, Quota, Unit};
+    use crate::quota::{By, Calendar, ChargeOutcome, Level, Limit, Overrun, Quota, Unit};
     use crate::request::Identity;
 
     const PEER: Presented<'static> =
@@ -367,13 +367,13 @@ mod tests {
             tag: 1,
         };
         let quotas = [quota("day", Limit::Window(Calendar::Day, 5)), quota("held", Limit::Concurrent(2))];
-        let note = |quota, key: &'static str, reset, overflowed| {
+        let outcome = |quota, key: &'static str, reset, overflowed| {
             let level = Level { used: 3, left: 2, reset, retry: None };
-            let consulted = Consulted { refusal: None, level, overflowed };
-            QuotaOutcome { quota, key: key.into(), consulted, number: 0, enforced: true }
+            let charge = ChargeOutcome { refusal: None, level, overflowed };
+            QuotaOutcome { quota, key: key.into(), charge, number: 0, enforced: true }
         };
         let [day, held] = &quotas;
-        let notes = [note(day, "a\"b", Some(1_000_000_001), false), note(held, "x", None, true)];
+        let outcomes = [outcome(day, "a\"b", Some(1_000_000_001), false), outcome(held, "x", None, true)];
         let (evaluation, settings) = (evaluation(ALLOWED), settings(|_| ()));
         let mut out = Vec::new();
         Record {
@@ -381,7 +381,7 @@ mod tests {
             arrival: &ARRIVAL,
             settings: &settings,
             near: None,
-            quotas: &notes,
+            quotas: &outcomes,
             details: None,
         }
         .write(&mut out);

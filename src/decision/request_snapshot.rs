@@ -4,7 +4,7 @@ use super::charge::{QuotaOutcome, reason};
 use super::record::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP, without_query};
 use super::{Decision, Evaluation, Outcome};
 use crate::policy::{AuditPath, Terms};
-use crate::quota::{Consulted, Crossing};
+use crate::quota::{ChargeOutcome, Crossing};
 use crate::request::{Arrival, Host, Identity, Presented, Source};
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -64,7 +64,7 @@ impl RequestSnapshot {
     ) -> Option<(Evaluation<'m>, QuotaOutcome<'m>)> {
         let quota = terms.quota(crossing.quota)?;
         let Crossing { refusal, level, overflowed, .. } = *crossing;
-        let consulted = Consulted { refusal: Some(refusal), level, overflowed };
+        let charge = ChargeOutcome { refusal: Some(refusal), level, overflowed };
         let identity = self.identity.as_ref().map(|(source, id)| Presented { source: *source, id });
         let decision = Decision {
             outcome: if crossing.cut { Outcome::Cut } else { Outcome::WouldDeny },
@@ -85,7 +85,7 @@ impl RequestSnapshot {
             quotas: &[],
         };
         let key = Cow::Borrowed(&*crossing.key);
-        Some((evaluation, QuotaOutcome { quota, key, consulted, number: crossing.quota, enforced: crossing.cut }))
+        Some((evaluation, QuotaOutcome { quota, key, charge, number: crossing.quota, enforced: crossing.cut }))
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
                 let key = "k".into();
                 let (refusal, level) = (Refusal::Exhausted, Level::default());
                 let crossing = Crossing { quota: 0, key, overflowed: false, cut, refusal, level };
-                let (evaluation, note) = snapshot.crossed(policy.terms(), &crossing).expect("the quota is there");
+                let (evaluation, charged) = snapshot.crossed(policy.terms(), &crossing).expect("the quota is there");
                 let decision = &evaluation.decision;
                 let outcome = if cut { Outcome::Cut } else { Outcome::WouldDeny };
                 assert_eq!(
@@ -151,7 +151,7 @@ mod tests {
                 let of =
                     |record: String| record.split_once(r#""rule":"#).map(|(_, rest)| rest.to_owned()).expect("a rule");
                 let (after, before) = (
-                    of(record(&evaluation, &snapshot.arrival(), &policy, &[note])),
+                    of(record(&evaluation, &snapshot.arrival(), &policy, &[charged])),
                     of(record(&before, &arrival, &policy, &[])),
                 );
                 let quota = r#""q","q":[{"id":"q","key":"k","limit":1000,"used":0}]"#;

@@ -43,7 +43,7 @@ pub(crate) use exempt::{Exemption, GroupSet};
 pub(crate) use residency::{Regions, Residency};
 
 use crate::index::{Hosts, Identities, Interner, NONE, Section};
-use crate::quota::{Books, Quota};
+use crate::quota::{Quota, QuotaNamespace};
 use compile::DenyEntry;
 use std::sync::Arc;
 
@@ -153,8 +153,8 @@ impl Policy {
     }
 
     /// What a ledger has to know of them.
-    pub fn books(&self) -> &Books {
-        self.terms.books()
+    pub fn namespace(&self) -> &QuotaNamespace {
+        self.terms.namespace()
     }
 
     /// Ids of all rules, deny entries, residency entries and quotas.

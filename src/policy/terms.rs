@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{QuotaEntry, Settings};
-use crate::quota::{Books, Quota};
+use crate::quota::{Quota, QuotaNamespace};
 
 /// Settings and quotas of a policy, without its rules and its index: all that is needed of it until the end of a
 /// request that it let through. Outlives the [`super::Policy`] as long as somebody holds it.
@@ -11,13 +11,13 @@ use crate::quota::{Books, Quota};
 pub struct Terms {
     settings: Arc<Settings>,
     quotas: Vec<QuotaEntry>,
-    books: Books,
+    namespace: QuotaNamespace,
 }
 
 impl Terms {
     pub(super) fn new(settings: Arc<Settings>, quotas: Vec<QuotaEntry>) -> Terms {
-        let books = Books::of(&settings.name, quotas.iter().map(|entry| &entry.quota));
-        Terms { settings, quotas, books }
+        let namespace = QuotaNamespace::of(&settings.name, quotas.iter().map(|entry| &entry.quota));
+        Terms { settings, quotas, namespace }
     }
 
     /// What the policy says besides its entries.
@@ -36,7 +36,7 @@ impl Terms {
     }
 
     /// What a ledger has to know of the quotas.
-    pub fn books(&self) -> &Books {
-        &self.books
+    pub fn namespace(&self) -> &QuotaNamespace {
+        &self.namespace
     }
 }

@@ -1,20 +1,21 @@
-//! The state of one bucket, and what a charge makes of it: pure functions of state, limit and time.
+//! The state of one bucket, and its charges: pure functions of state, limit and time.
 
 use super::calendar::Calendar;
 use super::rate::Rate;
 use super::{Limit, Unit};
 
-/// What is kept of a bucket.
+/// The stored state of a bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     /// Nothing: it is at rest.
     #[default]
     Rest,
-    /// A rate: when its debt will be paid, on the monotonic clock, and what tells the rate that charged it from others.
-    Rate { paid: u64, terms: u32 },
-    /// A calendar window, and what was used in it; [`USED_UP`] whatever the limit is.
+    /// A rate: the theoretical arrival time (GCRA's `tat`), at which its debt will be paid, in nanoseconds of the monotonic
+    /// clock; and the [`Rate::config_hash`] of the rate that charged it.
+    Rate { tat: u64, config_hash: u32 },
+    /// A calendar window, and the units used in it; [`USED_UP`] whatever the limit is.
     Window { calendar: Calendar, window: u32, used: u64 },
-    /// Who holds how many.
+    /// The requests in flight, by member.
     Held(Vec<Holding>),
 }
 
@@ -29,12 +30,12 @@ pub(super) struct Holding {
 /// Used up, whatever the limit is or becomes.
 pub(super) const USED_UP: u64 = u64::MAX;
 
-/// A moment of payment that never comes: the debt ends behind the clock's end, and counts as larger than any other.
+/// A `tat` that never comes: the debt ends behind the clock's end, and counts as larger than any other.
 const NEVER: u64 = u64::MAX;
 
-/// How far ahead of a full debt the moment of payment may be for want of agreement between threads: what is further
-/// ahead comes from a foreign writer.
-const SLACK: u64 = 1_000_000_000;
+/// Tolerated clock skew between threads, in nanoseconds: a `tat` further ahead of a full debt than this was not written by
+/// us.
+const CLOCK_SKEW: u64 = 1_000_000_000;
 
 /// The two clocks, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,22 +46,22 @@ pub struct Now {
     pub wall: u64,
 }
 
-/// How a bucket stands before a charge, made fit for the limit and the time.
+/// A stored state made fit for the limit and the time: the state before a charge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct Normalized {
     pub(super) state: State,
-    /// The state was mended in a way that has to be kept even if nothing is charged.
+    /// The state was mended, which has to be saved even if nothing is charged.
     pub(super) mended: bool,
-    /// It came from a foreign writer.
+    /// The stored state came from a foreign writer.
     pub(super) foreign: bool,
 }
 
-/// What is said of a bucket: in the record, in the answer.
+/// The level of a bucket, as the record and the answer tell it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Level {
-    /// How many units are used; of a rate, how many its debt is worth.
+    /// Units used; of a rate, the units that its debt is worth.
     pub used: u64,
-    /// How many are left at once.
+    /// Units left at once.
     pub left: u64,
     /// Nanoseconds until nothing is used, if that is known.
     pub reset: Option<u64>,
@@ -69,12 +70,13 @@ pub struct Level {
 }
 
 impl State {
-    /// What a value of unknown form stands for: full debt, used up, nothing held.
+    /// Returns the state that a value of unknown form stands for: full debt, used up, nothing held.
     pub(super) fn full(limit: &Limit, now: Now) -> State {
         match limit {
-            Limit::Rate(rate) => {
-                State::Rate { paid: now.monotonic.saturating_add(rate.capacity()), terms: rate.terms() }
-            }
+            Limit::Rate(rate) => State::Rate {
+                tat: now.monotonic.saturating_add(rate.burst_tolerance()),
+                config_hash: rate.config_hash(),
+            },
             Limit::Window(calendar, _) => {
                 State::Window { calendar: *calendar, window: calendar.window(now.wall), used: USED_UP }
             }
@@ -82,22 +84,22 @@ impl State {
         }
     }
 
-    /// Whether it can give up its place: no debt, the window past, nothing in flight.
+    /// Tells whether it can give up its slot: no debt, the window past, nothing in flight.
     pub(super) fn is_at_rest(&self, now: Now) -> bool {
         match self {
             State::Rest => true,
-            State::Rate { paid, .. } => *paid <= now.monotonic && *paid < NEVER,
+            State::Rate { tat, .. } => *tat <= now.monotonic && *tat < NEVER,
             State::Window { calendar, window, .. } => *window < calendar.window(now.wall),
             State::Held(holdings) => holdings.is_empty(),
         }
     }
 
     /// Makes a stored state fit for the limit and the time.
-    pub(super) fn stand(self, unit: Unit, limit: &Limit, now: Now) -> Standing {
-        let as_it_is = |state| Standing { state, mended: false, foreign: false };
+    pub(super) fn normalize(self, unit: Unit, limit: &Limit, now: Now) -> Normalized {
+        let as_it_is = |state| Normalized { state, mended: false, foreign: false };
         match (limit, self) {
             (_, State::Rest) => as_it_is(State::Rest),
-            (Limit::Rate(rate), State::Rate { paid, terms }) => stand_rate(unit, rate, paid, terms, now),
+            (Limit::Rate(rate), State::Rate { tat, config_hash }) => normalize_rate(unit, rate, tat, config_hash, now),
             (Limit::Window(calendar, _), State::Window { calendar: stored, window, used }) if *calendar == stored => {
                 let current = calendar.window(now.wall);
                 if window < current {
@@ -106,21 +108,21 @@ impl State {
                     as_it_is(State::Window { calendar: stored, window, used })
                 } else {
                     // the clock went back by more than a window
-                    Standing { state: State::full(limit, now), mended: true, foreign: false }
+                    Normalized { state: State::full(limit, now), mended: true, foreign: false }
                 }
             }
             (Limit::Concurrent(_), State::Held(holdings)) => as_it_is(State::Held(holdings)),
-            (limit, _) => Standing { state: State::full(limit, now), mended: true, foreign: true },
+            (limit, _) => Normalized { state: State::full(limit, now), mended: true, foreign: true },
         }
     }
 
-    /// Charges so many units, whether there is room or not. [`Level::left`] of what comes out does not tell whether
-    /// there was; ask [`State::has_room`] before. None where the moment of payment cannot be told.
+    /// Charges units, whether there is room or not. [`Level::left`] of what comes out does not tell whether
+    /// there was; ask [`State::has_room`] before. None where the `tat` cannot be told.
     pub(super) fn charge(self, limit: &Limit, n: u64, member: u32, now: Now) -> Option<State> {
         Some(match limit {
             Limit::Rate(rate) => {
-                let paid = self.debt(now).saturating_add(rate.cost(n)).saturating_add(now.monotonic);
-                State::Rate { paid, terms: rate.terms() }
+                let tat = self.debt(now).saturating_add(rate.cost(n)).saturating_add(now.monotonic);
+                State::Rate { tat, config_hash: rate.config_hash() }
             }
             Limit::Window(calendar, _) => {
                 let (window, used) = match self {
@@ -141,20 +143,22 @@ impl State {
         })
     }
 
-    /// Whether a request may pass: a charge of one fits, or, where bytes are counted, the bucket is not exhausted.
+    /// Tells whether a request may pass: a charge of one fits, or, where bytes are counted, the bucket is not exhausted.
     pub(super) fn has_room(&self, unit: Unit, limit: &Limit, now: Now) -> bool {
         match limit {
-            Limit::Rate(rate) if unit.is_bytes() => self.debt(now) < rate.capacity(),
-            Limit::Rate(rate) => self.debt(now).checked_add(rate.cost(1)).is_some_and(|debt| debt <= rate.capacity()),
+            Limit::Rate(rate) if unit.is_bytes() => self.debt(now) < rate.burst_tolerance(),
+            Limit::Rate(rate) => {
+                self.debt(now).checked_add(rate.cost(1)).is_some_and(|debt| debt <= rate.burst_tolerance())
+            }
             Limit::Window(_, amount) => self.used() < *amount,
             Limit::Concurrent(amount) => self.held() < *amount,
         }
     }
 
-    /// Whether more is used than the limit allows.
+    /// Tells whether more is used than the limit allows.
     pub(super) fn is_over(&self, limit: &Limit, now: Now) -> bool {
         match limit {
-            Limit::Rate(rate) => self.debt(now) > rate.capacity(),
+            Limit::Rate(rate) => self.debt(now) > rate.burst_tolerance(),
             Limit::Window(_, amount) => self.used() > *amount,
             Limit::Concurrent(amount) => self.held() > *amount,
         }
@@ -185,7 +189,7 @@ impl State {
         }
     }
 
-    /// Drops what was held by those who are gone; whether there was any.
+    /// Drops what was held by members that are gone; true if there was any.
     pub(super) fn forget(&mut self, is_gone: impl Fn(u32) -> bool) -> bool {
         let State::Held(holdings) = self else { return false };
         let before = holdings.len();
@@ -193,12 +197,12 @@ impl State {
         holdings.len() < before
     }
 
-    /// How it stands.
+    /// Returns its level.
     pub(super) fn level(&self, limit: &Limit, now: Now) -> Level {
         match limit {
             Limit::Rate(rate) => {
                 let debt = self.debt(now);
-                let wait = debt.saturating_add(rate.cost(1)).saturating_sub(rate.capacity());
+                let wait = debt.saturating_add(rate.cost(1)).saturating_sub(rate.burst_tolerance());
                 let used = rate.units(debt);
                 Level { used, left: rate.burst().saturating_sub(used), reset: Some(debt), retry: Some(wait) }
             }
@@ -221,8 +225,8 @@ impl State {
 
     fn debt(&self, now: Now) -> u64 {
         match self {
-            State::Rate { paid: NEVER, .. } => NEVER,
-            State::Rate { paid, .. } => paid.saturating_sub(now.monotonic),
+            State::Rate { tat: NEVER, .. } => NEVER,
+            State::Rate { tat, .. } => tat.saturating_sub(now.monotonic),
             _ => 0,
         }
     }
@@ -251,15 +255,15 @@ impl State {
     }
 }
 
-/// A changed rate keeps the debt in time, up to the new full debt. An unchanged one of requests has no larger debt by
+/// Normalizes a rate. A changed one keeps the debt in time, up to the new full debt. An unchanged one of requests has no larger debt by
 /// itself; one of bytes may, since streams that cross the line still owe.
-fn stand_rate(unit: Unit, rate: &Rate, paid: u64, terms: u32, now: Now) -> Standing {
-    let full = now.monotonic.saturating_add(rate.capacity());
-    let changed = terms != rate.terms();
-    let foreign = !changed && unit == Unit::Requests && paid > full.saturating_add(SLACK);
-    let mended = paid > full && changed || foreign;
-    let state = State::Rate { paid: if mended { full } else { paid }, terms: rate.terms() };
-    Standing { state, mended, foreign }
+fn normalize_rate(unit: Unit, rate: &Rate, tat: u64, config_hash: u32, now: Now) -> Normalized {
+    let full = now.monotonic.saturating_add(rate.burst_tolerance());
+    let changed = config_hash != rate.config_hash();
+    let foreign = !changed && unit == Unit::Requests && tat > full.saturating_add(CLOCK_SKEW);
+    let mended = tat > full && changed || foreign;
+    let state = State::Rate { tat: if mended { full } else { tat }, config_hash: rate.config_hash() };
+    Normalized { state, mended, foreign }
 }
 
 fn release(mut holdings: Vec<Holding>, n: u64, member: u32) -> Vec<Holding> {

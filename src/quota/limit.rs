@@ -1,4 +1,4 @@
-//! What a quota allows, as one gateway enforces it.
+//! Quotas and their limits, as one gateway enforces them.
 
 use super::calendar::Calendar;
 use super::rate::Rate;
@@ -8,20 +8,20 @@ use super::rate::Rate;
 pub struct Quota {
     /// Its id.
     pub id: Box<str>,
-    /// What is counted.
+    /// The unit that is counted.
     pub unit: Unit,
-    /// How much of it.
+    /// The limit, in that unit.
     pub limit: Limit,
-    /// Which requests share a bucket.
+    /// The properties by which requests share a bucket.
     pub by: By,
-    /// What becomes of a request that crosses the line while its bytes flow.
+    /// The fate of a request that crosses the line while its bytes flow.
     pub overrun: Overrun,
     /// Tells its buckets from those of other quotas: a hash of what may not change without starting new ones (id, unit,
     /// kind of `per`, `by`).
     pub tag: u64,
 }
 
-/// What is counted.
+/// The unit of a quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unit {
     /// Requests, at the decision.
@@ -36,7 +36,7 @@ pub enum Unit {
     Concurrent,
 }
 
-/// How much, already divided among the gateway's replicas.
+/// A limit, already divided among the gateway's replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// A rate with bursts.
@@ -47,7 +47,7 @@ pub enum Limit {
     Concurrent(u64),
 }
 
-/// What a bucket's key is made of: a set.
+/// The parts of a bucket's key: a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct By {
     /// The SPIFFE ID, or `anonymous`.
@@ -58,7 +58,7 @@ pub struct By {
     pub destination: bool,
 }
 
-/// What becomes of a request that crosses the line while its bytes flow.
+/// The fate of a request that crosses the line while its bytes flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overrun {
     /// It is cut off.
@@ -69,12 +69,12 @@ pub enum Overrun {
 }
 
 impl Unit {
-    /// Whether bytes are counted.
+    /// Tells whether bytes are counted.
     pub fn is_bytes(self) -> bool {
         matches!(self, Unit::BytesOut | Unit::BytesIn | Unit::Bytes)
     }
 
-    /// How many units some bytes to the destination and from it are.
+    /// Returns how many units some bytes to the destination and from it are.
     pub fn of_bytes(self, out: u64, inward: u64) -> u64 {
         match self {
             Unit::BytesOut => out,

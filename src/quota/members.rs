@@ -1,4 +1,4 @@
-//! Who may hold requests in flight: VMs, each with a number and a sign of life.
+//! The members that may hold requests in flight: VMs, each with a number and a sign of life.
 //!
 //! What a VM holds is lost with it, so others have to be able to tell. All VMs of a process share one value: the number
 //! for the next one (4 bytes), then number and last sign of life (4 and 8) of each, little-endian. Who is not in it, or
@@ -9,10 +9,10 @@ use super::store::{SharedStore, TRIES, Unavailable, Unchanged};
 
 const KEY: &str = "tollgate/1/@members";
 
-/// After how long without a sign of life a member counts as gone: nanoseconds.
+/// Time without a sign of life after which a member counts as gone: nanoseconds.
 const PATIENCE: u64 = 10_000_000_000;
 
-/// How old a member's own sign of life may be when it takes something to hold. Ticks come more often.
+/// Age that a member's own sign of life may have when it takes something to hold: nanoseconds. Ticks come more often.
 const FRESH: u64 = 500_000_000;
 
 /// All members, as they are stored.
@@ -24,35 +24,35 @@ pub(super) struct Members {
 
 /// One VM.
 #[derive(Debug, Default)]
-pub struct Membership {
+pub(super) struct Membership {
     /// Its number and its last sign of life.
     own: Option<(u32, u64)>,
 }
 
 impl Membership {
     /// The number under which to hold something now: gives a sign of life first, if the last is not fresh.
-    pub(super) fn number(&mut self, shared: &mut impl SharedStore, now: u64) -> Result<u32, Unchanged> {
+    pub(super) fn number(&mut self, store: &mut impl SharedStore, now: u64) -> Result<u32, Unchanged> {
         match self.own {
             Some((number, beat)) if now.saturating_sub(beat) <= FRESH => Ok(number),
-            _ => self.beat(shared, now),
+            _ => self.beat(store, now),
         }
     }
 
-    /// Whether it has ever held anything.
-    pub fn is_member(&self) -> bool {
+    /// Tells whether it has ever held anything.
+    pub(super) fn is_member(&self) -> bool {
         self.own.is_some()
     }
 
     /// Gives a sign of life. The number is another one if the member was gone.
-    pub(super) fn beat(&mut self, shared: &mut impl SharedStore, now: u64) -> Result<u32, Unchanged> {
+    pub(super) fn beat(&mut self, store: &mut impl SharedStore, now: u64) -> Result<u32, Unchanged> {
         for _ in 0..TRIES {
-            let (mut members, version) = match shared.read(KEY)? {
+            let (mut members, version) = match store.read(KEY)? {
                 Some((bytes, version)) => (Members::read(&bytes).unwrap_or_else(|| Members::anew(now)), Some(version)),
                 None => (Members::default(), None),
             };
             let known = self.own.map(|(number, _)| number).filter(|number| !members.is_gone(*number, now));
             let number = members.beat(known, now);
-            if shared.replace(KEY, &members.write(), version)? {
+            if store.replace(KEY, &members.write(), version)? {
                 self.own = Some((number, now));
                 return Ok(number);
             }
@@ -63,14 +63,14 @@ impl Membership {
 
 impl Members {
     /// All members of now; none where a foreign writer left something else.
-    pub(super) fn of(shared: &mut impl SharedStore) -> Result<Option<Members>, Unavailable> {
-        Ok(match shared.read(KEY)? {
+    pub(super) fn of(store: &mut impl SharedStore) -> Result<Option<Members>, Unavailable> {
+        Ok(match store.read(KEY)? {
             Some((bytes, _)) => Members::read(&bytes),
             None => Some(Members::default()),
         })
     }
 
-    /// In place of what a foreign writer left. VMs still hold something under numbers that nobody knows any more, so
+    /// Begins anew in place of what a foreign writer left. VMs still hold something under numbers that nobody knows any more, so
     /// counting does not begin where it once did: a number of two VMs would outlive the one that is lost.
     fn anew(now: u64) -> Members {
         let [a, b, c, d, ..] = now.to_le_bytes();

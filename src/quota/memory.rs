@@ -4,12 +4,12 @@ use super::bucket::Now;
 use super::store::{SharedStore, Unavailable, Version};
 use std::collections::HashMap;
 
-/// What is shared with nobody.
+/// A map that is shared with nobody.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     values: HashMap<String, (Vec<u8>, Version)>,
     versions: u32,
-    /// What the clocks say.
+    /// The time of both clocks.
     pub now: Now,
 }
 

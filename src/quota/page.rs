@@ -16,7 +16,7 @@
 //! | 8 | the quota's tag |
 //! | 2 | size of the key |
 //! | … | the key |
-//! | … | rate: moment of payment (8), terms (4) · window: number (4), used (8) · held: member (4), count (4) each |
+//! | … | rate: `tat` (8), hash of its configuration (4) · window: number (4), used (8) · held: member (4), count (4) each |
 //!
 //! Bytes of any other form were written by somebody else. Nobody knows then what the buckets of the page held, so the
 //! page is begun anew and *doubted*: whatever bucket is not on it counts as full at that time.
@@ -28,9 +28,9 @@ use crate::hash;
 
 /// The form of pages, and of what is in them.
 const FORM: u8 = 1;
-/// What finds no place here stands on a page below.
+/// Buckets that find no room here stand on a page below.
 const SPILLED: u8 = 1;
-/// What is not here counts as full.
+/// Buckets that are not here count as full.
 const DOUBTED: u8 = 2;
 
 const ENTRY_HEAD: usize = 14;
@@ -51,7 +51,7 @@ pub(super) struct Entry<'p> {
     kind: u8,
     calendar: u8,
     payload: &'p [u8],
-    /// Where it stands among the page's bytes.
+    /// Offset among the page's bytes.
     start: usize,
     size: usize,
 }
@@ -62,7 +62,7 @@ impl Page {
         Page { bytes: vec![FORM, 0], head: 2 }
     }
 
-    /// In place of bytes that are no page.
+    /// Returns the page that takes the place of bytes that are no page.
     pub(super) fn doubted(now: Now) -> Page {
         let mut bytes = vec![FORM, DOUBTED];
         bytes.extend(now.monotonic.to_le_bytes());
@@ -97,7 +97,7 @@ impl Page {
         self.bytes.get(1).is_some_and(|flags| flags & SPILLED != 0)
     }
 
-    /// From now on nothing is added here.
+    /// Marks the page: from now on nothing is added here.
     pub(super) fn spill(&mut self) {
         if let Some(flags) = self.bytes.get_mut(1) {
             *flags |= SPILLED;
@@ -119,9 +119,12 @@ impl Page {
         self.entries().find(|entry| entry.is_of(tag, key))
     }
 
-    /// The same, looked for at a place first at which it stood before.
-    fn find_near(&self, place: Option<usize>, tag: u64, key: &str) -> Option<Entry<'_>> {
-        place.and_then(|place| self.entry(place)).filter(|entry| entry.is_of(tag, key)).or_else(|| self.find(tag, key))
+    /// Finds the entry of a bucket, trying the offset first at which it was before.
+    fn find_near(&self, offset: Option<usize>, tag: u64, key: &str) -> Option<Entry<'_>> {
+        offset
+            .and_then(|offset| self.entry(offset))
+            .filter(|entry| entry.is_of(tag, key))
+            .or_else(|| self.find(tag, key))
     }
 
     /// The state of a bucket that is not here.
@@ -135,10 +138,10 @@ impl Page {
         Some(Now { monotonic: u64::from_le_bytes(*monotonic), wall: u64::from_le_bytes(*wall) })
     }
 
-    /// Sets the state of a bucket, whether it is here or not; `place` is where it was found last. False if the state has
+    /// Sets the state of a bucket, whether it is here or not; `offset` is where it was found last. False if the state has
     /// no form that fits.
-    pub(super) fn set(&mut self, place: Option<usize>, tag: u64, key: &str, state: &State) -> bool {
-        let found = self.find_near(place, tag, key).map(|entry| (entry.payload_start(), entry.start, entry.end()));
+    pub(super) fn set(&mut self, offset: Option<usize>, tag: u64, key: &str, state: &State) -> bool {
+        let found = self.find_near(offset, tag, key).map(|entry| (entry.payload_start(), entry.start, entry.end()));
         let Some(payload) = Payload::of(state) else { return false };
         let (start, end) = match found {
             Some((payload_start, start, end)) => {
@@ -200,8 +203,8 @@ impl<'p> Entry<'p> {
         Some(Entry { tag: u64::from_le_bytes(tag), key, kind, calendar, payload, start, size })
     }
 
-    /// Where it stands.
-    pub(super) fn place(&self) -> usize {
+    /// Returns its offset on the page.
+    pub(super) fn offset(&self) -> usize {
         self.start
     }
 
@@ -218,7 +221,7 @@ impl<'p> Entry<'p> {
         self.tag == tag && hash::same(self.key, key.as_bytes())
     }
 
-    /// Whether its bucket can give up its place.
+    /// Tells whether its bucket can give up its slot.
     pub(super) fn is_at_rest(&self, now: Now) -> bool {
         self.state().is_some_and(|state| state.is_at_rest(now))
     }
@@ -233,16 +236,16 @@ impl<'p> Entry<'p> {
         }
     }
 
-    /// What is stored; none if that has no form that is known.
+    /// Returns the stored state; none if that has no form that is known.
     pub(super) fn state(&self) -> Option<State> {
         if !self.is_well_formed() {
             return None;
         }
         Some(match self.kind {
             1 => {
-                let (paid, terms) = self.payload.split_first_chunk::<8>()?;
-                let (terms, _) = terms.split_first_chunk::<4>()?;
-                State::Rate { paid: u64::from_le_bytes(*paid), terms: u32::from_le_bytes(*terms) }
+                let (tat, config_hash) = self.payload.split_first_chunk::<8>()?;
+                let (config_hash, _) = config_hash.split_first_chunk::<4>()?;
+                State::Rate { tat: u64::from_le_bytes(*tat), config_hash: u32::from_le_bytes(*config_hash) }
             }
             2 => {
                 let (window, used) = self.payload.split_first_chunk::<4>()?;
@@ -281,11 +284,11 @@ impl Payload {
         let mut payload = Payload { kind: 0, calendar: 0, fixed: [0; 12], held: Vec::new() };
         match state {
             State::Rest => {}
-            State::Rate { paid, terms } => {
+            State::Rate { tat, config_hash } => {
                 payload.kind = 1;
                 let (first, rest) = payload.fixed.split_first_chunk_mut::<8>()?;
-                *first = paid.to_le_bytes();
-                rest.copy_from_slice(&terms.to_le_bytes());
+                *first = tat.to_le_bytes();
+                rest.copy_from_slice(&config_hash.to_le_bytes());
             }
             State::Window { calendar, window, used } => {
                 payload.kind = 2;

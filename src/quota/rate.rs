@@ -1,7 +1,8 @@
 //! A rate with bursts: the generic cell rate algorithm, exact in nanoseconds of a monotonic clock.
 //!
-//! A bucket's state is the moment at which its debt will be paid. A charge of n moves it by ⌈n × per ÷ limit⌉; what is
-//! ahead of now is debt, and there is room while the debt stays within the capacity, which is the burst's worth. So any
+//! A bucket's state is its theoretical arrival time (`tat`): the moment at which its debt will be paid. A charge of n moves it
+//! by ⌈n × per ÷ limit⌉, of one by the emission interval. The time from now to the `tat` is debt, and there is room while the
+//! debt stays within the burst tolerance, which is what a full burst costs. So any
 //! interval D sees at most `burst + ⌊D × limit ÷ per⌋` charges of one: each costs at least per ÷ limit.
 
 use super::Unit;
@@ -14,15 +15,15 @@ pub struct Rate {
     per: u64,
     burst: u64,
     replicas: u32,
-    /// What one unit costs.
-    one: u64,
-    /// The debt that a full burst makes.
-    capacity: u64,
-    /// Tells a changed rate from this one.
-    terms: u32,
+    /// Nanoseconds that one unit costs.
+    emission_interval: u64,
+    /// The debt that a full burst makes, in nanoseconds.
+    burst_tolerance: u64,
+    /// A hash of the configuration: tells a changed rate from this one.
+    config_hash: u32,
 }
 
-/// The longest time in which a burst is paid back: beyond it the moment would not be sure to fit its number.
+/// The longest time in which a burst is paid back, in nanoseconds: beyond it the `tat` would not be sure to fit its number.
 const LONGEST: u128 = 1 << 62;
 
 impl Rate {
@@ -32,15 +33,21 @@ impl Rate {
         if amount == 0 || per == 0 || burst == 0 || replicas == 0 {
             return None;
         }
-        let terms = hash::tag(hash::finish([amount, per, burst, u64::from(replicas)].into_iter().fold(0, hash::mix)));
-        let rate = Rate { amount, per, burst, replicas, one: 0, capacity: 0, terms };
-        let one = rate.price(1)?;
+        let config_hash =
+            hash::tag(hash::finish([amount, per, burst, u64::from(replicas)].into_iter().fold(0, hash::mix)));
+        let rate = Rate { amount, per, burst, replicas, emission_interval: 0, burst_tolerance: 0, config_hash };
+        let emission_interval = rate.price(1)?;
         // Requests come one by one, each rounded up; bytes come in any number.
-        let capacity = if unit == Unit::Requests { one.checked_mul(u128::from(burst))? } else { rate.price(burst)? };
-        if capacity > LONGEST {
+        let burst_tolerance =
+            if unit == Unit::Requests { emission_interval.checked_mul(u128::from(burst))? } else { rate.price(burst)? };
+        if burst_tolerance > LONGEST {
             return None;
         }
-        Some(Rate { one: u64::try_from(one).ok()?, capacity: u64::try_from(capacity).ok()?, ..rate })
+        Some(Rate {
+            emission_interval: u64::try_from(emission_interval).ok()?,
+            burst_tolerance: u64::try_from(burst_tolerance).ok()?,
+            ..rate
+        })
     }
 
     /// ⌈n × per × replicas ÷ amount⌉ nanoseconds.
@@ -49,17 +56,17 @@ impl Rate {
         Some(whole.div_ceil(u128::from(self.amount)))
     }
 
-    /// What a charge costs, in nanoseconds; more than there are where it cannot be paid.
+    /// Returns the nanoseconds that a charge costs; more than there are where it cannot be paid.
     pub fn cost(&self, n: u64) -> u64 {
         match n {
-            1 => self.one,
+            1 => self.emission_interval,
             _ => self.price(n).and_then(|cost| u64::try_from(cost).ok()).unwrap_or(u64::MAX),
         }
     }
 
-    /// The largest debt, in nanoseconds.
-    pub fn capacity(&self) -> u64 {
-        self.capacity
+    /// Returns the largest debt, in nanoseconds.
+    pub fn burst_tolerance(&self) -> u64 {
+        self.burst_tolerance
     }
 
     /// The limit within [`Rate::per`], of this gateway alone; rounded down, at least 1.
@@ -72,23 +79,27 @@ impl Rate {
         self.per
     }
 
-    /// How many units may come at once.
+    /// Returns the units that may come at once.
     pub fn burst(&self) -> u64 {
         self.burst
     }
 
-    /// How many units a debt is worth; rounded up.
+    /// Returns the units that a debt is worth, rounded up.
     pub fn units(&self, debt: u64) -> u64 {
         // one unit of bytes may cost less than a nanosecond
         let whole = u128::from(debt).saturating_mul(u128::from(self.amount));
         let unit = u128::from(self.per).saturating_mul(u128::from(self.replicas)).max(1);
-        let units = if self.one > 1 { u128::from(debt.div_ceil(self.one)) } else { whole.div_ceil(unit) };
+        let units = if self.emission_interval > 1 {
+            u128::from(debt.div_ceil(self.emission_interval))
+        } else {
+            whole.div_ceil(unit)
+        };
         u64::try_from(units).unwrap_or(u64::MAX)
     }
 
-    /// Tells a changed rate from this one.
-    pub(super) fn terms(&self) -> u32 {
-        self.terms
+    /// Returns a hash that tells a changed rate from this one.
+    pub(super) fn config_hash(&self) -> u32 {
+        self.config_hash
     }
 }
 
@@ -101,9 +112,9 @@ mod tests {
     #[test]
     fn a_charge_costs_its_share_of_the_time_rounded_up() {
         let third = Rate::new(Unit::Requests, 3, SECOND, 3, 1).unwrap();
-        assert_eq!((third.cost(1), third.cost(2), third.capacity()), (333_333_334, 666_666_667, 1_000_000_002));
+        assert_eq!((third.cost(1), third.cost(2), third.burst_tolerance()), (333_333_334, 666_666_667, 1_000_000_002));
         let bytes = Rate::new(Unit::BytesOut, 3_000_000_000, SECOND, 3_000_000_000, 1).unwrap();
-        assert_eq!((bytes.cost(0), bytes.cost(1), bytes.cost(10), bytes.capacity()), (0, 1, 4, SECOND));
+        assert_eq!((bytes.cost(0), bytes.cost(1), bytes.cost(10), bytes.burst_tolerance()), (0, 1, 4, SECOND));
     }
 
     #[test]
@@ -141,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn any_change_changes_the_terms() {
+    fn any_change_changes_the_hash_of_the_configuration() {
         let rates = [(1, 1, 1, 1), (2, 1, 1, 1), (1, 2, 1, 1), (1, 1, 2, 1), (1, 1, 1, 2)];
-        let terms = rates.map(|(amount, per, burst, replicas)| {
-            Rate::new(Unit::Requests, amount, per, burst, replicas).unwrap().terms()
+        let hashes = rates.map(|(amount, per, burst, replicas)| {
+            Rate::new(Unit::Requests, amount, per, burst, replicas).unwrap().config_hash()
         });
-        for (i, one) in terms.iter().enumerate() {
-            assert!(!terms[i + 1..].contains(one));
+        for (i, one) in hashes.iter().enumerate() {
+            assert!(!hashes[i + 1..].contains(one));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What all threads of a gateway share, as the ledger needs it.
+//! The store that all threads of a gateway share.
 
 /// A map that all threads share, and clocks. The only promise is that a value is replaced whole, and only where it is
 /// still the one that was read.
@@ -6,8 +6,8 @@ pub trait SharedStore {
     /// The value of a key and its version; none where there is none.
     fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable>;
 
-    /// Sets the value of a key if it still has the version that was read, or, with none, if there still is none. Says
-    /// whether it did.
+    /// Sets the value of a key if it still has the version that was read, or, with none, if there still is none;
+    /// false if it did not.
     fn replace(&mut self, key: &str, value: &[u8], seen: Option<Version>) -> Result<bool, Unavailable>;
 
     /// Nanoseconds on a clock that never goes back, the same for all threads.
@@ -25,15 +25,15 @@ pub struct Version(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unavailable;
 
-/// How often a change is tried before it is given up: each try fails because somebody else's succeeded.
+/// Attempts before a change is given up: each fails because another thread's succeeded.
 pub(super) const TRIES: u32 = 64;
 
-/// Why a change did not happen.
+/// The cause for which a change did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unchanged {
     /// The store cannot be used.
     Unavailable,
-    /// Others were faster, every time.
+    /// Other threads were faster, every time.
     Contended,
 }
 

@@ -1,4 +1,4 @@
-//! The sentences of the quotas' definition, each a test, on the ledger with a store that does what it is told.
+//! The sentences of the quotas' definition, each a test, on transactions with a store that does what it is told.
 #![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 use super::bucket::{Now, State};
@@ -101,10 +101,9 @@ fn concurrent(id: &str, amount: u64) -> Quota {
 /// A gateway of one or more threads.
 struct Lab {
     store: Store,
-    ledger: Ledger,
-    threads: Vec<Membership>,
+    threads: Vec<QuotaThread>,
     quotas: Vec<Quota>,
-    books: Books,
+    namespace: QuotaNamespace,
     enforced: Vec<bool>,
     bytes: u64,
 }
@@ -115,10 +114,9 @@ impl Lab {
         store.memory.now = Now { monotonic: 1_000 * SECOND, wall: NOON };
         let mut lab = Lab {
             store,
-            ledger: Ledger::default(),
-            threads: (0..3).map(|_| Membership::default()).collect(),
+            threads: (0..3).map(|_| QuotaThread::default()).collect(),
             quotas: Vec::new(),
-            books: Books::default(),
+            namespace: QuotaNamespace::default(),
             enforced: Vec::new(),
             bytes: 0,
         };
@@ -129,7 +127,7 @@ impl Lab {
     /// Another policy.
     fn configure(&mut self, quotas: impl IntoIterator<Item = Quota>) {
         self.quotas = quotas.into_iter().collect();
-        self.books = Books::of("test", self.quotas.iter());
+        self.namespace = QuotaNamespace::of("test", self.quotas.iter());
         self.enforced = vec![true; self.quotas.len()];
     }
 
@@ -140,22 +138,22 @@ impl Lab {
         self
     }
 
-    fn ask_on(&mut self, thread: usize, key: &str) -> Consultation {
-        let demands: Vec<_> = self.quotas.iter().zip(&self.enforced).zip(0..).collect();
-        let demands: Vec<_> = demands
+    fn ask_on(&mut self, thread: usize, key: &str) -> ChargeResults {
+        let charges: Vec<_> = self.quotas.iter().zip(&self.enforced).zip(0..).collect();
+        let charges: Vec<_> = charges
             .into_iter()
-            .map(|((quota, enforced), number)| Demand { quota, number, key, enforced: *enforced })
+            .map(|((quota, enforced), number)| RequestCharge { quota, number, key, enforced: *enforced })
             .collect();
-        let Lab { ledger, threads, store, books, bytes, .. } = self;
-        ledger.consult(&demands, *bytes, books, &mut threads[thread], store)
+        let Lab { threads, store, namespace, bytes, .. } = self;
+        Transaction::new(&mut threads[thread], namespace, store).charge(&charges, *bytes)
     }
 
-    fn ask(&mut self, key: &str) -> Consultation {
+    fn ask(&mut self, key: &str) -> ChargeResults {
         self.ask_on(0, key)
     }
 
     fn refusals(&mut self, key: &str) -> Vec<Option<Refusal>> {
-        self.ask(key).results.iter().map(|result| result.refusal).collect()
+        self.ask(key).outcomes.iter().map(|result| result.refusal).collect()
     }
 
     /// Whether everything that is enforced lets it pass.
@@ -169,18 +167,18 @@ impl Lab {
     }
 
     fn flow(&mut self, account: &mut Account, out: u64, inward: u64) -> Option<Crossing> {
-        let Lab { ledger, threads, store, books, quotas, .. } = self;
+        let Lab { threads, store, namespace, quotas, .. } = self;
         let quotas = |number: u32| quotas.get(number as usize);
-        ledger.desk(books, &mut threads[0], store).flow(account, out, inward, quotas)
+        Transaction::new(&mut threads[0], namespace, store).flow(account, out, inward, quotas)
     }
 
     fn settle(&mut self, account: &mut Account) -> bool {
-        let Lab { ledger, threads, store, books, quotas, .. } = self;
-        ledger.desk(books, &mut threads[0], store).settle(account, |number: u32| quotas.get(number as usize))
+        let Lab { threads, store, namespace, quotas, .. } = self;
+        Transaction::new(&mut threads[0], namespace, store).settle(account, |number: u32| quotas.get(number as usize))
     }
 
     fn level(&mut self, key: &str) -> Level {
-        self.ask(key).results[0].level
+        self.ask(key).outcomes[0].level
     }
 }
 
@@ -245,12 +243,11 @@ fn a_thread_that_stands_still_before_it_reads_a_page_forgives_no_debt_of_others(
         let mut lab = Lab::new([quota.clone()]);
         assert!(lab.passes("a"));
         lab.after(59 * SECOND);
-        let (mut ledger, mut membership, books) =
-            (Ledger::default(), Membership::default(), Books::of("test", [&quota].into_iter()));
-        let demands = [Demand { quota: &quota, number: 0, key: "a", enforced: true }];
-        let slow = ledger.consult(&demands, 0, &books, &mut membership, &mut Slow(&mut lab, false));
-        assert_eq!(slow.results[0].refusal, Some(Refusal::Exhausted), "the other has used up the burst");
-        assert_eq!(ledger.take_events(), None, "nor takes it for a foreign writer's");
+        let (mut thread, namespace) = (QuotaThread::default(), QuotaNamespace::of("test", [&quota].into_iter()));
+        let charges = [RequestCharge { quota: &quota, number: 0, key: "a", enforced: true }];
+        let slow = Transaction::new(&mut thread, &namespace, &mut Slow(&mut lab, false)).charge(&charges, 0);
+        assert_eq!(slow.outcomes[0].refusal, Some(Refusal::Exhausted), "the other has used up the burst");
+        assert_eq!(thread.take_events(), None, "nor takes it for a foreign writer's");
         assert!(!lab.passes("a"), "{quota:?}");
     }
 }
@@ -301,7 +298,7 @@ fn a_wall_clock_that_steps_over_admits_nothing_but_what_the_new_window_allows() 
     assert_eq!(lab.passing("a", 10), 0, "1970");
     wall(&mut lab, u64::MAX);
     assert_eq!(lab.passing("a", 10), 5, "the end of the clock");
-    assert_eq!(lab.ledger.take_events(), None, "a clock is no foreign writer");
+    assert_eq!(lab.threads[0].take_events(), None, "a clock is no foreign writer");
 }
 
 // Bytes
@@ -371,7 +368,7 @@ fn bytes_of_a_contended_store_stay_owed_and_cut_only_beyond_the_credit() {
     assert!(!lab.settle(&mut account));
     assert!(lab.settle(&mut account), "the next tick");
     assert_eq!(lab.level("a").used, (1 << 20) + 1);
-    assert_eq!(lab.ledger.take_events().unwrap().contended, 3);
+    assert_eq!(lab.threads[0].take_events().unwrap().contended, 3);
 }
 
 // Concurrency
@@ -404,7 +401,7 @@ fn what_a_lost_thread_held_comes_back_within_ten_seconds() {
     let mut lost = lab.ask_on(1, "a").account.unwrap();
     for _ in 0..10 {
         assert!(!lab.after(SECOND).passes("a"));
-        Ledger::beat(&mut lab.threads[0], &mut lab.store);
+        lab.threads[0].beat(&mut lab.store);
     }
     assert!(lab.after(1).passes("a"));
     assert!(!lab.passes("a"));
@@ -418,7 +415,7 @@ fn a_thread_that_gives_signs_of_life_keeps_what_it_holds() {
     let _held = lab.ask_on(1, "a").account.unwrap();
     for _ in 0..60 {
         lab.after(SECOND);
-        Ledger::beat(&mut lab.threads[1], &mut lab.store);
+        lab.threads[1].beat(&mut lab.store);
         assert!(!lab.passes("a"));
     }
 }
@@ -442,7 +439,7 @@ fn a_new_thread_gets_no_number_that_another_still_holds_under_though_a_foreign_w
     lab.ask_on(1, "b").account.unwrap();
     // Thread 0 gives no further sign of life, and thread 1 does.
     for _ in 0..11 {
-        Ledger::beat(&mut lab.threads[1], &mut lab.store);
+        lab.threads[1].beat(&mut lab.store);
         lab.after(SECOND);
     }
     assert!(lab.passes("a"), "what the lost one held is not kept alive by the other");
@@ -454,7 +451,7 @@ fn members_that_cannot_be_read_hold_nothing_and_are_counted() {
     let _held = lab.ask_on(0, "a").account.unwrap();
     lab.store.memory.overwrite("tollgate/1/@members", b"?");
     assert!(lab.passes("a"));
-    assert_eq!(lab.ledger.take_events().map(|events| events.foreign), Some(1));
+    assert_eq!(lab.threads[0].take_events().map(|events| events.foreign), Some(1));
 }
 
 // Several quotas
@@ -469,7 +466,7 @@ fn a_request_is_charged_to_every_quota_or_to_none() {
     let mut lab = Lab::new(quotas);
     assert_eq!(lab.passing("a", 10), 3);
     let refused = lab.ask("a");
-    assert_eq!(refused.results.iter().map(|result| result.level.used).collect::<Vec<_>>(), [3, 3, 3]);
+    assert_eq!(refused.outcomes.iter().map(|result| result.level.used).collect::<Vec<_>>(), [3, 3, 3]);
     assert!(refused.account.is_none());
 }
 
@@ -481,17 +478,17 @@ fn a_dry_run_keeps_its_state_as_if_it_were_enforced() {
     assert_eq!(lab.passing("a", 10), 4);
     assert_eq!(lab.refusals("a"), [Some(Refusal::Exhausted); 2]);
     lab.enforced = vec![true, true];
-    assert_eq!(lab.ask("a").results.iter().map(|result| result.level.used).collect::<Vec<_>>(), [2, 4]);
+    assert_eq!(lab.ask("a").outcomes.iter().map(|result| result.level.used).collect::<Vec<_>>(), [2, 4]);
 }
 
 /// Asks for the first quota under one key and the second under another, whose bucket stands on another page.
-fn ask_two(lab: &mut Lab) -> Consultation {
+fn ask_two(lab: &mut Lab) -> ChargeResults {
     let demand = |number: u32, key: &'static str| {
         let (quota, enforced) = (&lab.quotas[number as usize], lab.enforced[number as usize]);
-        Demand { quota, number, key, enforced }
+        RequestCharge { quota, number, key, enforced }
     };
-    let demands = [demand(0, "a"), demand(1, "b")];
-    lab.ledger.consult(&demands, 0, &lab.books, &mut lab.threads[0], &mut lab.store)
+    let charges = [demand(0, "a"), demand(1, "b")];
+    Transaction::new(&mut lab.threads[0], &lab.namespace, &mut lab.store).charge(&charges, 0)
 }
 
 #[test]
@@ -502,7 +499,7 @@ fn a_page_that_somebody_else_was_faster_with_is_tried_again_without_charging_the
         ask_two(&mut lab);
         lab.store.too_late = too_late;
         ask_two(&mut lab);
-        let levels: Vec<_> = ask_two(&mut lab).results.iter().map(|result| result.level.used).collect();
+        let levels: Vec<_> = ask_two(&mut lab).outcomes.iter().map(|result| result.level.used).collect();
         assert_eq!(levels, [3, 3], "{too_late}");
     }
 }
@@ -511,7 +508,7 @@ fn a_page_that_somebody_else_was_faster_with_is_tried_again_without_charging_the
 fn what_is_said_of_a_quota_does_not_depend_on_whether_another_is_tried_again() {
     let mut lab =
         Lab::new([rate("one", Unit::Requests, 5, SECOND, 5), window("other", Unit::Requests, Calendar::Hour, 5)]);
-    let levels = |lab: &mut Lab| ask_two(lab).results.iter().map(|result| result.level).collect::<Vec<_>>();
+    let levels = |lab: &mut Lab| ask_two(lab).outcomes.iter().map(|result| result.level).collect::<Vec<_>>();
     levels(&mut lab);
     lab.after(10 * SECOND);
     let before = levels(&mut lab);
@@ -559,26 +556,89 @@ fn what_was_charged_before_another_page_refused_is_taken_back() {
             assert!(lab.settle(account));
         }
         let before = ask_one(&mut lab).level.used;
-        let demands = [
-            Demand { quota: &lab.quotas[0], number: 0, key: "a", enforced: true },
-            Demand { quota: &lab.quotas[1], number: 1, key: "b", enforced: true },
+        let charges = [
+            RequestCharge { quota: &lab.quotas[0], number: 0, key: "a", enforced: true },
+            RequestCharge { quota: &lab.quotas[1], number: 1, key: "b", enforced: true },
         ];
         let mut faster = Faster(&mut lab.store, 0);
-        let refused = lab.ledger.consult(&demands, 0, &lab.books, &mut lab.threads[0], &mut faster);
-        assert_eq!(refused.results[1].refusal, Some(Refusal::Exhausted));
+        let refused = Transaction::new(&mut lab.threads[0], &lab.namespace, &mut faster).charge(&charges, 0);
+        assert_eq!(refused.outcomes[1].refusal, Some(Refusal::Exhausted));
         assert!(refused.account.is_none());
         assert_eq!(ask_one(&mut lab).level.used, before, "{:?}", lab.quotas[0].unit);
     }
+}
 
-    /// Looks at the first quota's bucket without charging it: another one refuses.
-    fn ask_one(lab: &mut Lab) -> Consulted {
-        let shut = window("shut", Unit::Requests, Calendar::Hour, 0);
-        let demands = [
-            Demand { quota: &lab.quotas[0], number: 0, key: "a", enforced: true },
-            Demand { quota: &shut, number: 1, key: "a", enforced: true },
-        ];
-        lab.ledger.consult(&demands, 0, &lab.books, &mut lab.threads[0], &mut lab.store).results[0]
+#[test]
+fn charges_that_others_made_meanwhile_stay_when_a_charge_is_taken_back() {
+    /// A store in which, between the first page and the second, another thread charges both keys.
+    struct Meanwhile<'s> {
+        store: &'s mut Store,
+        namespace: &'s QuotaNamespace,
+        quotas: [(&'s Quota, &'static str); 2],
+        other: QuotaThread,
+        writes: u32,
+        passed: u32,
     }
+    impl SharedStore for Meanwhile<'_> {
+        fn read(&mut self, key: &str) -> Result<Option<(Vec<u8>, Version)>, Unavailable> {
+            self.store.read(key)
+        }
+        fn replace(&mut self, key: &str, value: &[u8], seen: Option<Version>) -> Result<bool, Unavailable> {
+            self.writes += 1;
+            if self.writes == 2 {
+                for (quota, key) in self.quotas {
+                    let charges = [RequestCharge { quota, number: 0, key, enforced: true }];
+                    let charged = Transaction::new(&mut self.other, self.namespace, self.store).charge(&charges, 0);
+                    self.passed += u32::from(charged.outcomes[0].refusal.is_none());
+                }
+            }
+            self.store.replace(key, value, seen)
+        }
+        fn monotonic(&mut self) -> Result<u64, Unavailable> {
+            self.store.monotonic()
+        }
+        fn wall(&mut self) -> Result<u64, Unavailable> {
+            self.store.wall()
+        }
+    }
+    // A rate keeps its own charge, too: part of it may be paid already.
+    for (first, kept) in [
+        (rate("one", Unit::Requests, 9, SECOND, 9), 2),
+        (window("one", Unit::Requests, Calendar::Hour, 9), 1),
+        (concurrent("one", 9), 1),
+    ] {
+        let mut lab = Lab::new([first, window("other", Unit::Requests, Calendar::Hour, 2)]);
+        // Both buckets exist, so that nothing but pages is written.
+        let mut account = ask_two(&mut lab).account;
+        if let Some(account) = &mut account {
+            assert!(lab.settle(account));
+        }
+        // It sees the member of the other thread.
+        let mut other = QuotaThread::default();
+        let held = [RequestCharge { quota: &concurrent("held", 9), number: 0, key: "c", enforced: true }];
+        Transaction::new(&mut other, &lab.namespace, &mut lab.store).charge(&held, 0);
+        let before = ask_one(&mut lab).level.used;
+        let [one, two] = lab.quotas.as_slice() else { panic!() };
+        let charges =
+            [(one, "a"), (two, "b")].map(|(quota, key)| RequestCharge { quota, number: 0, key, enforced: true });
+        let (namespace, quotas) = (&lab.namespace, [(one, "a"), (two, "b")]);
+        let mut meanwhile = Meanwhile { store: &mut lab.store, namespace, quotas, other, writes: 0, passed: 0 };
+        let refused = Transaction::new(&mut lab.threads[0], &lab.namespace, &mut meanwhile).charge(&charges, 0);
+        assert_eq!(meanwhile.passed, 2);
+        assert_eq!(refused.outcomes[1].refusal, Some(Refusal::Exhausted));
+        assert!(refused.account.is_none());
+        assert_eq!(ask_one(&mut lab).level.used, before + kept, "{:?}", lab.quotas[0].unit);
+    }
+}
+
+/// Looks at the first quota's bucket without charging it: another one refuses.
+fn ask_one(lab: &mut Lab) -> ChargeOutcome {
+    let shut = window("shut", Unit::Requests, Calendar::Hour, 0);
+    let charges = [
+        RequestCharge { quota: &lab.quotas[0], number: 0, key: "a", enforced: true },
+        RequestCharge { quota: &shut, number: 1, key: "a", enforced: true },
+    ];
+    Transaction::new(&mut lab.threads[0], &lab.namespace, &mut lab.store).charge(&charges, 0).outcomes[0]
 }
 
 // Contention and failures
@@ -591,7 +651,7 @@ fn contention_is_given_up_after_64_tries_and_counted() {
     assert!(lab.passes("a"));
     lab.store.too_late = TRIES;
     assert_eq!(lab.refusals("a"), [Some(Refusal::Unavailable)]);
-    assert_eq!(lab.ledger.take_events().unwrap().contended, 1);
+    assert_eq!(lab.threads[0].take_events().unwrap().contended, 1);
     assert_eq!(lab.level("a").used, 3, "the one that was given up is not among them");
 }
 
@@ -604,7 +664,7 @@ fn a_store_or_clock_that_fails_at_any_place_denies_and_charges_nothing_that_stay
         let failing = lab.ask("a");
         let failed = lab.store.failed;
         lab.store.fails_after = None;
-        assert_eq!(failing.results[0].refusal, failed.then_some(Refusal::Unavailable), "{calls}");
+        assert_eq!(failing.outcomes[0].refusal, failed.then_some(Refusal::Unavailable), "{calls}");
         lab.store.clocks_fail = true;
         assert_eq!(lab.refusals("b"), [Some(Refusal::Unavailable); 2]);
         lab.store.clocks_fail = false;
@@ -658,7 +718,7 @@ fn a_value_of_unknown_form_is_full_debt_used_up_or_nothing_held_and_healed_when_
             lab.store.memory.overwrite(&page, foreign);
             let before = lab.passing("a", 10);
             assert_eq!(before.min(5), at_once, "{quota:?} {foreign:?}");
-            assert_eq!(lab.ledger.take_events().map(|events| events.foreign), Some(1), "counted once");
+            assert_eq!(lab.threads[0].take_events().map(|events| events.foreign), Some(1), "counted once");
             if healed > 0 {
                 assert!(!lab.after(healed - 1).passes("a"), "{quota:?}");
                 assert!(lab.after(1).passes("a"), "{quota:?}");
@@ -690,7 +750,7 @@ fn a_state_of_another_kind_under_the_same_tag_is_foreign() {
     lab.passes("a");
     lab.configure([windowed]);
     assert!(!lab.passes("a"));
-    assert_eq!(lab.ledger.take_events().unwrap().foreign, 1);
+    assert_eq!(lab.threads[0].take_events().unwrap().foreign, 1);
     assert_eq!(lab.after(60 * SECOND).passing("a", 10), 5);
 }
 
@@ -763,15 +823,15 @@ fn past_65536_live_buckets_new_keys_share_one_and_buckets_at_rest_give_up_their_
     for key in 0..65_536 {
         assert!(lab.passes(&format!("key-{key}")));
     }
-    assert_eq!(lab.ledger.take_events(), None);
+    assert_eq!(lab.threads[0].take_events(), None);
     let late = lab.ask("late-1");
-    assert!(late.results[0].overflowed && late.results[0].refusal.is_none());
+    assert!(late.outcomes[0].overflowed && late.outcomes[0].refusal.is_none());
     assert!(!lab.passes("late-2"), "it shares the bucket of the first");
     assert!(!lab.passes("key-7"), "who has one keeps it");
-    assert_eq!(lab.ledger.take_events().unwrap().overflowed, [0]);
+    assert_eq!(lab.threads[0].take_events().unwrap().overflowed, [0]);
     lab.after(20 * SECOND);
     for key in 0..65_536 {
-        let result = lab.ask(&format!("new-{key}")).results[0];
+        let result = lab.ask(&format!("new-{key}")).outcomes[0];
         assert!(result.refusal.is_none() && !result.overflowed, "{key}");
     }
     assert!(lab.store.memory.keys().count() <= 8192 * 257 + 2);
@@ -784,7 +844,7 @@ fn a_page_with_many_buckets_spills_and_finds_all_of_them_again() {
     for round in 0..3 {
         for quota in &quotas {
             lab.quotas = vec![quota.clone()];
-            lab.books = Books::of("test", quotas.iter());
+            lab.namespace = QuotaNamespace::of("test", quotas.iter());
             lab.enforced = vec![true];
             assert_eq!(lab.passes("one key"), round < 2, "{}", quota.id);
         }
@@ -831,10 +891,10 @@ fn a_place_that_a_dry_run_took_and_does_not_need_any_more_is_not_lost() {
         }
     }
     let mut lab = Lab::new([window("dry", Unit::Requests, Calendar::Hour, 5)]);
-    let demands = [Demand { quota: &lab.quotas[0], number: 0, key: "a", enforced: false }];
+    let charges = [RequestCharge { quota: &lab.quotas[0], number: 0, key: "a", enforced: false }];
     let doubtful = &mut Begun(&mut lab.store, false);
-    let refused = lab.ledger.consult(&demands, 0, &lab.books, &mut lab.threads[0], doubtful);
-    assert_eq!(refused.results[0].refusal, Some(Refusal::Exhausted));
+    let refused = Transaction::new(&mut lab.threads[0], &lab.namespace, doubtful).charge(&charges, 0);
+    assert_eq!(refused.outcomes[0].refusal, Some(Refusal::Exhausted));
     let (places, _) = lab.store.read("tollgate/1/test/dry/@places").unwrap().unwrap();
     assert_eq!(places, [0; 4]);
 }

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use tollgate::decision::{Scratch, Till, Timestamp};
+use tollgate::decision::{Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::quota::Memory;
+use tollgate::quota::{Memory, QuotaThread};
 use tollgate_tests::oracle::{policies, requests};
 
 const NOW: &str = "2026-07-01T00:00:00Z";
@@ -172,7 +172,8 @@ fn a_quota_that_is_said_never_to_refuse_first_never_does() {
             lint(&file).iter().filter(|(code, _)| code == "TG120").map(|(_, pointer)| numbers(pointer).0).collect();
         claims += weak.len();
         let policy = tollgate_cli::source::load(&[&file]).unwrap().policy;
-        let (mut till, mut memory, mut time) = (Till::default(), Memory::default(), 1_782_864_000_000_000_000_u64);
+        let (mut thread, mut memory, mut time) =
+            (QuotaThread::default(), Memory::default(), 1_782_864_000_000_000_000_u64);
         for _ in 0..60 {
             time += rng.u64(0..700_000_000);
             let id = format!(
@@ -193,11 +194,11 @@ fn a_quota_that_is_said_never_to_refuse_first_never_does() {
             let mut scratch = Scratch::default();
             let mut judged = policy.decide(&arrival, Timestamp(time), &mut scratch);
             (memory.now.wall, memory.now.monotonic) = (time, time);
-            let charged = policy.charge(&mut judged, 10, &mut till, &mut memory);
+            let charged = policy.charge(&mut judged, 10, &mut thread, &mut memory);
             let refusing: Vec<usize> = charged
-                .notes
+                .outcomes
                 .iter()
-                .filter(|note| note.consulted.refusal.is_some())
+                .filter(|note| note.charge.refusal.is_some())
                 .map(|note| note.number() as usize)
                 .collect();
             refusals += refusing.len();

@@ -1,9 +1,9 @@
 //! The case files and the tables of hosts and paths, decided by the core.
 
 use serde_json::{Value, json};
-use tollgate::decision::{Decision, Outcome, QuotaOutcome, Reason, Scratch, Till, Timestamp};
+use tollgate::decision::{Decision, Outcome, QuotaOutcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::quota::Memory;
+use tollgate::quota::{Memory, QuotaThread};
 use tollgate::request::{Arrival, Presented, Source};
 use tollgate_tests::cases::{Expected, Request, files};
 use tollgate_tests::vectors;
@@ -18,7 +18,7 @@ fn compile(policy: &Value) -> Policy {
 /// One gateway, on which the cases of a file are played.
 #[derive(Default)]
 struct Gateway {
-    till: Till,
+    thread: QuotaThread,
     memory: Memory,
 }
 
@@ -40,18 +40,18 @@ fn decide<R>(
     let now = Timestamp::parse(request.now.as_deref().unwrap_or(NOW)).unwrap();
     let mut scratch = Scratch::default();
     let mut judged = policy.decide(&arrival, now, &mut scratch);
-    let Gateway { till, memory } = gateway;
+    let Gateway { thread, memory } = gateway;
     (memory.now.wall, memory.now.monotonic) = (now.0, now.0);
     let bytes = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()) as u64).sum();
-    let mut charged = policy.charge(&mut judged, bytes, till, memory);
+    let mut charged = policy.charge(&mut judged, bytes, thread, memory);
     if let Some(account) = &mut charged.account {
-        assert!(policy.terms().settle(account, till, memory));
+        assert!(policy.terms().settle(account, thread, memory));
     }
-    show(&judged.decision, &charged.notes)
+    show(&judged.decision, &charged.outcomes)
 }
 
 fn is(expected: &Expected, decision: &Decision<'_>, notes: &[QuotaOutcome<'_>]) -> bool {
-    let used = || notes.iter().map(|note| (note.quota.id.to_string(), note.consulted.level.used)).collect();
+    let used = || notes.iter().map(|note| (note.quota.id.to_string(), note.charge.level.used)).collect();
     expected.decision == decision.outcome.as_str()
         && expected.reason == decision.reason.as_str()
         && expected.rule.as_deref().is_none_or(|rule| decision.rule == Some(rule))

@@ -1,9 +1,9 @@
 //! Which quotas a request is charged to, under which key, and what the decision becomes of it.
 
 use serde_json::{Value, json};
-use tollgate::decision::{Scratch, Till, Timestamp};
+use tollgate::decision::{Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::quota::{Memory, Now};
+use tollgate::quota::{Memory, Now, QuotaThread};
 use tollgate::request::{Arrival, Presented, Source};
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
@@ -14,7 +14,7 @@ const FOREIGN: &str = "spiffe://evil.test/ns/payments/sa/checkout";
 /// A gateway with one policy.
 struct Gateway {
     policy: Policy,
-    till: Till,
+    thread: QuotaThread,
     memory: Memory,
 }
 
@@ -24,7 +24,7 @@ struct Charged {
     /// `allow RULE_ALLOW all`, and `also` behind a plus.
     decision: String,
     /// `id key used` of each quota that was consulted.
-    notes: Vec<String>,
+    outcomes: Vec<String>,
 }
 
 impl Gateway {
@@ -32,7 +32,7 @@ impl Gateway {
         let policy = Policy::load(policy.to_string().as_bytes()).unwrap_or_else(|refused| panic!("{refused:#?}"));
         let mut memory = Memory::default();
         memory.now = Now { monotonic: 1_000_000_000_000, wall: 1_795_608_000_000_000_000 };
-        Gateway { policy, till: Till::default(), memory }
+        Gateway { policy, thread: QuotaThread::default(), memory }
     }
 
     /// Everyone may go everywhere, but for what these quotas say.
@@ -62,7 +62,7 @@ impl Gateway {
         };
         let mut scratch = Scratch::default();
         let mut judged = self.policy.decide(&arrival, Timestamp::default(), &mut scratch);
-        let charged = self.policy.charge(&mut judged, 0, &mut self.till, &mut self.memory);
+        let charged = self.policy.charge(&mut judged, 0, &mut self.thread, &mut self.memory);
         let decision = judged.decision;
         let words = [decision.outcome.as_str(), decision.reason.as_str(), decision.rule.unwrap_or("-")];
         let also: String = decision
@@ -71,9 +71,9 @@ impl Gateway {
             .map(|further| format!(" +{}:{}", further.reason.as_str(), further.rule.unwrap_or("-")))
             .collect();
         let note = |note: &tollgate::decision::QuotaOutcome<'_>| {
-            format!("{} {} {}", note.quota.id, note.key(), note.consulted.level.used)
+            format!("{} {} {}", note.quota.id, note.key(), note.charge.level.used)
         };
-        Charged { decision: words.join(" ") + &also, notes: charged.notes.iter().map(note).collect() }
+        Charged { decision: words.join(" ") + &also, outcomes: charged.outcomes.iter().map(note).collect() }
     }
 
     fn decide(&mut self, identity: &str) -> String {
@@ -82,7 +82,7 @@ impl Gateway {
 
     /// The key of the only quota.
     fn key(&mut self, identity: &str) -> String {
-        let notes = self.ask(identity, "api.pay.test", "/").notes;
+        let notes = self.ask(identity, "api.pay.test", "/").outcomes;
         let [note] = notes.as_slice() else { panic!("{notes:?}") };
         note.split(' ').nth(1).unwrap().to_owned()
     }
@@ -111,7 +111,7 @@ fn of_several_quotas_that_refuse_the_one_whose_room_comes_last_decides() {
         quota("day", json!({"requests": 1, "per": "day"})),
     ]);
     let mut gateway = Gateway::open(&quotas);
-    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").notes.len(), 3);
+    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").outcomes.len(), 3);
     assert_eq!(gateway.decide(CHECKOUT), "deny QUOTA_REQUESTS day", "nobody knows when `held` has room");
     let quotas = json!([
         quota("hour", json!({"requests": 1, "per": "1h"})),
@@ -131,7 +131,7 @@ fn a_quota_in_dry_run_says_would_deny_and_the_others_still_count() {
     assert_eq!(gateway.decide(CHECKOUT), "would-deny QUOTA_REQUESTS q");
     let third = gateway.ask(CHECKOUT, "a.test", "/");
     assert_eq!(
-        (&*third.decision, &third.notes[..]),
+        (&*third.decision, &third.outcomes[..]),
         ("would-deny QUOTA_REQUESTS q", &[format!("q {CHECKOUT} 1"), format!("real {CHECKOUT} 3")][..])
     );
     assert_eq!(gateway.decide(CHECKOUT), "deny QUOTA_REQUESTS real", "whatever else would have");
@@ -189,9 +189,9 @@ fn a_request_that_is_denied_consumes_nothing() {
         [(CHECKOUT, "no.test"), (CHECKOUT, "a b"), (FOREIGN, "a.test"), (CHECKOUT, "a.test:9999"), (eu, "a.test")]
     {
         let denied = gateway.ask(identity, authority, "/");
-        assert!(denied.decision.starts_with("deny ") && denied.notes.is_empty(), "{denied:?}");
+        assert!(denied.decision.starts_with("deny ") && denied.outcomes.is_empty(), "{denied:?}");
     }
-    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").notes, ["q * 1"]);
+    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").outcomes, ["q * 1"]);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_request_that_one_quota_refuses_consumes_nothing_of_the_others() {
     for _ in 0..4 {
         gateway.ask(CHECKOUT, "api.pay.test", "/");
     }
-    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").notes, [format!("q {CHECKOUT} 2")]);
+    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").outcomes, [format!("q {CHECKOUT} 2")]);
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn a_quota_matches_in_the_wide_reading() {
     let charged = |quota: Value, authority: &str, path: &str| {
         let charged = Gateway::open(&json!([quota])).ask(CHECKOUT, authority, path);
         assert_eq!(charged.decision, "allow RULE_ALLOW all", "{quota}");
-        !charged.notes.is_empty()
+        !charged.outcomes.is_empty()
     };
     // Without ports it is about all of them, not about the usual ones.
     assert!(charged(to(json!({"hosts": ["a.test"]})), "a.test:8443", "/"));
@@ -282,7 +282,7 @@ fn among_many_paths_those_are_found_that_match_in_the_wide_reading() {
         .collect();
     for path in ["/v7/x", "/V7/x", "/v7", "/%767/x"] {
         let charged = Gateway::open(&json!(quotas)).ask(CHECKOUT, "a.test", path);
-        assert!(charged.notes.contains(&format!("q7 {CHECKOUT} 1")), "{path}: {charged:?}");
+        assert!(charged.outcomes.contains(&format!("q7 {CHECKOUT} 1")), "{path}: {charged:?}");
     }
 }
 
@@ -292,20 +292,20 @@ fn a_request_that_servers_may_read_in_several_ways_is_charged_to_every_quota_tha
     let mut gateway = Gateway::open(&json!([quota]));
     for path in ["/x/../v1/a", "//v1/a", "/%76%31/a"] {
         let charged = gateway.ask(CHECKOUT, "a.test", path);
-        assert_eq!(charged.notes.len(), 1, "{path}: {charged:?}");
+        assert_eq!(charged.outcomes.len(), 1, "{path}: {charged:?}");
     }
 }
 
 #[test]
 fn quotas_from_others_do_not_count() {
     let quota = per_day(&json!({"from": [{"namespace": "other"}]}), 1);
-    assert!(Gateway::open(&json!([quota])).ask(CHECKOUT, "a.test", "/").notes.is_empty());
+    assert!(Gateway::open(&json!([quota])).ask(CHECKOUT, "a.test", "/").outcomes.is_empty());
 }
 
 #[test]
 fn quotas_of_the_same_words_are_charged_each() {
     let quotas: Vec<Value> = (0..5).map(|n| per_day(&json!({"id": format!("q{n}")}), n + 1)).collect();
     let mut gateway = Gateway::open(&json!(quotas));
-    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").notes.len(), 5);
+    assert_eq!(gateway.ask(CHECKOUT, "a.test", "/").outcomes.len(), 5);
     assert_eq!(gateway.decide(CHECKOUT), "deny QUOTA_REQUESTS q0");
 }

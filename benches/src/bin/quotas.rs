@@ -4,9 +4,9 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, anyhow};
-use tollgate::decision::{Scratch, Till, Timestamp};
+use tollgate::decision::{Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::quota::Memory;
+use tollgate::quota::{Memory, QuotaThread};
 use tollgate::request::{Arrival, Presented, Source};
 use tollgate_bench::report::{Section, Table, trim};
 use tollgate_bench::timing::{median, median_ratio, milliseconds};
@@ -22,7 +22,7 @@ struct Subject {
     policy: Policy,
     identities: usize,
     hosts: usize,
-    till: Till,
+    thread: QuotaThread,
     store: Memory,
     nanoseconds: Vec<f64>,
 }
@@ -57,8 +57,8 @@ const THREE_KEYS: &str = r#"{"id": "a", "limit": {"requests": 1000000, "per": "1
 
 impl Subject {
     fn new(name: &'static str, quotas: &str, identities: usize, hosts: usize) -> Result<Subject> {
-        let (policy, till, store) = (policy(quotas)?, Till::default(), Memory::default());
-        Ok(Subject { name, policy, identities, hosts, till, store, nanoseconds: Vec::new() })
+        let (policy, thread, store) = (policy(quotas)?, QuotaThread::default(), Memory::default());
+        Ok(Subject { name, policy, identities, hosts, thread, store, nanoseconds: Vec::new() })
     }
 
     fn run(&mut self, requests: usize) {
@@ -81,7 +81,7 @@ impl Subject {
                 self.store.now.monotonic += 10_000;
                 self.store.now.wall = NOON + self.store.now.monotonic;
                 let mut judged = self.policy.decide(&arrival, Timestamp(0), &mut scratch);
-                let charged = self.policy.charge(&mut judged, 300, &mut self.till, &mut self.store);
+                let charged = self.policy.charge(&mut judged, 300, &mut self.thread, &mut self.store);
                 std::hint::black_box(charged);
             }
         });

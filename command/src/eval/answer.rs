@@ -43,7 +43,7 @@ impl<'d> Answer<'d> {
             id: &note.quota.id,
             key: note.key(),
             limit: note.quota.limit.amount(),
-            used: note.consulted.level.used,
+            used: note.charge.level.used,
             reset: note.reset(),
         };
         Answer {

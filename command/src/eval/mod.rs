@@ -140,7 +140,7 @@ impl Evaluation<'_> {
         let Evaluation { policy, format, start, out, gateway } = self;
         let now = request.now().unwrap_or(*start);
         gateway.play(policy, request, now, |arrival, judged, charged| {
-            Answer::of(&judged.decision, &charged.notes).write(arrival, *format, out)
+            Answer::of(&judged.decision, &charged.outcomes).write(arrival, *format, out)
         })
     }
 }

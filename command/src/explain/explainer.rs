@@ -280,11 +280,11 @@ impl Explainer<'_> {
             spot: self.spot_of(&note.quota.id),
             limit: written(&note.quota.id),
             key: note.key().to_owned(),
-            used: note.consulted.level.used,
+            used: note.charge.level.used,
             of: note.quota.limit.amount(),
             enforced: note.is_enforced(),
         };
-        charged.notes.iter().map(of).collect()
+        charged.outcomes.iter().map(of).collect()
     }
 }
 

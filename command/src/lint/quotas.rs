@@ -167,7 +167,7 @@ fn allows_as_much(subject: &Subject<'_>, more: usize, less: usize) -> bool {
         // never dearer, and with as much room for debt
         (Limit::Rate(more), Limit::Rate(less)) => {
             let is_cheaper = |n| more.cost(n) <= less.cost(n);
-            is_cheaper(1) && is_cheaper(1 << 40) && more.capacity() >= less.capacity()
+            is_cheaper(1) && is_cheaper(1 << 40) && more.burst_tolerance() >= less.burst_tolerance()
         }
         _ => false,
     }

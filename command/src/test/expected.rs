@@ -68,7 +68,7 @@ pub(super) struct Actual {
 impl Actual {
     pub(super) fn of(judged: &Evaluation<'_>, charged: &Charged<'_>) -> Actual {
         let decision = &judged.decision;
-        let used = charged.notes.iter().map(|note| (note.quota.id.to_string(), note.consulted.level.used));
+        let used = charged.outcomes.iter().map(|note| (note.quota.id.to_string(), note.charge.level.used));
         Actual {
             decision: decision.outcome.as_str(),
             reason: decision.reason.as_str(),

@@ -3,7 +3,9 @@
 use super::terms::Plan;
 use super::world::{Seen, World};
 use std::sync::Arc;
-use tollgate::quota::{Account, Books, Consultation, Crossing, Demand, Ledger, Membership, Quota, Refusal};
+use tollgate::quota::{
+    Account, ChargeResults, Crossing, Quota, QuotaNamespace, QuotaThread, Refusal, RequestCharge, Transaction,
+};
 
 /// What a thread does.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +54,7 @@ pub struct Done {
 pub struct Policy {
     pub plans: Vec<Plan>,
     pub quotas: Vec<Quota>,
-    pub books: Books,
+    pub namespace: QuotaNamespace,
 }
 
 /// A request that owes something, under the policy that admitted it.
@@ -68,8 +70,7 @@ pub struct Thread {
     pub id: usize,
     /// The VM that it runs: a lost one is followed by another.
     pub vm: u32,
-    ledger: Ledger,
-    membership: Membership,
+    quotas: QuotaThread,
     pub open: Vec<Open>,
     requests: u64,
 }
@@ -77,8 +78,8 @@ pub struct Thread {
 impl Policy {
     pub fn new(plans: &[Plan]) -> Policy {
         let quotas: Vec<Quota> = plans.iter().map(Plan::quota).collect();
-        let books = Books::of("model", quotas.iter());
-        Policy { plans: plans.to_vec(), quotas, books }
+        let namespace = QuotaNamespace::of("model", quotas.iter());
+        Policy { plans: plans.to_vec(), quotas, namespace }
     }
 
     fn quota(&self, number: u32) -> Option<&Quota> {
@@ -92,7 +93,7 @@ impl Thread {
     }
 
     pub fn is_member(&self) -> bool {
-        self.membership.is_member()
+        self.quotas.is_member()
     }
 
     /// The VM is lost with all it knew.
@@ -116,22 +117,22 @@ impl Thread {
             deferred: false,
             settled: false,
         };
-        let Thread { ledger, membership, open, requests, .. } = self;
+        let Thread { quotas: own, open, requests, .. } = self;
         match act {
             Act::Ask { identity, bytes } => {
                 let keys: Vec<String> = policy.plans.iter().map(|plan| plan.key(identity)).collect();
-                let demands = policy.plans.iter().zip(&policy.quotas).zip(&keys).zip(0..);
-                let demands: Vec<Demand<'_>> = demands
-                    .map(|(((plan, quota), key), number)| Demand { quota, number, key, enforced: plan.enforced })
+                let charges = policy.plans.iter().zip(&policy.quotas).zip(&keys).zip(0..);
+                let charges: Vec<RequestCharge<'_>> = charges
+                    .map(|(((plan, quota), key), number)| RequestCharge { quota, number, key, enforced: plan.enforced })
                     .collect();
-                let Consultation { results, account } =
-                    ledger.consult(&demands, bytes, &policy.books, membership, &mut handle);
-                done.refusals = results.iter().map(|result| result.refusal).collect();
+                let ChargeResults { outcomes, account } =
+                    Transaction::new(own, &policy.namespace, &mut handle).charge(&charges, bytes);
+                done.refusals = outcomes.iter().map(|outcome| outcome.refusal).collect();
                 *requests += 1;
                 let request = *requests << 8 | thread as u64;
                 done.request = Some(request);
                 done.settled = account.is_none();
-                let refused = demands.iter().zip(&results).any(|(demand, of)| demand.enforced && of.refusal.is_some());
+                let refused = charges.iter().zip(&outcomes).any(|(charge, of)| charge.enforced && of.refusal.is_some());
                 let policy = Arc::clone(policy);
                 open.extend(account.map(|account| Open { request, account, policy, ended: refused }));
             }
@@ -142,14 +143,15 @@ impl Thread {
                     done.deferred = defer && account.defer(out, inward, quotas);
                     if !done.deferred {
                         done.crossing =
-                            ledger.desk(&policy.books, membership, &mut handle).flow(account, out, inward, quotas);
+                            Transaction::new(own, &policy.namespace, &mut handle).flow(account, out, inward, quotas);
                     }
                 }
             }
             Act::Collect { open: number } => {
                 if let Some(Open { request, account, policy, .. }) = running(open, number) {
                     done.request = Some(*request);
-                    ledger.desk(&policy.books, membership, &mut handle).collect(account, |number| policy.quota(number));
+                    Transaction::new(own, &policy.namespace, &mut handle)
+                        .collect(account, |number| policy.quota(number));
                 }
             }
             Act::Settle { open: number } => {
@@ -158,16 +160,16 @@ impl Thread {
                 {
                     (done.request, *ended) = (Some(*request), true);
                     let quota = |number| policy.quota(number);
-                    done.settled = ledger.desk(&policy.books, membership, &mut handle).settle(account, quota);
+                    done.settled = Transaction::new(own, &policy.namespace, &mut handle).settle(account, quota);
                     if done.settled {
                         open.remove(at);
                     }
                 }
             }
-            Act::Beat => Ledger::beat(membership, &mut handle),
+            Act::Beat => own.beat(&mut handle),
         }
         done.seen = handle.seen;
-        done.contended = ledger.take_events().map_or(0, |events| {
+        done.contended = own.take_events().map_or(0, |events| {
             assert_eq!((events.foreign, &*events.overflowed), (0, &[][..]), "nobody else writes here");
             events.contended
         });
