@@ -1,4 +1,4 @@
-//! Requests that were let through and have not ended: what each is bound to, a few words a request.
+//! Streams that have not ended, by number: the instance that serves each, and how far it has come. A few words a stream.
 
 use std::rc::Rc;
 
@@ -7,13 +7,30 @@ use tollgate::decision::Reason;
 
 use crate::serving::BoundPolicy;
 
-/// The open requests of one worker.
+/// The streams of one worker, those of all instances and sources together.
 #[derive(Debug, Default)]
 pub(crate) struct Streams(FxHashMap<u32, Stream>);
 
-/// One that was let through.
+/// One stream.
 #[derive(Debug)]
-pub(crate) struct Stream {
+struct Stream {
+    /// The instance that it came to.
+    instance: u32,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Nothing of it was shown yet.
+    Created,
+    /// Its headers were shown, and it was not let through.
+    Refused,
+    Open(Open),
+}
+
+/// A request that was let through.
+#[derive(Debug)]
+pub(crate) struct Open {
     /// To the policy that let it through.
     pub(crate) bound: Rc<BoundPolicy>,
     /// The cluster that was judged stands in filter state, for a filter behind this one to compare.
@@ -23,18 +40,47 @@ pub(crate) struct Stream {
 }
 
 impl Streams {
-    /// A request is let through.
+    /// A stream begins.
+    pub(crate) fn create(&mut self, stream: u32, instance: u32) {
+        self.0.insert(stream, Stream { instance, state: State::Created });
+    }
+
+    /// The headers of a stream are shown. Returns its instance; none if the stream is unknown, or its headers were shown before:
+    /// it is refused then. Until it is opened it counts as refused.
+    pub(crate) fn show(&mut self, stream: u32) -> Option<u32> {
+        let stream = self.0.get_mut(&stream)?;
+        let is_new = matches!(std::mem::replace(&mut stream.state, State::Refused), State::Created);
+        is_new.then_some(stream.instance)
+    }
+
+    /// A request whose headers were shown is let through.
     pub(crate) fn open(&mut self, stream: u32, bound: &Rc<BoundPolicy>, is_routed: bool) {
-        self.0.insert(stream, Stream { bound: Rc::clone(bound), is_routed, refused: None });
+        if let Some(stream) = self.0.get_mut(&stream) {
+            stream.state = State::Open(Open { bound: Rc::clone(bound), is_routed, refused: None });
+        }
     }
 
-    /// An open request; none if it was refused, or is unknown.
-    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Stream> {
-        self.0.get_mut(&stream)
+    /// A request that was let through; none if it was refused, or is unknown.
+    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Open> {
+        match &mut self.0.get_mut(&stream)?.state {
+            State::Open(open) => Some(open),
+            State::Created | State::Refused => None,
+        }
     }
 
-    /// A request has ended, however it did.
-    pub(crate) fn close(&mut self, stream: u32) {
-        self.0.remove(&stream);
+    /// The instance of a stream whose headers were never shown.
+    pub(crate) fn unseen(&self, stream: u32) -> Option<u32> {
+        let stream = self.0.get(&stream)?;
+        matches!(stream.state, State::Created).then_some(stream.instance)
+    }
+
+    /// A stream has ended, however it did. Tells whether there was one.
+    pub(crate) fn close(&mut self, stream: u32) -> bool {
+        self.0.remove(&stream).is_some()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }

@@ -7,33 +7,19 @@ use crate::serving::Service;
 use crate::state::WorkerState;
 use crate::{http, log, response, trailers};
 
-/// The stream that was created last.
-#[derive(Clone, Copy, Debug)]
-struct Created {
-    stream: u32,
-    /// The instance that serves it.
-    instance: u32,
-    /// The stream's request headers were shown.
-    is_shown: bool,
-}
-
 /// The state of one thread. Streams and instances go by numbers of the edge's choice; none has two of them.
 #[derive(Debug, Default)]
 pub struct Worker {
     pub(crate) instances: Instances,
-    created: Option<Created>,
     state: WorkerState,
     /// It has been logged that this filter is asked to filter TCP.
     misplaced: bool,
 }
 
 impl Worker {
-    /// A stream of an instance was created.
-    ///
-    /// Envoy creates a stream right before it shows its request headers, or else right before it logs
-    /// a stream whose headers it has refused itself. So the last one is all there is to remember.
+    /// A stream of an instance begins.
     pub fn create_stream(&mut self, stream: u32, instance: u32) {
-        self.created = Some(Created { stream, instance, is_shown: false });
+        self.state.streams.create(stream, instance);
     }
 
     /// An instance of a plugin is configured; all instances of the plugin have this name. Tells whether the proxy may use it.
@@ -43,12 +29,9 @@ impl Worker {
 
     /// A request's headers have arrived.
     pub fn request_headers(&mut self, host: &mut impl Host, stream: u32) -> Action {
-        let service = match &mut self.created {
-            Some(created) if created.stream == stream => {
-                created.is_shown = true;
-                self.instances.service(host, created.instance)
-            }
-            _ => Service::Refuse(None),
+        let service = match self.state.streams.show(stream) {
+            Some(instance) => self.instances.service(host, instance),
+            None => Service::Refuse(None),
         };
         http::on_request(host, stream, service, &mut self.state)
     }
@@ -75,21 +58,23 @@ impl Worker {
 
     /// A stream has ended and is about to be logged.
     pub fn log(&mut self, host: &mut impl Host, stream: u32) {
-        match self.created {
-            Some(Created { stream: created, instance, is_shown: false }) if created == stream => {
+        match self.state.streams.unseen(stream) {
+            Some(instance) => {
                 let service = self.instances.service(host, instance);
                 log::unseen(host, &service, &mut self.state);
             }
-            _ => log::ended(host, stream, &mut self.state),
+            None => log::ended(host, stream, &mut self.state),
         }
     }
 
     /// A stream has ended, or an instance is gone.
-    pub fn deleted(&mut self, host: &mut impl Host, stream: u32) {
+    pub fn deleted(&mut self, host: &mut impl Host, id: u32) {
         let WorkerState { charges, journal, streams, .. } = &mut self.state;
-        streams.close(stream);
-        charges.close(host, stream, journal);
-        self.instances.remove(stream);
+        if streams.close(id) {
+            charges.close(host, id, journal);
+        } else {
+            self.instances.remove(id);
+        }
     }
 
     /// Time has passed.
@@ -160,6 +145,41 @@ mod tests {
             // Nobody answered, so what comes back is the destination's.
             assert_eq!(rig.worker.body(host, stream, Direction::Downstream, 5000), Action::Pause, "{answered}");
         }
+    }
+
+    #[test]
+    fn nothing_is_left_of_streams_that_have_ended_however_they_did() {
+        let policy = r#"{"version": 1, "name": "prod",
+            "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}]}"#;
+        let headers: [(&str, &[u8]); 3] = [(":authority", b"a.com"), (":method", b"GET"), (":path", b"/")];
+        let refused = [(":authority", &b"b.com"[..]), headers[1], headers[2]];
+        let mut rig = Rig::new(policy);
+        assert_eq!(rig.request(&headers), Action::Continue);
+        let first = rig.streams;
+        assert_eq!(rig.request(&refused), Action::Pause);
+        rig.end();
+        rig.refused_by_envoy("upgrade_failed", &headers);
+        rig.end();
+        assert_eq!(rig.worker.state.streams.len(), 1);
+        rig.worker.deleted(&mut rig.host, first);
+        assert_eq!(rig.worker.state.streams.len(), 0);
+    }
+
+    #[test]
+    fn streams_come_in_any_order_and_their_headers_once() {
+        let policy = r#"{"version": 1, "name": "prod",
+            "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["a.com"]}]}]}"#;
+        let mut rig = Rig::new(policy);
+        assert!(rig.configure(2, &policy.replace("a.com", "b.com")));
+        rig.host.bring(&[(":authority", b"a.com"), (":method", b"GET"), (":path", b"/")]);
+        for (stream, instance) in [(50, 1), (51, 2), (52, 1)] {
+            rig.worker.create_stream(stream, instance);
+        }
+        let mut of = |stream| rig.worker.request_headers(&mut rig.host, stream);
+        assert_eq!([51, 50, 52].map(&mut of), [Action::Pause, Action::Continue, Action::Continue]);
+        assert_eq!(of(50), Action::Pause, "shown a second time");
+        assert_eq!(of(53), Action::Pause, "nobody has created it");
+        assert_eq!(rig.worker.body(&mut rig.host, 53, Direction::Upstream, 1), Action::Pause);
     }
 
     #[test]
