@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use tollgate_cli::source::{self, Loaded};
+use tollgate_cli::read::{self as policies, Loaded};
 
 /// The policy in this file or folder, as the JSON text that the filter is configured with.
 ///
@@ -18,5 +18,5 @@ pub fn read(path: &Path) -> Result<String> {
 /// # Errors
 /// It cannot be read, or is no policy: everything that is wrong with it, a line each, with its place.
 pub fn load(path: &Path) -> Result<Loaded> {
-    source::load(&[path]).map_err(|failure| anyhow!("{failure}"))
+    policies::load(&[path]).map_err(|failure| anyhow!("{failure}"))
 }

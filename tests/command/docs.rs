@@ -4,7 +4,7 @@ use std::fs;
 use tollgate::decision::{Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented, Source};
-use tollgate_cli::source;
+use tollgate_cli::read;
 
 const LANGUAGE: &str = include_str!("../../docs/policy.md");
 const QUOTAS: &str = include_str!("../../docs/quotas.md");
@@ -26,7 +26,7 @@ fn compile(line: usize, text: &str) -> Policy {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.yaml");
     fs::write(&file, text).unwrap();
-    match source::load(&[file]) {
+    match read::load(&[file]) {
         Ok(loaded) => loaded.policy,
         Err(failure) => panic!("the policy of line {line}: {failure}"),
     }

@@ -171,7 +171,7 @@ fn a_quota_that_is_said_never_to_refuse_first_never_does() {
         let weak: Vec<usize> =
             lint(&file).iter().filter(|(code, _)| code == "TG120").map(|(_, pointer)| numbers(pointer).0).collect();
         claims += weak.len();
-        let policy = tollgate_cli::source::load(&[&file]).unwrap().policy;
+        let policy = tollgate_cli::read::load(&[&file]).unwrap().policy;
         let (mut thread, mut memory, mut time) =
             (QuotaThread::default(), Memory::default(), 1_782_864_000_000_000_000_u64);
         for _ in 0..60 {
@@ -261,7 +261,7 @@ fn the_examples_of_every_code_are_what_they_say() {
         }
     }
     // every code that the source has stands here
-    let source = include_str!("../../command/src/advice/code.rs");
+    let source = include_str!("../../command/src/analysis/advice/code.rs");
     let named = source.match_indices("\"TG").map(|(at, _)| &source[at + 1..at + 6]).collect::<BTreeSet<_>>();
     assert_eq!(codes, named);
 }

@@ -17,6 +17,7 @@ mod diff;
 mod docs;
 mod examples;
 mod explain;
+mod imports;
 mod lints;
 mod manual;
 mod mistakes;

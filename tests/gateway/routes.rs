@@ -1,7 +1,7 @@
 //! Where a request goes is where it was judged to go.
 
 use serde_json::{Value, json};
-use tollgate_cli::envoy;
+use tollgate_cli::mesh::envoy;
 use tollgate_local::config::filter;
 use tollgate_local::gateway::GatewayConfig;
 

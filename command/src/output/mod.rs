@@ -3,11 +3,19 @@
 //! A reader who has enough changes nothing: what is written after it left goes nowhere, and the exit code is the one that was due. Any other
 //! failure of stdout is an error, since a result is lost with it; a failure of stderr is none.
 
-pub(super) mod escape;
+mod ask;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod progress;
+pub(crate) mod reach;
+pub(crate) mod render;
+pub(crate) mod report;
 mod stdout;
+pub(crate) mod test;
 
-pub(super) use stdout::Out;
+pub(crate) use stdout::Out;
 
+use crate::escape;
 use anstream::ColorChoice;
 use std::io::{self, Write};
 
@@ -22,7 +30,7 @@ fn coloured(text: &str, has_colours: bool) -> String {
 }
 
 /// Writes text in colours and a line break to stderr. Every piece of it must be escaped already.
-pub(super) fn complain(text: &str) {
+pub(crate) fn complain(text: &str) {
     let stderr = io::stderr().lock();
     let text = coloured(text, has_colours(&stderr));
     let mut stderr = io::BufWriter::new(stderr);
@@ -34,7 +42,7 @@ pub(super) fn complain(text: &str) {
 ///
 /// # Errors
 /// The help cannot be written.
-pub(super) fn usage(error: &clap::Error) -> io::Result<()> {
+pub(crate) fn usage(error: &clap::Error) -> io::Result<()> {
     let styled = error.render();
     if error.use_stderr() {
         let spoken =

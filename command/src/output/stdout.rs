@@ -1,6 +1,6 @@
 //! The standard output of a run.
 
-use super::escape;
+use crate::escape;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 /// Bytes written at once.

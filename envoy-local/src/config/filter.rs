@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tollgate_cli::envoy;
+use tollgate_cli::mesh::envoy;
 
 use super::type_url;
 

@@ -1,0 +1,204 @@
+//! The entries of one or two policies, target by target: what they tell apart, and whether both policies have them.
+
+use super::guard::{Guard, Reading};
+use super::place::Place;
+use super::who::Who;
+use crate::read::document::{Document, Mode, Quota, Rule, Selector, Target};
+use std::collections::{BTreeMap, BTreeSet};
+use tollgate::decision::Timestamp;
+use tollgate::policy::DEFAULT_PORTS;
+
+/// Callers and hosts that are treated alike by some part of an entry, and others that are not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Entry {
+    pub(super) from: Vec<Who>,
+    pub(super) to: Vec<Place>,
+    /// None for what speaks of every request.
+    pub(super) guard: Option<Guard>,
+    pub(super) expires: Option<Timestamp>,
+    /// Only one of two policies has it.
+    pub(super) changed: bool,
+}
+
+/// An entry in its normal form: two policies have the same if they say the same, in whatever order and under whatever id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Unit {
+    Rule {
+        from: Vec<Who>,
+        to: Vec<Place>,
+        guard: Guard,
+        region: Option<String>,
+        expires: Option<Timestamp>,
+    },
+    Deny {
+        enforced: bool,
+        from: Vec<Who>,
+        to: Vec<(Vec<Place>, Guard)>,
+        except: Vec<(Vec<Place>, Guard)>,
+        not_from: Vec<Who>,
+    },
+    Residency {
+        from: Vec<Who>,
+        regions: BTreeSet<String>,
+    },
+    Onboarding(Who),
+    Quota {
+        from: Vec<Who>,
+        to: Vec<(Vec<Place>, Guard)>,
+    },
+}
+
+/// Which requests a quota counts.
+#[derive(Debug)]
+pub(crate) struct Reach {
+    from: Vec<Who>,
+    to: Vec<(Vec<Place>, Guard)>,
+}
+
+impl Reach {
+    pub(crate) fn of_quota(document: &Document, quota: &Quota) -> Reach {
+        let everything = [Target::default()];
+        let to = if quota.to.is_empty() { &everything[..] } else { &quota.to };
+        Reach {
+            from: if quota.from.is_empty() {
+                Who::everyone(document)
+            } else {
+                Who::listed(document, &quota.from, false)
+            },
+            to: to.iter().map(|target| aim(document, target, Reading::Wide)).collect(),
+        }
+    }
+
+    /// Whether this one surely counts every request that the other does.
+    pub(crate) fn covers(&self, other: &Reach) -> bool {
+        let who = |who: &Who| self.from.iter().any(|wide| wide.covers(who));
+        let place = |place: &Place, guard: &Guard| {
+            self.to.iter().any(|(to, wide)| wide.covers(guard) && to.iter().any(|to| to.covers(place)))
+        };
+        other.from.iter().all(who) && other.to.iter().all(|(to, guard)| to.iter().all(|to| place(to, guard)))
+    }
+}
+
+/// All entries of the policies, each once; `with_quotas` also what their quotas tell apart.
+pub(super) fn entries(documents: &[&Document], with_quotas: bool) -> Vec<Entry> {
+    let mut held: BTreeMap<Unit, usize> = BTreeMap::new();
+    for document in documents {
+        let quotas = document.quotas.iter().filter(|_| with_quotas);
+        let quotas = quotas.map(|quota| {
+            let Reach { from, to } = Reach::of_quota(document, quota);
+            Unit::Quota { from, to }
+        });
+        for unit in units(document).into_iter().chain(quotas) {
+            let count = held.entry(unit).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    held.into_iter().flat_map(|(unit, count)| unit.entries(count < documents.len())).collect()
+}
+
+fn units(document: &Document) -> BTreeSet<Unit> {
+    let mut units = BTreeSet::new();
+    for rule in &document.rules {
+        let from = Who::listed(document, &rule.from, false);
+        let expires = rule.expires_at.as_deref().and_then(Timestamp::parse);
+        for target in &rule.to {
+            let region = document.place(target).region.map(str::to_owned);
+            let (to, guard) = aim(document, target, Reading::Rule);
+            units.insert(Unit::Rule { from: from.clone(), to, guard, region, expires });
+        }
+    }
+    for deny in &document.deny {
+        let listed = |list: &[Selector]| Who::listed(document, list, true);
+        let aims = |targets: &[Target], reading| {
+            let aims: BTreeSet<_> = targets.iter().map(|target| aim(document, target, reading)).collect();
+            aims.into_iter().collect::<Vec<_>>()
+        };
+        let everything = Target::default();
+        units.insert(Unit::Deny {
+            enforced: deny.mode == Mode::Enforce,
+            from: if deny.from.is_empty() { Who::everyone(document) } else { listed(&deny.from) },
+            to: if deny.to.is_empty() {
+                vec![aim(document, &everything, Reading::Wide)]
+            } else {
+                aims(&deny.to, Reading::Wide)
+            },
+            except: aims(&deny.except, Reading::Exception),
+            not_from: listed(&deny.not_from),
+        });
+    }
+    for residency in &document.residency {
+        let from = Who::listed(document, &residency.from, false);
+        units.insert(Unit::Residency { from, regions: residency.regions.iter().cloned().collect() });
+    }
+    units.extend(Who::listed(document, &document.dry_run_for, false).into_iter().map(Unit::Onboarding));
+    units
+}
+
+/// Places that the targets of a rule point at.
+pub(super) fn targets_of(document: &Document, rule: &Rule) -> Vec<Vec<Place>> {
+    rule.to.iter().map(|target| aim(document, target, Reading::Rule).0).collect()
+}
+
+/// Where a target points, and what it asks besides.
+fn aim(document: &Document, target: &Target, reading: Reading) -> (Vec<Place>, Guard) {
+    let place = document.place(target);
+    let to = Place::listed(place.hosts, place.cidrs, reading == Reading::Wide);
+    let sorted = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let ports: BTreeSet<u16> = match (place.ports, reading) {
+        ([], Reading::Rule) => DEFAULT_PORTS.into(),
+        (listed, _) => listed.iter().copied().collect(),
+    };
+    let guard = Guard {
+        reading,
+        ports: ports.into_iter().collect(),
+        methods: sorted(&target.methods),
+        websocket: !target.upgrades.is_empty(),
+        paths: target.paths.iter().map(|path| upper_escapes(path)).collect::<BTreeSet<_>>().into_iter().collect(),
+        encoded_slash: target.encoded_slash.is_some(),
+    };
+    (to, guard)
+}
+
+/// A pattern with the hex digits of its escapes in upper case.
+fn upper_escapes(pattern: &str) -> String {
+    let mut escaped = 0_u8;
+    let upper = |letter: char| {
+        let is_digit = escaped > 0;
+        escaped = if letter == '%' { 2 } else { escaped.saturating_sub(1) };
+        if is_digit { letter.to_ascii_uppercase() } else { letter }
+    };
+    pattern.chars().map(upper).collect()
+}
+
+impl Unit {
+    fn entries(self, changed: bool) -> Vec<Entry> {
+        let plain = |from, to| Entry { from, to, guard: None, expires: None, changed };
+        let aimed = |from: &[Who], to, guard| Entry { guard: Some(guard), ..plain(from.to_vec(), to) };
+        match self {
+            Unit::Rule { from, to, guard, expires, region: _ } => {
+                let entry = |to| Entry { expires, ..aimed(&from, to, guard.clone()) };
+                by_precision(to).into_iter().map(entry).collect()
+            }
+            Unit::Deny { from, to, except, not_from, enforced: _ } => {
+                let places: BTreeSet<Place> = to.iter().flat_map(|(to, _)| to.iter().cloned()).collect();
+                let exempt = (!not_from.is_empty()).then(|| plain(not_from, places.into_iter().collect()));
+                let targets = to.into_iter().chain(except);
+                let targets = targets.map(|(to, guard)| aimed(&from, to, guard));
+                targets.chain(exempt).collect()
+            }
+            Unit::Residency { from, regions: _ } => vec![plain(from, Place::everywhere())],
+            Unit::Quota { from, to } => to.into_iter().map(|(to, guard)| aimed(&from, to, guard)).collect(),
+            Unit::Onboarding(who) => vec![plain(vec![who], Place::everywhere())],
+        }
+    }
+}
+
+/// Hosts parted as far as it matters to which of several rules is named: the one that says the host most precisely.
+fn by_precision(to: Vec<Place>) -> Vec<Vec<Place>> {
+    let mut parts: BTreeMap<Option<Place>, Vec<Place>> = BTreeMap::new();
+    for place in to {
+        let wildcard = matches!(place, Place::Star(_) | Place::Below(_) | Place::Dotted).then(|| place.clone());
+        parts.entry(wildcard).or_default().push(place);
+    }
+    parts.into_values().collect()
+}

@@ -1,0 +1,77 @@
+//! The measure of a rule: requests that it would let through and that are denied today, counted class by class.
+
+use super::entry::targets_of;
+use super::place::Place;
+use super::region::{Analysis, Inquiry};
+use super::who::Who;
+use crate::read::document::{Document, Source};
+use std::collections::BTreeSet;
+use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
+use tollgate::policy::Policy;
+use tollgate::request::{Arrival, Presented};
+
+/// Pairs of callers and places of one rule that are looked at.
+const MOST_PAIRS: usize = 2_000;
+
+/// A policy with one rule and no deny entry, whose identities come from certificates.
+#[derive(Debug)]
+pub(crate) struct Alone {
+    pub(crate) policy: Policy,
+    pub(crate) document: Document,
+}
+
+/// Counts, for each of some rules, the classes of requests that it would admit and that the policy denies since no rule admits them.
+/// Classes are those that the entries of the policy and of all these rules tell apart, callers included. `usize::MAX` is more than was
+/// counted.
+pub(crate) fn admitted_anew(policy: &Policy, document: &Document, rules: &[Alone], now: u64) -> Vec<usize> {
+    let documents = std::iter::once(document).chain(rules.iter().map(|rule| &rule.document)).collect();
+    let mut analysis = Analysis::new(documents, now, false);
+    let by_principal = !document.sources().contains(&Source::PeerCertificate);
+    let inquiry = Inquiry { changed_only: false, names_port: true, by_principal, says_source: false };
+    let at = Timestamp(now.saturating_mul(1_000_000_000));
+    let (mut scratch, mut own_scratch) = (Scratch::default(), Scratch::default());
+    let mut count_of = |rule: &Alone| {
+        let pairs = pairs(&rule.document);
+        if pairs.len() > MOST_PAIRS {
+            return usize::MAX;
+        }
+        let mut count = 0_usize;
+        for (who, place) in pairs {
+            analysis.classes_of(&who, &place, inquiry, &mut |witness, classes| {
+                let arrival = witness.arrival();
+                let presented =
+                    arrival.identity.map(|own| Presented { source: tollgate::request::Source::PeerCertificate, ..own });
+                let alone = Arrival { identity: presented, ..arrival };
+                let admits = rule.policy.decide(&alone, at, &mut own_scratch).decision.reason == Reason::RuleAllow;
+                if admits && lacks_a_rule(policy, &arrival, at, &mut scratch) {
+                    count = count.saturating_add(classes);
+                }
+            });
+        }
+        if analysis.is_sample { usize::MAX } else { count }
+    };
+    rules.iter().map(&mut count_of).collect()
+}
+
+/// Tells a request that is denied, and that a rule more would let through.
+fn lacks_a_rule(policy: &Policy, arrival: &Arrival<'_>, at: Timestamp, scratch: &mut Scratch) -> bool {
+    let decision = policy.decide(arrival, at, scratch).decision;
+    let by_rules = match decision.reason {
+        Reason::NoMatch | Reason::IdentityMissing | Reason::RuleExpired => true,
+        // of a deny entry it names the entry
+        Reason::RequestAmbiguous => decision.rule.is_none(),
+        _ => false,
+    };
+    decision.outcome == Outcome::Deny && by_rules
+}
+
+/// The callers and places of the only rule, none inside another.
+fn pairs(document: &Document) -> Vec<(Who, Place)> {
+    let Some(rule) = document.rules.first() else { return Vec::new() };
+    let whos = Who::listed(document, &rule.from, false);
+    let whos: Vec<&Who> = whos.iter().filter(|who| !whos.iter().any(|wide| wide != *who && wide.covers(who))).collect();
+    let places: BTreeSet<Place> = targets_of(document, rule).into_iter().flatten().collect();
+    let places: Vec<&Place> =
+        places.iter().filter(|place| !places.iter().any(|wide| wide != *place && wide.covers(place))).collect();
+    whos.iter().flat_map(|who| places.iter().map(|place| ((*who).clone(), (*place).clone()))).collect()
+}

@@ -1,0 +1,33 @@
+//! What the entries of policies tell apart: classes of callers, hosts, ports, methods and paths, small enough that one
+//! request decides for all of its class.
+//!
+//! A region (some callers, some hosts) is parted by the entries that speak of it. Every part is then asked about with
+//! one request, and what is said of the part is what [`Policy::decide`](tollgate::policy::Policy::decide) said of it.
+
+mod address;
+mod ask;
+mod classes;
+mod entry;
+mod found;
+mod guard;
+mod measure;
+mod names;
+mod part;
+mod parts;
+mod paths;
+mod place;
+mod region;
+mod side;
+mod who;
+mod witness;
+
+pub(crate) use ask::{Ask, Listed};
+pub(crate) use entry::Reach;
+pub(crate) use found::{Found, merged};
+pub(crate) use measure::{Alone, admitted_anew};
+pub(crate) use part::{Part, list, rejoined};
+pub(crate) use place::Place;
+pub(crate) use region::{Analysis, Inquiry};
+pub(crate) use side::{Said, Side};
+pub(crate) use who::Who;
+pub(crate) use witness::Witness;

@@ -1,0 +1,199 @@
+//! The forms of paths, as an automaton that is made once.
+
+use super::PathForm;
+use super::automaton::Automaton;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+/// Bytes that paths of the two forms are made of, the plainest first.
+pub(super) fn bytes() -> impl Iterator<Item = u8> {
+    (b'a'..=b'z').chain(b'!'..=b'`').chain(b'{'..=b'~')
+}
+
+/// Canonical paths, and those canonical but for `%2F`.
+pub(super) struct Forms {
+    states: Vec<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// In the order of [`bytes`].
+    next: Vec<usize>,
+    /// The form of a path that ends here.
+    form: Option<PathForm>,
+    /// Whether some canonical path goes on from here.
+    to_canonical: bool,
+    /// Or one that is canonical but for `%2F`.
+    to_encoded_slash: bool,
+}
+
+impl Forms {
+    pub(super) const FIRST: usize = 0;
+
+    /// None only if the languages below were too large.
+    pub(super) fn get() -> Option<&'static Forms> {
+        static FORMS: OnceLock<Option<Forms>> = OnceLock::new();
+        FORMS.get_or_init(Forms::new).as_ref()
+    }
+
+    fn new() -> Option<Forms> {
+        let automaton = Automaton::of(&languages())?;
+        let mut numbers = HashMap::from([(automaton.first, Forms::FIRST)]);
+        let mut order = vec![automaton.first];
+        let mut states: Vec<State> = Vec::new();
+        while let Some(at) = order.get(states.len()).copied() {
+            let mut next = Vec::new();
+            for byte in bytes() {
+                let to = automaton.next(at, byte);
+                let number = *numbers.entry(to).or_insert(order.len());
+                if number == order.len() {
+                    order.push(to);
+                }
+                next.push(number);
+            }
+            let form = match automaton.matches(at).as_slice() {
+                [true, _, false, false] => Some(PathForm::Canonical),
+                [false, true, false, false] => Some(PathForm::EncodedSlash),
+                _ => None,
+            };
+            let to_canonical = form == Some(PathForm::Canonical);
+            let to_encoded_slash = form == Some(PathForm::EncodedSlash);
+            states.push(State { next, form, to_canonical, to_encoded_slash });
+        }
+        let mut forms = Forms { states };
+        while forms.spread() {}
+        Some(forms)
+    }
+
+    /// Carries back one step what may come; whether that changed anything.
+    fn spread(&mut self) -> bool {
+        let mut has_changed = false;
+        for at in (0..self.states.len()).rev() {
+            let nexts = self.states.get(at).into_iter().flat_map(|state| &state.next);
+            let nexts: Vec<&State> = nexts.filter_map(|next| self.states.get(*next)).collect();
+            let to_canonical = nexts.iter().any(|next| next.to_canonical);
+            let to_encoded_slash = nexts.iter().any(|next| next.to_encoded_slash);
+            let Some(state) = self.states.get_mut(at) else { continue };
+            has_changed |= to_canonical && !state.to_canonical || to_encoded_slash && !state.to_encoded_slash;
+            state.to_canonical |= to_canonical;
+            state.to_encoded_slash |= to_encoded_slash;
+        }
+        has_changed
+    }
+
+    /// The states that follow each of [`bytes`]; none where no path of the wanted forms goes on.
+    pub(super) fn next(&self, state: usize, encoded_slash: bool) -> impl Iterator<Item = Option<usize>> + '_ {
+        let goes_on = move |next: &usize| {
+            let next = self.states.get(*next);
+            next.is_some_and(|next| next.to_canonical || encoded_slash && next.to_encoded_slash)
+        };
+        let state = self.states.get(state);
+        state.into_iter().flat_map(|state| &state.next).map(move |next| Some(*next).filter(goes_on))
+    }
+
+    /// The form of a path that ends in a state, if it is one of these two.
+    pub(super) fn form(&self, state: usize) -> Option<PathForm> {
+        self.states.get(state)?.form
+    }
+}
+
+/// The languages of canonical paths, of those canonical but for `%2F`, and of what neither may hold.
+fn languages() -> [String; 4] {
+    let unit = |escape: &dyn Fn(u8) -> bool| {
+        let mut unit = String::from(r"[!-~&&[^/\\#%?]]|%(?:25|20");
+        for byte in (0x21..=0x7e_u8).filter(|byte| escape(*byte)) {
+            // writing into memory does not fail
+            let _ = write!(unit, "|{byte:02X}");
+        }
+        unit.push(')');
+        let tail = "%[89AB][0-9A-F]";
+        let _ = write!(
+            unit,
+            "|%(?:C[2-9A-F]|D[0-9A-F]){tail}|%E0%[AB][0-9A-F]{tail}|%E(?:[1-9A-C]|[EF]){tail}{tail}|%ED%[89][0-9A-F]{tail}\
+             |%F0%[9AB][0-9A-F]{tail}{tail}|%F[1-3]{tail}{tail}{tail}|%F4%8[0-9A-F]{tail}{tail}"
+        );
+        unit
+    };
+    let ordinary = unit(&|byte| !byte.is_ascii_alphanumeric() && !b"-._~%/\\".contains(&byte));
+    let canonical = format!("/|(?:/(?:{ordinary})+)+/?");
+    let with_slash = format!("/(?:(?:{ordinary})+(?:/|%2F))*(?:{ordinary})*");
+    let dots = r"(?:.*(?:/|%2F))?\.{1,2}(?:(?:/|%2F|;|%3B).*)?".to_owned();
+    let mut hidden = String::from(".*%25(?:[01][0-9A-Fa-f]|7[Ff]");
+    for byte in (0x20..=0x7e_u8).filter(|byte| byte.is_ascii_alphanumeric() || b"-._~/\\".contains(byte)) {
+        for pair in [format!("{byte:02X}"), format!("{byte:02x}")] {
+            let _ = write!(hidden, "|{pair}");
+        }
+    }
+    hidden.push_str(").*");
+    [canonical, with_slash, dots, hidden]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Forms, bytes};
+    use crate::analysis::atoms::paths::PathForm;
+
+    fn form(path: &str) -> Option<PathForm> {
+        let forms = Forms::get()?;
+        let mut state = Forms::FIRST;
+        for byte in path.bytes() {
+            let at = bytes().position(|known| known == byte)?;
+            state = forms.next(state, true).nth(at)??;
+        }
+        forms.form(state)
+    }
+
+    #[test]
+    fn forms_are_those_that_decide() {
+        const PIECES: [&str; 32] = [
+            "/",
+            "/",
+            "/",
+            ".",
+            "..",
+            ";",
+            "%3B",
+            "%2F",
+            "%2f",
+            "%5C",
+            "\\",
+            "%25",
+            "2",
+            "5",
+            "E",
+            "F",
+            "f",
+            "%2E",
+            "%41",
+            "a",
+            "~",
+            "%7E",
+            "%7F",
+            "%00",
+            "%C3%A9",
+            "%C3",
+            "%A9",
+            "%ED%A0%80",
+            "%F4%90%80%80",
+            "%F0%90%80%80",
+            "%20",
+            "%",
+        ];
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut seen = [0; 3];
+        for _ in 0..200_000 {
+            let pieces = (0..rng.usize(0..8)).filter_map(|_| rng.choice(PIECES));
+            let path: String = std::iter::once("/").chain(pieces).collect();
+            let decided = Some(PathForm::of(&path)).filter(|form| *form != PathForm::Ambiguous);
+            // paths are walked as they are spelled in the end, with escapes in upper case
+            let lower = |pair: &str| pair.chars().take(2).any(|digit| digit.is_ascii_lowercase());
+            if path.split('%').skip(1).any(lower) {
+                continue;
+            }
+            assert_eq!(form(&path), decided, "{path}");
+            seen[decided.map_or(2, |form| usize::from(form == PathForm::Canonical))] += 1;
+        }
+        assert!(seen.iter().all(|count| *count > 1_000), "{seen:?}");
+    }
+}

@@ -1,0 +1,442 @@
+//! A region, parted by the entries that speak of it.
+
+use super::ask::Ask;
+use super::classes::{At, Cache, Classes, Tuple};
+use super::entry::{Entry, entries};
+use super::found::Found;
+use super::guard::{Guard, Reading};
+use super::part::Part;
+use super::parts::{Extent, Parts, Words, extent};
+use super::place::{Host, Place};
+use super::who::{Caller, Who};
+use super::witness::{Witness, seconds};
+use crate::read::document::{Document, Mode, Source};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
+
+/// Parts of a region that are asked about; beyond, what is found is a sample.
+const MOST_CELLS: usize = 400_000;
+
+const PEER_PRINCIPAL: &str = "peer-principal";
+
+/// The entries of one or two policies, and how to find those that speak of a region.
+pub(crate) struct Analysis<'s> {
+    documents: Vec<&'s Document>,
+    entries: Vec<Entry>,
+    by_who: HashMap<Who, Vec<usize>>,
+    /// Those that name an account of the namespace.
+    by_namespace: HashMap<Who, Vec<usize>>,
+    by_place: HashMap<Place, Vec<usize>>,
+    /// By the labels of the pattern's name from the last to the first.
+    by_name: BTreeMap<String, Vec<usize>>,
+    by_range: Vec<usize>,
+    /// What of requests is asked about; everything at first.
+    asked: Guard,
+    cache: Cache,
+    now: u64,
+    cells: usize,
+    /// Some classes were not asked about.
+    pub(crate) is_sample: bool,
+}
+
+/// What is asked of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Inquiry {
+    /// Only requests of which an entry speaks that not both policies have.
+    pub(crate) changed_only: bool,
+    /// Whether authorities name their port.
+    pub(crate) names_port: bool,
+    /// Identities come from the mesh's tunnel, not from a certificate.
+    pub(crate) by_principal: bool,
+    /// Whether that is to be said.
+    pub(crate) says_source: bool,
+}
+
+/// Says whatever there is to say of a request, and for what time: now, and each of the given ones.
+pub(crate) type Judge<'j, V> = dyn FnMut(&Witness, &[u64]) -> Vec<(V, u64)> + 'j;
+
+/// Part of what is said of a cell.
+type Row<V> = (Ask, V, Witness);
+
+/// The number of what is said, and of which classes; with a request of theirs.
+type Rows = Vec<((usize, At), Stand)>;
+
+/// The number of a request, and its time.
+type Stand = (usize, u64);
+
+impl<'s> Analysis<'s> {
+    /// Of decisions; `with_quotas` of what they are charged to, too.
+    pub(crate) fn new(documents: Vec<&'s Document>, now: u64, with_quotas: bool) -> Self {
+        let entries = entries(&documents, with_quotas);
+        let mut analysis = Analysis {
+            documents,
+            entries: Vec::new(),
+            by_who: HashMap::new(),
+            by_namespace: HashMap::new(),
+            by_place: HashMap::new(),
+            by_name: BTreeMap::new(),
+            by_range: Vec::new(),
+            asked: Guard::ANYTHING,
+            cache: Cache::new(),
+            now,
+            cells: 0,
+            is_sample: false,
+        };
+        for (number, entry) in entries.iter().enumerate() {
+            for who in &entry.from {
+                analysis.by_who.entry(who.clone()).or_default().push(number);
+                let namespace = who.covering().into_iter().skip(1).find(|set| matches!(set, Who::Namespace(..)));
+                if let Some(namespace) = namespace {
+                    analysis.by_namespace.entry(namespace).or_default().push(number);
+                }
+            }
+            let mut has_range = false;
+            for place in &entry.to {
+                if let Place::Range(_) = place {
+                    has_range = true;
+                    continue;
+                }
+                analysis.by_place.entry(place.clone()).or_default().push(number);
+                if let Some(name) = place.name() {
+                    analysis.by_name.entry(reversed(name)).or_default().push(number);
+                }
+            }
+            if has_range {
+                analysis.by_range.push(number);
+            }
+        }
+        analysis.entries = entries;
+        analysis
+    }
+
+    /// Asks about these requests only; paths may be a pattern.
+    pub(crate) fn pin(&mut self, port: Option<u16>, method: Option<&str>, path: Option<&str>) {
+        self.asked = Guard {
+            reading: Reading::Exception,
+            ports: port.into_iter().collect(),
+            methods: method.map(str::to_owned).into_iter().collect(),
+            paths: path.map(str::to_owned).into_iter().collect(),
+            ..Guard::ANYTHING
+        };
+    }
+
+    /// Where entries are that only one of the policies has, each region once and none inside another.
+    pub(crate) fn changed_regions(&self) -> Vec<(Who, Place)> {
+        let changed = self.entries.iter().filter(|entry| entry.changed);
+        let pairs = |entry: &'_ Entry| {
+            let to = entry.to.clone();
+            entry
+                .from
+                .clone()
+                .into_iter()
+                .flat_map(move |who| to.clone().into_iter().map(move |place| (who.clone(), place)))
+        };
+        without_inner(changed.flat_map(pairs).collect())
+    }
+
+    /// Callers that count as anonymous for one of the policies: those of other trust domains where it is in dry-run.
+    pub(crate) fn counts_untrusted(&self) -> bool {
+        self.documents.iter().any(|document| document.mode == Mode::DryRun)
+    }
+
+    /// Whether one of the policies may take such a caller for anonymous.
+    fn may_be_anonymous(&self, who: &Who, inquiry: Inquiry) -> bool {
+        let source = if inquiry.by_principal { Source::PeerPrincipal } else { Source::PeerCertificate };
+        let ignores = |document: &&Document| !document.sources().contains(&source);
+        let knows = |document: &&Document| who.domain().is_none_or(|domain| document.trust_domains().contains(&domain));
+        self.documents.iter().any(|document| ignores(document) || !knows(document))
+    }
+
+    /// The entries that speak of some request of the region.
+    fn speaking_of(&self, who: &Who, place: &Place, anonymous_too: bool) -> Vec<usize> {
+        let mut by_place: BTreeSet<usize> = BTreeSet::new();
+        let add =
+            |of: &Place, numbers: &mut BTreeSet<usize>| numbers.extend(self.by_place.get(of).into_iter().flatten());
+        match place {
+            Place::Range(_) => by_place.extend(&self.by_range),
+            Place::Names | Place::Dotted | Place::Single => by_place.extend(0..self.entries.len()),
+            Place::Name(name) => Place::covering_name(name).iter().for_each(|place| add(place, &mut by_place)),
+            Place::Star(name) | Place::Below(name) => {
+                let above = Place::covering_name(name);
+                above
+                    .iter()
+                    .chain([&Place::Star(name.clone()), &Place::Below(name.clone())])
+                    .for_each(|place| add(place, &mut by_place));
+                add(&Place::Dotted, &mut by_place);
+                let prefix = format!("{}.", reversed(name));
+                let below = self.by_name.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
+                by_place.extend(below.flat_map(|(_, numbers)| numbers));
+            }
+        }
+        let speaks = |number: &usize| {
+            self.entries.get(*number).is_some_and(|entry| {
+                extent(entry, who, anonymous_too) != Extent::None && entry.to.iter().any(|to| to.meets(place))
+            })
+        };
+        if let Who::Id(_) | Who::Namespace(..) = who {
+            let mut sets = who.covering();
+            sets.extend(anonymous_too.then_some(Who::Anonymous));
+            let inside = self.by_namespace.get(who);
+            let by_who = sets.iter().filter_map(|who| self.by_who.get(who)).chain(inside).flatten().copied();
+            let by_who: BTreeSet<usize> = by_who.collect();
+            if by_who.len() < by_place.len() {
+                return by_who.into_iter().filter(speaks).collect();
+            }
+        }
+        by_place.into_iter().filter(speaks).collect()
+    }
+
+    /// Everything there is to say of a region.
+    pub(crate) fn region<V: Clone + Ord>(
+        &mut self,
+        who: &Who,
+        place: &Place,
+        inquiry: Inquiry,
+        judge: &mut Judge<'_, V>,
+    ) -> Vec<Found<V>> {
+        let anonymous_too = self.may_be_anonymous(who, inquiry);
+        let speaking = self.speaking_of(who, place, anonymous_too);
+        let speaking: Vec<(usize, &Entry)> =
+            speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
+        let parts = Parts::of(&speaking, who, place, anonymous_too);
+        let words = Words::of(&parts);
+        let mut found = Vec::new();
+        let mut crossing_by_kind: BTreeMap<(usize, usize), Vec<(usize, usize)>> = BTreeMap::new();
+        for (caller, host) in parts.crossing.keys() {
+            let kind = (parts.kind_of_caller.get(*caller), parts.kind_of_host.get(*host));
+            if let (Some(of_caller), Some(of_host)) = kind {
+                crossing_by_kind.entry((*of_caller, *of_host)).or_default().push((*caller, *host));
+            }
+        }
+        for (caller_kind, (caller_entries, callers)) in parts.callers_by_kind.iter().enumerate() {
+            for (host_kind, (host_entries, hosts)) in parts.hosts_by_kind.iter().enumerate() {
+                if !self.takes_one_more() {
+                    return found;
+                }
+                let numbers: Vec<usize> =
+                    parts.everywhere.iter().chain(caller_entries).chain(host_entries).copied().collect();
+                let crossing = crossing_by_kind.get(&(caller_kind, host_kind)).map_or(&[][..], Vec::as_slice);
+                let pair = callers
+                    .iter()
+                    .flat_map(|caller| hosts.iter().map(move |host| (*caller, *host)))
+                    .find(|pair| crossing.is_empty() || !parts.crossing.contains_key(pair));
+                let bulk = pair.map(|pair| self.cell(&parts, pair, &numbers, inquiry, judge)).unwrap_or_default();
+                let mut except = Vec::new();
+                for pair in crossing {
+                    if !self.takes_one_more() {
+                        return found;
+                    }
+                    let own = parts.crossing.get(pair).into_iter().flatten();
+                    let numbers: Vec<usize> = numbers.iter().chain(own).copied().collect();
+                    let rows = self.cell(&parts, *pair, &numbers, inquiry, judge);
+                    if rows.iter().map(said).eq(bulk.iter().map(said)) {
+                        continue;
+                    }
+                    let (who, places) = words.describe(&[pair.0], &[pair.1]);
+                    if !bulk.is_empty() {
+                        except
+                            .extend(who.iter().flat_map(|who| places.iter().map(|place| (who.clone(), place.clone()))));
+                    }
+                    found.extend(told(rows, &who, &places, &[]));
+                }
+                if bulk.is_empty() {
+                    continue;
+                }
+                let (who, places) = words.describe(callers, hosts);
+                except.sort();
+                found.extend(told(bulk, &who, &places, &except));
+            }
+        }
+        found
+    }
+
+    /// Whether one more part may be asked about; else what is found is a sample.
+    fn takes_one_more(&mut self) -> bool {
+        self.cells = self.cells.saturating_add(1);
+        self.is_sample |= self.cells > MOST_CELLS;
+        self.cells <= MOST_CELLS
+    }
+
+    /// What is said of the requests of one class of callers to one class of hosts.
+    fn cell<V: Clone + Ord>(
+        &mut self,
+        parts: &Parts,
+        (caller, host): (usize, usize),
+        numbers: &[usize],
+        inquiry: Inquiry,
+        judge: &mut Judge<'_, V>,
+    ) -> Vec<Row<V>> {
+        let (Some(caller), Some(host)) = (parts.callers.get(caller), parts.hosts.get(host)) else { return Vec::new() };
+        let (classes, tuples) = self.tuples(numbers, inquiry);
+        let entries = numbers.iter().filter_map(|number| self.entries.get(*number));
+        let times: BTreeSet<u64> =
+            entries.filter_map(|entry| entry.expires).map(seconds).filter(|at| *at > self.now).collect();
+        let times: Vec<u64> = times.into_iter().collect();
+        let request = |tuple: &Tuple| witness(caller, host, tuple, inquiry, self.now);
+        let mut verdicts: Vec<V> = Vec::new();
+        let mut rows = Rows::new();
+        for (number, tuple) in tuples.iter().enumerate() {
+            for (verdict, time) in judge(&request(tuple), &times) {
+                let known = verdicts.iter().position(|known| *known == verdict);
+                let number_of = known.unwrap_or(verdicts.len());
+                if known.is_none() {
+                    verdicts.push(verdict);
+                }
+                rows.push(((number_of, tuple.at.clone()), (number, time)));
+            }
+        }
+        for dimension in [2, 4, 3, 1, 0] {
+            rows = joined(rows, dimension);
+        }
+        let source = if inquiry.by_principal { PEER_PRINCIPAL } else { "peer-certificate" };
+        let source = inquiry.says_source.then_some(source);
+        let row = |((verdict, at), (number, time))| {
+            let (verdict, tuple): (&V, &Tuple) = (verdicts.get(verdict)?, tuples.get(number)?);
+            Some((Ask { source, ..classes.describe(&at) }, verdict.clone(), request(tuple).at(time)))
+        };
+        let mut rows: Vec<Row<V>> = rows.into_iter().filter_map(row).collect();
+        rows.sort_by(|one, other| said(one).cmp(&said(other)));
+        rows
+    }
+}
+
+impl Analysis<'_> {
+    /// The classes into which entries part requests to one host, and a request of each that is asked about.
+    fn tuples(&mut self, numbers: &[usize], inquiry: Inquiry) -> (Classes, Vec<Tuple>) {
+        let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(*number)).collect();
+        let mut guards: BTreeSet<&Guard> = entries.iter().filter_map(|entry| entry.guard.as_ref()).collect();
+        guards.insert(&self.asked);
+        let guards: Vec<&Guard> = guards.into_iter().collect();
+        let changed =
+            entries.iter().filter(|entry| entry.changed).map(|entry| entry.guard.as_ref().unwrap_or(&self.asked));
+        let relevant: Vec<&Guard> = if inquiry.changed_only { changed.collect() } else { vec![&self.asked] };
+        let classes = Classes::of(&guards, inquiry.names_port, &mut self.cache);
+        self.is_sample |= classes.is_sample && !relevant.is_empty();
+        let tuples = classes.tuples(&relevant);
+        (classes, tuples)
+    }
+
+    /// Shows a request of every class of a region, and how many classes that no entry tells apart it stands for.
+    pub(crate) fn classes_of(
+        &mut self,
+        who: &Who,
+        place: &Place,
+        inquiry: Inquiry,
+        show: &mut dyn FnMut(&Witness, usize),
+    ) {
+        let anonymous_too = self.may_be_anonymous(who, inquiry);
+        let speaking = self.speaking_of(who, place, anonymous_too);
+        let speaking: Vec<(usize, &Entry)> =
+            speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
+        let parts = Parts::of(&speaking, who, place, anonymous_too);
+        for (caller_entries, callers) in parts.callers_by_kind.iter() {
+            for (host_entries, hosts) in parts.hosts_by_kind.iter() {
+                let numbers: Vec<usize> =
+                    parts.everywhere.iter().chain(caller_entries).chain(host_entries).copied().collect();
+                let pairs = callers.iter().flat_map(|caller| hosts.iter().map(move |host| (*caller, *host)));
+                let (apart, alike): (Vec<_>, Vec<_>) = pairs.partition(|pair| parts.crossing.contains_key(pair));
+                let groups = apart.iter().map(|pair| (*pair, 1, parts.crossing.get(pair)));
+                for ((caller, host), count, own) in
+                    alike.first().map(|pair| (*pair, alike.len(), None)).into_iter().chain(groups)
+                {
+                    if !self.takes_one_more() {
+                        return;
+                    }
+                    let numbers: Vec<usize> = numbers.iter().chain(own.into_iter().flatten()).copied().collect();
+                    let (Some(caller), Some(host)) = (parts.callers.get(caller), parts.hosts.get(host)) else {
+                        continue;
+                    };
+                    let (_, tuples) = self.tuples(&numbers, inquiry);
+                    for tuple in &tuples {
+                        let classes = tuple.at.iter().map(BTreeSet::len).fold(count, usize::saturating_mul);
+                        show(&witness(caller, host, tuple, inquiry, self.now), classes);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rows of these callers and hosts.
+fn told<V>(
+    rows: Vec<Row<V>>,
+    who: &[Part<Who>],
+    places: &[Part<Place>],
+    except: &[(Part<Who>, Part<Place>)],
+) -> impl Iterator<Item = Found<V>> {
+    rows.into_iter().map(|(ask, verdict, witness)| Found {
+        verdict,
+        ask,
+        who: who.to_vec(),
+        places: places.to_vec(),
+        except: except.to_vec(),
+        witness,
+    })
+}
+
+fn said<V>(row: &Row<V>) -> (&V, &Ask) {
+    (&row.1, &row.0)
+}
+
+/// Joins rows that differ in one dimension only.
+fn joined(rows: Rows, dimension: usize) -> Rows {
+    let mut groups: BTreeMap<(usize, At), (BTreeSet<usize>, Stand)> = BTreeMap::new();
+    for ((verdict, mut at), request) in rows {
+        let own = at.get_mut(dimension).map(std::mem::take).unwrap_or_default();
+        match groups.entry((verdict, at)) {
+            btree_map::Entry::Vacant(group) => drop(group.insert((own, request))),
+            btree_map::Entry::Occupied(mut group) => group.get_mut().0.extend(own),
+        }
+    }
+    let whole = |((verdict, mut at), (own, request)): ((usize, At), (BTreeSet<usize>, Stand))| {
+        if let Some(slot) = at.get_mut(dimension) {
+            *slot = own;
+        }
+        ((verdict, at), request)
+    };
+    groups.into_iter().map(whole).collect()
+}
+
+fn witness(caller: &Caller, host: &Host, tuple: &Tuple, inquiry: Inquiry, now: u64) -> Witness {
+    let mut headers = BTreeMap::new();
+    headers.extend(tuple.upgrade.map(|protocol| ("upgrade", protocol.to_owned())));
+    headers.extend(tuple.overridden.then(|| ("x-http-method-override", "DELETE".to_owned())));
+    let authority = host.authority();
+    Witness {
+        identity: caller.id().map(str::to_owned),
+        source: (inquiry.by_principal && caller.id().is_some()).then_some(PEER_PRINCIPAL),
+        authority: tuple.port.map_or_else(|| authority.clone(), |port| format!("{authority}:{port}")),
+        method: tuple.method.clone(),
+        path: tuple.path.clone(),
+        headers,
+        now,
+    }
+}
+
+/// A name with its labels from the last to the first.
+fn reversed(name: &str) -> String {
+    let labels: Vec<&str> = name.rsplit('.').collect();
+    labels.join(".")
+}
+
+/// Regions that are in no other one.
+fn without_inner(regions: BTreeSet<(Who, Place)>) -> Vec<(Who, Place)> {
+    let ranges: Vec<&Place> =
+        regions.iter().map(|(_, place)| place).filter(|place| matches!(place, Place::Range(_))).collect();
+    let ranges: BTreeSet<&Place> = ranges.into_iter().collect();
+    let is_inner = |(who, place): &(Who, Place)| {
+        let mut places: Vec<Place> = match place {
+            Place::Range(_) => ranges.iter().filter(|wide| wide.covers(place)).map(|wide| (*wide).clone()).collect(),
+            Place::Name(name) => Place::covering_name(name),
+            Place::Star(name) | Place::Below(name) => {
+                let above = Place::covering_name(name).into_iter().filter(|above| above.covers(place));
+                above.chain([Place::Below(name.clone()), Place::Dotted, Place::Names]).collect()
+            }
+            Place::Single | Place::Dotted | Place::Names => vec![Place::Names],
+        };
+        places.push(place.clone());
+        let whos = who.covering();
+        let mut pairs = whos.iter().flat_map(|who| places.iter().map(move |place| (who.clone(), place.clone())));
+        pairs.any(|pair| (&pair.0, &pair.1) != (who, place) && regions.contains(&pair))
+    };
+    regions.iter().filter(|region| !is_inner(region)).cloned().collect()
+}

@@ -1,0 +1,64 @@
+//! A policy that is asked, compiled and as written.
+
+use super::witness::Witness;
+use crate::read::Loaded;
+use crate::read::document::Document;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tollgate::decision::{Evaluation, Scratch, Timestamp};
+use tollgate::policy::Policy;
+
+/// A policy and its text.
+#[derive(Debug)]
+pub(crate) struct Side {
+    pub(crate) policy: Policy,
+    pub(crate) document: Document,
+    /// The ends of rules, by their ids.
+    pub(crate) ends: BTreeMap<String, String>,
+}
+
+/// What a policy says of a request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Said {
+    pub(crate) decision: &'static str,
+    pub(crate) reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+}
+
+impl Side {
+    /// None only for a policy that the checker would not have let through.
+    pub(crate) fn new(loaded: Loaded) -> Option<Side> {
+        let document = Document::read(&loaded.json)?;
+        let ends = document.rules.iter().filter_map(|rule| Some((rule.id.clone(), rule.expires_at.clone()?))).collect();
+        Some(Side { document, policy: loaded.policy, ends })
+    }
+
+    pub(crate) fn ask<T>(&self, witness: &Witness, scratch: &mut Scratch, of: impl FnOnce(&Evaluation<'_>) -> T) -> T {
+        let now = Timestamp(witness.now().saturating_mul(1_000_000_000));
+        of(&self.policy.decide(&witness.arrival(), now, scratch))
+    }
+
+    /// What `tollgate eval` makes of the request in its written form; none if it cannot read it.
+    pub(crate) fn confirm(&self, witness: &Witness, scratch: &mut Scratch) -> Option<Said> {
+        witness.as_read(|arrival, now| Said::of(&self.policy.decide(arrival, now, scratch)))
+    }
+}
+
+impl Said {
+    pub(crate) fn of(judged: &Evaluation<'_>) -> Said {
+        let decision = &judged.decision;
+        Said {
+            decision: decision.outcome.as_str(),
+            reason: decision.reason.as_str(),
+            rule: decision.rule.map(str::to_owned),
+        }
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.decision, self.reason)?;
+        self.rule.as_ref().map_or(Ok(()), |rule| write!(f, " {rule}"))
+    }
+}

@@ -1,0 +1,330 @@
+//! What holds everything that something else holds: of selectors, places, ports, methods and paths, each as rules read
+//! them. Where it is not sure, nothing is covered: a claim of advice has to be true.
+
+use crate::read::document::{Document, Place, Selector, Target};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use tollgate::policy::Network;
+use tollgate::policy::{DEFAULT_PORTS, Settings, networks};
+
+/// One selector, taken apart. Of two that have an identity in common, one holds the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Who {
+    /// Every request, those without an identity too.
+    Everyone,
+    Any,
+    Anonymous,
+    /// Trust domain and namespace.
+    Namespace(Box<str>, Box<str>),
+    Spiffe(Box<str>),
+}
+
+/// One place, taken apart. Of two that have a host in common, one holds the other.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Where {
+    /// Every name and every address.
+    Everything,
+    /// `**`.
+    EveryName,
+    /// `**.x`.
+    Below(Box<str>),
+    /// `*.x`.
+    OneBelow(Box<str>),
+    Name(Box<str>),
+    Network(Network),
+}
+
+impl Who {
+    /// What a list selects, sets in their place.
+    pub(crate) fn all(document: &Document, settings: &Settings, selectors: &[Selector], list: List) -> Vec<Who> {
+        if selectors.is_empty() && list != List::Rules {
+            return vec![Who::Everyone];
+        }
+        let mut all: Vec<Who> =
+            document.selectors(selectors).filter_map(|selector| Who::of(settings, selector)).collect();
+        if list == List::Deny && all.contains(&Who::Any) {
+            all.push(Who::Everyone);
+        }
+        all
+    }
+
+    fn of(settings: &Settings, selector: &Selector) -> Option<Who> {
+        let own = settings.trust_domains.first().map_or("", String::as_str);
+        let domain = selector.trust_domain.as_deref().unwrap_or(own);
+        if let Some(id) = &selector.spiffe {
+            Some(Who::Spiffe(id.as_str().into()))
+        } else if let Some((namespace, name)) = selector.service_account.as_ref().and_then(|text| text.split_once('/'))
+        {
+            Some(Who::Spiffe(format!("spiffe://{domain}/ns/{namespace}/sa/{name}").into()))
+        } else if let Some(namespace) = &selector.namespace {
+            Some(Who::Namespace(domain.into(), namespace.as_str().into()))
+        } else if selector.any == Some(true) {
+            Some(Who::Any)
+        } else {
+            (selector.anonymous == Some(true)).then_some(Who::Anonymous)
+        }
+    }
+
+    /// Itself and everything that holds it.
+    pub(crate) fn holders(&self) -> Vec<Who> {
+        let mut holders = vec![self.clone()];
+        match self {
+            Who::Everyone => return holders,
+            Who::Any | Who::Anonymous => {}
+            Who::Namespace(..) => holders.push(Who::Any),
+            Who::Spiffe(id) => {
+                let identity = tollgate::request::Identity::parse(id.as_bytes());
+                if let Some((domain, namespace)) = identity.and_then(|id| Some((id.trust_domain(), id.namespace()?))) {
+                    holders.push(Who::Namespace(domain.into(), namespace.into()));
+                }
+                holders.push(Who::Any);
+            }
+        }
+        holders.push(Who::Everyone);
+        holders
+    }
+}
+
+impl Where {
+    /// The places of a target.
+    pub(crate) fn all(place: Place<'_>, list: List) -> Vec<Where> {
+        if place.hosts.is_empty() && place.cidrs.is_empty() && list != List::Rules {
+            return vec![Where::Everything];
+        }
+        let hosts = place.hosts.iter().map(|host| Where::of_host(host));
+        let cidrs = place.cidrs.iter().flat_map(|cidr| networks(cidr)).map(Where::Network);
+        hosts.chain(cidrs).collect()
+    }
+
+    pub(crate) fn of_host(pattern: &str) -> Where {
+        let lower = pattern.to_ascii_lowercase();
+        let name = lower.strip_suffix('.').unwrap_or(&lower);
+        if name == "**" {
+            Where::EveryName
+        } else if let Some(name) = name.strip_prefix("**.") {
+            Where::Below(name.into())
+        } else if let Some(name) = name.strip_prefix("*.") {
+            Where::OneBelow(name.into())
+        } else {
+            Where::Name(name.into())
+        }
+    }
+
+    /// Itself and everything that holds it. `**` holds names of two labels or more.
+    pub(crate) fn holders(&self) -> Vec<Where> {
+        let mut holders = vec![self.clone()];
+        let mut suffixes = |name: &str, from: usize| {
+            let mut rest = Some(name);
+            let mut depth = 0_usize;
+            while let Some(suffix) = rest {
+                if depth >= from {
+                    holders.push(Where::Below(suffix.into()));
+                }
+                depth = depth.saturating_add(1);
+                rest = suffix.split_once('.').map(|(_, rest)| rest);
+            }
+        };
+        match self {
+            Where::Everything => return holders,
+            Where::EveryName => {}
+            Where::Below(name) => {
+                suffixes(name, 1);
+                holders.push(Where::EveryName);
+            }
+            Where::OneBelow(name) => {
+                suffixes(name, 0);
+                holders.push(Where::EveryName);
+            }
+            Where::Name(name) => {
+                suffixes(name, 1);
+                if let Some((_, parent)) = name.split_once('.') {
+                    holders.push(Where::OneBelow(parent.into()));
+                    holders.push(Where::EveryName);
+                }
+            }
+            Where::Network(network) => holders.extend(network.wider().map(Where::Network)),
+        }
+        holders.push(Where::Everything);
+        holders
+    }
+}
+
+/// The list in which a target stands, which says what is meant by what it leaves out: the usual in rules, everything elsewhere. In
+/// deny entries `any` takes in requests without an identity, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum List {
+    Rules,
+    Deny,
+    Quotas,
+}
+
+/// Whether the rest of a target, besides whom and where to, holds all that the rest of a rule's target admits.
+pub(crate) fn rest_covers(document: &Document, outer: &Target, list: List, inner: &Target) -> bool {
+    let ports = |target| document.place(target).ports;
+    let inner_ports = if ports(inner).is_empty() { &DEFAULT_PORTS } else { ports(inner) };
+    let ports_covered = match (ports(outer), list) {
+        ([], List::Deny | List::Quotas) => true,
+        ([], List::Rules) => inner_ports.iter().all(|port| DEFAULT_PORTS.contains(port)),
+        (listed, _) => inner_ports.iter().all(|port| listed.contains(port)),
+    };
+    let methods_covered = match (outer.methods.as_slice(), inner.methods.as_slice(), list) {
+        ([], _, List::Deny | List::Quotas) | ([], [], _) => true,
+        ([], listed, List::Rules) => listed.iter().all(|method| method != "CONNECT"),
+        (_, [], _) => false,
+        (outer, inner, _) => inner.iter().all(|method| outer.contains(method)),
+    };
+    let upgrades_covered = match list {
+        List::Rules => inner.upgrades.is_empty() || !outer.upgrades.is_empty(),
+        // there, what lists upgrades matches no other request
+        List::Deny | List::Quotas => outer.upgrades.is_empty(),
+    };
+    ports_covered && methods_covered && upgrades_covered && paths_cover(outer, inner)
+}
+
+/// Whether the paths of a target hold all those of another. Whatever covers narrowly does so widely, too.
+fn paths_cover(outer: &Target, inner: &Target) -> bool {
+    if outer.paths.is_empty() {
+        return true;
+    }
+    if inner.paths.is_empty() || inner.encoded_slash.is_some() && outer.encoded_slash.is_none() {
+        return false;
+    }
+    inner.paths.iter().all(|inner| outer.paths.iter().any(|outer| path_covers(&escapes(outer), &escapes(inner))))
+}
+
+/// Whether a path pattern matches whatever another does: where it is the same, or everything below a prefix that the other
+/// begins with.
+fn path_covers(outer: &str, inner: &str) -> bool {
+    if outer == inner {
+        return true;
+    }
+    let Some(prefix) = outer.strip_suffix("/**").filter(|prefix| !prefix.contains(['*', '{'])) else { return false };
+    inner.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// With the digits of escapes in upper case, as patterns are compared.
+fn escapes(pattern: &str) -> Cow<'_, str> {
+    if !pattern.contains('%') {
+        return Cow::Borrowed(pattern);
+    }
+    let mut digits = 0_u8;
+    let upper = pattern.chars().map(|character| {
+        if digits > 0 {
+            digits = digits.saturating_sub(1);
+            return character.to_ascii_uppercase();
+        }
+        if character == '%' {
+            digits = 2;
+        }
+        character
+    });
+    Cow::Owned(upper.collect())
+}
+
+/// Targets by whom they speak of and where to.
+#[derive(Debug, Default)]
+pub(crate) struct Targets<'d> {
+    by: HashMap<(Who, Where), Vec<Entry<'d>>>,
+    /// Whom and where to, together, that were kept; beyond [`MOST`] nothing is.
+    kept: usize,
+}
+
+/// A target of some entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'d> {
+    pub(crate) entry: usize,
+    pub(crate) item: usize,
+    pub(crate) target: &'d Target,
+}
+
+/// Pairs that are kept: sets of a thousand workloads that may reach a thousand hosts are a million.
+const MOST: usize = 4_000_000;
+/// Targets of one pair that are compared: what a thousand targets do not cover, no advice is about.
+const COMPARED: usize = 64;
+
+impl<'d> Targets<'d> {
+    pub(crate) fn add(&mut self, who: &[Who], places: &[Where], entry: Entry<'d>) {
+        let pairs = who.len().saturating_mul(places.len());
+        self.kept = self.kept.saturating_add(pairs);
+        if self.kept > MOST {
+            return;
+        }
+        for who in who {
+            for place in places {
+                self.by.entry((who.clone(), place.clone())).or_default().push(entry);
+            }
+        }
+    }
+
+    /// For every pair of whom and where to, a target that holds it and that `fits`: the first of them, if each pair has
+    /// one.
+    pub(crate) fn covering(
+        &self,
+        who: &[Who],
+        places: &[Where],
+        mut fits: impl FnMut(&Entry<'d>) -> bool,
+    ) -> Option<Entry<'d>> {
+        let mut first = None;
+        for who in who.iter().map(Who::holders) {
+            for place in places.iter().map(Where::holders) {
+                let keys = who.iter().flat_map(|who| place.iter().map(move |place| (who.clone(), place.clone())));
+                let entries =
+                    keys.filter_map(|key| self.by.get(&key)).flat_map(|entries| entries.iter().take(COMPARED));
+                let found = entries.into_iter().find(|entry| fits(entry)).copied()?;
+                first = first.or(Some(found));
+            }
+        }
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_held_by_itself_and_by_what_is_wider() {
+        let holds = |outer: &str, inner: &str| Where::of_host(inner).holders().contains(&Where::of_host(outer));
+        for (outer, inner, expected) in [
+            ("a.b.test", "a.b.test", true),
+            ("A.b.test.", "a.b.test", true),
+            ("*.b.test", "a.b.test", true),
+            ("*.b.test", "b.test", false),
+            ("*.b.test", "x.a.b.test", false),
+            ("**.b.test", "x.a.b.test", true),
+            ("**.b.test", "b.test", false),
+            ("**.b.test", "*.b.test", true),
+            ("**.b.test", "*.a.b.test", true),
+            ("*.b.test", "**.b.test", false),
+            ("**.test", "**.b.test", true),
+            ("**", "**.test", true),
+            ("**", "localhost", false),
+            ("**", "a.test", true),
+        ] {
+            assert_eq!(holds(outer, inner), expected, "{outer} {inner}");
+        }
+        let network = |text: &str| Where::Network(networks(text)[0]);
+        assert!(network("10.1.0.0/16").holders().contains(&network("10.0.0.0/8")));
+        assert!(network("10.1.0.0/16").holders().contains(&network("0.0.0.0/0")));
+        assert!(!network("10.0.0.0/8").holders().contains(&network("10.1.0.0/16")));
+        assert!(!network("10.1.0.0/16").holders().contains(&network("::/0")));
+    }
+
+    #[test]
+    fn a_pattern_covers_itself_and_a_prefix_what_is_below() {
+        for (outer, inner, expected) in [
+            ("/a", "/a", true),
+            ("/a/**", "/a/b", true),
+            ("/a/**", "/a/**", true),
+            ("/a/**", "/a/*/b", true),
+            ("/a/**", "/a", false),
+            ("/a/**", "/ab", false),
+            ("/**", "/a", true),
+            ("/a/*", "/a/b", false),
+            ("/*/**", "/a/b", false),
+            ("/caf%c3%a9", "/caf%C3%A9", true),
+        ] {
+            assert_eq!(path_covers(&escapes(outer), &escapes(inner)), expected, "{outer} {inner}");
+        }
+    }
+}

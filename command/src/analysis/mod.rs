@@ -1,0 +1,17 @@
+//! Questions about policies and requests, and their answers. Pure: nothing here knows a terminal, a clock or a mesh.
+
+pub(crate) mod advice;
+pub(crate) mod atoms;
+pub(crate) mod diff;
+pub(crate) mod edge;
+pub(crate) mod explain;
+pub(crate) mod further;
+pub(crate) mod gateway;
+pub(crate) mod lint;
+pub(crate) mod ports;
+pub(crate) mod public_suffix;
+pub(crate) mod reach;
+pub(crate) mod request;
+pub(crate) mod test;
+pub(crate) mod unconfirmed;
+pub(crate) mod who;

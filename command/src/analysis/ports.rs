@@ -1,0 +1,54 @@
+//! Ports at which a rule's places are asked for, and who speaks what on them.
+
+use crate::read::document::{Document, Place, Protocol, Tls};
+use std::collections::{BTreeMap, BTreeSet};
+use tollgate::policy::{DEFAULT_PORTS, host_spelling};
+
+/// Who speaks TLS on a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Upstream {
+    /// The gateway, to the destination.
+    Tls,
+    /// Nobody.
+    Plain,
+}
+
+/// The protocol of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    pub(crate) tls: Upstream,
+    /// HTTP/2, whatever the caller speaks.
+    pub(crate) http2: bool,
+}
+
+/// Ports that sidecars write into the authority of plain HTTP that names none, by host: 80 where no default port is asked for.
+pub(crate) fn written(document: &Document) -> BTreeMap<String, u16> {
+    let default_port = document.default_port();
+    let mut asked: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
+    for target in document.rules.iter().flat_map(|rule| &rule.to) {
+        let place = document.place(target);
+        let reached = reached(&of(&place), &place, default_port);
+        for host in place.hosts.iter().filter_map(|written| host_spelling(written).ok()) {
+            asked.entry(host).or_default().extend(reached.keys());
+        }
+    }
+    asked.retain(|host, ports| !host.contains('*') && ports.contains(&80) && !ports.contains(&default_port));
+    asked.into_keys().map(|host| (host, 80)).collect()
+}
+
+/// Ports of a place: those that it names, or the default ones.
+pub(crate) fn of(place: &Place<'_>) -> BTreeSet<u16> {
+    match place.ports {
+        [] if place.tls == Some(Tls::None) => BTreeSet::from([80]),
+        [] => DEFAULT_PORTS.into(),
+        given => given.iter().copied().collect(),
+    }
+}
+
+/// What can be asked for, and how it is reached. Port 80 with TLS is nothing that a client can name.
+pub(crate) fn reached(ports: &BTreeSet<u16>, place: &Place<'_>, default_port: u16) -> BTreeMap<u16, Spoken> {
+    let tls = if place.tls == Some(Tls::None) { Upstream::Plain } else { Upstream::Tls };
+    let http2 = matches!(place.protocol, Some(Protocol::Http2 | Protocol::Grpc));
+    let asked = |port: &&u16| tls == Upstream::Plain || **port != 80 || default_port == 80;
+    ports.iter().filter(asked).map(|port| (*port, Spoken { tls, http2 })).collect()
+}

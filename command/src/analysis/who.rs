@@ -1,0 +1,58 @@
+//! Which selectors an identity belongs to. For showing it; decisions ask the index.
+
+use crate::read::document::{Document, Selector};
+use tollgate::policy::Settings;
+use tollgate::request::Identity;
+
+/// Whether a selector (a set's own selectors in its place) selects an identity, read as `from` of a rule reads it. None
+/// is a request without one.
+pub(crate) fn selects(
+    document: &Document,
+    settings: &Settings,
+    selector: &Selector,
+    identity: Option<&Identity<'_>>,
+) -> bool {
+    if let Some(set) = &selector.workloads {
+        let set = document.workloads.get(set).map(Vec::as_slice).unwrap_or_default();
+        return set.iter().any(|selector| selects(document, settings, selector, identity));
+    }
+    let Some(identity) = identity else { return selector.anonymous == Some(true) };
+    let own = settings.trust_domains.first().map(String::as_str);
+    let of_domain = selector.trust_domain.as_deref().or(own) == Some(identity.trust_domain());
+    if let Some(id) = &selector.spiffe {
+        return id == identity.id();
+    }
+    if let Some(account) = &selector.service_account {
+        let named = account.split_once('/').map(|(namespace, name)| format!("{namespace}/sa/{name}"));
+        return of_domain && named.as_deref() == identity.service_account_key();
+    }
+    if let Some(namespace) = &selector.namespace {
+        return of_domain && Some(namespace.as_str()) == identity.namespace();
+    }
+    selector.any == Some(true)
+}
+
+/// Whether any selector of a list selects an identity.
+pub(crate) fn any_selects(
+    document: &Document,
+    settings: &Settings,
+    selectors: &[Selector],
+    identity: Option<&Identity<'_>>,
+) -> bool {
+    selectors.iter().any(|selector| selects(document, settings, selector, identity))
+}
+
+/// The least selector that selects an identity.
+pub(crate) fn selector_of(settings: &Settings, identity: Option<&Identity<'_>>) -> serde_json::Value {
+    let Some(identity) = identity else { return serde_json::json!({"anonymous": true}) };
+    match identity.service_account_key().and_then(|key| key.split_once("/sa/")) {
+        None => serde_json::json!({"spiffe": identity.id()}),
+        Some((namespace, name)) => {
+            let account = format!("{namespace}/{name}");
+            match settings.trust_domains.first().map(String::as_str) == Some(identity.trust_domain()) {
+                true => serde_json::json!({"serviceAccount": account}),
+                false => serde_json::json!({"serviceAccount": account, "trustDomain": identity.trust_domain()}),
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Why a command could not do its work, and how that is said.
+
+use super::exit::Exit;
+use crate::analysis::unconfirmed::Unconfirmed;
+use crate::output::report::{self, Format, Report};
+use crate::read::{Failure, Rejected, Unreadable};
+use std::io;
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(super) enum CommandError {
+    /// A file that the command line names cannot be read.
+    Unreadable(Unreadable),
+    /// What the command line asks for cannot be.
+    Usage(String),
+    /// The policy is none; findings are reported in this format.
+    Rejected(Rejected, Format),
+    /// What the command says cannot be written.
+    Output(io::Error),
+    /// A registry cannot be reached, or does not take what is pushed.
+    NotPushed(String),
+    /// The command found itself to be wrong.
+    Internal(String),
+}
+
+impl CommandError {
+    /// The policy could not be loaded.
+    pub(super) fn loading(failure: Failure, format: Format) -> CommandError {
+        match failure {
+            Failure::Unreadable(unreadable) => CommandError::Unreadable(unreadable),
+            Failure::Rejected(rejected) => CommandError::Rejected(rejected, format),
+        }
+    }
+}
+
+impl From<Unconfirmed> for CommandError {
+    fn from(Unconfirmed(message): Unconfirmed) -> Self {
+        CommandError::Internal(message)
+    }
+}
+
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> Self {
+        CommandError::Output(error)
+    }
+}
+
+/// Says why a command could not do its work, if it could not.
+pub(super) fn ended(done: Result<Exit, CommandError>) -> Exit {
+    match done.or_else(rejected) {
+        Ok(exit) => exit,
+        Err(CommandError::Output(error)) => unwritable(&error),
+        Err(CommandError::NotPushed(why)) => {
+            report::error(&format!("cannot push: {why}"));
+            Exit::Internal
+        }
+        Err(CommandError::Unreadable(unreadable)) => {
+            report::error(&unreadable.to_string());
+            Exit::Usage
+        }
+        Err(CommandError::Internal(message)) => {
+            report::error(&format!("internal error: {message}; please report it"));
+            Exit::Internal
+        }
+        Err(CommandError::Usage(message)) => {
+            report::error(&message);
+            Exit::Usage
+        }
+        // reported just before
+        Err(CommandError::Rejected(..)) => Exit::Invalid,
+    }
+}
+
+/// Says that a result is lost.
+pub(super) fn unwritable(error: &io::Error) -> Exit {
+    report::error(&format!("cannot write: {error}"));
+    Exit::Internal
+}
+
+/// Reports what is wrong with a policy that is none.
+pub(super) fn rejected(trouble: CommandError) -> Result<Exit, CommandError> {
+    let CommandError::Rejected(rejected, format) = trouble else { return Err(trouble) };
+    report::write(format, &Report::of_rejection(&rejected))?;
+    Ok(Exit::Invalid)
+}

@@ -1,0 +1,34 @@
+//! Policies that a command line names.
+
+use super::error::CommandError;
+use crate::escape;
+use crate::output::progress;
+use crate::output::report::{Format, Summary};
+use crate::read::document::Document;
+use crate::read::{self, Loaded, revision};
+use std::path::Path;
+
+/// Reads a policy, with a sign of life.
+pub(super) fn load<P: AsRef<Path>>(paths: &[P], format: Format) -> Result<Loaded, CommandError> {
+    progress::during("reading the policy", || read::load(paths))
+        .map_err(|failure| CommandError::loading(failure, format))
+}
+
+/// A policy in numbers.
+pub(super) fn summary(loaded: &Loaded, document: &Document) -> Result<Summary, CommandError> {
+    Ok(Summary::of(document, revision::of(&revision::whole(&loaded.json)?)?))
+}
+
+/// Says that the policy comes first, where the other argument is a file and this one is none.
+pub(super) fn comes_first(policy: &Path, other: &str, what: &str) -> Result<(), CommandError> {
+    if read::is_stdin(policy) || policy.exists() || !Path::new(other).exists() {
+        return Ok(());
+    }
+    Err(CommandError::Usage(format!("`{}` is no file: the policy comes first, then {what}", escape::path(policy))))
+}
+
+/// What the policy says in its own words.
+pub(super) fn document(loaded: &Loaded) -> Result<Document, CommandError> {
+    let document = Document::read(&loaded.json);
+    document.ok_or_else(|| CommandError::Internal("the policy cannot be read back".to_owned()))
+}

@@ -1,0 +1,89 @@
+//! Clusters of the gateway's own for hosts that have objects: a ServiceEntry of another namespace, older than ours, would be the one
+//! that Istio makes its cluster of.
+
+use super::envoy_filter::{called, into_route};
+use super::object::{Maker, Object, Part, insert};
+use super::way::{Lookup, authorities};
+use crate::analysis::ports::Upstream;
+use serde_json::{Value, json};
+
+/// A cluster, and the route that it takes over from Istio's.
+pub(super) struct Own<'o> {
+    pub(super) host: &'o str,
+    pub(super) port: u16,
+    pub(super) tls: Upstream,
+    /// HTTP/2 is spoken to it, whatever the caller speaks.
+    pub(super) http2: bool,
+    /// As Istio calls it.
+    pub(super) route: String,
+}
+
+/// The name that Tollgate knows for one that leads to this host.
+pub(super) fn name(port: u16, host: &str) -> String {
+    format!("tollgate.out|{port}|{host}")
+}
+
+/// The patches for one host.
+pub(super) fn object(maker: &Maker<'_>, name: &str, own: &[Own<'_>], trusted: &str) -> Object {
+    let clusters = own.iter().map(|own| own.cluster(maker, trusted));
+    let routes = own.iter().flat_map(|own| own.to_route(maker));
+    called(maker, name, Part::Routes, 20, clusters.chain(routes).collect())
+}
+
+impl Own<'_> {
+    fn name(&self) -> String {
+        name(self.port, self.host)
+    }
+
+    fn cluster(&self, maker: &Maker<'_>, trusted: &str) -> Value {
+        let lookup = Lookup(maker.gateway.dns.family);
+        let address = json!({"socket_address": {"address": self.host, "port_value": self.port}});
+        let mut cluster = json!({
+            "name": self.name(),
+            "type": "STRICT_DNS",
+            "connect_timeout": "10s",
+            "dns_lookup_family": lookup.family(),
+            "typed_dns_resolver_config": Lookup::resolver(),
+            "load_assignment": {
+                "cluster_name": self.name(),
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            },
+        });
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let mut spoken = json!({"@type": format!("type.googleapis.com/{options}")});
+        match self.http2 {
+            true => insert(&mut spoken, "explicit_http_config", json!({"http2_protocol_options": {}})),
+            // what the caller speaks
+            false => insert(
+                &mut spoken,
+                "use_downstream_protocol_config",
+                json!({"http_protocol_options": {}, "http2_protocol_options": {}}),
+            ),
+        }
+        insert(&mut cluster, "typed_extension_protocol_options", json!({options: spoken}));
+        if self.tls == Upstream::Tls {
+            let is_host = json!({"san_type": "DNS", "matcher": {"exact": self.host}});
+            let tls = json!({
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                "sni": self.host,
+                "common_tls_context": {
+                    "combined_validation_context": {
+                        "default_validation_context": {"match_typed_subject_alt_names": [is_host]},
+                        "validation_context_sds_secret_config": authorities(trusted),
+                    },
+                },
+            });
+            let socket = json!({"name": "envoy.transport_sockets.tls", "typed_config": tls});
+            insert(&mut cluster, "transport_socket", socket);
+        }
+        json!({
+            "applyTo": "CLUSTER",
+            "match": {"context": "GATEWAY"},
+            "patch": {"operation": "ADD", "value": cluster},
+        })
+    }
+
+    fn to_route(&self, maker: &Maker<'_>) -> Vec<Value> {
+        into_route(maker, &self.route, &json!({"route": {"cluster": self.name()}}))
+    }
+}

@@ -1,0 +1,98 @@
+//! Where the mesh's traffic comes in: a port that ends the mesh's mTLS, so that callers have an identity.
+
+use super::envoy_filter::{LISTENER, filters};
+use super::object::{Kind, Maker, Object, Part, attach, insert};
+use super::patches::{PROVIDER, proxy_config};
+use crate::analysis::advice::{Advice, code};
+use crate::mesh::site::{Api, Permission};
+use serde_json::json;
+
+pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Vec<Object> {
+    let gateway = maker.gateway;
+    let listener = match gateway.api {
+        Api::Istio => maker.object(
+            Part::Gateway,
+            Kind::Gateway,
+            &gateway.name,
+            json!({
+                "selector": gateway.selector,
+                "servers": [{
+                    "port": {"number": gateway.ports.http, "name": LISTENER, "protocol": "HTTPS"},
+                    // routes of the gateway's own namespace alone
+                    "hosts": ["./*"],
+                    "tls": {"mode": "ISTIO_MUTUAL"},
+                }],
+            }),
+        ),
+        Api::Gateway | Api::Waypoint => kubernetes(maker),
+    };
+    let to_gateway = maker.object(
+        Part::Gateway,
+        Kind::DestinationRule,
+        &gateway.name,
+        json!({
+            "host": gateway.service,
+            "trafficPolicy": {
+                "portLevelSettings": [{
+                    "port": {"number": gateway.ports.http},
+                    // gRPC stays HTTP/2 on its way to the gateway
+                    "connectionPool": {"http": {"useClientProtocol": true}},
+                    "tls": {"mode": "ISTIO_MUTUAL"},
+                }],
+            },
+        }),
+    );
+    let mut logging = json!({"accessLogging": [{"providers": [{"name": PROVIDER}]}]});
+    attach(gateway, &mut logging);
+    let logging = maker.object(Part::Gateway, Kind::Telemetry, &gateway.name, logging);
+    [listener, to_gateway, logging].into_iter().chain(once(maker, strip, advice)).collect()
+}
+
+/// What was decided about and charged once is sent once. Istio's own routes say so themselves; those of the Gateway API cannot,
+/// and get Istio's default of two retries, nor can they take more than sixteen headers away.
+fn once(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Option<Object> {
+    if maker.gateway.api == Api::Istio {
+        return None;
+    }
+    if maker.gateway.envoy_filter == Permission::Forbidden {
+        let message = "the gateway sends some requests again that failed, and quotas count them once".to_owned();
+        let fix = "allow EnvoyFilter, or set `defaultHttpRetryPolicy: {attempts: 0}` in the MeshConfig".to_owned();
+        advice.add(code::RETRIES, String::new(), message, fix);
+        return None;
+    }
+    // a number cannot be merged down to 0; what is retried only if a response has headers of an empty list never is
+    let never =
+        json!({"route": {"retry_policy": {"retry_on": "retriable-headers"}}, "request_headers_to_remove": strip});
+    let patch = json!({
+        "applyTo": "HTTP_ROUTE",
+        "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"route": {"action": "ROUTE"}}}},
+        "patch": {"operation": "MERGE", "value": never},
+    });
+    Some(filters(maker, "once", Part::Gateway, 5, vec![patch]))
+}
+
+fn kubernetes(maker: &Maker<'_>) -> Object {
+    let gateway = maker.gateway;
+    let annotations = json!({"proxy.istio.io/config": proxy_config()});
+    let mut object = maker.object(
+        Part::Gateway,
+        Kind::KubernetesGateway,
+        &gateway.name,
+        json!({
+            "gatewayClassName": "istio",
+            "infrastructure": {"annotations": annotations},
+            "listeners": [{
+                "name": LISTENER,
+                "port": gateway.ports.http,
+                "protocol": "HTTPS",
+                "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
+                "allowedRoutes": {"namespaces": {"from": "Same"}},
+            }],
+        }),
+    );
+    // without it Istio asks the cloud for an address on the outside
+    if let Some(metadata) = object.value.get_mut("metadata") {
+        insert(metadata, "annotations", json!({"networking.istio.io/service-type": "ClusterIP"}));
+    }
+    object
+}

@@ -1,0 +1,294 @@
+//! What leads to a host that has objects of its own: out of the workload to the gateway, and out of the gateway.
+//!
+//! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The
+//! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
+
+use super::callers::Callers;
+use super::clusters::{self, Own};
+use super::destinations::Reached;
+use super::object::{Kind, Maker, Object, Part, insert};
+use super::removal::MOST_OF_A_RULE;
+use crate::analysis::advice::{Advice, code};
+use crate::analysis::ports::{Spoken, Upstream};
+use crate::mesh::site::{Api, Permission, Site};
+use crate::read::sha256;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The longest name of an object (RFC 1123, a subdomain).
+const LONGEST: usize = 253;
+/// Hex digits that a name that is cut off ends in.
+const HASH: usize = 16;
+
+/// What is the same of all hosts.
+pub(super) struct Common<'c> {
+    maker: Maker<'c>,
+    site: &'c Site,
+    default_port: u16,
+    /// Headers that end at the gateway.
+    strip: &'c [String],
+}
+
+/// A host, and how it is reached.
+struct Host<'h> {
+    common: &'h Common<'h>,
+    host: &'h str,
+    name: String,
+    callers: &'h Callers,
+    ways: Vec<Way>,
+}
+
+/// One port of a host.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// That a workload connects to, and that the ServiceEntry has.
+    mesh: u16,
+    /// Of the host.
+    upstream: u16,
+    tls: Upstream,
+    /// HTTP/2 is spoken to it, whatever the caller speaks.
+    http2: bool,
+    /// How the authority of such a request ends.
+    named: Named,
+}
+
+/// Whether the authority of a request names the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// It does not, or it names the default.
+    Default,
+    /// It does.
+    Port,
+    /// It does not when the workload asks; the port is written into it on the way to the gateway, and taken out behind it.
+    Added,
+}
+
+impl<'c> Common<'c> {
+    pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [String]) -> Common<'c> {
+        Common { maker, site, default_port, strip }
+    }
+
+    /// The objects of a host; none if there is no way to ask for it.
+    pub(super) fn objects(&self, host: &str, reached: &Reached, advice: &mut Advice) -> Vec<Object> {
+        // no name of a gateway has a dot, so that no two hosts of two gateways can have one name
+        let name = name(&self.maker.gateway.name, host);
+        if !name.ends_with(host) {
+            let message = format!("`{host}` is too long for the name of an object: its objects are called `{name}`");
+            advice.add(code::LONG_NAME, String::new(), message, None);
+        }
+        let ports = &reached.ports;
+        if self.maker.gateway.envoy_filter == Permission::Forbidden
+            && ports.values().any(|spoken| spoken.tls == Upstream::Plain)
+        {
+            let message = format!(
+                "`{host}` proves no name, and a ServiceEntry of another namespace can take it: the site forbids EnvoyFilter"
+            );
+            let fix = "speak TLS to it, or allow EnvoyFilter, so that the gateway has a cluster of its own".to_owned();
+            advice.add(code::TAKEN, String::new(), message, fix);
+        }
+        let has_default = ports.contains_key(&self.default_port);
+        let way = |(port, spoken): (&u16, &Spoken)| {
+            let (mesh, named) = match *port {
+                port if port == self.default_port => (80, Named::Default),
+                // an authority without a port means the default; the other is asked for by name, and has a number of its own
+                80 if has_default => (free(ports), Named::Port),
+                80 => (80, Named::Added),
+                port => (port, Named::Port),
+            };
+            Way { mesh, upstream: *port, tls: spoken.tls, http2: spoken.http2, named }
+        };
+        Host { common: self, host, name, callers: &reached.callers, ways: ports.iter().map(way).collect() }.objects()
+    }
+}
+
+/// A port of a ServiceEntry that no host is asked for on.
+fn free(ports: &BTreeMap<u16, Spoken>) -> u16 {
+    (10_080..).find(|port| !ports.contains_key(port)).unwrap_or_default()
+}
+
+impl Host<'_> {
+    fn objects(&self) -> Vec<Object> {
+        if self.ways.is_empty() {
+            return Vec::new();
+        }
+        let mut objects = vec![self.service_entry()];
+        match self.common.maker.gateway.api {
+            Api::Istio => objects.push(self.virtual_service()),
+            Api::Gateway | Api::Waypoint => objects.extend(self.http_routes()),
+        }
+        objects.push(self.origination());
+        objects.extend(self.clusters());
+        objects
+    }
+
+    fn object(&self, kind: Kind, spec: Value) -> Object {
+        self.common.maker.object(Part::Routes, kind, &self.name, spec)
+    }
+
+    fn service_entry(&self) -> Object {
+        let port = |way: &Way| {
+            let mut port = json!({"number": way.mesh, "name": format!("http-{}", way.mesh), "protocol": "HTTP"});
+            if way.mesh != way.upstream {
+                insert(&mut port, "targetPort", way.upstream.into());
+            }
+            port
+        };
+        let spec = json!({
+            "hosts": [self.host],
+            "exportTo": self.callers.export(self.common.site),
+            "location": "MESH_EXTERNAL",
+            "resolution": "DNS",
+            "ports": self.ways.iter().map(port).collect::<Vec<_>>(),
+        });
+        self.object(Kind::ServiceEntry, spec)
+    }
+
+    fn virtual_service(&self) -> Object {
+        let gateway = self.common.maker.gateway;
+        let destination = |host: &str, port: u16| json!([{"destination": {"host": host, "port": {"number": port}}}]);
+        // once is once: what is charged to a quota is sent once
+        let never = json!({"attempts": 0});
+        let into_gateway = |way: &Way| {
+            let mut route = json!({
+                "name": format!("to-gateway-{}", way.mesh),
+                "match": [{"gateways": ["mesh"], "port": way.mesh}],
+                "route": destination(&gateway.service, gateway.ports.http),
+                "retries": never,
+            });
+            if way.named == Named::Added {
+                insert(&mut route, "rewrite", json!({"authority": format!("{}:{}", self.host, way.upstream)}));
+            }
+            route
+        };
+        let out_of_gateway = |way: &Way| {
+            let mut route = json!({
+                "name": clusters::name(way.upstream, self.host),
+                "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
+                "headers": {"request": {"remove": self.common.strip}},
+                "route": destination(self.host, way.mesh),
+                "retries": never,
+            });
+            if way.named == Named::Added {
+                insert(&mut route, "rewrite", json!({"authority": self.host}));
+            }
+            route
+        };
+        let routes: Vec<Value> =
+            self.ways.iter().map(into_gateway).chain(self.ways.iter().map(out_of_gateway)).collect();
+        let spec = json!({
+            "hosts": [self.host],
+            "exportTo": self.callers.export(self.common.site),
+            "gateways": ["mesh", gateway.name],
+            "http": routes,
+        });
+        self.object(Kind::VirtualService, spec)
+    }
+
+    fn http_routes(&self) -> Vec<Object> {
+        let gateway = self.common.maker.gateway;
+        let into_gateway = |way: &Way| {
+            let mut rule = json!({"backendRefs": [{"name": gateway.service_name(), "port": gateway.ports.http}]});
+            if way.named == Named::Added {
+                let host = format!("{}:{}", self.host, way.upstream);
+                let set = json!({"set": [{"name": "Host", "value": host}]});
+                let filter = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": set});
+                insert(&mut rule, "filters", json!([filter]));
+            }
+            let parent = json!({
+                "group": "networking.istio.io", "kind": "ServiceEntry", "name": self.name, "port": way.mesh,
+            });
+            let name = name(&format!("{}-mesh-{}", gateway.name, way.mesh), self.host);
+            self.common.maker.object(
+                Part::Routes,
+                Kind::HttpRoute,
+                &name,
+                json!({"parentRefs": [parent], "rules": [rule]}),
+            )
+        };
+        let removed: Vec<&String> = self.common.strip.iter().take(MOST_OF_A_RULE).collect();
+        let out_of_gateway = |way: &Way| {
+            let mut filters =
+                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": removed}})];
+            if way.named == Named::Added {
+                filters.push(json!({"type": "URLRewrite", "urlRewrite": {"hostname": self.host}}));
+            }
+            json!({
+                "matches": [{"headers": [{"type": "RegularExpression", "name": "Host", "value": way.authority()}]}],
+                "filters": filters,
+                "backendRefs": [{"group": "networking.istio.io", "kind": "Hostname", "name": self.host, "port": way.mesh}],
+            })
+        };
+        let out = json!({
+            "parentRefs": [{"name": gateway.name}],
+            "hostnames": [self.host],
+            "rules": self.ways.iter().map(out_of_gateway).collect::<Vec<_>>(),
+        });
+        let mut objects: Vec<Object> = self.ways.iter().map(into_gateway).collect();
+        objects.push(self.object(Kind::HttpRoute, out));
+        objects
+    }
+
+    /// The gateway's own clusters, which no other namespace's ServiceEntry can be mistaken for.
+    fn clusters(&self) -> Option<Object> {
+        let maker = &self.common.maker;
+        let own = |(number, way): (usize, &Way)| {
+            let route = match maker.gateway.api {
+                Api::Istio => clusters::name(way.upstream, self.host),
+                Api::Gateway | Api::Waypoint => format!("{}.{}.{number}", maker.gateway.namespace, self.name),
+            };
+            Own { host: self.host, port: way.upstream, tls: way.tls, http2: way.http2, route }
+        };
+        let own: Vec<Own<'_>> = self.ways.iter().enumerate().map(own).collect();
+        let is_allowed = maker.gateway.envoy_filter == Permission::Allowed;
+        is_allowed.then(|| clusters::object(maker, &self.name, &own, &self.common.site.ca_certificates))
+    }
+
+    /// How the host is spoken to: over TLS it has to prove its name, and gRPC stays HTTP/2.
+    fn origination(&self) -> Object {
+        let setting = |way: &Way| {
+            let tls = match way.tls {
+                Upstream::Plain => json!({"mode": "DISABLE"}),
+                Upstream::Tls => json!({
+                    "mode": "SIMPLE",
+                    "sni": self.host,
+                    "subjectAltNames": [self.host],
+                    // left out, whether the chain is verified would be a setting of the mesh
+                    "caCertificates": self.common.site.ca_certificates,
+                }),
+            };
+            let http = match way.http2 {
+                true => json!({"h2UpgradePolicy": "UPGRADE"}),
+                false => json!({"useClientProtocol": true}),
+            };
+            json!({"port": {"number": way.mesh}, "connectionPool": {"http": http}, "tls": tls})
+        };
+        let spec = json!({
+            "host": self.host,
+            "exportTo": ["."],
+            "trafficPolicy": {"portLevelSettings": self.ways.iter().map(setting).collect::<Vec<_>>()},
+        });
+        self.object(Kind::DestinationRule, spec)
+    }
+}
+
+impl Way {
+    /// What the authority of a request that goes this way looks like (RE2, the whole of it).
+    fn authority(&self) -> String {
+        match self.named {
+            Named::Default => format!("[^:]+(:{})?", self.upstream),
+            Named::Port | Named::Added => format!("[^:]+:{}", self.upstream),
+        }
+    }
+}
+
+/// A host's name behind a prefix; of one that is too long, the end is a hash of the whole.
+fn name(prefix: &str, host: &str) -> String {
+    let long = format!("{prefix}.{host}");
+    if long.len() <= LONGEST {
+        return long;
+    }
+    let kept = LONGEST.saturating_sub(HASH).saturating_sub(2);
+    let start: String = long.chars().take(kept).collect();
+    let hash: String = sha256::hex(long.as_bytes()).chars().take(HASH).collect();
+    format!("{}-x{hash}", start.trim_end_matches(['.', '-']))
+}

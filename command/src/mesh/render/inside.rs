@@ -1,0 +1,51 @@
+//! Names that a site lets resolve to addresses of the inside, and how far that goes.
+
+use crate::analysis::advice::{Advice, code};
+use crate::analysis::public_suffix::within;
+use crate::mesh::site::Gateway;
+use tollgate::policy::Network;
+use tollgate::policy::{host_spelling, networks};
+
+/// Networks in which the gateway itself answers, or everybody: no name is led there.
+const NEVER: [&str; 7] = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "fe80::/10", "ff00::/8"];
+/// The metadata service of clouds.
+const METADATA: &str = "169.254.169.254";
+
+/// Says where `inside` lets in more than its owner can have meant.
+pub(super) fn judge(gateway: &Gateway, advice: &mut Advice) {
+    for (entry, inside) in gateway.inside.iter().enumerate() {
+        for (number, host) in inside.hosts.iter().enumerate() {
+            let host = host_spelling(host).unwrap_or_default();
+            let why = match host.trim_start_matches("**.").trim_start_matches("*.") {
+                "**" => Some("every name there is may resolve to the inside".to_owned()),
+                name if host != name => within(name).map(|suffix| {
+                    format!("anybody can have a name there that resolves to the inside: `{suffix}` is a public suffix")
+                }),
+                _ => None,
+            };
+            if let Some(why) = why {
+                let message =
+                    format!("`inside[{entry}].hosts[{number}]` of the site file, `{host}`, is too wide: {why}");
+                let fix = "name the domains of the inside, as `**.corp.example`".to_owned();
+                advice.add(code::INSIDE_TOO_WIDE, String::new(), message, fix);
+            }
+        }
+        for (number, cidr) in inside.cidrs.iter().enumerate() {
+            if let Some(never) = networks(cidr).into_iter().find_map(never) {
+                let message = format!(
+                    "`inside[{entry}].cidrs[{number}]` of the site file, `{cidr}`, is too wide: it holds {never}"
+                );
+                let fix = "name the networks that the hosts are in, as `10.20.0.0/24`".to_owned();
+                advice.add(code::INSIDE_TOO_WIDE, String::new(), message, fix);
+            }
+        }
+    }
+}
+
+/// What of a network no name is to be led to.
+fn never(network: Network) -> Option<String> {
+    let mut never = NEVER.iter().flat_map(|never| networks(never));
+    let meet = never.find(|never| network.is_within(*never) || never.is_within(network));
+    let metadata = networks(METADATA).into_iter().find(|metadata| metadata.is_within(network) && *metadata != network);
+    meet.or(metadata).map(|network| network.to_string())
+}

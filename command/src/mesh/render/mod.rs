@@ -1,0 +1,115 @@
+//! Rendering: every object of Istio and Kubernetes that a policy needs at a gateway.
+
+mod addresses;
+mod callers;
+mod clusters;
+mod consequences;
+mod destinations;
+mod dynamic;
+mod entrance;
+mod envoy_filter;
+mod fit;
+pub(crate) mod folder;
+mod hosts;
+mod inside;
+mod limits;
+mod literals;
+mod lockdown;
+mod network;
+mod object;
+mod output;
+mod patches;
+mod plan;
+mod plugin;
+mod removal;
+mod replies;
+mod resolved;
+mod rest;
+mod tripwire;
+mod way;
+mod yaml;
+
+pub(crate) use self::consequences::Consequences;
+use self::destinations::Destinations;
+use self::hosts::Common;
+use self::object::{Maker, Object};
+pub(crate) use self::output::{files, stream, title};
+use self::patches::Patch;
+pub(crate) use self::plan::Plan;
+pub(crate) use self::plugin::Pack;
+use super::site::{Gateway, Routes, Site};
+use crate::analysis::advice::Advice;
+use crate::read::Loaded;
+use crate::read::document::Document;
+use serde_json::Value;
+use std::io;
+
+/// Everything that a policy needs at a gateway.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    pub(crate) policy: String,
+    pub(crate) gateway: String,
+    revision: String,
+    hosts: usize,
+    pub(crate) objects: Vec<Object>,
+    pub(crate) patches: Vec<Patch>,
+    pub(crate) consequences: Consequences,
+}
+
+/// The target of a rendering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To be applied: what leads nowhere is an error.
+    Render,
+    /// To be advised on.
+    Lint,
+}
+
+/// Renders a policy for a gateway, and says what of it the site cannot do.
+///
+/// # Errors
+/// An object cannot be written as text.
+pub(crate) fn render(
+    loaded: &Loaded,
+    document: &Document,
+    site: &Site,
+    gateway: &Gateway,
+    purpose: Purpose,
+    pack: plugin::Pack,
+    advice: &mut Advice,
+) -> io::Result<Rendered> {
+    fit::judge(document, site, gateway, advice);
+    inside::judge(gateway, advice);
+    callers::judge(document, site, advice);
+    resolved::judge(document, gateway, advice);
+    let maker = Maker { gateway, policy: &document.name };
+    let destinations = Destinations::of(document, gateway, purpose, advice);
+    let strip = removal::names(document);
+    let mut objects = entrance::objects(&maker, &strip, advice);
+    objects.extend(limits::objects(&maker));
+    let policy = plugin::policy(&loaded.json)?;
+    let revision = policy.get("revision").and_then(Value::as_str).unwrap_or_default().to_owned();
+    objects.push(plugin::object(&maker, site, document, policy, pack, advice)?);
+    objects.extend(tripwire::objects(&maker, site, document, advice));
+    let common = Common::new(maker, site, document.default_port(), &strip);
+    for (host, reached) in &destinations.hosts {
+        objects.extend(common.objects(host, reached, advice));
+    }
+    objects.extend(rest::objects(&maker, site, &destinations));
+    if gateway.routes == Routes::CatchAll {
+        objects.extend(dynamic::objects(&maker, site, &destinations, &strip));
+    }
+    objects.push(network::object(&maker, site, &destinations));
+    objects.extend(lockdown::objects(&maker, site));
+    objects.sort_by_key(|object| object.part);
+    let patches = patches::patches(&maker, site);
+    Ok(Rendered {
+        policy: document.name.clone(),
+        gateway: gateway.name.clone(),
+        revision,
+        hosts: destinations.hosts.len(),
+        objects,
+        consequences: Consequences::of(site, gateway, &patches),
+        patches,
+    })
+}

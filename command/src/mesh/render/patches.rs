@@ -1,0 +1,94 @@
+//! What others have to change: the mesh's own configuration, and the gateway's pods.
+
+use super::object::Maker;
+use super::yaml::yaml;
+use crate::mesh::envoy::METRIC_LABELS;
+use crate::mesh::site::{Api, Site};
+use serde_json::{Value, json};
+
+/// What the access log's format is called in the mesh's configuration.
+pub(crate) const PROVIDER: &str = "tollgate";
+
+/// A change that is not ours to apply.
+#[derive(Debug)]
+pub(crate) struct Patch {
+    pub(crate) file: &'static str,
+    /// Who has to apply it, and what it does.
+    pub(crate) to: &'static str,
+    /// What does not see it before it is started anew.
+    pub(crate) restarts: Option<&'static str>,
+    /// What goes wrong where the rest is applied before it.
+    pub(crate) without: Option<&'static str>,
+    pub(crate) value: Value,
+}
+
+/// The access log's line: what Envoy knows of a request, beside what Tollgate decided. Attribute names are
+/// OpenTelemetry's where one exists.
+fn log_line() -> Value {
+    serde_json::from_str(include_str!("../../../../envoy-local/access-log.json")).unwrap_or_default()
+}
+
+pub(crate) fn patches(maker: &Maker<'_>, site: &Site) -> Vec<Patch> {
+    let mesh = json!({
+        "extensionProviders": [{
+            "name": PROVIDER,
+            "envoyFileAccessLog": {"path": "/dev/stdout", "logFormat": {"labels": log_line()}},
+        }],
+    });
+    let mut patches = vec![Patch {
+        file: "mesh-config.yaml",
+        to: "whoever operates Istio, in the MeshConfig: the format of the gateway's access log",
+        restarts: None,
+        without: Some("without it decisions are made, and none is recorded"),
+        value: mesh,
+    }];
+    if maker.gateway.api == Api::Istio {
+        let pods = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": maker.gateway.service_name(), "namespace": maker.gateway.namespace},
+            "spec": {"template": {"metadata": {"annotations": {"proxy.istio.io/config": proxy_config()}}}},
+        });
+        patches.push(Patch {
+            file: "gateway-pods.yaml",
+            to: "whoever operates the gateway, in its Deployment: headers that say too much, labels of metrics",
+            restarts: Some("the gateway's pods"),
+            without: None,
+            value: pods,
+        });
+        patches.push(Patch {
+            file: "istiod.yaml",
+            to: "whoever operates Istio, in istiod, if all Gateways stand in the namespaces of their pods: no listeners of other namespaces",
+            restarts: Some("istiod"),
+            without: None,
+            value: scoped(site),
+        });
+    }
+    patches
+}
+
+/// Keeps Gateways of other namespaces off the gateway's pods. What is rendered passes nothing there; this is the lock besides.
+fn scoped(site: &Site) -> Value {
+    let switch = json!({"name": "PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "value": "true"});
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "istiod", "namespace": site.istio.namespace},
+        "spec": {"template": {"spec": {"containers": [{"name": "discovery", "env": [switch]}]}}},
+    })
+}
+
+/// The configuration of the gateway's proxy, as YAML in an annotation.
+pub(crate) fn proxy_config() -> String {
+    let headers = json!({
+        "proxyHeaders": {
+            "attemptCount": {"disabled": true},
+            "envoyDebugHeaders": {"disabled": true},
+            "forwardedClientCert": "SANITIZE",
+            "server": {"disabled": true},
+        },
+        "proxyStatsMatcher": {"inclusionPrefixes": ["wasm", "dns_cache"]},
+        "extraStatTags": METRIC_LABELS,
+    });
+    yaml(&headers).unwrap_or_default()
+}

@@ -1,0 +1,186 @@
+//! The filter's own object: the policy, and the image that enforces it.
+
+use super::object::{Kind, Maker, Object, Part, attach, insert};
+use super::removal;
+use crate::analysis::advice::{Advice, code};
+use crate::mesh::site::{Api, FailStrategy, Module, Site};
+use crate::read::document::Document;
+use crate::read::revision;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use serde_json::{Map, Value, json};
+use std::io::{self, Write};
+
+/// How the policy stands in the object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Pack {
+    /// Packed if it would be large
+    #[default]
+    Auto,
+    /// Packed: small, and not to be read by people
+    Always,
+    /// As it is written
+    Never,
+}
+
+/// Bytes that an object may have: what API servers and etcd take by default, with room for what they add.
+const MOST: usize = 1 << 20;
+/// From here on a policy is packed, and a finding says how large the object is.
+const LARGE: usize = MOST / 10 * 7;
+
+/// Keys that only people read.
+const FOR_PEOPLE: [&str; 3] = ["owner", "reason", "ticket"];
+/// Lists whose entries have them.
+const LISTS: [&str; 4] = ["deny", "rules", "residency", "quotas"];
+/// Keys that stand beside what is packed.
+const OUTSIDE: [&str; 3] = ["version", "name", "revision"];
+
+/// The first Istio whose API has TrafficExtension.
+const TRAFFIC_EXTENSION: u32 = 30;
+/// The first Istio whose API has FAIL_RELOAD.
+const FAIL_RELOAD: u32 = 27;
+
+/// The policy as one map, unpacked, with a revision, and without what only says until when something is meant to hold.
+///
+/// # Errors
+/// A policy that is no map, which the checker refuses before.
+pub(crate) fn policy(json: &str) -> io::Result<Map<String, Value>> {
+    let mut policy = revision::whole(json)?;
+    let revision = revision::of(&policy)?;
+    policy.insert("revision".to_owned(), revision.into());
+    revision::without(policy.get_mut("dryRunFor"), &["until"]);
+    Ok(policy)
+}
+
+/// Makes the filter's object.
+///
+/// # Errors
+/// None that a checked policy has.
+pub(crate) fn object(
+    maker: &Maker<'_>,
+    site: &Site,
+    document: &Document,
+    mut policy: Map<String, Value>,
+    pack: Pack,
+    advice: &mut Advice,
+) -> io::Result<Object> {
+    replicas(&mut policy, document, maker, advice);
+    bind(&mut policy, document, maker);
+    let plain = json_length(&policy);
+    if pack == Pack::Always || (pack == Pack::Auto && plain > LARGE) {
+        policy = packed(policy)?;
+    }
+    let spec = spec(maker, site, policy.into(), advice);
+    let part = if document.tripwire.is_some() { Part::Secret } else { Part::Plugin };
+    let kind = if extends(maker, site) { Kind::TrafficExtension } else { Kind::WasmPlugin };
+    let object = maker.object(part, kind, &maker.gateway.name, spec);
+    size(json_length(&object.value), advice);
+    Ok(object)
+}
+
+/// Whether the object is the newer of the two that Istio knows; each API goes with its own.
+fn extends(maker: &Maker<'_>, site: &Site) -> bool {
+    maker.gateway.api != Api::Istio && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
+}
+
+fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> Value {
+    let Module { image, digest, pull_secret, fail_strategy } = &site.module;
+    let mut unpinned = |message: &str| {
+        let fix = "write the digest that `tollgate push` prints under `module.digest` of the site file".to_owned();
+        advice.add(code::UNPINNED, String::new(), message.to_owned(), fix);
+    };
+    let url = match digest {
+        Some(digest) => {
+            if digest.trim_start_matches("sha256:").bytes().all(|digit| digit == b'0') {
+                unpinned("the module's digest is a placeholder: no image has it, and gateways would deny everything");
+            }
+            let name =
+                image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(image.as_str(), |(name, _)| name);
+            format!("oci://{name}@{digest}")
+        }
+        None => {
+            unpinned("the module has no digest: whoever moves its tag changes what is enforced");
+            format!("oci://{image}")
+        }
+    };
+    let fail = match fail_strategy {
+        FailStrategy::FailReload if site.istio.minor().is_some_and(|minor| minor >= FAIL_RELOAD) => "FAIL_RELOAD",
+        FailStrategy::FailReload | FailStrategy::FailClose => "FAIL_CLOSE",
+    };
+    let mut wasm = json!({
+        "url": url,
+        "type": "HTTP",
+        "pluginName": "tollgate",
+        "failStrategy": fail,
+        "pluginConfig": policy,
+    });
+    if let Some(secret) = pull_secret {
+        insert(&mut wasm, "imagePullSecret", secret.as_str().into());
+    }
+    let mut spec = if extends(maker, site) { json!({"wasm": wasm}) } else { wasm };
+    // behind the authentication of requests, before authorization: so that the tripwire sees what Tollgate left
+    insert(&mut spec, "phase", "AUTHZ".into());
+    insert(&mut spec, "priority", 100.into());
+    attach(maker.gateway, &mut spec);
+    spec
+}
+
+/// The number of gateways, which limits are divided by, is the site's to know.
+fn replicas(policy: &mut Map<String, Value>, document: &Document, maker: &Maker<'_>, advice: &mut Advice) {
+    match (document.replicas, maker.gateway.replicas) {
+        (None, Some(replicas)) => {
+            policy.insert("replicas".to_owned(), replicas.into());
+        }
+        (Some(of_policy), Some(of_site)) if of_policy != of_site => {
+            let message = format!("the policy says {of_policy} replicas, and the site {of_site}");
+            advice.add(code::REPLICAS, "replicas".to_owned(), message, "leave it to the site file".to_owned());
+        }
+        _ => {}
+    }
+}
+
+/// The route is compared by host, whatever the policy says: rendered routes go by the authority's port, and the ports of their clusters
+/// are others. Headers are removed by the routes, so that removing them leaves the route as it was judged.
+fn bind(policy: &mut Map<String, Value>, document: &Document, maker: &Maker<'_>) {
+    let mut set = |key: &str, below: &str, value: &str| {
+        let map = policy.entry(key).or_insert_with(|| json!({}));
+        insert(map, below, value.into());
+    };
+    set("authority", "verifyRoute", "host");
+    if removal::is_by_routes(maker.gateway, document) {
+        set("requestHeaders", "by", "routes");
+    }
+}
+
+/// The same policy, with all but its name compressed, and without what only people read.
+fn packed(policy: Map<String, Value>) -> io::Result<Map<String, Value>> {
+    let (mut outside, mut inside) = (Map::new(), Map::new());
+    for (key, mut value) in policy {
+        if LISTS.contains(&key.as_str()) {
+            revision::without(Some(&mut value), &FOR_PEOPLE);
+        }
+        if OUTSIDE.contains(&key.as_str()) { &mut outside } else { &mut inside }.insert(key, value);
+    }
+    let mut deflate = DeflateEncoder::new(Vec::new(), Compression::best());
+    deflate.write_all(&serde_json::to_vec(&inside)?)?;
+    outside.insert("packed".to_owned(), format!("deflate;{}", STANDARD.encode(deflate.finish()?)).into());
+    Ok(outside)
+}
+
+fn json_length(value: &impl serde::Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
+}
+
+fn size(bytes: usize, advice: &mut Advice) {
+    let percent = bytes.saturating_mul(100) / MOST;
+    let message =
+        format!("the object that holds the policy has {} KiB: {percent} % of what API servers take", bytes >> 10);
+    let fix = "pack it (`--pack auto`), name what repeats (`destinations`, `workloads`), or give teams a gateway each";
+    match bytes {
+        bytes if bytes > MOST => advice.add(code::TOO_LARGE, String::new(), message, fix.to_owned()),
+        bytes if bytes > LARGE => advice.add(code::OBJECT_SIZE, String::new(), message, fix.to_owned()),
+        _ => {}
+    }
+}

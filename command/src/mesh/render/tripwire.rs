@@ -1,0 +1,85 @@
+//! What shuts the gateway where the filter is missing: a plugin that was deleted, a selector that selects nothing, a listener that
+//! somebody else opened on these pods.
+
+use super::envoy_filter::{before, before_router, filters, into, rbac};
+use super::object::{Kind, Maker, Object, Part, attach};
+use super::replies;
+use crate::analysis::advice::{Advice, code};
+use crate::mesh::envoy;
+use crate::mesh::site::{Permission, Site};
+use crate::read::document::Document;
+use serde_json::{Value, json};
+
+/// Istio whose API knows how to keep a TCP proxy from connecting before the first byte.
+const WAITING: u32 = 31;
+
+/// The filters that end a filter chain without HTTP, or stands before what does.
+const PROTOCOLS: [&str; 4] = [
+    "envoy.filters.network.tcp_proxy",
+    "envoy.filters.network.redis_proxy",
+    "envoy.filters.network.mongo_proxy",
+    "envoy.filters.network.mysql_proxy",
+];
+
+/// Both forms, as far as the site lets and the policy has them.
+pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advice: &mut Advice) -> Vec<Object> {
+    let mut objects = Vec::new();
+    if maker.gateway.envoy_filter == Permission::Allowed {
+        let mut patches = vec![
+            before_router(&rbac("tollgate.routes", &envoy::foreign_routes())),
+            before_router(&rbac("tollgate.tripwire", &envoy::bound_tripwire())),
+        ];
+        patches.extend(without_http(site));
+        patches.push(replies::mappers(document));
+        objects.push(filters(maker, "tripwire", Part::Tripwire, 10, patches));
+    } else if document.tripwire.is_none() {
+        let message = "nothing shuts the gateway if the filter is missing: the site forbids EnvoyFilter".to_owned();
+        let fix = "give the policy a `tripwire` header, which an AuthorizationPolicy then demands".to_owned();
+        advice.add(code::NO_GUARD, String::new(), message, fix);
+    }
+    if let Some(tripwire) = &document.tripwire {
+        let mut spec = by_header(maker, &tripwire.header, &tripwire.values);
+        attach(maker.gateway, &mut spec);
+        objects.push(maker.object(Part::Secret, Kind::AuthorizationPolicy, &maker.name("tripwire"), spec));
+    }
+    objects
+}
+
+/// A DENY, since whatever else allows does not open it. Ports that nobody rendered are shut, whoever opened them.
+fn by_header(maker: &Maker<'_>, header: &str, values: &[String]) -> Value {
+    let ports = [maker.gateway.ports.http.to_string()];
+    let header = format!("request.headers[{header}]");
+    json!({
+        "action": "DENY",
+        "rules": [
+            {"to": [{"operation": {"ports": ports}}], "when": [{"key": header, "notValues": values}]},
+            {"to": [{"operation": {"notPorts": ports}}]},
+        ],
+    })
+}
+
+/// Chains that speak no HTTP, of whatever listener: nothing passes, and nothing is connected to, without a record.
+fn without_http(site: &Site) -> Vec<Value> {
+    let tripwire = json!({
+        "name": "tollgate.tripwire",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+            "stat_prefix": "tollgate_tripwire.",
+            "rules": envoy::network_tripwire(),
+        },
+    });
+    let mut patches: Vec<Value> = PROTOCOLS.into_iter().map(|name| before(name, &tripwire)).collect();
+    if site.istio.minor().is_some_and(|minor| minor >= WAITING) {
+        let waiting = json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+            "upstream_connect_mode": "ON_DOWNSTREAM_DATA",
+            "max_early_data_bytes": FIRST_BYTES,
+        });
+        let [proxy, ..] = PROTOCOLS;
+        patches.push(into(proxy, &waiting));
+    }
+    patches
+}
+
+/// Bytes that are held before a TCP proxy connects: a TLS record, and its header.
+const FIRST_BYTES: u32 = 16_896;
