@@ -1,7 +1,7 @@
 //! Reasons that a dry-run suspended besides the one that is named.
 
 use super::Reason;
-use super::record::string;
+use super::json::string;
 
 /// The most that are kept of one request.
 const MOST: usize = 16;

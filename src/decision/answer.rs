@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use super::record::string;
+use super::json::string;
 use super::{Evaluation, Near, QuotaOutcome, Reason, json};
 use crate::policy::{Detail, Settings};
 use crate::quota::{Refusal, Unit};

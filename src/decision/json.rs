@@ -1,5 +1,11 @@
 //! Writing JSON without a serialiser: records are written for every request, so they cost a few copies and no more.
 
+/// Appends what leads up to a value, as it is given (`,"key":`), and the value.
+pub(super) fn string(out: &mut Vec<u8>, key: &str, value: &str) {
+    out.extend_from_slice(key.as_bytes());
+    text(out, value);
+}
+
 /// Appends a JSON string.
 pub fn text(out: &mut Vec<u8>, value: &str) {
     quoted(out, value.as_bytes(), true);

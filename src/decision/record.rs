@@ -2,7 +2,8 @@
 
 use std::io::Write as _;
 
-use super::{Evaluation, Near, Outcome, QuotaOutcome, json};
+use super::json::{self, string};
+use super::{Evaluation, Near, Outcome, QuotaOutcome};
 use crate::policy::{AuditAllowed, AuditPath, Settings};
 use crate::request::{Arrival, Host, Presented, Source};
 
@@ -174,12 +175,6 @@ impl Near<'_> {
         string(out, ",\"failed\":", self.failed.as_str());
         out.push(b'}');
     }
-}
-
-/// Appends what leads up to a value, as it is given (`,"key":`), and the value.
-pub(super) fn string(out: &mut Vec<u8>, key: &str, value: &str) {
-    out.extend_from_slice(key.as_bytes());
-    json::text(out, value);
 }
 
 /// A path up to its query, which no record shows.

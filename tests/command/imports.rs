@@ -25,6 +25,8 @@ struct Module {
     uses: Vec<Names>,
     /// Names that it takes in: for whoever asks for them here.
     aliases: BTreeMap<String, Names>,
+    /// Modules in it that are for tests.
+    tests: Vec<String>,
 }
 
 /// The modules of a package.
@@ -35,7 +37,7 @@ struct Package {
 impl Package {
     fn read(sources: &Path) -> Package {
         let files = WalkDir::new(sources).sort_by_file_name().into_iter().map(|entry| entry.unwrap().into_path());
-        let mut modules = BTreeMap::new();
+        let mut modules: BTreeMap<Names, Module> = BTreeMap::new();
         for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")) {
             let within = file.strip_prefix(sources).unwrap().with_extension("");
             let mut names: Names = within.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
@@ -47,6 +49,11 @@ impl Package {
             reader.visit_file(&syntax);
             modules.entry(names).or_insert(reader.module);
         }
+        let tests: Vec<Names> = modules
+            .iter()
+            .flat_map(|(at, module)| module.tests.iter().map(|name| at.iter().cloned().chain([name.clone()]).collect()))
+            .collect();
+        modules.retain(|names, _| !tests.iter().any(|test| names.starts_with(test)));
         Package { modules }
     }
 
@@ -140,8 +147,10 @@ impl Visit<'_> for Reader {
             Item::Use(item) => &item.attrs,
             _ => &[],
         };
-        if !is_of_tests(attributes) {
-            visit::visit_item(self, item);
+        match item {
+            _ if !is_of_tests(attributes) => visit::visit_item(self, item),
+            Item::Mod(item) => self.module.tests.push(item.ident.to_string()),
+            _ => {}
         }
     }
 
