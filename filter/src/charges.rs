@@ -3,12 +3,14 @@
 //! Only requests that owe something are known here, and only by numbers that the host passes along: bodies are not read.
 
 use std::rc::Rc;
+use std::task::Poll;
 
 use rustc_hash::FxHashMap;
 use tollgate::decision::{Charged, Evaluation, Record, RequestSnapshot};
 use tollgate::quota::{Account, QuotaThread};
 use tollgate::request::Arrival;
 
+use crate::charger::Charger;
 use crate::host::{Action, HeaderMap, Host, StreamSide};
 use crate::journal::Journal;
 use crate::reply::{Caller, Refusal};
@@ -61,18 +63,21 @@ impl StreamCharges {
         self.thread.is_member() || !self.left.is_empty()
     }
 
-    /// Charges a request to its quotas, all or none.
+    /// Charges a request to its quotas, all or none; or the answer comes later.
+    #[expect(clippy::too_many_arguments, reason = "two sides meet here: a request, and what charges it")]
     pub(crate) fn charge<'s>(
         &mut self,
         host: &mut impl Host,
+        stream: u32,
+        charger: &mut impl Charger,
         serving: &'s Serving,
         evaluation: &mut Evaluation<'s>,
         bytes: u64,
         journal: &mut Journal,
-    ) -> Charged<'s> {
+    ) -> Poll<Charged<'s>> {
         let policy = &serving.policy;
         serving.bound.with_store(host, &mut self.thread, journal, |thread, store| {
-            policy.charge(evaluation, bytes, thread, store)
+            charger.charge(stream, policy, evaluation, bytes, thread, store)
         })
     }
 
@@ -99,11 +104,11 @@ impl StreamCharges {
         host: &mut impl Host,
         stream: u32,
         direction: Direction,
-        size: usize,
+        size: u64,
         journal: &mut Journal,
     ) -> Action {
         match self.running.get_mut(&stream) {
-            Some(running) => running.flow(host, &mut self.thread, direction, size as u64, journal),
+            Some(running) => running.flow(host, &mut self.thread, direction, size, journal),
             None => Action::Continue,
         }
     }
@@ -207,9 +212,9 @@ impl StreamCharge {
         let crossing = bound
             .with_store(host, thread, journal, |thread, store| bound.terms.flow(account, out, inward, thread, store));
         let Some(crossing) = crossing else { return Action::Continue };
-        let Some((evaluation, note)) = snapshot.crossed(&bound.terms, &crossing) else { return Action::Continue };
+        let Some((evaluation, outcome)) = snapshot.crossed(&bound.terms, &crossing) else { return Action::Continue };
         let (settings, arrival) = (bound.terms.settings(), snapshot.arrival());
-        let notes = [note];
+        let quotas = [outcome];
         if crossing.cut {
             *cut = Some(Cut::Reset);
             bound.count_denied(host, crossing.quota, journal);
@@ -220,7 +225,7 @@ impl StreamCharge {
                 arrival: &arrival,
                 settings,
                 near: None,
-                quotas: &notes,
+                quotas: &quotas,
                 details: None,
             };
             if let Err(failure) = journal.record(host, &text) {
@@ -236,8 +241,8 @@ impl StreamCharge {
                 journal.note(host, failure, "a request that was cut off is held instead of reset");
             }
         } else {
-            let (caller, notes) = (caller.as_slices(), &notes);
-            let refusal = Refusal { settings, arrival: &arrival, evaluation: &evaluation, near: None, notes, caller };
+            let (caller, quotas) = (caller.as_slices(), &quotas);
+            let refusal = Refusal { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas, caller };
             if refusal.send(host, journal) {
                 *cut = Some(Cut::Answered);
             }

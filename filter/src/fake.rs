@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::charger::{Charger, GatewayQuotas};
 use crate::charges::Direction;
 use crate::headers::Headers;
 use crate::host::{
@@ -37,6 +38,8 @@ pub(crate) struct Fake {
     pub(crate) response_trailers: BTreeSet<String>,
     /// Filter state that is kept as text.
     pub(crate) texts: BTreeSet<String>,
+    /// How many requests went on that were held.
+    pub(crate) resumed: u32,
     pub(crate) responses: Vec<Sent>,
     pub(crate) closed: Vec<StreamSide>,
     pub(crate) time: u64,
@@ -169,6 +172,12 @@ impl Host for Fake {
         Ok(())
     }
 
+    fn resume_request(&mut self) -> Result<(), Failure> {
+        self.call(Call::Resume)?;
+        self.resumed += 1;
+        Ok(())
+    }
+
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
         self.call(Call::Respond)?;
         self.responses.push(Sent {
@@ -259,27 +268,30 @@ impl Host for Fake {
 }
 
 /// A worker with one instance of the plugin, number 1, and the host it runs in.
-pub(crate) struct Rig {
+pub(crate) struct RigOf<C> {
     /// Name of the plugin whose instances are configured.
     pub(crate) plugin: Result<String, Failure>,
     pub(crate) host: Fake,
-    pub(crate) worker: Worker,
+    pub(crate) worker: Worker<C>,
     pub(crate) streams: u32,
 }
 
-impl Rig {
+/// With quotas that answer at once.
+pub(crate) type Rig = RigOf<GatewayQuotas>;
+
+impl<C: Charger + Default> RigOf<C> {
     /// Configures the plugin.
-    pub(crate) fn new(policy: &str) -> Rig {
-        let mut rig = Rig::unconfigured();
+    pub(crate) fn new(policy: &str) -> RigOf<C> {
+        let mut rig = RigOf::unconfigured();
         rig.identity("spiffe://cluster.local/ns/payments/sa/checkout");
         assert!(rig.configure(1, policy));
         rig
     }
 
     /// A worker without an instance.
-    pub(crate) fn unconfigured() -> Rig {
+    pub(crate) fn unconfigured() -> RigOf<C> {
         let plugin = Ok("mesh.tollgate/".to_owned());
-        Rig { plugin, host: Fake::default(), worker: Worker::default(), streams: 100 }
+        RigOf { plugin, host: Fake::default(), worker: Worker::default(), streams: 100 }
     }
 
     /// Configures another instance, as an update does.

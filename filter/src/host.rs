@@ -42,6 +42,9 @@ pub trait Host {
     /// Adds a request header, in place of any of that name.
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure>;
 
+    /// Has a request go on that was held.
+    fn resume_request(&mut self) -> Result<(), Failure>;
+
     /// Answers the request in place of its destination.
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure>;
 
@@ -106,6 +109,7 @@ pub enum Call {
     HeaderBytes,
     RemoveHeader,
     SetHeader,
+    Resume,
     Respond,
     Reset,
     WallClock,
@@ -135,6 +139,7 @@ impl fmt::Display for Call {
             Call::HeaderBytes => "measuring headers",
             Call::RemoveHeader => "removing a header",
             Call::SetHeader => "setting a header",
+            Call::Resume => "resuming a request",
             Call::Respond => "answering a request",
             Call::Reset => "resetting a stream",
             Call::WallClock => "reading the clock",

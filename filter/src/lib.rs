@@ -2,14 +2,16 @@
 //!
 //! A [`worker::Worker`] is the state of one thread of the proxy; its methods are the callbacks of a proxy's filter, and the
 //! package of an edge translates between both. `instances` loads policies and knows which one a stream is served by,
-//! `http` takes one request through, `reply` answers it where it is refused, `streams` knows until its end what it is bound
+//! `http` takes one request through (a state machine, which a `charger` may hold), `reply` answers it where it is refused, `streams` knows until its end what it is bound
 //! to, `charges` counts what it goes on to move, in the `store` that all threads share; `response`, `trailers` and `log`
 //! look at what follows.
 #![forbid(unsafe_code)]
 
 mod attributes;
 mod budget;
+pub mod charger;
 mod charges;
+mod charging;
 #[cfg(test)]
 mod fake;
 pub mod headers;
@@ -20,6 +22,7 @@ mod journal;
 mod log;
 mod metrics;
 mod plugin;
+mod read;
 mod reply;
 mod response;
 mod serving;

@@ -2,6 +2,8 @@
 //!
 //! A record that is set before Envoy writes its log is the one that the log shows.
 
+use std::rc::Rc;
+
 use tollgate::decision::{Evaluation, Outcome, Reason, Record, answer};
 use tollgate::request::{Arrival, Presented};
 
@@ -29,12 +31,17 @@ pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, state: &mut Wo
     replace(host, bound, Reason::RefusedByEnvoy, Some(&details), state);
 }
 
-/// A request that was let through and has ended; its record is replaced where it was refused after all.
+/// A request that this filter has seen has ended. Its record is replaced where it was refused after all; one that was still
+/// held gets one.
 pub(crate) fn ended(host: &mut impl Host, stream: u32, state: &mut WorkerState) {
-    if let Some(open) = state.streams.get(stream)
+    if let Some(held) = state.streams.held(stream) {
+        // It was not let through, for want of an answer.
+        let bound = Rc::clone(&held.serving.bound);
+        replace(host, Some(&bound), Reason::QuotaUnavailable, None, state);
+    } else if let Some(open) = state.streams.get(stream)
         && let Some(reason) = open.refused.take()
     {
-        let bound = std::rc::Rc::clone(&open.bound);
+        let bound = Rc::clone(&open.bound);
         replace(host, Some(&bound), reason, None, state);
     }
 }

@@ -57,19 +57,19 @@ pub(crate) struct Refusal<'a> {
     pub(crate) evaluation: &'a Evaluation<'a>,
     pub(crate) near: Option<Near<'a>>,
     /// The quotas that were consulted.
-    pub(crate) notes: &'a [QuotaOutcome<'a>],
+    pub(crate) quotas: &'a [QuotaOutcome<'a>],
     pub(crate) caller: Caller<&'a [u8]>,
 }
 
 impl Refusal<'_> {
     /// Records and answers it, or else resets it. Tells whether it is answered.
     pub(crate) fn send(&self, host: &mut impl Host, journal: &mut Journal) -> bool {
-        let Refusal { settings, arrival, evaluation, near, notes, caller } = *self;
-        let text = Record { evaluation, arrival, settings, near, quotas: notes, details: None };
+        let Refusal { settings, arrival, evaluation, near, quotas, caller } = *self;
+        let text = Record { evaluation, arrival, settings, near, quotas, details: None };
         if let Err(failure) = journal.record(host, &text) {
             journal.note(host, failure, "a refusal is not recorded");
         }
-        let quota = notes.iter().find(|note| Some(&*note.quota.id) == evaluation.decision.rule);
+        let quota = quotas.iter().find(|outcome| Some(&*outcome.quota.id) == evaluation.decision.rule);
         let answer = Answer { evaluation, settings, request_id: caller.request_id, near, quota };
         let Journal { details, body, .. } = journal;
         details.clear();

@@ -9,9 +9,7 @@ use crate::streams::Streams;
 /// Memory that one request after another uses again, and what is known of those that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerState {
-    /// For decisions.
-    pub(crate) scratch: Scratch,
-    /// For the rule that came nearest, while the decision's own memory is lent.
+    /// For the rule that came nearest: the memory of the decision itself is lent while that is looked for.
     pub(crate) nearest: Scratch,
     pub(crate) journal: Journal,
     pub(crate) charges: StreamCharges,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 use tollgate::decision::Reason;
 
+use crate::charging::Charging;
 use crate::serving::BoundPolicy;
 
 /// The streams of one worker, those of all instances and sources together.
@@ -19,13 +20,17 @@ struct Stream {
     state: State,
 }
 
+/// How far a stream has come.
 #[derive(Debug)]
-enum State {
+pub(crate) enum State {
     /// Nothing of it was shown yet.
     Created,
+    /// It is held until its quotas answer.
+    Charging(Box<Charging>),
+    /// It was let through.
+    Open(Open),
     /// Its headers were shown, and it was not let through.
     Refused,
-    Open(Open),
 }
 
 /// A request that was let through.
@@ -60,11 +65,38 @@ impl Streams {
         }
     }
 
+    /// A request whose headers were shown is held.
+    pub(crate) fn hold(&mut self, stream: u32, charging: Box<Charging>) {
+        if let Some(stream) = self.0.get_mut(&stream) {
+            stream.state = State::Charging(charging);
+        }
+    }
+
+    /// A request that is held.
+    pub(crate) fn held(&mut self, stream: u32) -> Option<&mut Charging> {
+        match &mut self.0.get_mut(&stream)?.state {
+            State::Charging(charging) => Some(charging),
+            _ => None,
+        }
+    }
+
+    /// Takes a request that is held. Until it is opened or held again it counts as refused.
+    pub(crate) fn take_held(&mut self, stream: u32) -> Option<Box<Charging>> {
+        let state = &mut self.0.get_mut(&stream)?.state;
+        match std::mem::replace(state, State::Refused) {
+            State::Charging(charging) => Some(charging),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
     /// A request that was let through; none if it was refused, or is unknown.
     pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Open> {
         match &mut self.0.get_mut(&stream)?.state {
             State::Open(open) => Some(open),
-            State::Created | State::Refused => None,
+            _ => None,
         }
     }
 
@@ -74,9 +106,9 @@ impl Streams {
         matches!(stream.state, State::Created).then_some(stream.instance)
     }
 
-    /// A stream has ended, however it did. Tells whether there was one.
-    pub(crate) fn close(&mut self, stream: u32) -> bool {
-        self.0.remove(&stream).is_some()
+    /// A stream has ended, however it did. Returns how far it had come; none if it is unknown.
+    pub(crate) fn close(&mut self, stream: u32) -> Option<State> {
+        self.0.remove(&stream).map(|stream| stream.state)
     }
 
     #[cfg(test)]

@@ -9,6 +9,10 @@ use crate::stripped_headers::StrippedHeaders;
 /// Trailers of a request flow.
 pub(crate) fn on_request(host: &mut impl Host, stream: u32, state: &mut WorkerState) -> Action {
     let WorkerState { journal, charges, streams, .. } = state;
+    if let Some(held) = streams.held(stream) {
+        held.has_trailers = true;
+        return Action::Pause;
+    }
     // To let more flow would let go what is held.
     let Some(open) = streams.get(stream) else { return Action::Pause };
     // Counted as they came.

@@ -1,22 +1,28 @@
 //! The state of one thread of the proxy, and the callbacks of a filter on it.
 
+use tollgate::decision::Scratch;
+
+use crate::charger::{Charger, GatewayQuotas};
 pub use crate::charges::Direction;
 use crate::host::{Action, Failure, Host, Level, StreamSide};
 use crate::instances::Instances;
 use crate::serving::Service;
 use crate::state::WorkerState;
+use crate::streams::State;
 use crate::{http, log, response, trailers};
 
 /// The state of one thread. Streams and instances go by numbers of the edge's choice; none has two of them.
 #[derive(Debug, Default)]
-pub struct Worker {
+pub struct Worker<C = GatewayQuotas> {
     pub(crate) instances: Instances,
+    scratch: Scratch,
+    pub(crate) charger: C,
     state: WorkerState,
     /// It has been logged that this filter is asked to filter TCP.
     misplaced: bool,
 }
 
-impl Worker {
+impl<C: Charger> Worker<C> {
     /// A stream of an instance begins.
     pub fn create_stream(&mut self, stream: u32, instance: u32) {
         self.state.streams.create(stream, instance);
@@ -33,15 +39,27 @@ impl Worker {
             Some(instance) => self.instances.service(host, instance),
             None => Service::Refuse(None),
         };
-        http::on_request(host, stream, service, &mut self.state)
+        http::on_request(host, stream, service, &mut self.scratch, &mut self.charger, &mut self.state)
+    }
+
+    /// The charger may have an answer for a request that is held.
+    pub fn resume(&mut self, host: &mut impl Host, stream: u32) {
+        http::resume(host, stream, &mut self.charger, &mut self.state);
     }
 
     /// So many bytes of a body flow.
     pub fn body(&mut self, host: &mut impl Host, stream: u32, direction: Direction, size: usize) -> Action {
         let WorkerState { charges, journal, streams, .. } = &mut self.state;
-        // What goes out of a request that was not let through would take its headers along.
-        if direction == Direction::Upstream && streams.get(stream).is_none() {
-            return Action::Pause;
+        let size = size as u64;
+        if direction == Direction::Upstream {
+            if let Some(held) = streams.held(stream) {
+                held.body = held.body.saturating_add(size);
+                return Action::Pause;
+            }
+            // What goes out of a request that was not let through would take its headers along.
+            if streams.get(stream).is_none() {
+                return Action::Pause;
+            }
         }
         charges.body(host, stream, direction, size, journal)
     }
@@ -70,10 +88,10 @@ impl Worker {
     /// A stream has ended, or an instance is gone.
     pub fn deleted(&mut self, host: &mut impl Host, id: u32) {
         let WorkerState { charges, journal, streams, .. } = &mut self.state;
-        if streams.close(id) {
-            charges.close(host, id, journal);
-        } else {
-            self.instances.remove(id);
+        match streams.close(id) {
+            None => self.instances.remove(id),
+            Some(State::Charging(_)) => self.charger.forget(id),
+            Some(_) => charges.close(host, id, journal),
         }
     }
 
@@ -102,7 +120,8 @@ impl Worker {
 
 /// A request's headers have arrived while the worker cannot be had: the request is refused.
 pub fn request_headers_without_worker(host: &mut impl Host) -> Action {
-    http::on_request(host, 0, Service::Refuse(None), &mut WorkerState::default())
+    let (scratch, state) = (&mut Scratch::default(), &mut WorkerState::default());
+    http::on_request(host, 0, Service::Refuse(None), scratch, &mut GatewayQuotas, state)
 }
 
 #[cfg(test)]
@@ -115,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_closed_since_this_is_no_network_filter() {
-        let (mut host, mut worker) = (Fake::default(), Worker::default());
+        let (mut host, mut worker) = (Fake::default(), <Worker>::default());
         assert_eq!(worker.new_connection(&mut host), Action::Pause);
         assert_eq!(host.closed, [StreamSide::Downstream]);
         host.failing.insert(Call::Reset);

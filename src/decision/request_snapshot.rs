@@ -1,62 +1,138 @@
-//! What is kept of a request whose bytes are counted: it may be cut off long after its headers are gone.
+//! A request after its headers are gone: it may be answered, or cut off, long after it was decided.
 
+use super::also::{Also, Further};
 use super::charge::{QuotaOutcome, reason};
+use super::quotas::ApplicableQuota;
 use super::record::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP, without_query};
-use super::{Decision, Evaluation, Outcome};
+use super::{Decision, Evaluation, Outcome, Reason};
 use crate::policy::{AuditPath, Terms};
 use crate::quota::{ChargeOutcome, Crossing};
 use crate::request::{Arrival, Host, Identity, Presented, Source};
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Range;
 
-/// A request, as far as records and answers speak of it: of what it brought no more than they show, so that what is kept
-/// of open requests is bounded.
+/// A request and the decision on it, owned: its [`Evaluation`], and of what arrived as much as records and answers show. So
+/// what is kept of one request is bounded, whatever it brought.
 #[derive(Clone, Debug)]
 pub struct RequestSnapshot {
-    identity: Option<(Source, Box<[u8]>)>,
-    trusted: bool,
+    /// Pieces of the request, one after another.
+    bytes: Box<[u8]>,
+    /// The canonical host and pieces of the policy, one after another.
+    text: Box<str>,
+    identity: Option<(Source, Range<usize>)>,
+    /// The identity is a valid one.
+    is_valid: bool,
+    is_trusted: bool,
     host: Option<OwnHost>,
     port: Option<u16>,
-    authority: Box<[u8]>,
-    method: Box<[u8]>,
-    path: Option<Box<[u8]>>,
-    pattern: Option<Box<str>>,
-    destination: Option<Box<str>>,
+    authority: Range<usize>,
+    method: Range<usize>,
+    path: Option<Range<usize>>,
+    outcome: Outcome,
+    reason: Reason,
+    rule: Option<Range<usize>>,
+    destination: Option<Range<usize>>,
+    pattern: Option<Range<usize>>,
+    also: Box<[(Reason, Option<Range<usize>>)]>,
+    quotas: Box<[ApplicableQuota]>,
 }
 
 #[derive(Clone, Debug)]
 enum OwnHost {
-    Name(Box<str>),
+    Name(Range<usize>),
     Ip(IpAddr),
 }
 
 impl RequestSnapshot {
-    /// Of a request that is let through.
+    /// Keeps a request and the decision on it. Two allocations, and one each for quotas and further reasons if there are any.
     pub fn of(evaluation: &Evaluation<'_>, arrival: &Arrival<'_>, terms: &Terms) -> RequestSnapshot {
+        let Evaluation { host, decision, .. } = evaluation;
         let shows_path = terms.settings().audit_path == AuditPath::Full;
-        let identity = evaluation.identity.or(arrival.identity);
+        let presented = evaluation.identity.or(arrival.identity);
+        let pieces = [
+            presented.map_or(&b""[..], |presented| capped(presented.id, IDENTITY_CAP)),
+            if host.is_none() { capped(arrival.authority, RAW_CAP) } else { b"" },
+            capped(arrival.method, METHOD_CAP),
+            arrival.path.filter(|_| shows_path).map_or(b"", |path| capped(without_query(path), PATH_CAP)),
+        ];
+        let [id, authority, method, path] = places(pieces.map(<[u8]>::len), 0);
+        let name = match host {
+            Some(Host::Name(name)) => name,
+            _ => "",
+        };
+        let texts = [Some(name), decision.rule, decision.destination, decision.pattern].map(Option::unwrap_or_default);
+        let [name, rule, destination, pattern] = places(texts.map(str::len), 0);
+        let mut text = texts.concat();
+        let mut also = Vec::new();
+        for further in decision.also.iter() {
+            let [rule] = places([further.rule.map_or(0, str::len)], text.len());
+            text.push_str(further.rule.unwrap_or_default());
+            also.push((further.reason, further.rule.map(|_| rule)));
+        }
         RequestSnapshot {
-            identity: identity.map(|presented| (presented.source, capped(presented.id, IDENTITY_CAP))),
-            trusted: evaluation.trusted.is_some(),
-            host: evaluation.host.map(|host| match host {
-                Host::Name(name) => OwnHost::Name(name.into()),
+            bytes: pieces.concat().into(),
+            text: text.into(),
+            identity: presented.map(|presented| (presented.source, id)),
+            is_valid: evaluation.identity.is_some(),
+            is_trusted: evaluation.trusted.is_some(),
+            host: host.map(|host| match host {
+                Host::Name(_) => OwnHost::Name(name),
                 Host::Ip(address) => OwnHost::Ip(address),
             }),
             port: evaluation.port,
-            authority: if evaluation.host.is_none() { capped(arrival.authority, RAW_CAP) } else { Box::default() },
-            method: capped(arrival.method, METHOD_CAP),
-            path: arrival.path.filter(|_| shows_path).map(|path| capped(without_query(path), PATH_CAP)),
-            pattern: evaluation.decision.pattern.map(Box::from),
-            destination: evaluation.decision.destination.map(Box::from),
+            authority,
+            method,
+            path: arrival.path.filter(|_| shows_path).map(|_| path),
+            outcome: decision.outcome,
+            reason: decision.reason,
+            rule: decision.rule.map(|_| rule),
+            destination: decision.destination.map(|_| destination),
+            pattern: decision.pattern.map(|_| pattern),
+            also: also.into(),
+            quotas: evaluation.quotas.into(),
         }
     }
 
     /// The request as it arrived, as far as records speak of that.
     pub fn arrival(&self) -> Arrival<'_> {
-        Arrival { authority: &self.authority, method: &self.method, path: self.path.as_deref(), ..Arrival::default() }
+        Arrival {
+            identity: self.presented(),
+            authority: self.bytes(&self.authority),
+            method: self.bytes(&self.method),
+            path: self.path.as_ref().map(|path| self.bytes(path)),
+            ..Arrival::default()
+        }
     }
 
-    /// The judgement on it once it has crossed a quota's line, and what is said of that quota.
+    /// The decision on it, as it was.
+    pub fn evaluation(&self) -> Evaluation<'_> {
+        let presented = self.presented();
+        let mut also = Also::NONE;
+        for (reason, rule) in &self.also {
+            also.push(Further { reason: *reason, rule: self.text(rule.as_ref()) });
+        }
+        Evaluation {
+            identity: presented.filter(|_| self.is_valid),
+            trusted: presented.filter(|_| self.is_trusted).and_then(|presented| Identity::parse(presented.id)),
+            host: self.host.as_ref().map(|host| match host {
+                OwnHost::Name(name) => Host::Name(self.text(Some(name)).unwrap_or_default()),
+                OwnHost::Ip(address) => Host::Ip(*address),
+            }),
+            port: self.port,
+            decision: Decision {
+                outcome: self.outcome,
+                reason: self.reason,
+                rule: self.text(self.rule.as_ref()),
+                destination: self.text(self.destination.as_ref()),
+                pattern: self.text(self.pattern.as_ref()),
+                also,
+            },
+            quotas: &self.quotas,
+        }
+    }
+
+    /// The evaluation once it has crossed a quota's line, and what is said of that quota.
     pub fn crossed<'m>(
         &'m self,
         terms: &'m Terms,
@@ -65,32 +141,45 @@ impl RequestSnapshot {
         let quota = terms.quota(crossing.quota)?;
         let Crossing { refusal, level, overflowed, .. } = *crossing;
         let charge = ChargeOutcome { refusal: Some(refusal), level, overflowed };
-        let identity = self.identity.as_ref().map(|(source, id)| Presented { source: *source, id });
+        let before = self.evaluation();
         let decision = Decision {
             outcome: if crossing.cut { Outcome::Cut } else { Outcome::WouldDeny },
             rule: Some(&quota.id),
-            pattern: self.pattern.as_deref(),
-            destination: self.destination.as_deref(),
+            pattern: before.decision.pattern,
+            destination: before.decision.destination,
             ..Decision::refusal(reason(quota, crossing.refusal))
         };
-        let evaluation = Evaluation {
-            identity,
-            trusted: identity.filter(|_| self.trusted).and_then(|identity| Identity::parse(identity.id)),
-            host: self.host.as_ref().map(|host| match host {
-                OwnHost::Name(name) => Host::Name(name),
-                OwnHost::Ip(address) => Host::Ip(*address),
-            }),
-            port: self.port,
-            decision,
-            quotas: &[],
-        };
+        let evaluation = Evaluation { identity: self.presented(), decision, quotas: &[], ..before };
         let key = Cow::Borrowed(&*crossing.key);
         Some((evaluation, QuotaOutcome { quota, key, charge, number: crossing.quota, enforced: crossing.cut }))
     }
+
+    /// The identity that was presented, valid or not.
+    fn presented(&self) -> Option<Presented<'_>> {
+        self.identity.as_ref().map(|(source, id)| Presented { source: *source, id: self.bytes(id) })
+    }
+
+    fn bytes(&self, place: &Range<usize>) -> &[u8] {
+        self.bytes.get(place.clone()).unwrap_or_default()
+    }
+
+    fn text(&self, place: Option<&Range<usize>>) -> Option<&str> {
+        self.text.get(place?.clone())
+    }
 }
 
-fn capped(bytes: &[u8], cap: usize) -> Box<[u8]> {
-    bytes.get(..cap).unwrap_or(bytes).into()
+fn capped(bytes: &[u8], cap: usize) -> &[u8] {
+    bytes.get(..cap).unwrap_or(bytes)
+}
+
+/// Places of pieces of these lengths, one after another from `start`.
+fn places<const N: usize>(lengths: [usize; N], start: usize) -> [Range<usize>; N] {
+    let mut at = start;
+    lengths.map(|length| {
+        let place = at..at.saturating_add(length);
+        at = place.end;
+        place
+    })
 }
 
 #[cfg(test)]
@@ -184,7 +273,9 @@ mod tests {
             let snapshot = RequestSnapshot::of(&evaluation, &arrival, policy.terms());
             let identity = snapshot.identity.as_ref().map_or(0, |(_, id)| id.len());
             let texts = [&snapshot.authority, &snapshot.method].map(|text| text.len());
-            (identity, texts, snapshot.path.map(|path| path.len()))
+            let path = snapshot.path.as_ref().map(|path| path.len());
+            assert_eq!(snapshot.bytes.len(), identity + texts[0] + texts[1] + path.unwrap_or(0));
+            (identity, texts, path)
         };
         assert_eq!(kept(r#"{"version": 1, "name": "p"}"#), (IDENTITY_CAP, [RAW_CAP, METHOD_CAP], Some(PATH_CAP)));
         let none = kept(r#"{"version": 1, "name": "p", "audit": {"path": "none"}}"#);

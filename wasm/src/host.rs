@@ -101,6 +101,10 @@ impl Host for Envoy {
         of(Call::SetHeader, hostcalls::set_map_value(MapType::HttpRequestHeaders, name, value))
     }
 
+    fn resume_request(&mut self) -> Result<(), Failure> {
+        of(Call::Resume, hostcalls::continue_stream(StreamType::HttpRequest))
+    }
+
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
         let Response { status, grpc_status, details, headers, body } = *response;
         of(Call::Respond, hostcalls::send_http_response(status, details, headers, body, grpc_status))

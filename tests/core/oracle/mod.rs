@@ -13,7 +13,7 @@ use naive::Verdict;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
+use tollgate::decision::{Outcome, Reason, RequestSnapshot, Scratch, Timestamp};
 use tollgate::policy::{Policy, Rejection};
 use tollgate::request::Arrival;
 use tollgate_tests::oracle::requests::Request;
@@ -45,6 +45,11 @@ fn decide(policy: &Policy, request: &Request) -> Verdict {
     let mut scratch = Scratch::default();
     let arrival = request.arrival();
     let judged = policy.decide(&arrival, Timestamp(request.now), &mut scratch);
+    let kept = RequestSnapshot::of(&judged, &arrival, policy.terms());
+    let restored = kept.evaluation();
+    assert_eq!((&restored.decision, restored.quotas), (&judged.decision, judged.quotas), "kept for later\n{request}");
+    assert_eq!((restored.identity, restored.trusted), (judged.identity, judged.trusted), "kept for later\n{request}");
+    assert_eq!((restored.host, restored.port), (judged.host, judged.port), "kept for later\n{request}");
     let (decision, port) = (judged.decision, judged.port);
     if let Some(pattern) = decision.pattern {
         assert!(naive::admits_path(pattern, &arrival), "{pattern} does not admit\n{request}");

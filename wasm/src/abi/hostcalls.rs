@@ -51,6 +51,7 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: u32,
     ) -> Status;
+    fn proxy_continue_stream(stream: u32) -> Status;
     fn proxy_close_stream(stream: u32) -> Status;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, metric: *mut u32) -> Status;
     fn proxy_increment_metric(metric: u32, by: i64) -> Status;
@@ -199,6 +200,12 @@ pub(crate) fn send_http_response(
             grpc_status,
         )
     })
+}
+
+/// Has a stream go on that was paused.
+pub(crate) fn continue_stream(stream: StreamType) -> Result<(), Status> {
+    // SAFETY: only a number is passed.
+    check(unsafe { proxy_continue_stream(stream as u32) })
 }
 
 /// Ends a stream without an answer.
