@@ -1,4 +1,4 @@
-//! Why a command could not do its work, and how that is said.
+//! Failures that keep a command from its work, and their messages.
 
 use super::exit::Exit;
 use crate::analysis::unconfirmed::Unconfirmed;
@@ -6,16 +6,16 @@ use crate::output::report::{self, Format, Report};
 use crate::read::{Failure, Rejected, Unreadable};
 use std::io;
 
-/// Why a command could not do its work.
+/// Failure that kept a command from its work.
 #[derive(Debug)]
 pub(super) enum CommandError {
     /// A file that the command line names cannot be read.
     Unreadable(Unreadable),
-    /// What the command line asks for cannot be.
+    /// The command line asks for something impossible.
     Usage(String),
     /// The policy is none; findings are reported in this format.
     Rejected(Rejected, Format),
-    /// What the command says cannot be written.
+    /// The output cannot be written.
     Output(io::Error),
     /// A registry cannot be reached, or does not take what is pushed.
     NotPushed(String),

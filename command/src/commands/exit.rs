@@ -1,8 +1,8 @@
-//! What the command tells the shell.
+//! Exit codes.
 
 use std::process::ExitCode;
 
-/// How a run ended; the numbers are part of the command's interface.
+/// End of a run; the numbers are part of the command's interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Nothing to complain about.

@@ -27,7 +27,10 @@ pub(super) fn comes_first(policy: &Path, other: &str, what: &str) -> Result<(), 
     Err(CommandError::Usage(format!("`{}` is no file: the policy comes first, then {what}", escape::path(policy))))
 }
 
-/// What the policy says in its own words.
+/// Reads the policy again as a typed document.
+///
+/// # Errors
+/// It cannot be read back, which is an internal error: the checker has accepted it.
 pub(super) fn document(loaded: &Loaded) -> Result<Document, CommandError> {
     let document = Document::read(&loaded.json);
     document.ok_or_else(|| CommandError::Internal("the policy cannot be read back".to_owned()))

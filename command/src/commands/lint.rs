@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use tollgate::decision::Timestamp;
 use tollgate::policy::Severity;
 
-/// How codes begin that only a site can give rise to.
+/// Beginning of the codes that need a site file.
 const OF_SITES: &str = "TG4";
 
 /// Check a policy, and say what is probably not as meant

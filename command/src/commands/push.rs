@@ -54,13 +54,13 @@ pub(crate) struct Arguments {
     format: Plain,
 }
 
-/// What came of it.
+/// Result of a push.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
     /// Of the manifest: what `@sha256:…` pins.
     digest: String,
-    /// Where it was pushed to.
+    /// Address that it was pushed to; none for a layout on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
     /// For `url` of a WasmPlugin.
@@ -105,7 +105,7 @@ fn read(file: &Path) -> Result<Vec<u8>, CommandError> {
     std::fs::read(file).map_err(unreadable)
 }
 
-/// What is said of the image. Files that are no JSON are refused before anything is pushed.
+/// Reads the attestations to attach to the image. Files that are no JSON are refused before anything is pushed.
 fn attachments(arguments: &Arguments, image: &Image) -> Result<Vec<Attachment>, CommandError> {
     let read = |file: &PathBuf| -> Result<(Vec<u8>, Value), CommandError> {
         let bytes = read(file)?;
@@ -143,7 +143,7 @@ fn human(report: &Report, out: &mut impl Write) -> io::Result<()> {
     report.url.as_ref().map_or(Ok(()), |url| writeln!(out, "pin    {url}"))
 }
 
-/// What is said of the image (OCI image specification, section "Annotations"); given ones win.
+/// Annotations of the image (OCI image specification, section "Annotations"); given ones win.
 fn annotations(given: &[(String, String)]) -> BTreeMap<String, String> {
     let own = [
         ("title", "tollgate"),

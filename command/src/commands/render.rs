@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     Ok(if differs || warned { Exit::Findings } else { Exit::Fine })
 }
 
-/// What rendering a policy for a site has to say of it. A site that is rejected is reported in the format.
+/// Warnings of rendering a policy for a site. A site that is rejected is reported in the format.
 pub(crate) fn advise(
     loaded: &Loaded,
     document: &Document,

@@ -22,7 +22,7 @@ pub(crate) fn write(walk: &Walk, files: &[File], out: &mut Out) -> io::Result<()
     }
 }
 
-/// What a denied request lacks.
+/// Writes what a denied request lacks: the nearest rule, and the parts that failed.
 fn missing(why_not: &WhyNot, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)?;
     if let Some(near) = &why_not.nearest {
@@ -70,7 +70,7 @@ fn step(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
     writeln!(out, "{name:<INDENT$}{}", escape::line(text))
 }
 
-/// What the request was reduced to.
+/// Writes the canonical form of the request.
 fn read(walk: &Walk, out: &mut impl Write) -> io::Result<()> {
     let canonical = &walk.canonical;
     let mut line = String::new();
@@ -106,7 +106,7 @@ fn said(looked: &Looked) -> String {
     format!("{}: {}{dry_run}", looked.id, looked.detail)
 }
 
-/// What was decided, with the line that decided.
+/// Writes the decision and the line of the policy that made it.
 fn decision(walk: &Walk, files: &[File], out: &mut Out) -> io::Result<()> {
     let decided = &walk.decision;
     let by = decided.rule.as_ref().map(|id| format!(", by {id}")).unwrap_or_default();

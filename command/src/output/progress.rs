@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// How long nothing is said.
+/// Time before the spinner appears.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Time between two pictures of the spinner.
 const TICK: Duration = Duration::from_millis(100);

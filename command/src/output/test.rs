@@ -1,4 +1,4 @@
-//! What came of the tests: for people, as JSON, and as JUnit's XML.
+//! Results of tests: for people, as JSON, and as JUnit's XML.
 
 use super::explain;
 use crate::analysis::test::{Actual, Coverage, Played};
@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// How results are reported.
+/// Formats of test results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people: what failed, and why
@@ -42,7 +42,7 @@ impl Run {
         self.all().filter(|played| !played.passed).count()
     }
 
-    /// Whether too little of the policy is covered.
+    /// Tells whether less of the policy is covered than was asked for.
     pub(crate) fn is_thin(&self) -> bool {
         self.coverage.as_ref().is_some_and(|coverage| coverage.percent < self.least)
     }

@@ -33,7 +33,7 @@ pub(crate) struct Text<'t> {
     whole: Cow<'t, str>,
 }
 
-/// What can be made of a policy's text.
+/// A policy's text cut into its entries, from which smaller policies are made.
 #[derive(Debug)]
 pub(crate) struct Excerpts<'t> {
     texts: Texts<'t>,
@@ -100,7 +100,7 @@ impl Excerpts<'_> {
     }
 }
 
-/// What the elements of an entry's lists name by a key.
+/// Names given under `key` by the elements of an entry's lists.
 fn named_in<'e>(entry: &'e Value, key: &'e str) -> impl Iterator<Item = &'e str> {
     let lists = entry.as_object().into_iter().flat_map(Map::values).filter_map(Value::as_array);
     lists.flatten().filter_map(move |element| element.get(key)?.as_str())

@@ -106,7 +106,7 @@ fn chosen(path: &Path) -> (PathBuf, Option<String>) {
     }
 }
 
-/// What the standard input is called in findings.
+/// Name of the standard input in findings.
 const STDIN: &str = "<stdin>";
 
 /// `-` stands for the standard input, as everywhere. A file of that name is `./-`.
@@ -236,7 +236,7 @@ impl File {
         &self.shown
     }
 
-    /// Whether the file is to be read as JSON and nothing more.
+    /// Tells whether the name ends in `.json`: such a file must be JSON and nothing more.
     pub(crate) fn is_json(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "json")
     }
@@ -254,7 +254,7 @@ impl File {
         self.text.lines()
     }
 
-    /// What stands in a line (counted from 1) from a byte of it on.
+    /// Span of a line (counted from 1) from the byte `from` of it to its end, without the line break.
     pub(crate) fn stretch_of_line(&self, line: usize, from: usize) -> Span {
         let (start, text) = self.line(line);
         self.stretch(start.saturating_add(from), start.saturating_add(text.len()))
@@ -272,7 +272,7 @@ impl File {
         self.stretch(offset, offset.saturating_add(character.map_or(0, char::len_utf8)))
     }
 
-    /// Where a byte stands.
+    /// Line and column of a byte offset, both counted from 1; columns are characters.
     pub fn position(&self, offset: usize) -> Position {
         let line = self.lines().partition_point(|start| *start <= offset);
         let start = self.line_start(line);

@@ -7,9 +7,9 @@ use tollgate::policy::{Finding, Severity, code};
 /// A finding and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
-    /// What is wrong.
+    /// The mistake or the advice, as the checker says it.
     pub finding: Finding,
-    /// Where; none where the file could not be read that far.
+    /// Its span in the files; none if the file could not be read that far.
     pub place: Option<Span>,
     /// The other place that it takes two for, such as the first use of a key.
     pub other: Option<Span>,

@@ -22,7 +22,7 @@ pub(super) fn write(root: &Node<'_>) -> Result<String, Vec<Located>> {
     write_with_places(root).map(|(json, _)| json)
 }
 
-/// The same, and where the elements of the root's lists stand, by key.
+/// Like [`write`], plus the spans of the elements of the root's lists.
 pub(super) fn write_with_places(root: &Node<'_>) -> Result<(String, Entries), Vec<Located>> {
     let mut writer = Writer { json: Vec::new(), way: Vec::new(), findings: Vec::new(), entries: Entries::new() };
     writer.node(root);
@@ -33,11 +33,12 @@ pub(super) fn write_with_places(root: &Node<'_>) -> Result<(String, Entries), Ve
     Ok((String::from_utf8(writer.json).unwrap_or_default(), writer.entries))
 }
 
-/// Where the elements of a policy's lists stand.
+/// Spans of the elements of a policy's lists, by the list's key.
 pub(super) type Entries = BTreeMap<String, Vec<Span>>;
 
-/// Where the elements of the root's lists stand in a text that is JSON itself; the text is only skipped through, which takes a
-/// tenth of reading it. None for what is no map, or no JSON.
+/// Finds the elements of the root's lists in a text that is JSON itself. None if it is no map, or no JSON.
+///
+/// The text is only skipped through, which takes a tenth of reading it.
 pub(super) fn entries(text: &str) -> Option<Entries> {
     let root: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
     let offset = |piece: &str| piece.as_ptr().addr().checked_sub(text.as_ptr().addr());

@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// What it is, and the command that takes it.
+    /// Name of the kind, and advice that names the command for it.
     fn words(self, path: &str) -> (&'static str, String) {
         match self {
             Kind::Policy => ("a policy", format!("`tollgate check {path}` reads it")),

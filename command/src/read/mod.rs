@@ -40,13 +40,13 @@ use tollgate::policy::{Finding, Policy, code};
 pub struct Loaded {
     /// The compiled policy.
     pub policy: Policy,
-    /// The same policy as one JSON text, as the filter takes it.
+    /// The policy as one JSON text, as the filter takes it.
     pub json: String,
-    /// What is probably not as meant, though it works, and what it comes to.
+    /// Warnings: each says what works but was probably not meant, and its consequence.
     pub advice: Vec<Located>,
     /// The files, for showing where the advice stands.
     pub files: Vec<File>,
-    /// Where the elements of the policy's lists stand; empty if the files were not read that far.
+    /// Spans of the elements of the policy's lists; empty if the files were not read that far.
     entries: json::Entries,
 }
 
@@ -69,12 +69,12 @@ impl Loaded {
     }
 }
 
-/// Why files gave no policy.
+/// Reason why files gave no policy.
 #[derive(Debug)]
 pub enum Failure {
     /// A file or folder could not be read.
     Unreadable(Unreadable),
-    /// What the files say is rejected.
+    /// The text is no valid policy.
     Rejected(Rejected),
 }
 
@@ -83,7 +83,7 @@ pub enum Failure {
 pub struct Unreadable {
     /// As the caller named it, or as it was found in a folder.
     pub path: String,
-    /// Why.
+    /// Error of the operating system.
     pub error: io::Error,
 }
 
@@ -94,11 +94,11 @@ pub struct Rejected {
     pub findings: Vec<Located>,
     /// The files that the findings speak of.
     pub files: Vec<File>,
-    /// What they should have been: `policy`.
+    /// Name of what they should have been: `policy`.
     pub noun: &'static str,
 }
 
-/// What files are read as.
+/// Noun for files that should be a policy.
 const POLICY: &str = "policy";
 
 /// Reads files and folders as one policy.
@@ -129,7 +129,7 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
     }
 }
 
-/// What the checker found, with what is to be written instead; or of what other kind the files are.
+/// Adds to the checker's findings what to write instead. Files of another kind are reported as that instead.
 fn explained(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
     match merged(files) {
         Ok(root) => remedy::of(locate_in(findings, files, Some(&root)), &root, files),

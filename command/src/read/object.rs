@@ -14,7 +14,7 @@ use tollgate::policy::code;
 
 /// Kinds of objects that configure a filter.
 const PLUGINS: [&str; 2] = ["WasmPlugin", "TrafficExtension"];
-/// Which objects a policy is read from.
+/// The objects from which a policy is read, as findings list them.
 const CARRIERS: &str =
     "a policy begins `version: 1` and `name: …`, or is that of a WasmPlugin, a TrafficExtension or a Secret";
 /// Names that a finding lists.
@@ -103,7 +103,7 @@ impl<'n, 't> Object<'n, 't> {
         Located::error(code::TYPE, self.place(), message, Some(fix.to_owned()))
     }
 
-    /// Where its kind stands.
+    /// Span of the object's `kind`; the whole object if it has none.
     fn place(self) -> Span {
         self.node.get("kind").map_or(self.node.place, |kind| kind.place)
     }

@@ -1,4 +1,4 @@
-//! What a word without quotes means: YAML 1.2, core schema (§10.3.2).
+//! Meaning of a word without quotes: YAML 1.2, core schema (§10.3.2).
 
 use super::tree::Value;
 use std::borrow::Cow;
@@ -25,7 +25,7 @@ fn is_json_number(word: &str) -> bool {
     !leading_zero && decimal(digits).is_some_and(|parts| parts.whole && parts.fraction != Some(false))
 }
 
-/// Whether YAML's core schema reads the word as an integer or a float.
+/// Tells whether YAML's core schema reads the word as an integer or a float.
 fn is_number(word: &str) -> bool {
     let radix = |prefix, radix| {
         word.strip_prefix(prefix)

@@ -7,7 +7,7 @@ use super::span::Span;
 use granit_parser::{ErrorKind, ScanError};
 use tollgate::policy::code;
 
-/// What is wrong, what to write instead, and where the reader should look.
+/// Message, advice and place of one syntax error.
 struct Answer {
     message: String,
     fix: Option<String>,

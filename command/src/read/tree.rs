@@ -1,4 +1,4 @@
-//! What a file says, and where it says it.
+//! Tree of one file's values, each with its span.
 
 use super::span::Span;
 use std::borrow::Cow;
@@ -44,7 +44,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// Whether this is one word, which can be pointed at as a whole.
+    /// Tells whether the value is one word, which a finding can underline as a whole.
     pub(super) fn is_scalar(&self) -> bool {
         match self.value {
             Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::OddNumber(_) | Value::Tagged => true,
@@ -63,7 +63,7 @@ impl<'t> Node<'t> {
         inside.unwrap_or_default().saturating_add(1)
     }
 
-    /// How large it is once it is written out.
+    /// Size of the value once it is written out, aliases expanded.
     pub(super) fn weight(&self) -> Weight {
         let mut weight = Weight { nodes: 1, bytes: 2 };
         match &self.value {
@@ -103,7 +103,7 @@ impl<'t> Node<'t> {
     }
 }
 
-/// How large a value is.
+/// Size of a value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weight {
     /// Values and keys in it, and itself.

@@ -35,7 +35,7 @@ pub(super) fn parse(file: &File) -> Result<Node<'_>, Box<Located>> {
 pub(super) struct Documents<'t> {
     /// At least one.
     pub(super) roots: Vec<Node<'t>>,
-    /// Where the second begins.
+    /// Begin of the second document.
     pub(super) second: Option<Span>,
 }
 

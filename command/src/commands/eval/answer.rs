@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use tollgate::decision::{Decision, QuotaOutcome};
 use tollgate::request::Arrival;
 
-/// What is said of a decision.
+/// JSON form of a decision.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer<'d> {
     decision: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Answer<'d> {
     quotas: Vec<QuotaAnswer<'d>>,
 }
 
-/// What is said of a quota that was consulted.
+/// JSON form of a quota that was consulted.
 #[derive(Debug, Serialize)]
 struct QuotaAnswer<'d> {
     id: &'d str,

@@ -25,7 +25,7 @@ impl<R: Read> Lines<R> {
         Lines { input: BufReader::with_capacity(CHUNK, input), line: Vec::new(), number: 0 }
     }
 
-    /// Whether the next line has to be asked for.
+    /// Tells whether no whole line is buffered, so that reading the next one may block.
     pub(super) fn would_block(&self) -> bool {
         !self.input.buffer().contains(&b'\n')
     }

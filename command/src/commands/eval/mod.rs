@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     Ok(if bad > 0 { Exit::Usage } else { Exit::Fine })
 }
 
-/// What stays the same from request to request, and the memory they share.
+/// Policy, source of identities and quota state that all requests of a run share.
 struct Evaluation<'p> {
     policy: &'p Policy,
     format: Format,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-/// How long nothing more must change before things are done again: editors write a file in several steps.
+/// Time without changes before the work is done again: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// Does `work`, and does it again after every change of these paths and of those that it says it depends on, until it

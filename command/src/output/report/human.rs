@@ -45,14 +45,14 @@ pub(crate) fn error(message: &str) {
     output::complain(&title(Level::ERROR, message));
 }
 
-/// How a statement sounds.
+/// Tone of a statement, which gives its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tone {
     /// All is well.
     Good,
-    /// It may be, or not.
+    /// Something may be wrong.
     Mixed,
-    /// It is not.
+    /// Something is wrong.
     Bad,
 }
 

@@ -16,7 +16,7 @@ use crate::read::{File, Located, Rejected};
 use std::io;
 use tollgate::policy::Severity;
 
-/// How findings are reported.
+/// Formats of findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people: findings with the lines they speak of, on stderr
@@ -30,7 +30,7 @@ pub(crate) enum Format {
     Github,
 }
 
-/// How results that are no findings are written.
+/// Formats of results that are no findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Plain {
     /// For people
@@ -50,12 +50,12 @@ impl Plain {
     }
 }
 
-/// What there is to say of a policy.
+/// Result of checking one policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Report<'a> {
     /// None where it is rejected.
     policy: Option<Summary>,
-    /// What it should have been.
+    /// Name of what the files should have been, such as `policy`.
     noun: &'static str,
     findings: &'a [Located],
     files: &'a [File],

@@ -2,7 +2,7 @@
 
 use tollgate::decision::Timestamp;
 
-/// The same moment in the right form, where it can be told.
+/// Advises how to write a moment; names the moment itself if the word tells it.
 pub(super) fn fix(word: &str) -> Option<String> {
     let right = meant(word.trim());
     Some(match right.filter(|right| Timestamp::parse(right).is_some()) {

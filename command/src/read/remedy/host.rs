@@ -2,7 +2,7 @@
 
 use super::written::text;
 
-/// What to write instead of a host that is none; nothing where the checker says it best.
+/// Advises what to write instead of an invalid host; none if the checker's message says it best.
 pub(super) fn fix(word: &str) -> Option<String> {
     let trimmed = word.trim();
     if trimmed != word && !trimmed.is_empty() {

@@ -125,7 +125,7 @@ fn in_entry(list: &str, key: &str, value: Option<&Node<'_>>) -> Option<String> {
     }
 }
 
-/// What to write for a key that is not given.
+/// Advises what to write for a missing key.
 pub(super) fn missing(message: &str, trail: &Trail<'_, '_>) -> Option<String> {
     let key = message.strip_prefix('`')?.strip_suffix("` is missing")?;
     Some(match key {

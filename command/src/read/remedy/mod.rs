@@ -1,6 +1,6 @@
-//! What to write instead, with the words that stand there: the checker knows the language, this knows the text.
+//! Advice on what to write instead, in the words of the text: the checker knows the language, this knows the text.
 //!
-//! One mistake is one finding: what follows from another finding is left out.
+//! One mistake is one finding: a finding that only follows from another is left out.
 
 mod date;
 mod host;
@@ -81,7 +81,7 @@ fn value(trail: &Trail<'_, '_>) -> Option<String> {
     }
 }
 
-/// How the finding of a trust domain begins that the policy does not list.
+/// Beginning of the checker's message for a trust domain that the policy does not list.
 const UNLISTED: &str = "the trust domain";
 
 const TYPOGRAPHIC: [char; 11] = ['“', '”', '„', '‟', '«', '»', '‘', '’', '‚', '‹', '›'];

@@ -19,7 +19,7 @@ const SHOWN: usize = 8;
 pub(super) struct Names<'n, 't> {
     root: &'n Node<'t>,
     files: &'n [File],
-    /// Where each id stands first.
+    /// Span of the first entry with each id; filled at the first use.
     ids: OnceCell<HashMap<&'n str, Span>>,
 }
 
@@ -28,7 +28,7 @@ impl<'n, 't> Names<'n, 't> {
         Names { root, files, ids: OnceCell::new() }
     }
 
-    /// Where an id that is given again stands first, and what to do about it.
+    /// Finds the first entry with an id that is given again, and advises what to do about it.
     pub(super) fn first(&self, second: &Node<'_>) -> Option<(Span, String)> {
         let first = *self.ids.get_or_init(|| self.ids()).get(second.text()?)?;
         if first == second.place {

@@ -2,7 +2,7 @@
 
 use super::written::quoted;
 
-/// What to write instead of a path that is none.
+/// Advises what to write instead of an invalid path.
 pub(super) fn fix(word: &str) -> Option<String> {
     if let Some(path) = meant(word) {
         return Some(format!("write `{}`", quoted(&path)));
@@ -53,7 +53,7 @@ pub(crate) fn meant(word: &str) -> Option<String> {
     changed.then(|| segments.join("/"))
 }
 
-/// What a segment of another language is in ours.
+/// Translates a segment of another tool's pattern language.
 fn foreign(segment: &str, last: bool) -> Option<String> {
     let any = || Some("*".to_owned());
     let is_name =

@@ -17,7 +17,7 @@ pub(in crate::read) enum Shape {
     Text,
     /// A number that is no amount.
     Number,
-    /// How many requests.
+    /// A number of requests.
     Count,
     /// `limit` of a quota.
     Limit,
@@ -38,12 +38,12 @@ pub(in crate::read) struct Expected {
 }
 
 impl Shape {
-    /// What belongs at the end of a trail.
+    /// Value expected at the end of a trail.
     pub(in crate::read) fn at(trail: &Trail<'_, '_>) -> Option<Expected> {
         Shape::under(&trail.keys(), trail.is_element())
     }
 
-    /// What belongs under these keys; `element`: inside the list that stands there.
+    /// Value expected under these keys; with `element`, inside the list that stands there.
     pub(in crate::read) fn under(keys: &[&str], element: bool) -> Option<Expected> {
         let list = |shape| Some(Expected { shape, list: !element });
         let one = |shape| Some(Expected { shape, list: false });

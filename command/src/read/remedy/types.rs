@@ -9,7 +9,7 @@ use crate::read::tree::{Node, Value};
 /// Ports of a range that a finding lists.
 const PORTS_SHOWN: u64 = 16;
 
-/// What to write instead of a value of another type.
+/// Advises what to write instead of a value of another type.
 pub(super) fn fix(trail: &Trail<'_, '_>, root: &Node<'_>) -> Option<String> {
     let node = trail.node()?;
     let Some(Expected { shape, list }) = Shape::at(trail) else { return Some(document(node)) };
@@ -139,7 +139,7 @@ fn element(key: &str, shape: Shape, node: &Node<'_>, root: &Node<'_>) -> Option<
     }
 }
 
-/// What somebody wrote as a target that is a map: a host, a URL, the name of a destination.
+/// Guesses the target that a word stands for where a map belongs: a host, a URL, the name of a destination.
 fn target(word: &str, root: &Node<'_>) -> Option<String> {
     let is_destination = root.get("destinations").is_some_and(|destinations| destinations.get(word).is_some());
     Some(match is_destination || !word.contains(['.', '*', '/', ':']) {
@@ -152,7 +152,7 @@ fn host_of(word: &str) -> String {
     text(host::bare(word)).into_owned()
 }
 
-/// What somebody wrote as a port that is no number.
+/// Guesses the port that a word stands for.
 fn port(word: &str) -> String {
     if let Some(port) = number(word) {
         return format!("write `{port}` without quotes");
@@ -179,7 +179,7 @@ fn port(word: &str) -> String {
     }
 }
 
-/// What somebody wrote as a method that is none.
+/// Guesses the method that a word stands for; none if nothing better can be said.
 pub(super) fn method(word: &str) -> Option<String> {
     if ["*", "any", "all"].contains(&word.to_ascii_lowercase().as_str()) {
         return Some("leave `methods` out: that is every method".to_owned());
