@@ -14,7 +14,7 @@ pub const ACCOUNT: &str = "team/app";
 /// See [`ACCOUNT`].
 pub const HOST: &str = "api.example.com";
 
-/// Where the patterns stand.
+/// Part of the policy that holds the patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In one allow rule of eight targets.

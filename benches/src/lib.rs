@@ -1,4 +1,5 @@
-//! What the benchmarks share: policies of the seven shapes with requests to them, the clock's side, the report's side.
+//! Parts that the benchmarks share: policies of the seven shapes with requests to them, the clock's side, the report's
+//! side.
 //!
 //! Each program in `bin/` measures one thing, prints its tables and leaves them for `report`, which writes
 //! `docs/performance.md`.

@@ -23,7 +23,7 @@ pub fn when() -> String {
     format!("{}, {commit}{}", output("date", &["-u", "+%Y-%m-%d"]), if changed { " with changes" } else { "" })
 }
 
-/// What a command prints; nothing if it cannot be run.
+/// Output of a command; empty if it cannot be run.
 pub fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map_or_else(|_| String::new(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())

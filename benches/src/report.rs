@@ -35,7 +35,7 @@ impl Section {
         self.add(&format!("### {title}\n\n{}", table.render()));
     }
 
-    /// What had to be reached. The report puts all of it at its head.
+    /// Sets the bars of this section. The report puts those of all sections at its head.
     pub fn bars(&mut self, bars: Bars) {
         println!("### Bars\n\n{}", bars.0.render());
         self.bars = bars;
@@ -57,7 +57,7 @@ impl Section {
     }
 }
 
-/// What a program left: the text of its section, and its bars with their head.
+/// Reads the section that a program left: its text, and its bars with their head.
 ///
 /// # Errors
 /// It left nothing.
@@ -67,7 +67,7 @@ pub fn read(name: &str) -> io::Result<(String, Vec<Vec<String>>)> {
     Ok((text, serde_json::from_value(saved["bars"].clone())?))
 }
 
-/// Where the section of this name lies.
+/// File of the section of this name.
 fn file(name: &str) -> PathBuf {
     folder().join(format!("{name}.json"))
 }
@@ -125,7 +125,7 @@ impl Table {
     }
 }
 
-/// What must be reached, and whether it is.
+/// Limits that must be kept, each with the measured value.
 #[derive(Clone, Debug)]
 pub struct Bars(Table);
 

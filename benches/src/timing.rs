@@ -20,7 +20,7 @@ pub struct Prepared {
     identity: String,
     authority: String,
     path: String,
-    /// What the policy must decide.
+    /// The decision that the policy must make.
     pub allowed: bool,
 }
 
@@ -50,11 +50,11 @@ impl Prepared {
 /// Passes through the requests, `rounds` of them.
 #[derive(Debug)]
 pub struct Passes<'a> {
-    /// Who decides.
+    /// The policy that decides.
     pub policy: &'a Policy,
-    /// What is decided.
+    /// The requests to decide.
     pub requests: &'a [Prepared],
-    /// How often each.
+    /// Number of passes through them.
     pub rounds: usize,
 }
 
@@ -106,7 +106,7 @@ impl Passes<'_> {
     }
 }
 
-/// What this thread has run so far.
+/// CPU time that this thread has used so far.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())

@@ -17,7 +17,7 @@ pub struct Audit {
     read: Mutex<Progress>,
 }
 
-/// What of the file has been read.
+/// The part of the file read so far: its bytes, and the lines in them.
 #[derive(Debug, Default)]
 struct Progress {
     bytes: u64,
@@ -53,7 +53,7 @@ impl Audit {
         self.read().lines.clone()
     }
 
-    /// How many lines there are so far.
+    /// Number of lines so far.
     pub fn count(&self) -> usize {
         self.read().lines.len()
     }
@@ -120,7 +120,7 @@ impl Line {
         self.record.as_ref()?.get(key)?.as_str()
     }
 
-    /// Whether the caller's connection came from this local port.
+    /// Tells whether the caller's connection came from this local port.
     pub fn is_from_port(&self, port: u16) -> bool {
         self.line.get("network.peer.port").and_then(Value::as_u64) == Some(u64::from(port))
     }

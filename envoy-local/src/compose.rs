@@ -1,4 +1,4 @@
-//! The same gateway for docker compose: the files that its containers share.
+//! The gateway for docker compose: the files that its containers share.
 
 use crate::config::listener::{self, HttpListener, Paths, Side};
 use crate::config::tls::ClientCertificate;
@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Workloads that have a container, as `compose.yaml` lists them.
 const WORKLOADS: [&str; 3] = ["payments", "frontend", "nobody"];
-/// Where containers listen, inside.
+/// Port on which each container listens.
 const PORT: u16 = 8080;
 
 /// Writes certificates, configurations, module and policy into a folder. Containers see it under the same path, so that

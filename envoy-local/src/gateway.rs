@@ -21,10 +21,10 @@ const ORIGIN: &str = "tollgate-dynamic";
 /// A request with this header is routed to the cluster that the header names, if the gateway has it.
 pub const CLUSTER_HEADER: &str = "x-lab-cluster";
 
-/// What a gateway is made of.
+/// Configuration of a gateway.
 #[derive(Clone, Debug)]
 pub struct GatewayConfig<'a> {
-    /// What its files are called.
+    /// Name of the gateway, and of its files.
     pub name: &'a str,
     /// The port of its listener; 0 takes a free one.
     pub port: u16,
@@ -32,9 +32,9 @@ pub struct GatewayConfig<'a> {
     pub admin_port: u16,
     /// Worker threads.
     pub concurrency: u32,
-    /// Whether callers need a certificate.
+    /// Demand for a client certificate.
     pub client_certificate: ClientCertificate,
-    /// What happens to paths before the filters.
+    /// Treatment of paths before the filters.
     pub paths: Paths,
     /// HTTP filters in order, without the router.
     pub filters: Vec<Value>,
@@ -42,11 +42,11 @@ pub struct GatewayConfig<'a> {
     pub clusters: Vec<String>,
     /// The name of a cluster whose address nobody listens at.
     pub dead_cluster: Option<&'a str>,
-    /// Whether Envoy itself follows redirects of the origin.
+    /// True if Envoy itself follows redirects of the origin.
     pub follow_redirects: bool,
-    /// How long the origin may take to answer.
+    /// Time in which the origin has to answer, as Envoy writes durations (`5s`).
     pub timeout: &'a str,
-    /// Whether an audit log is written.
+    /// True if an audit log is written.
     pub audited: bool,
 }
 
@@ -88,7 +88,7 @@ impl Gateway {
         Ok(Gateway { envoy, address, audit })
     }
 
-    /// Where it listens.
+    /// Address of its listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -74,7 +74,7 @@ impl Lab {
         Ok(Lab { origin: Origin::start(&pki)?, pki, files, dir })
     }
 
-    /// Where everything of the lab lies.
+    /// Folder with everything of the lab.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }

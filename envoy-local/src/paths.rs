@@ -43,7 +43,7 @@ pub fn tools() -> PathBuf {
 /// Names another directory than [`local`]'s own.
 pub const LOCAL: &str = "TOLLGATE_LOCAL_DIR";
 
-/// What the demo and the gateway in the background leave behind; one directory holds one of each.
+/// Folder in which the demo and the gateway in the background leave their files; it holds one of each.
 pub fn local() -> PathBuf {
     root().join(env::var_os(LOCAL).unwrap_or_else(|| "target/local".into()))
 }

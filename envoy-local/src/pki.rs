@@ -21,7 +21,7 @@ pub struct Pki {
     origins: Authority,
 }
 
-/// Which authority signs a workload's certificate.
+/// Authority that signs a workload's certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Signer {
     /// The mesh's own.
@@ -116,7 +116,7 @@ pub struct Credentials {
     key: KeyPair,
 }
 
-/// Where [`Credentials`] lie as PEM.
+/// Files in which [`Credentials`] lie as PEM.
 #[derive(Clone, Debug)]
 pub struct CredentialFiles {
     /// The certificate.

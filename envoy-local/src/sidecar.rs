@@ -61,7 +61,7 @@ impl Sidecar {
         Ok(Sidecar { envoy })
     }
 
-    /// Where the workload of this name sends its requests in plain HTTP.
+    /// Address at which the workload of this name sends its requests in plain HTTP.
     pub fn address(&self, workload: &str) -> Result<SocketAddr> {
         self.envoy.admin().listener(workload)
     }

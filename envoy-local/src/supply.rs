@@ -1,4 +1,5 @@
-//! Where the module comes from: its bill of materials, and how it was built. `tollgate push` sends both along with the image.
+//! Provenance of the module: its bill of materials, and the record of its build. `tollgate push` sends both along with
+//! the image.
 
 use crate::paths;
 use anyhow::{Context, Result, bail};
@@ -25,7 +26,8 @@ const SOURCES: [&str; 9] = [
     "wasm",
 ];
 
-/// What the module is made of, as CycloneDX 1.6: the packages that are linked into it, with their licences and checksums.
+/// Bill of materials of the module, as CycloneDX 1.6: the packages that are linked into it, with their licences and
+/// checksums.
 ///
 /// # Errors
 /// Cargo does not answer, or its lock file does not have what it names.

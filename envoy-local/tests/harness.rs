@@ -1,4 +1,5 @@
-//! What the tests of the filter stand on, without the filter: identities, tunnels, the tripwire, the records.
+//! Tests of the parts on which the tests of the filter stand, without the filter: identities, tunnels, the tripwire,
+//! the records.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Read, Write};

@@ -65,7 +65,7 @@ struct Case {
     bar: Option<f64>,
 }
 
-/// Where the policies lie, and what is run on them.
+/// The command, and the folder of the policies it is run on.
 struct Stage<'a> {
     command: PathBuf,
     folder: &'a Path,

@@ -10,7 +10,7 @@ use tollgate_bench::shapes::Shape;
 use tollgate_bench::timing::Prepared;
 
 const SIZES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
-/// What the bar allows beside twice the JSON.
+/// Bytes that the bar allows beside twice the JSON.
 const RESERVE: f64 = 65_536.0;
 
 fn main() -> Result<()> {

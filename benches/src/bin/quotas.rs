@@ -1,4 +1,4 @@
-//! What quotas cost a request, natively, with a store that is a map: the ledger's own work and a copy of each page.
+//! Cost of quotas a request, natively, with a store that is a map: the ledger's own work and a copy of each page.
 #![expect(clippy::arithmetic_side_effects, reason = "a program that only developers run: a panic here harms nobody")]
 
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ const REQUESTS: usize = 100_000;
 /// 2026-11-25T12:00:00Z.
 const NOON: u64 = 1_795_608_000_000_000_000;
 
-/// What is compared.
+/// One of the policies compared, with its quota state and its times so far.
 struct Subject {
     name: &'static str,
     policy: Policy,

@@ -34,7 +34,7 @@ pub struct Request {
     pub authority: String,
     /// `:path`.
     pub path: String,
-    /// What the policy must decide.
+    /// The decision that the policy must make.
     pub allowed: bool,
 }
 
@@ -95,7 +95,7 @@ fn host(i: usize) -> String {
     format!("api-{i:06}.partner-{:03}.example.com", i % 1000)
 }
 
-/// What the path of rule `i` begins with.
+/// Beginning of the path of rule `i`.
 fn path(i: usize) -> String {
     format!("/v1/settlements/{i:06}")
 }

@@ -20,14 +20,14 @@ use crate::{module, paths};
 use control::Control;
 pub use serve::serve;
 
-/// What the background gateway is started with.
+/// Settings of the background gateway.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Envoy's release.
     pub envoy: String,
     /// The policy file, absolute.
     pub policy: PathBuf,
-    /// Who asks: accounts (`NAMESPACE/NAME`) or SPIFFE IDs; those of the demo if empty.
+    /// Callers: accounts (`NAMESPACE/NAME`) or SPIFFE IDs; those of the demo if empty.
     pub callers: Vec<String>,
     /// The first of its ports; 0 takes free ones for all.
     pub port: u16,
@@ -118,7 +118,7 @@ pub fn down() -> Result<bool> {
 }
 
 impl Settings {
-    /// Who asks, and what there is to try.
+    /// The callers, and the scenarios to try.
     fn script(&self, policy: &Loaded) -> Result<Script> {
         let domains = &policy.policy.settings().trust_domains;
         match (self.callers.as_slice(), domains.first()) {

@@ -13,7 +13,7 @@ use super::control::Answering;
 use crate::demo::{Script, Stage};
 use crate::plugin::Plugin;
 
-/// How often the file is looked at.
+/// Time between two looks at the policy file.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs until [`super::down`] asks to end.

@@ -11,7 +11,7 @@ pub fn fixed(name: &str, to: SocketAddr, tls: &Value) -> Value {
     cluster(name, "STATIC", &address(to), tls)
 }
 
-/// The same of a name, which is resolved.
+/// A cluster of a host name, which DNS resolves.
 pub fn named(name: &str, host: &str, port: u16, tls: &Value) -> Value {
     cluster(name, "STRICT_DNS", &json!({"socket_address": {"address": host, "port_value": port}}), tls)
 }

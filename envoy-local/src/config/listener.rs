@@ -11,9 +11,9 @@ use super::{address, type_url};
 pub struct HttpListener<'a> {
     /// Its name, which is also the `stat_prefix`.
     pub name: &'a str,
-    /// Where it listens; port 0 takes a free one.
+    /// Address to listen at; port 0 takes a free one.
     pub address: SocketAddr,
-    /// What it terminates; nothing for plain text.
+    /// Transport socket that terminates TLS; none for plain text.
     pub tls: Option<Value>,
     /// HTTP filters in order, the router included.
     pub filters: Vec<Value>,
@@ -21,7 +21,7 @@ pub struct HttpListener<'a> {
     pub routes: Vec<Value>,
     /// Access logs.
     pub access_logs: Vec<Value>,
-    /// What happens to headers and paths before the filters.
+    /// Treatment of headers and paths before the filters.
     pub side: Side,
 }
 
@@ -35,7 +35,7 @@ pub enum Side {
     Gateway(Paths),
 }
 
-/// How a gateway treats paths before the filters see them.
+/// Treatment of paths before the filters see them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Paths {
     /// As Istio's gateways do by default (`BASE`): dot segments and backslashes are resolved.
@@ -140,7 +140,7 @@ fn routes(action: &Value, headers: &[Value]) -> Vec<Value> {
     [connect, any_path].iter().map(|matches| json!({"match": matches, "route": action})).collect()
 }
 
-/// The same routes, but the servers behind them have to answer within this time.
+/// Limits the time in which the servers behind these routes have to answer.
 pub fn within(mut routes: Vec<Value>, timeout: &str) -> Vec<Value> {
     for action in routes.iter_mut().filter_map(|route| route.get_mut("route")) {
         merge(action, json!({"timeout": timeout}));
@@ -148,7 +148,7 @@ pub fn within(mut routes: Vec<Value>, timeout: &str) -> Vec<Value> {
     routes
 }
 
-/// The same routes, but Envoy itself follows redirects of the servers behind them, as if the caller had.
+/// Lets Envoy follow redirects of the servers behind these routes, as if the caller had.
 pub fn following_redirects(mut routes: Vec<Value>) -> Vec<Value> {
     let policy = json!({
         "internal_redirect_policy": {"max_internal_redirects": 3, "allow_cross_scheme_redirect": true},

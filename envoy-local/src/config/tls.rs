@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::type_url;
 use crate::pki::CredentialFiles;
 
-/// Whether a listener insists on a client certificate. One that is shown is verified either way.
+/// Demand for a client certificate. One that is shown is verified either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificate {
     /// No certificate, no connection.
@@ -17,7 +17,7 @@ pub enum ClientCertificate {
     Optional,
 }
 
-/// What a listener of the mesh terminates: mTLS with callers that the bundle's authorities vouch for.
+/// Transport socket of a listener of the mesh: mTLS with callers for whom an authority of the bundle vouches.
 pub fn downstream(own: &CredentialFiles, bundle: &Path, client: ClientCertificate) -> Value {
     json!({
         "name": "envoy.transport_sockets.tls",
@@ -33,8 +33,8 @@ pub fn downstream(own: &CredentialFiles, bundle: &Path, client: ClientCertificat
     })
 }
 
-/// What a cluster speaks: TLS to a server of this name that the bundle's authority vouches for, with a client
-/// certificate or without.
+/// Transport socket of a cluster: TLS to a server of this name, for which an authority of the bundle vouches. A client
+/// certificate is shown if there is one.
 pub fn upstream(server: &str, bundle: &Path, own: Option<&CredentialFiles>) -> Value {
     json!({
         "name": "envoy.transport_sockets.tls",

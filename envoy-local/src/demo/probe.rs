@@ -11,14 +11,14 @@ use crate::audit::Line;
 use crate::origin::{FORGED, Received};
 use crate::wire::{self, Response};
 
-/// What was seen of a scenario.
+/// Observations of one scenario.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// What the caller got at last.
+    /// The caller's last response.
     pub response: Response,
-    /// What the audit log says of that.
+    /// The audit log's line for that response.
     pub audit: Line,
-    /// What the external server received.
+    /// The requests that the external server received.
     pub received: Vec<Received>,
 }
 

@@ -1,4 +1,4 @@
-//! Who asks for what, and what must come of it: `scenarios.yaml`.
+//! Requests of the demo, with the caller and the expected outcome of each: `scenarios.yaml`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::paths;
 pub struct Script {
     /// The workloads, by name.
     pub workloads: BTreeMap<String, Member>,
-    /// What they do, in order.
+    /// Their requests, in order.
     pub scenarios: Vec<Scenario>,
 }
 
@@ -25,7 +25,7 @@ pub struct Script {
 pub struct Member {
     /// Its SPIFFE ID; without one it has no certificate.
     pub spiffe: Option<String>,
-    /// Whether another trust domain's authority signed its certificate.
+    /// True if an authority of another trust domain signed its certificate.
     #[serde(default)]
     pub foreign: bool,
 }
@@ -34,17 +34,17 @@ pub struct Member {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// What it is about, for people.
+    /// A title, for people.
     pub story: String,
     /// The workload's name.
     #[serde(rename = "as")]
     pub workload: String,
-    /// What it sends.
+    /// The request itself.
     pub request: Request,
-    /// How often, one after another; once if absent.
+    /// Number of times that it is sent, one after another; once if absent.
     #[serde(default = "once")]
     pub repeat: usize,
-    /// What must come of it.
+    /// The outcome to expect.
     pub expect: Expected,
 }
 
@@ -55,7 +55,7 @@ pub struct Request {
     /// GET if absent.
     #[serde(default = "get")]
     pub method: String,
-    /// What the Host header says.
+    /// Value of the Host header.
     pub authority: String,
     /// `/` if absent; not sent with CONNECT.
     #[serde(default = "slash")]
@@ -67,7 +67,7 @@ pub struct Request {
     pub body: Option<usize>,
 }
 
-/// What must come of a request; of the last, if there are several.
+/// Expected outcome of a request; of the last one, if there are several.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
@@ -77,10 +77,10 @@ pub struct Expected {
     pub reason: String,
     /// The record's `rule`.
     pub rule: Option<String>,
-    /// What the caller sees.
+    /// Status of the response that the caller sees.
     pub status: u16,
-    /// How many of the requests the external server receives; if absent, all or none, as the decision says. What is cut
-    /// off must not arrive whole.
+    /// Number of the requests that the external server receives; if absent, all or none, depending on the decision. Of
+    /// a request that is cut off, less than the whole must arrive.
     pub received: Option<usize>,
     /// Headers that the external server must not see; a `*` at the end stands for anything.
     #[serde(default)]
@@ -163,7 +163,7 @@ impl Request {
         format!("{} {}{path}{upgrade}{body}", self.method, self.authority)
     }
 
-    /// The same as a command for the workload whose listener is at this address.
+    /// A `curl` command that sends the request, for the workload whose listener is at this address.
     pub fn curl(&self, listener: std::net::SocketAddr) -> String {
         let mut command = format!("curl -i --path-as-is --connect-to ::{listener}");
         if self.method != "GET" {

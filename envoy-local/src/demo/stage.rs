@@ -73,7 +73,7 @@ impl Stage {
         Ok(Stage { workloads, _sidecar: sidecar, gateway, plugin, lab })
     }
 
-    /// Where each workload sends its requests in plain HTTP.
+    /// Address, for each workload, at which its sidecar takes its requests in plain HTTP.
     pub fn workloads(&self) -> &BTreeMap<String, SocketAddr> {
         &self.workloads
     }
@@ -88,7 +88,7 @@ impl Stage {
         &self.plugin
     }
 
-    /// What surrounds it.
+    /// The lab around it: certificates and the external server.
     pub fn lab(&self) -> &Lab {
         &self.lab
     }

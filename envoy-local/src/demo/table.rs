@@ -6,7 +6,7 @@ use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 use super::probe::Observed;
 use super::scenario::Scenario;
 
-/// Who asked for what, and what came of it; in colour only on a terminal.
+/// Draws a row a scenario: caller, request and outcome; in colour only on a terminal.
 pub(super) fn render(played: &[(&Scenario, Observed)]) -> Table {
     let mut table = Table::new();
     table

@@ -36,7 +36,7 @@ impl Admin {
         Ok(String::from_utf8_lossy(&response.body).into_owned())
     }
 
-    /// Whether Envoy says that it serves.
+    /// Tells whether Envoy says that it serves.
     pub fn is_ready(&self) -> bool {
         self.page("/ready").is_ok_and(|body| body.trim() == "LIVE")
     }
@@ -53,7 +53,10 @@ impl Admin {
         self.page("/stats/prometheus")
     }
 
-    /// Where the listener of this name listens.
+    /// Address of the listener of this name.
+    ///
+    /// # Errors
+    /// Envoy does not answer, or has no such listener.
     pub fn listener(&self, name: &str) -> Result<SocketAddr> {
         let page: Value = serde_json::from_str(&self.page("/listeners?format=json")?)?;
         let listeners = page.get("listener_statuses").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();

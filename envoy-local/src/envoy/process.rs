@@ -13,14 +13,14 @@ use serde_json::Value;
 
 use super::Admin;
 
-/// How an Envoy is started.
+/// Command line of an Envoy.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch<'a> {
     /// The executable.
     pub binary: &'a Path,
-    /// What it is called here: its files are `NAME.json` (bootstrap), `NAME.log`.
+    /// Name here: its files are `NAME.json` (bootstrap), `NAME.log`.
     pub name: &'a str,
-    /// Where its files go.
+    /// Folder of its files.
     pub dir: &'a Path,
     /// Worker threads.
     pub concurrency: u32,
@@ -99,7 +99,7 @@ impl Envoy {
         std::fs::read(&self.log).map(|log| String::from_utf8_lossy(&log).into_owned()).unwrap_or_default()
     }
 
-    /// Whether the process is still there.
+    /// Tells whether the process still runs.
     pub fn is_running(&mut self) -> bool {
         matches!(self.process.try_wait(), Ok(None))
     }

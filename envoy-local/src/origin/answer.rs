@@ -1,4 +1,4 @@
-//! What an origin answers: as hostile as an external server may be.
+//! Answers of an origin, which is as hostile as an external server may be.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ impl Origin {
         Ok(Origin { address, records, tallies, _runtime: runtime })
     }
 
-    /// Where it listens.
+    /// Address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -58,7 +58,7 @@ impl Origin {
         self.records.take()
     }
 
-    /// What was counted of requests for `/tally/NAME`.
+    /// Counts of the requests for `/tally/NAME`.
     pub fn tally(&self, name: &str) -> Tally {
         self.tallies.get(name)
     }

@@ -1,4 +1,4 @@
-//! What an origin received.
+//! Requests as an origin received them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,11 +26,11 @@ pub struct Received {
     pub body: Vec<u8>,
     /// Trailers, as far as they have arrived: names in lower case, values as they were.
     pub trailers: Vec<(String, Vec<u8>)>,
-    /// What came through the tunnel, as far as it has arrived, if the request opened one.
+    /// Bytes that have come through the tunnel so far, if the request opened one.
     pub tunnel: Vec<u8>,
 }
 
-/// How a request was framed.
+/// Framing of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.0 or 1.1.

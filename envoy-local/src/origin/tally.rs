@@ -27,7 +27,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::received::lock;
 use super::tap;
 
-/// What was counted under one name.
+/// Counts under one name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Requests.
@@ -68,7 +68,7 @@ impl Tallies {
     }
 }
 
-/// What a request orders.
+/// Instructions to the origin, in the query of a request for `/tally/NAME`.
 pub(super) struct Orders {
     name: String,
     query: String,

@@ -1,4 +1,4 @@
-//! Which calls of the host a request makes, by Envoy's own trace of them.
+//! Calls of the host that one request makes, counted from Envoy's own trace.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;

@@ -1,4 +1,4 @@
-//! Who asks: many workloads, each with its own certificate on its own connection.
+//! Callers: many workloads, each with its own certificate on its own connection.
 
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};

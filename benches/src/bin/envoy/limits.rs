@@ -36,7 +36,7 @@ pub(crate) enum Quotas {
     Principals(usize),
     /// Envoy's own filter with a descriptor for each identity, by an expression.
     Native,
-    /// The same behind RBAC with as many policies.
+    /// Envoy's own filter as in `Native`, behind RBAC with as many policies.
     NativeBehindRbac,
 }
 

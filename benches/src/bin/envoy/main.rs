@@ -34,7 +34,7 @@ const REQUESTS: usize = 16 * client::CONNECTIONS;
 /// To a chain that takes a millisecond a request.
 const FEW_REQUESTS: usize = client::CONNECTIONS;
 
-/// What every measurement needs.
+/// Lab, Envoy and modules that every measurement needs.
 struct Bench {
     lab: Lab,
     envoy: PathBuf,

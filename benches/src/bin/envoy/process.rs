@@ -1,4 +1,4 @@
-//! What a process has used so far.
+//! CPU time and memory of a process, from `/proc`.
 
 use std::fs::{read_dir, read_to_string};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How long the worker stands still while it loads a policy: the longest request of a caller that asks on and on.
+//! Stall of a worker while it loads a policy: the longest request of a caller that never stops asking.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{scope, sleep};
