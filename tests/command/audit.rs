@@ -1,4 +1,4 @@
-//! What the audit layer asks of Prometheus: each rule and each query fires or answers as `rules.test.yaml` says, by promtool.
+//! Alerts and queries of the audit layer for Prometheus: each fires or answers as `rules.test.yaml` says, by promtool.
 
 use serde_json::Value;
 use std::collections::BTreeSet;

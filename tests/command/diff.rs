@@ -1,5 +1,5 @@
-//! What `tollgate diff` and `tollgate who-can` say, against the decisions themselves: random small policies, changed here
-//! and there, and random requests.
+//! Output of `tollgate diff` and `tollgate who-can` against the decisions themselves: random small policies, changed
+//! here and there, and random requests.
 //!
 //! `TOLLGATE_DIFF_TIMES` sets how many times as many policies there are, `TOLLGATE_DIFF_SEED` where they begin.
 

@@ -66,7 +66,7 @@ fn what_is_rendered_of_the_examples_is_what_it_was() {
     }
 }
 
-/// What is said of an example with these routes, and its objects, a line each.
+/// Renders an example with these routes: its warnings, and its objects, a line each.
 fn rendered(folder: &Path, mode: &str) -> String {
     let site = fs::read_to_string(folder.join("site.yaml")).unwrap();
     let routes = site.lines().find(|line| line.trim_start().starts_with("routes: ")).unwrap();

@@ -14,7 +14,7 @@ use tollgate_tests::oracle::{policies, requests};
 
 const NOW: &str = "2026-07-01T00:00:00Z";
 
-/// What the command is given for a request, where a URL can say it.
+/// Arguments of `explain` for a request; none if no URL can say it.
 fn arguments(arrival: &Arrival<'_>) -> Option<Vec<String>> {
     let text = |bytes: &[u8]| std::str::from_utf8(bytes).unwrap().to_owned();
     let (authority, path) = (text(arrival.authority), arrival.path.map(text));
@@ -178,7 +178,7 @@ fn admits(policy: &Policy, arrival: &Arrival<'_>, scratch: &mut Scratch) -> bool
     policy.decide(arrival, Timestamp::parse(NOW).unwrap(), scratch).decision.outcome != Outcome::Deny
 }
 
-/// How many requests a policy lets through, if each of them is among the `allowed`.
+/// Number of requests that a policy lets through; none if one of them is not among the `allowed`.
 fn count_within(policy: &Policy, requests: &[Arrival<'_>], allowed: &BTreeSet<usize>) -> Option<usize> {
     let mut scratch = Scratch::default();
     let mut count = 0;

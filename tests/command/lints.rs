@@ -1,5 +1,6 @@
-//! What lint claims is true: what it says admits nothing, or nothing new, can be removed; what it says counts nothing
-//! counts nothing. Over random policies and requests; and each code's examples in docs/lints.md are what they say.
+//! Claims of `lint` against the engine, over random policies and requests: an entry that admits nothing, or nothing
+//! new, can be removed; a quota that counts nothing counts nothing. Each code's examples in docs/lints.md are what they
+//! say.
 
 use fastrand::Rng;
 use serde_json::Value;
@@ -225,7 +226,7 @@ fn requests_that_no_rule_admits_are_counted_where_they_are_let_through() {
     assert!(!idle("dryRunFor: [{namespace: a}]\n"));
 }
 
-/// What every small policy is told, whatever it is about.
+/// Codes that every small policy is given, whatever it says.
 const ALWAYS: [&str; 3] = ["TG211", "TG301", "TG410"];
 
 #[test]

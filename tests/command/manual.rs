@@ -1,4 +1,4 @@
-//! What shells and manuals say of the command comes from its own definition.
+//! Completions and manual pages come from the command's own definition.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -36,7 +36,7 @@ fn every_shell_completes_every_command() {
     assert_eq!(tollgate(&["completion", "tcsh"]).status.code(), Some(64));
 }
 
-/// What bash offers for the last of some words.
+/// Words that bash offers for the last of these.
 fn offered(words: &str) -> Vec<String> {
     let script = format!(
         "source <({TOLLGATE} completion bash); COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \

@@ -41,7 +41,7 @@ impl Mistake {
         }
     }
 
-    /// What is wrong with what the command says; nothing if it is right.
+    /// Runs the command on the mistake; returns its output if it is not as expected.
     fn complaint(&self) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(&self.file), &self.text).unwrap();

@@ -30,7 +30,7 @@ struct Stage {
     commands: usize,
 }
 
-/// What pages call the registry.
+/// Name of the registry on the pages.
 const REGISTRY: &str = "registry.example:5000";
 
 impl Stage {
@@ -44,7 +44,7 @@ impl Stage {
         fs::write(file, text).unwrap();
     }
 
-    /// What a command prints, as a terminal shows it.
+    /// Runs a command and returns its output, as a terminal shows it.
     fn run(&mut self, command: &str) -> String {
         self.commands += 1;
         let binaries = Path::new(env!("CARGO_BIN_EXE_tollgate")).parent().unwrap();

@@ -284,7 +284,7 @@ fn sends_to(realm: String) -> Liar {
     Liar::start(move |_, _| answer("401 Unauthorized", &format!("www-authenticate: Bearer realm=\"{realm}\"\r\n"), ""))
 }
 
-/// Where a token is given to everybody.
+/// A realm that gives everybody a token.
 fn gives_tokens() -> Liar {
     Liar::start(|_, _| answer("200 OK", "", r#"{"token": "a-token"}"#))
 }

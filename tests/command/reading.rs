@@ -1,4 +1,4 @@
-//! What policies are read from: objects of a cluster, merge keys, links, and files without end.
+//! Sources of policies: objects of a cluster, merge keys, links, and files without end.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

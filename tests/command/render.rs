@@ -1,4 +1,5 @@
-//! What `tollgate render` writes. That Kubernetes and Istio take it, and that it does what it should, is for the lab (tests/mesh).
+//! Output of `tollgate render`. The lab (tests/mesh) shows that Kubernetes and Istio take it, and that it does what it
+//! should.
 
 mod walls;
 
@@ -104,7 +105,7 @@ fn plugin(objects: &[Value]) -> &Value {
     &of_kind(objects, "WasmPlugin").first().unwrap()["spec"]
 }
 
-/// What a policy decides about a GET of the checkout.
+/// Decision of a policy about a GET of the checkout.
 fn decide(policy: &Value, host: &str, path: &str) -> &'static str {
     let policy = Policy::load(policy.to_string().as_bytes()).unwrap();
     let headers = [(":authority", host), (":method", "GET"), (":path", path)];

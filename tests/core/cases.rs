@@ -8,7 +8,7 @@ use tollgate::request::{Arrival, Presented, Source};
 use tollgate_tests::cases::{Expected, Request, files};
 use tollgate_tests::vectors;
 
-/// When requests are decided whose case does not say.
+/// Time of requests whose case gives none.
 const NOW: &str = "2026-07-01T00:00:00Z";
 
 fn compile(policy: &Value) -> Policy {

@@ -1,4 +1,4 @@
-//! Which quotas a request is charged to, under which key, and what the decision becomes of it.
+//! Quotas to which a request is charged, the key of each, and the decision that comes of it.
 
 use serde_json::{Value, json};
 use tollgate::decision::{Scratch, Timestamp};
@@ -18,7 +18,7 @@ struct Gateway {
     memory: Memory,
 }
 
-/// What came of one request.
+/// Outcome of one request.
 #[derive(Debug)]
 struct Charged {
     /// `allow RULE_ALLOW all`, and `also` behind a plus.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use tollgate::policy::{Finding, Policy, Severity};
 
-/// What is found in a policy; nothing if it is a good one.
+/// Findings of a policy; none if it is valid.
 fn findings(text: impl AsRef<[u8]>) -> Vec<Finding> {
     Policy::load(text.as_ref()).err().map_or_else(Vec::new, |rejection| rejection.findings)
 }

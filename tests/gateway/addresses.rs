@@ -1,5 +1,5 @@
-//! What names and addresses lead to with `routes: catch-all`: the rendered look-ups, walls and routes, in real Envoys. What decides
-//! before them is left out, as if it let everything through.
+//! Destinations of names and addresses with `routes: catch-all`: the rendered look-ups, walls and routes, in real
+//! Envoys. The filters that decide before them are left out, as if they let everything through.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -163,7 +163,7 @@ fn bootstrap(objects: &[Value], dns: SocketAddr) -> Value {
     config::bootstrap(SocketAddr::from(([127, 0, 0, 1], 0)), &[listener], &clusters)
 }
 
-/// The same, with a server of its own in every cache of names, which looks again soon.
+/// Points every cache of names at a server of its own, which is asked again every second.
 fn resolved_by(mut value: Value, dns: SocketAddr) -> Value {
     match &mut value {
         Value::Object(map) => {

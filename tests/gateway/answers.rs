@@ -1,4 +1,4 @@
-//! What callers are told of a denial, and what external servers are told of callers.
+//! Denials as callers see them, and callers as external servers see them.
 
 use serde_json::{Value, json};
 use tollgate_local::gateway::GatewayConfig;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tollgate_local::gateway::{CLUSTER_HEADER, GatewayConfig};
 use tollgate_tests::cases::{Expected, File, Request, files};
 
-/// What real Envoys need to know of a file.
+/// Demands of a case file on the Envoys that play it.
 trait Playable {
     /// Tells whether the outcome of one request depends on when others came: only a clock that is set can show it then.
     fn needs_its_clock(&self) -> bool;
@@ -21,7 +21,7 @@ impl Playable for File {
 
 /// A request as HTTP/1.1 carries it.
 trait Wire {
-    /// Why HTTP/1.1 to a real Envoy, whose clock is today's, cannot carry it.
+    /// Reason why HTTP/1.1 to a real Envoy, whose clock is today's, cannot carry the request.
     fn not_for_the_wire(&self) -> Option<&'static str>;
 
     /// Its identity, one character a byte.
@@ -104,14 +104,14 @@ fn difference(expected: &Expected, seen: &Seen) -> Option<String> {
     (!as_expected).then(|| format!("status {}, received {:?}, record {record:?}", seen.status(), seen.received))
 }
 
-/// How much the record says is used of each quota.
+/// Use of each quota, by id, as the record says it.
 fn used(seen: &Seen) -> BTreeMap<String, u64> {
     let record = seen.line.as_ref().and_then(|line| line.record.as_ref());
     let quotas = record.and_then(|record| record["q"].as_array()).map(Vec::as_slice).unwrap_or_default();
     quotas.iter().filter_map(|quota| Some((quota["id"].as_str()?.to_owned(), quota["used"].as_u64()?))).collect()
 }
 
-/// Where a case file says `audit.allowed: none`, a record would hold nothing to compare.
+/// Removes `audit.allowed` from a policy: with `none`, a record would hold nothing to compare.
 fn with_full_records(policy: &Value) -> Value {
     let mut policy = policy.clone();
     if let Some(audit) = policy.get_mut("audit").and_then(Value::as_object_mut) {

@@ -16,7 +16,7 @@ const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 /// Not called unless a request has a body.
 const CALLBACK: &str = "proxy_on_request_body";
 
-/// The same module, but a request with a body kills the VM that it is in.
+/// Builds a module in which a request with a body kills the VM that it is in; otherwise it is the filter.
 pub(crate) fn mortal(module: &Path, dir: &Path) -> PathBuf {
     let mut mortal = Module::from_file(module).unwrap();
     drop(mortal.exports.remove(CALLBACK));

@@ -57,7 +57,8 @@ fn listener(name: &str, patches: Option<&Vec<Value>>) -> Value {
     })
 }
 
-/// What comes back from a listener for these bytes, until it closes or has been silent for a while.
+/// Sends these bytes to a listener and reads until it closes or has been silent for half a second. Returns what came,
+/// and true if it closed.
 fn talk(to: SocketAddr, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();

@@ -1,4 +1,4 @@
-//! What Envoy refuses itself has a record all the same.
+//! Records of requests that Envoy refuses itself.
 
 use serde_json::{Value, json};
 use tollgate_local::gateway::GatewayConfig;

@@ -1,4 +1,4 @@
-//! Where a request goes is where it was judged to go.
+//! Every request goes where it was judged to go.
 
 use serde_json::{Value, json};
 use tollgate_cli::mesh::envoy;
@@ -11,7 +11,7 @@ use crate::support::rig::{Rig, verbatim};
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 const OWN: &str = "tollgate.out|443|api.example.com";
 const FOREIGN: &str = "tollgate.out|443|evil.example.com";
-/// What Istio calls the cluster of a ServiceEntry of that host, whoever wrote it.
+/// Istio's name for the cluster of a ServiceEntry of that host, whoever wrote it.
 const TAKEN: &str = "outbound|443||api.example.com";
 
 /// Routes go by a header, which `removed` may name.

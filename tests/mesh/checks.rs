@@ -1,4 +1,4 @@
-//! What has to be true in a mesh. The checks run in this order; each leaves the gateways as it found them.
+//! Checks of a mesh. They run in this order; each leaves the gateways as it found them.
 
 use super::grpc;
 use super::lab::{LISTED, Lab, OPEN, push, push_with};
@@ -349,7 +349,7 @@ fn a_bad_policy_leaves_the_last_good_one(lab: &Lab) {
     lab.checkout.until("GET", "api.ext.example", "/v1/good-again", is_ok);
 }
 
-/// The same filter as other bytes: a custom section more, which does nothing.
+/// Writes the filter as other bytes: with one more custom section, which does nothing.
 fn variant(lab: &Lab, name: &str) -> PathBuf {
     let mut module = fs::read(tollgate_local::module::find_or_build().unwrap()).unwrap();
     let length = u8::try_from(name.len()).unwrap();
@@ -362,7 +362,7 @@ fn variant(lab: &Lab, name: &str) -> PathBuf {
 
 const IMAGE: &str = "10.244.0.3:5000/tollgate";
 
-/// How many images the gateway has fetched.
+/// Number of images that the gateway has fetched.
 fn fetched(lab: &Lab) -> usize {
     lab.listed.pod.log().matches("fetching image").count()
 }

@@ -82,7 +82,7 @@ impl Cluster {
         command
     }
 
-    /// What kubectl prints.
+    /// Runs kubectl and returns its output; panics if it fails.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         succeeded(self.command(arguments).output().unwrap(), &arguments.join(" "))
     }
@@ -107,7 +107,7 @@ impl Cluster {
         succeeded(self.apply_with(text, &[]), "apply")
     }
 
-    /// What the API server says against objects; nothing is stored.
+    /// The API server's reason for refusing objects; none if it would take them. Nothing is stored.
     pub fn refusal(&self, text: &str) -> Option<String> {
         let output = self.apply_with(text, &["--dry-run=server"]);
         (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())

@@ -1,4 +1,4 @@
-//! What other namespaces may write, and what it must not come to: their routes, their hosts and their listeners at the gateway.
+//! Attacks from other namespaces: their routes, their hosts and their listeners change nothing at the gateway.
 
 use super::checks::{Check, PATIENCE, is_ok, reason};
 use super::lab::{LISTED, Lab};
@@ -24,7 +24,7 @@ pub const ALL: &[(&str, Check)] = &[
     ("another_policy_that_allows_does_not_open_the_gateway", another_policy_that_allows_does_not_open_the_gateway),
 ];
 
-/// Where the attacker's server is.
+/// Address of the attacker's server.
 const EVIL: &str = "203.0.113.66";
 
 fn object(kind: &str, api: &str, name: &str, spec: &Value) -> Value {
@@ -190,7 +190,7 @@ fn an_older_host_of_another_namespace_is_not_taken(lab: &Lab) {
     remove(lab, &["serviceentry"], &["host", "restored"]);
 }
 
-/// What comes back on a connection to the gateway, whatever is sent.
+/// Connects to the gateway, sends any bytes, and returns what comes back.
 fn talk(lab: &Lab, port: u16, sent: &[u8]) -> Vec<u8> {
     let gateway: SocketAddr = format!("{}:{port}", lab.listed.pod.net.address).parse().unwrap();
     lab.checkout.net.inside(|| {

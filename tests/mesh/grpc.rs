@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 
-/// What it answers: a message without a field.
+/// Every answer of the server: a message without a field.
 pub const MESSAGE: &[u8] = b"\0\0\0\0\0";
 
 /// Serves an address for as long as the lab runs, over TLS, and nothing to who does not offer HTTP/2 in the handshake.

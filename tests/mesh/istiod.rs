@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Istiod {
     _process: Process,
-    /// What proxies check it with.
+    /// Certificate of the authority by which proxies verify it, as PEM.
     pub root: String,
 }
 

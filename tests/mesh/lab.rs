@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tollgate_local::wire::{self, Response};
 
-/// Where the registry listens.
+/// Address of the registry.
 const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -41,7 +41,7 @@ const SERVERS: [(&str, &str); 11] = [
 /// A gateway of the lab.
 pub struct Gateway {
     pub pod: Pod,
-    /// Where its policy, its site file and what is rendered of them lie.
+    /// Folder of its policy, its site file and the rendered objects.
     folder: PathBuf,
 }
 
@@ -203,12 +203,12 @@ impl Lab {
         Referrers { address, _process: process }
     }
 
-    /// What `istioctl analyze` has against all that is in the cluster.
+    /// Verdict of `istioctl analyze` on everything in the cluster: success, and its output.
     pub fn analysis(&self) -> (bool, String) {
         self.analyze(&["--all-namespaces"])
     }
 
-    /// What it would have against these objects as well.
+    /// Verdict with these objects added: success, and the output.
     pub fn analysis_of(&self, objects: &str) -> (bool, String) {
         let file = self.folder.join("analysed.yaml");
         fs::write(&file, objects).unwrap();
@@ -248,7 +248,7 @@ impl Gateway {
         })
     }
 
-    /// What Tollgate recorded on that line.
+    /// Tollgate's record in the line of the access log that holds a text.
     pub fn record(&self, text: &str) -> Value {
         let line = self.logged(text);
         let record = line.get("egress.record").cloned().unwrap_or_default();
@@ -298,7 +298,7 @@ pub fn push(to: &str, module: &Path) -> String {
     push_with(to, module, &[])
 }
 
-/// The same, with more arguments.
+/// Pushes a module with more arguments, and tells its digest.
 pub fn push_with(to: &str, module: &Path, more: &[&Path]) -> String {
     let mut command = tollgate();
     command.args(["push", "--plain-http", "--format", "json", to, "--module"]).arg(module).args(more);

@@ -49,7 +49,7 @@ pub fn count(address: &str) -> Count {
     counted(address, b"")
 }
 
-/// The same, but the server speaks first.
+/// Counts connections to an address, and greets each: the server speaks first.
 pub fn greet(address: &str) -> Count {
     counted(address, b"220 greetings\r\n")
 }

@@ -17,7 +17,7 @@ use tollgate_local::wire::{self, Response};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What a pod is.
+/// Description of a pod.
 #[derive(Clone, Debug)]
 pub struct Spec<'s> {
     pub namespace: &'s str,
@@ -151,7 +151,7 @@ impl Pod {
         page.lines().filter_map(|line| line.rsplit_once(": ")?.1.parse::<u64>().ok()).sum()
     }
 
-    /// What the workload gets when it asks through its sidecar.
+    /// Response to the workload's request through its sidecar.
     pub fn ask(&self, method: &str, authority: &str, path: &str) -> Response {
         let port = authority.rsplit_once(':').map_or(80, |(_, port)| port.parse().unwrap());
         self.ask_at(SocketAddr::from(([127, 0, 0, 1], port)), method, authority, path).unwrap()
@@ -163,7 +163,7 @@ impl Pod {
         exchange(&self.net, to, &request)
     }
 
-    /// What the workload gets for a gRPC call through its sidecar (HTTP/2 without an upgrade).
+    /// Result of the workload's gRPC call through its sidecar (HTTP/2 without an upgrade).
     pub fn call(&self, authority: &str, path: &str) -> io::Result<End> {
         let fields: &[(&[u8], &[u8])] = &[
             (b":method", b"POST"),

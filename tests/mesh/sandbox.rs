@@ -11,7 +11,7 @@ const INSIDE: &str = "TOLLGATE_MESH_INSIDE";
 /// The bridge's own address: that of the machine, to pods.
 pub const NODE: &str = "10.244.0.1";
 
-/// Whether this process is the one that runs inside.
+/// Tells whether this process is the one that runs inside.
 pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
@@ -29,7 +29,7 @@ pub fn enter() -> io::Result<i32> {
     Ok(status.code().unwrap_or(1))
 }
 
-/// Whether the machine lets one make such namespaces.
+/// Tells whether the machine lets one make such namespaces.
 pub fn is_possible() -> bool {
     let mut tried = Command::new("unshare");
     tried.args(["--net", "--mount", "--pid", "--fork", "true"]).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,4 +1,4 @@
-//! Whether a line of the output speaks of a request, read from the line's words alone.
+//! Reads from a line's words alone whether it speaks of a request.
 
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -8,7 +8,7 @@ use tollgate::decision::{Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Source, Upgrade, is_method};
 
-/// What of two policies a request's reading depends on.
+/// Settings of two policies that decide how a request is read.
 pub struct Facts {
     domains: BTreeSet<String>,
     sources: BTreeSet<String>,
@@ -35,7 +35,7 @@ impl Facts {
         }
     }
 
-    /// Whether the words for such a request are exact: those for methods in lower case are not.
+    /// Tells whether the output's words are exact for such a request: for methods in lower case they are not.
     pub fn is_exact_of(&self, arrival: &Arrival<'_>) -> bool {
         let mut buffer = Vec::new();
         let authority = Authority::parse(arrival.authority, &mut buffer);
@@ -44,7 +44,7 @@ impl Facts {
             && is_in_words(arrival)
     }
 
-    /// Whether the line speaks of the caller and of the host.
+    /// Tells whether the line speaks of the caller and of the host.
     pub fn is_of_region(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
         let mut buffer = Vec::new();
         let Some(authority) = Authority::parse(arrival.authority, &mut buffer) else { return false };
@@ -121,8 +121,9 @@ impl Facts {
     }
 }
 
-/// Whether there are words for the host: an IPv6 address that hides an IPv4 address in its lower half is in no range (ISATAP, the
-/// client of Teredo, the local prefix of NAT64). Nor are there for a path that is too long for costly patterns.
+/// Tells whether the output has words for the request. It has none for an IPv6 address that hides an IPv4 address in
+/// its lower half, which is in no range (ISATAP, the client of Teredo, the local prefix of NAT64), nor for a path that
+/// is too long for costly patterns.
 pub fn is_in_words(arrival: &Arrival<'_>) -> bool {
     if arrival.path.is_some_and(|path| path.len() > 8 << 10) {
         return false;
@@ -226,7 +227,7 @@ fn has_path(part: &Value, path: Option<&[u8]>) -> bool {
             && every("butWidely", false, true))
 }
 
-/// Whether a pattern matches a path, by a policy that consists of it.
+/// Tells whether a pattern matches a path, by a policy that consists of it.
 fn matches(pattern: &Value, path: &[u8], wide: bool) -> bool {
     thread_local! {
         static KNOWN: RefCell<HashMap<(String, bool), Policy>> = RefCell::default();

@@ -16,7 +16,7 @@ pub struct Registry {
     folder: tempfile::TempDir,
 }
 
-/// Where a connection is cut on its way to a registry.
+/// Moment at which a connection to a registry is cut.
 #[derive(Clone, Copy)]
 pub enum Cut {
     /// In the middle of the upload of a blob.
@@ -27,7 +27,7 @@ pub enum Cut {
     TwoAtFirst,
 }
 
-/// What a registry answered.
+/// Response of a registry.
 pub struct Answer {
     pub status: u16,
     head: String,
@@ -99,7 +99,7 @@ impl Registry {
         Answer { status, head, body: bytes[end + 4..].to_vec() }
     }
 
-    /// How many requests that send anything it has had.
+    /// Number of requests so far that send anything.
     pub fn uploads(&self) -> usize {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
         ["\"PUT ", "\"POST ", "\"PATCH "].iter().map(|method| log.matches(method).count()).sum()

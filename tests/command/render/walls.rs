@@ -1,4 +1,4 @@
-//! What of the rendered objects keeps requests where they were decided to go.
+//! Walls: the rendered objects that keep a request on the way to where it was judged to go.
 
 use crate::render::{Place, of_kind, policy, said, site, with};
 use serde_json::{Value, json};

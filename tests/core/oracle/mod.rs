@@ -118,8 +118,8 @@ fn every_decision_is_that_of_a_naive_scan() {
     }
 }
 
-/// What a deny entry closes, a quota of the same `from` and `to` charges, but for requests without an identity where it
-/// says `any`.
+/// A quota charges what a deny entry of the same `from` and `to` closes. One exception: `any` of a quota leaves out
+/// requests without an identity.
 #[test]
 fn every_request_is_charged_to_the_quotas_of_a_naive_scan() {
     let charged = RefCell::new([0_usize; 4]);
@@ -139,7 +139,7 @@ fn every_request_is_charged_to_the_quotas_of_a_naive_scan() {
     assert!(charged.borrow().iter().all(|requests| *requests > 100), "{charged:?}");
 }
 
-/// The same policy in dry-run, with its deny entries turned into quotas.
+/// Turns a policy's deny entries into quotas, and the policy into a dry-run.
 fn metered(policy: &Value) -> Value {
     let mut policy = policy.clone();
     let entries = policy.as_object_mut().unwrap().remove("deny").unwrap_or_default();

@@ -7,12 +7,13 @@ use tollgate::quota::{Now, Unit};
 /// Used up, whatever the limit.
 const USED_UP: u128 = u128::MAX;
 
-/// What is known of it.
+/// One bound of a bucket's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Side {
     #[default]
     Rest,
-    /// When the debt will be paid, and under which terms that was reckoned.
+    /// `paid`: nanoseconds of the monotonic clock at which the debt is paid; `terms`: the limit under which that was
+    /// reckoned.
     Rate {
         paid: u128,
         terms: Terms,
@@ -29,12 +30,12 @@ pub struct Bucket {
     pub most: Side,
     /// Charged by requests of this round that were refused after all, for a moment.
     pub momentary: u64,
-    /// When a charge of one was admitted, since the limit is what it is.
+    /// Times at which a charge of one was admitted, since the last change of the limit.
     pub history: Vec<u64>,
     pub terms: Option<Terms>,
     /// Given back in this round.
     pub released: u64,
-    /// Whether there was room at its beginning.
+    /// True if there was room at the beginning of this round.
     pub had_room: bool,
 }
 
@@ -60,7 +61,7 @@ impl Side {
         }
     }
 
-    /// What is stored once a request has looked at it: what a changed limit or clock made of it.
+    /// State that is stored once a request has looked at it: changed if the limit or the clock has changed.
     fn keep(self, plan: &Plan, now: Now) -> Side {
         let fit = self.fit(plan, now);
         let changes = match (self, fit) {
@@ -135,7 +136,7 @@ impl Side {
         }
     }
 
-    /// Whether a charge would change what the debt was reckoned with.
+    /// Tells whether a charge would replace the terms under which the debt was reckoned.
     fn changes_terms(self, plan: &Plan) -> bool {
         matches!(self, Side::Rate { terms, .. } if terms != plan.terms)
     }

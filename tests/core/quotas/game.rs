@@ -13,7 +13,7 @@ use tollgate::quota::{Now, Overrun, Refusal, Unit};
 
 const THREADS: usize = 3;
 
-/// What happened.
+/// Counts of what happened, which show that a run covered it.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub acts: u64,
@@ -36,14 +36,14 @@ struct Request {
     lines: Vec<Line>,
 }
 
-/// What a request owes to a quota.
+/// Account of one request with one quota.
 #[derive(Clone, Copy, Debug, Default)]
 struct Line {
     /// It was charged at the decision.
     charged: bool,
-    /// What flowed and was deferred.
+    /// Amount that flowed and was deferred.
     deferred: u64,
-    /// What flowed and may not be charged yet.
+    /// Amount that flowed; nobody can tell whether it was charged.
     unsure: u64,
 }
 
@@ -56,7 +56,7 @@ pub struct Game {
     requests: HashMap<u64, Request>,
     held: Held,
     vms: u32,
-    /// Whether the wall clock steps in this episode.
+    /// True if the wall clock steps in this episode.
     steps: bool,
     /// Buckets that requests of different policies charged at once, or that the model lost sight of.
     murky: HashSet<(u64, String)>,
@@ -159,7 +159,7 @@ impl Game {
         self.judge(&done);
     }
 
-    /// Whether all that was done at the same time was right.
+    /// Checks everything that was done at the same time against the model.
     fn judge(&mut self, done: &[Done]) {
         let now = self.world.now();
         for bucket in self.buckets.values_mut() {

@@ -1,4 +1,4 @@
-//! Who is in flight, and whose VM may count as lost.
+//! Requests in flight, and VMs that may count as lost.
 
 use std::collections::HashMap;
 use tollgate::quota::Now;
@@ -49,7 +49,7 @@ impl Held {
         }
     }
 
-    /// How many are in flight at least and at most.
+    /// Least and greatest number that can be in flight.
     pub fn count(&self, bucket: &(u64, String), now: Now) -> (u64, u64) {
         let (mut least, mut most) = (0, 0);
         for holding in self.holdings.iter().filter(|holding| holding.bucket == *bucket) {

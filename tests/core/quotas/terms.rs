@@ -1,4 +1,4 @@
-//! What a quota promises, in exact numbers, as the language's definition says it.
+//! Promise of a quota, in exact numbers, as the language's definition says it.
 
 use time::OffsetDateTime;
 use tollgate::quota::{By, Calendar, Limit, Now, Overrun, Quota, Rate, Unit};
@@ -11,7 +11,7 @@ pub enum Terms {
     Concurrent { amount: u64 },
 }
 
-/// Which requests share a bucket.
+/// Key by which requests share a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Keys {
     Identity,
@@ -56,8 +56,7 @@ impl Terms {
         u128::from(*burst) + u128::from(interval) * u128::from(*amount) / (u128::from(*per) * u128::from(*replicas))
     }
 
-    /// A kind of limit, in the sense in which a changed kind starts a new bucket.
-    /// What is left of a bucket at rest.
+    /// Remaining amount of a bucket at rest.
     pub fn most(&self) -> u64 {
         match self {
             Terms::Rate { burst, .. } => *burst,
@@ -65,6 +64,7 @@ impl Terms {
         }
     }
 
+    /// Kind of the limit; a change of it starts a new bucket.
     pub fn kind(&self) -> u8 {
         match self {
             Terms::Rate { .. } => 0,
@@ -75,7 +75,7 @@ impl Terms {
 }
 
 impl Plan {
-    /// What tells its buckets from others.
+    /// Tag that tells its buckets from others.
     pub fn tag(&self) -> u64 {
         let place = u64::from(self.id) << 16 | u64::from(self.terms.kind()) << 8;
         // Spread, since the engine takes it for a hash.
@@ -103,12 +103,12 @@ impl Plan {
         }
     }
 
-    /// What a request is charged at once.
+    /// Amount that a request is charged at its decision.
     pub fn charge(&self, bytes: u64) -> u64 {
         self.bytes(bytes, 0).unwrap_or(1)
     }
 
-    /// How much some bytes are charged; nothing is where bytes are not counted.
+    /// Amount that so many bytes are charged; none if the quota does not count bytes.
     pub fn bytes(&self, out: u64, inward: u64) -> Option<u64> {
         match self.unit {
             Unit::BytesOut => Some(out),

@@ -7,7 +7,7 @@ use tollgate::quota::{
     Account, ChargeResults, Crossing, Quota, QuotaNamespace, QuotaThread, Refusal, RequestCharge, Transaction,
 };
 
-/// What a thread does.
+/// One act of a thread.
 #[derive(Clone, Copy, Debug)]
 pub enum Act {
     Ask {
@@ -31,7 +31,7 @@ pub enum Act {
     Beat,
 }
 
-/// What came of it.
+/// Result of an act.
 #[derive(Debug)]
 pub struct Done {
     pub act: Act,
@@ -44,7 +44,7 @@ pub struct Done {
     /// For each quota.
     pub refusals: Vec<Option<Refusal>>,
     pub crossing: Option<Crossing>,
-    /// What flowed is to be charged later.
+    /// The charge for what flowed is deferred.
     pub deferred: bool,
     /// Nothing is owed any more.
     pub settled: bool,

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use tollgate::quota::{Memory, Now, SharedStore, Unavailable, Version};
 
-/// How the world treats those who live in it: each is one call in so many, or never where it is 0.
+/// Frequency of faults: each befalls one call in so many, or none if it is 0.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
     /// A call fails.
@@ -31,7 +31,7 @@ pub struct World {
     turned: Condvar,
 }
 
-/// What one thread saw of the store during one operation.
+/// Calls and clock readings of one thread during one operation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Seen {
     pub failed: u32,

@@ -1,4 +1,4 @@
-//! What callers and operators are told of quotas.
+//! Answers and headers of quotas for callers, and records for operators.
 
 use serde_json::{Value, json};
 use tollgate_local::gateway::GatewayConfig;

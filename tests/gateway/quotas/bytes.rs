@@ -75,7 +75,7 @@ const OUT: &str = "bytesout.example.com";
 const IN: &str = "bytesin.example.com";
 const BOTH: &str = "bytes.example.com";
 
-/// How many bytes what happens is charged, but for the headers of the request by which that is found out.
+/// Bytes charged for what happens, without those of the requests that measure it.
 fn charged(rig: &Rig, host: &str, happens: impl FnOnce()) -> u64 {
     let used = || said(&rig.send(Some(CHECKOUT), &get(host, "/tally/probe")), "used").as_u64().unwrap();
     let before = used();

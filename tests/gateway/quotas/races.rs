@@ -18,7 +18,7 @@ use crate::support::rig::{PRINCIPAL_HEADER, Rig};
 const CALLERS: u64 = 8;
 const WORKERS: u32 = 4;
 
-/// How many requests a race of the long form has.
+/// Number of requests in the long form of a race; none if it was not asked for.
 fn soak() -> Option<u64> {
     std::env::var("TOLLGATE_QUOTA_SOAK").ok().map(|number| number.parse().unwrap())
 }
@@ -27,10 +27,10 @@ fn requests() -> u64 {
     soak().unwrap_or(4_000)
 }
 
-/// What came of a race.
+/// Result of a race.
 #[derive(Debug)]
 struct Race {
-    /// What the callers were told: 200, the reason of a refusal, or `broken` for a stream that was reset.
+    /// Number of each answer to the callers: 200, the reason of a refusal, or `broken` for a stream that was reset.
     told: BTreeMap<String, u64>,
     tally: Tally,
     elapsed: Duration,
@@ -85,7 +85,7 @@ fn race(quota: &Value, request: &[u8], requests: u64) -> Race {
     race
 }
 
-/// The same quota in a policy with another revision, and in some with more rules and quotas before and behind it.
+/// Puts the quota into a policy with another revision: alone, or with more rules and quotas before and behind it.
 fn update(quota: &Value, round: usize) -> Value {
     let elsewhere = json!({"id": "elsewhere", "to": [{"hosts": ["elsewhere.example"]}], "limit": {"concurrent": 7}});
     let everywhere =

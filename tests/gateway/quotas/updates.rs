@@ -10,7 +10,7 @@ fn limit(limit: &Value) -> Value {
     json!({"id": "q", "limit": limit})
 }
 
-/// How much is used once one more request was let through; nothing if it was refused.
+/// Sends one more request. Returns the use after it, or none if it was refused.
 fn used(rig: &Rig) -> Option<u64> {
     let seen = rig.send(Some(CHECKOUT), &get("api.example.com", "/x"));
     let (used, let_through) = (said(&seen, "used").as_u64().unwrap(), seen.got_through());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
-/// What a name resolves to.
+/// Addresses of a name.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// These addresses, in this order.
@@ -42,7 +42,7 @@ impl Dns {
         Dns { address, asked }
     }
 
-    /// How often a name was asked for, whatever for.
+    /// Number of times that a name was asked for, whatever the type of record.
     pub(crate) fn asked(&self, name: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|asked| *asked == name).count()
     }

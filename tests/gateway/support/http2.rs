@@ -66,14 +66,14 @@ impl Request<'_> {
 /// A stream that stays open: its frames are sent when the test says so.
 pub(crate) struct Open<S> {
     stream: S,
-    /// How much the peer takes: on the connection, on the stream, and on streams at first.
+    /// Bytes that the peer still takes: on the connection, on the stream, and on streams at first.
     windows: [i64; 3],
-    /// What has come since it was last asked for.
+    /// Frames of the response since the test last looked.
     end: End,
     over: bool,
 }
 
-/// What came of a stream.
+/// End of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct End {
     /// Bytes of the response's body.

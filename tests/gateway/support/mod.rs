@@ -1,4 +1,4 @@
-//! What the tests start.
+//! Envoys and modules that the tests start.
 
 pub(crate) mod dns;
 pub(crate) mod http2;

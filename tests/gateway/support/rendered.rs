@@ -1,4 +1,4 @@
-//! What `tollgate render` writes for a gateway, piece by piece.
+//! Output of `tollgate render` for a gateway, piece by piece.
 
 use std::process::Command;
 

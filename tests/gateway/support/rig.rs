@@ -29,14 +29,14 @@ pub(crate) struct Rig {
     revisions: AtomicU32,
 }
 
-/// What was seen of one exchange.
+/// Observations of one exchange.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// What the caller got; nothing if Envoy hung up.
+    /// The caller's response; none if Envoy hung up.
     pub(crate) response: Option<Response>,
     /// The line of the audit log; nothing if Envoy refused to read the request at all.
     pub(crate) line: Option<Line>,
-    /// What reached the origin.
+    /// The requests that reached the origin.
     pub(crate) received: Vec<Received>,
 }
 
@@ -128,7 +128,7 @@ impl Rig {
         self.exchange(caller, b"http/1.1", |stream| wire::exchange(stream, request))
     }
 
-    /// The same in HTTP/2, from frames up.
+    /// Sends a request in HTTP/2, from frames up, on a connection of its own.
     pub(crate) fn send_http2(&self, caller: Option<&str>, request: &super::http2::Request<'_>) -> Seen {
         self.exchange(caller, b"h2", |stream| request.exchange(stream).map(|()| Response::default()))
     }
@@ -145,7 +145,7 @@ impl Rig {
         })
     }
 
-    /// The same, whatever is said on the connection.
+    /// Opens a connection of its own, and lets `talk` say anything on it.
     pub(crate) fn exchange(
         &self,
         caller: Option<&str>,
@@ -199,7 +199,7 @@ impl Seen {
         !matches!(self.recorded("r"), "-" | "REFUSED_BY_ENVOY")
     }
 
-    /// Whether anything of it reached the origin.
+    /// Tells whether anything of it reached the origin.
     pub(crate) fn got_through(&self) -> bool {
         !self.received.is_empty()
     }

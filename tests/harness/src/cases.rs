@@ -27,7 +27,7 @@ pub struct File {
 pub struct Case {
     pub name: String,
     pub request: Request,
-    /// How often it is sent; once if absent.
+    /// Number of times that it is sent; once if absent.
     #[serde(default = "once")]
     pub repeat: usize,
     pub expect: Expected,
@@ -49,9 +49,9 @@ pub struct Request {
     pub headers: BTreeMap<String, String>,
     /// The cluster that the route chose.
     pub cluster: Option<String>,
-    /// Where the identity comes from, if not from the peer's certificate.
+    /// Source of the identity; the peer's certificate if absent.
     pub source: Option<String>,
-    /// When the request is decided, if that matters (RFC 3339).
+    /// Time of the decision (RFC 3339); absent if it does not matter.
     pub now: Option<String>,
 }
 
@@ -59,7 +59,7 @@ fn once() -> usize {
     1
 }
 
-/// What is decided. What is not given is not compared.
+/// Expected decision. Keys that are absent are not compared.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
@@ -67,7 +67,7 @@ pub struct Expected {
     pub reason: String,
     pub rule: Option<String>,
     pub also: Option<Vec<Further>>,
-    /// How much is used of each quota that was consulted, by id.
+    /// Amount used of each quota that was consulted, by id.
     pub used: Option<BTreeMap<String, u64>>,
 }
 
@@ -118,7 +118,7 @@ impl Request {
         either(self.path.as_ref(), self.path_b64.as_ref())
     }
 
-    /// Whether the identity is the principal of a mesh's tunnel.
+    /// Tells whether the identity is the principal of a mesh's tunnel. Panics at any other source.
     pub fn by_principal(&self) -> bool {
         match self.source.as_deref() {
             None | Some("peer-certificate") => false,

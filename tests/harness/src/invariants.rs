@@ -1,5 +1,5 @@
-//! What holds of canonical values whatever bytes arrive. Property tests and fuzz targets call the same functions;
-//! each panics where something does not hold.
+//! Invariants of canonical values, whatever bytes arrive. Property tests and fuzz targets call the same functions; each
+//! panics if its invariant is broken.
 
 use std::net::IpAddr;
 use tollgate::decision::{Scratch, Timestamp};

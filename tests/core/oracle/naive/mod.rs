@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use target::Match;
 use tollgate::request::{Arrival, Presented, Source, Upgrade};
 
-/// What a part of a policy does with what it matches: who opens is read narrowly, who closes widely.
+/// Part of a policy, which decides the reading: a part that opens is read narrowly, one that closes widely.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Side {
     Rules,
@@ -156,7 +156,7 @@ pub fn quotas(policy: &Value, arrival: &Arrival<'_>) -> Vec<String> {
     entries(policy, "quotas").iter().filter(|quota| from(quota) && to(quota)).map(id).collect()
 }
 
-/// Whether an allow rule's pattern matches the path of a request.
+/// Tells whether an allow rule's pattern matches the path of a request.
 pub fn admits_path(pattern: &str, arrival: &Arrival<'_>) -> bool {
     arrival.path.map(request::path).is_some_and(|path| !path.ambiguous && paths::narrow(pattern, &path))
 }
@@ -180,7 +180,8 @@ fn trust_domains(policy: &Value) -> Vec<&str> {
     }
 }
 
-/// What the first source gave, if the policy takes identities from there; an empty one counts as none.
+/// The identity from the first source that gave one, if the policy takes identities from there; an empty one counts as
+/// none.
 fn presented<'a>(policy: &Value, arrival: &Arrival<'a>) -> Option<Presented<'a>> {
     let name = |source| match source {
         Source::PeerCertificate => "peer-certificate",
@@ -264,7 +265,7 @@ fn routed_port(policy: &Value, arrival: &Arrival<'_>, place: &Place, named: Opti
     }
 }
 
-/// Whether a selector matches. `in_deny` is about `any`, which then takes requests without an identity too.
+/// Tells whether a selector matches. With `in_deny`, `any` takes requests without an identity too.
 fn selects(policy: &Value, selector: &Value, request: &Request<'_>, in_deny: bool) -> bool {
     let (key, value) = selector.as_object().unwrap().iter().find(|(key, _)| *key != "trustDomain").unwrap();
     if key == "workloads" {

@@ -5,13 +5,13 @@ use globset::{GlobBuilder, GlobMatcher};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Whether an allow rule's pattern matches a canonical path.
+/// Tells whether an allow rule's pattern matches a canonical path.
 pub fn narrow(pattern: &str, path: &Path) -> bool {
     let tokens = tokens(pattern.as_bytes()).unwrap();
     glob(&super::request::spell(&tokens), &path.text)
 }
 
-/// Whether a deny entry's pattern matches: in the wide reading, and never less than in the narrow one.
+/// Tells whether a deny entry's pattern matches: in the wide reading, and never less than in the narrow one.
 pub fn wide(pattern: &str, path: &Path) -> bool {
     let text: Vec<String> = path.text.split('/').map(|segment| spell_wide(&widened(segment), false)).collect();
     let text = text.join("/");

@@ -4,10 +4,10 @@ use super::Side;
 use super::request::{Place, unmapped};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// How specific a match is: exact host, `*.`, `**.`, `**` or CIDR; then the longer suffix. Greater is more specific.
+/// Specificity of a match: exact host, `*.`, `**.`, `**` or CIDR; then the longer suffix. Greater is more specific.
 pub type Rank = (u8, usize);
 
-/// How a host pattern matches, if it does.
+/// Rank of the match of a host pattern; none if it does not match.
 pub fn host(pattern: &str, place: &Place, side: Side) -> Option<Rank> {
     let Place::Name(labels) = place else {
         return None;
@@ -31,7 +31,8 @@ pub fn host(pattern: &str, place: &Place, side: Side) -> Option<Rank> {
     (deep_enough && labels[more..] == *suffix).then_some((kind, suffix.len()))
 }
 
-/// Whether a CIDR holds the host: in `deny` also by an IPv4 address that an IPv6 one embeds.
+/// Rank of the match of a CIDR; none if it does not hold the host. In `deny` it also holds an IPv6 address by the IPv4
+/// address embedded in it.
 pub fn cidr(cidr: &str, place: &Place, side: Side) -> Option<Rank> {
     let Place::Address(address) = *place else {
         return None;

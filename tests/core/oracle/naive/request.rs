@@ -1,4 +1,4 @@
-//! What a request is reduced to, said again in other words: lists of labels, segments and tokens.
+//! Canonical form of a request, defined a second time: lists of labels, segments and tokens.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

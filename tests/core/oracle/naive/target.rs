@@ -1,4 +1,4 @@
-//! Whether a target matches: every part for itself, then all of them together.
+//! Match of a target: every part for itself, then all of them together.
 
 use super::places::{self, Rank};
 use super::request::{Path, Place};
@@ -6,7 +6,7 @@ use super::{Request, Side, paths, strings};
 use serde_json::Value;
 use tollgate::request::Upgrade;
 
-/// What a target says to a request.
+/// Match of a target with a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Match {
     No,
