@@ -1,4 +1,4 @@
-//! What a decision needs besides the headers, and the names under which it is asked for.
+//! Facts about a request besides its headers, and the names by which the host is asked for them.
 
 use tollgate::decision::{Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};

@@ -1,5 +1,5 @@
-//! How many series there may be. Envoy never gives one up, so what exists is remembered for the life of the process: in
-//! shared data, across policies and threads.
+//! Limit on series of metrics. Envoy never gives one up, so those that exist are remembered for the life of the
+//! process: in shared data, across policies and threads.
 
 use rustc_hash::FxHashSet;
 use xxhash_rust::xxh64::xxh64;

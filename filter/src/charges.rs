@@ -1,4 +1,5 @@
-//! What requests go on to move until their end, and what they hold: charged to their quotas as it flows, and given back.
+//! Charges of requests that were let through: the bytes they move until their end, charged to their quotas as they
+//! flow, and the slots they hold, given back at the end.
 //!
 //! Only requests that owe something are known here, and only by numbers that the host passes along: bodies are not read.
 
@@ -41,14 +42,15 @@ struct StreamCharge {
     /// To the policy that let it through.
     bound: Rc<BoundPolicy>,
     account: Account,
-    /// What a later refusal speaks of, if its bytes are counted.
+    /// The request and its caller as they stood at the decision, for the record of a later refusal; only if bytes are
+    /// counted.
     snapshot: Option<(RequestSnapshot, Caller<Vec<u8>>)>,
     /// The response has started.
     answered: bool,
     cut: Option<Cut>,
 }
 
-/// How a request was cut off.
+/// Form in which a request was cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     /// By an answer, which flows back like the destination's.
@@ -58,7 +60,7 @@ enum Cut {
 }
 
 impl StreamCharges {
-    /// Whether this VM holds something, or has something to settle.
+    /// Tells whether this VM holds slots, or has something to settle.
     pub(crate) fn is_busy(&self) -> bool {
         self.thread.is_member() || !self.left.is_empty()
     }

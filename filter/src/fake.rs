@@ -38,7 +38,7 @@ pub(crate) struct Fake {
     pub(crate) response_trailers: BTreeSet<String>,
     /// Filter state that is kept as text.
     pub(crate) texts: BTreeSet<String>,
-    /// How many requests went on that were held.
+    /// Number of held requests that went on.
     pub(crate) resumed: u32,
     pub(crate) responses: Vec<Sent>,
     pub(crate) closed: Vec<StreamSide>,
@@ -51,7 +51,7 @@ pub(crate) struct Fake {
     pub(crate) too_late: u32,
     /// Sizes of header maps; a map that is not there has none.
     pub(crate) header_bytes: BTreeMap<HeaderMap, u64>,
-    /// How often the instance is called, in milliseconds.
+    /// Milliseconds between two calls of the instance.
     pub(crate) tick: Option<u32>,
     pub(crate) versions: u32,
     pub(crate) log: Vec<(Level, String)>,

@@ -163,7 +163,7 @@ pub enum Attribute {
     PeerPrincipal,
     /// The cluster of the route. Envoy leaves it as it is until the end of a callback, whatever the callback changes.
     Cluster,
-    /// Why the response is what it is, in Envoy's words.
+    /// Envoy's response code details: its reason for the response.
     ResponseCodeDetails,
 }
 

@@ -551,7 +551,7 @@ mod tests {
     const ROUTED: &str = r#"{"version": 1, "name": "prod", "authority": {"verifyRoute": "host"},
         "rules": [{"id": "all", "from": [{"any": true}], "to": [{"hosts": ["api.example.com"]}, {"cidrs": ["192.0.2.0/24"]}]}]}"#;
 
-    /// What is left for the filter behind, and the authority that is sent on in place of this one.
+    /// Sends a request; returns the cluster left in filter state, and the authority that replaces this one.
     fn routed(policy: &str, cluster: Option<&str>, authority: &str) -> (Option<String>, Option<String>) {
         let mut rig = Rig::new(policy);
         if let Some(cluster) = cluster {

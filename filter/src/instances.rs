@@ -31,7 +31,7 @@ use crate::metrics::{self, Quotas, Requests};
 use crate::plugin::Plugin;
 use crate::serving::{Service, Serving, TICK_MILLISECONDS};
 
-/// How many findings of a rejected policy are logged; `tollgate check` shows all.
+/// Findings of a rejected policy that are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
 
 /// Bytes of a policy's text up to which it is kept beside what was made of it: eight times what an object of Kubernetes holds.
@@ -48,7 +48,7 @@ struct Instance {
     id: u32,
     plugin: Plugin,
     state: State,
-    /// When it was asked last, counted in requests; 0 before the first.
+    /// Number of the last request that asked it; 0 before the first.
     asked: u64,
 }
 
@@ -75,12 +75,12 @@ pub(crate) struct Instances {
     instances: Vec<Instance>,
     /// The policy that each plugin loaded last.
     last_good: Vec<(Plugin, Rc<Serving>)>,
-    /// How many requests were asked about.
+    /// Number of requests so far.
     asked: u64,
 }
 
 impl Instances {
-    /// What an instance does with a request; one that is not configured refuses it.
+    /// Finds the instance for a request. One that is not configured refuses it.
     pub(crate) fn service(&mut self, host: &mut impl Host, id: u32) -> Service<'_> {
         self.asked = self.asked.wrapping_add(1);
         let Some(instance) = self.instances.iter_mut().find(|instance| instance.id == id) else {
@@ -244,14 +244,15 @@ fn wake(host: &mut impl Host, text: &[u8]) -> State {
     State::Good { serving: Rc::new(Serving::new(policy, requests, quotas)), text: kept(text) }
 }
 
-/// What counts the decisions of a policy, and whether something of it cannot be counted.
+/// Defines the counters for the decisions of a policy; the error is the first that could not be defined, the others
+/// count.
 fn counters(host: &mut impl Host, policy: &Policy) -> (Requests, Quotas, Result<(), Failure>) {
     let (quotas, unquoted) = Quotas::define(host, policy);
     let (requests, uncounted) = Requests::define(host, policy);
     (requests, quotas, uncounted.or(unquoted).map_or(Ok(()), Err))
 }
 
-/// What is kept of a policy that is rejected.
+/// Remains of a policy that was rejected.
 struct Bad {
     name: Option<String>,
     fingerprint: u64,

@@ -1,4 +1,4 @@
-//! What a worker writes: records of requests, and a line in the log for the first failure of each host call.
+//! Output of a worker: records of requests, and a line in the log for the first failure of each host call.
 
 use tollgate::decision::Record;
 

@@ -1,4 +1,4 @@
-//! What the filter counts. Names and label values come from the policy and from closed lists, never from a request.
+//! Metrics of the filter. Names and label values come from the policy and from closed lists, never from a request.
 //!
 //! Labels travel in a metric's name in the form that Istio's `stats_tags` take apart: `key=.=value;.;`, before the
 //! name itself. A metric that Envoy refuses is not counted, and that never refuses a request: the record of every
@@ -15,10 +15,10 @@ use crate::host::{Failure, Host, MetricId, MetricKind};
 /// Quotas that are counted by id; the others are counted together.
 const QUOTAS: usize = 200;
 
-/// What a label says where the policy's value is not among those kept, or there is none.
+/// Value of a label if the policy's own is not among those kept, or there is none.
 const OTHER: &str = "other";
 
-/// What the log says of a request that could not be counted.
+/// Log line for a request that could not be counted.
 pub(crate) const UNCOUNTED: &str = "a request is not counted";
 
 /// Adds one to a counter that is rarely used.
@@ -172,7 +172,7 @@ fn labels<'l>(
     ]
 }
 
-/// What quotas count, by their number: what they refuse, and charges of their overflow buckets. The last is `other`.
+/// Counters of quotas, by their number: refusals, and charges of their overflow buckets. The last is `other`.
 #[derive(Debug, Default)]
 pub(crate) struct Quotas {
     denied: Vec<Option<MetricId>>,
@@ -275,8 +275,8 @@ fn decisions() -> impl Iterator<Item = (Outcome, Reason)> {
     })
 }
 
-/// Whether series of this reason say which entry decided. (One may have stood in the way of a request that is
-/// ambiguous or came too late; those are few, and the record names it.)
+/// Tells whether series of this reason name the entry that decided. Requests that are ambiguous or came after an
+/// entry's end may have one too; they are few, and the record names it.
 fn by_entry(reason: Reason) -> bool {
     matches!(reason, Reason::RuleAllow | Reason::DenyRule | Reason::Residency)
 }

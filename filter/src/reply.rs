@@ -8,7 +8,7 @@ use crate::headers::Headers;
 use crate::host::{Host, Response, StreamSide};
 use crate::journal::Journal;
 
-/// What an answer has to know of the caller besides the request.
+/// Properties of the caller that an answer needs besides the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller<B> {
     request_id: Option<B>,

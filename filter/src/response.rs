@@ -98,7 +98,7 @@ mod tests {
         rig
     }
 
-    /// What the record says in the end of a request that was answered so.
+    /// Decision and reason in the record of a request that got such a response.
     fn answered(rig: &mut Rig, details: &str, has_header: bool, headers: usize) -> String {
         rig.details(details);
         if has_header {

@@ -12,10 +12,11 @@ use crate::metrics::{Quotas, Requests};
 use crate::store::Store;
 use crate::stripped_headers::StrippedHeaders;
 
-/// How often an instance with quotas is called: a sign of life for what it holds, and another try for what is left over.
+/// Milliseconds between two calls of an instance with quotas. Each call is a sign of life for the slots it holds, and
+/// tries again what could not be settled.
 pub(crate) const TICK_MILLISECONDS: u32 = 1000;
 
-/// What an instance does with a request.
+/// Answer of an instance to a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Service<'a> {
     /// It decides.
@@ -31,8 +32,9 @@ pub(crate) struct Serving {
     pub(crate) bound: Rc<BoundPolicy>,
 }
 
-/// What a request that was let through stays bound to until its end. Open streams hold it, whatever is served meanwhile;
-/// so it has no part in rules and index.
+/// Part of a policy to which a request that was let through stays bound until its end.
+///
+/// Open streams hold it, whatever is served meanwhile; so it keeps neither rules nor index alive.
 #[derive(Debug)]
 pub(crate) struct BoundPolicy {
     pub(crate) terms: Arc<Terms>,

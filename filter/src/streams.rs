@@ -20,7 +20,7 @@ struct Stream {
     state: State,
 }
 
-/// How far a stream has come.
+/// Progress of a stream.
 #[derive(Debug)]
 pub(crate) enum State {
     /// Nothing of it was shown yet.
@@ -40,7 +40,7 @@ pub(crate) struct Open {
     pub(crate) bound: Rc<BoundPolicy>,
     /// The cluster that was judged stands in filter state, for a filter behind this one to compare.
     pub(crate) is_routed: bool,
-    /// Why it was refused after all.
+    /// Reason of a refusal after it had been let through.
     pub(crate) refused: Option<Reason>,
 }
 

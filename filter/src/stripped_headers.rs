@@ -1,4 +1,4 @@
-//! Which request headers no upstream gets.
+//! Request headers that no upstream gets.
 
 use tollgate::policy::{HeaderName, RemoveBy, Settings};
 use tollgate::request::{begins_with_spelling, is_override, is_spelling};
@@ -17,7 +17,7 @@ pub(crate) struct StrippedHeaders {
 }
 
 impl StrippedHeaders {
-    /// What the settings name, and the tripwire: whoever sends that header pretends to be this filter.
+    /// Takes the names of the settings, and the tripwire: whoever sends that header pretends to be this filter.
     pub(crate) fn new(settings: &Settings) -> StrippedHeaders {
         let mut stripped = StrippedHeaders::default();
         for name in &settings.remove {

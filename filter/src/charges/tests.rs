@@ -33,7 +33,7 @@ fn record(rig: &Rig) -> Value {
     serde_json::from_str(&rig.host.record()).expect("a record is JSON")
 }
 
-/// How much a request finds used, itself included, of the first quota.
+/// Sends a request, and returns the use of the first quota after it.
 fn used(rig: &mut Rig) -> u64 {
     rig.request(&REQUEST);
     record(rig)["q"][0]["used"].as_u64().expect("a quota was consulted")
