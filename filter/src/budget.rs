@@ -6,17 +6,17 @@ use xxhash_rust::xxh64::xxh64;
 
 use crate::host::{Expected, Host};
 
-/// Series with values of policies that a process may have. With those of the closed lists, in each combination of labels,
-/// there are at most 2,000.
+/// Limit of series with values of policies in one process. With the series of the closed lists, in each combination of
+/// labels, there are at most 2,000.
 pub(crate) const MOST: usize = 1500;
 
 /// The key of the hashes of their names.
 const KEY: &str = "tollgate/1/@series";
 
-/// So often others may be faster.
+/// Attempts to write the key while other threads are faster.
 const TRIES: u32 = 64;
 
-/// Says of each name whether it may be defined: what exists may, and what is new in this order while there is room.
+/// Says of each name whether it may be defined. Series that exist may; new ones may in this order, while there is room.
 pub(crate) fn admit(host: &mut impl Host, names: &[String]) -> Vec<bool> {
     let hashes: Vec<u64> = names.iter().map(|name| xxh64(name.as_bytes(), 0)).collect();
     for _ in 0..TRIES {

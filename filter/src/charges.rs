@@ -32,14 +32,14 @@ pub enum Direction {
 pub(crate) struct StreamCharges {
     thread: QuotaThread,
     running: FxHashMap<u32, StreamCharge>,
-    /// Of requests that have ended: what could not be charged or given back yet.
+    /// Accounts of requests that have ended, of which something could not be charged or given back yet.
     left: Vec<(Rc<BoundPolicy>, Account)>,
 }
 
 /// A request that was let through.
 #[derive(Debug)]
 struct StreamCharge {
-    /// To the policy that let it through.
+    /// The policy that let it through.
     bound: Rc<BoundPolicy>,
     account: Account,
     /// The request and its caller as they stood at the decision, for the record of a later refusal; only if bytes are
@@ -83,7 +83,7 @@ impl StreamCharges {
         })
     }
 
-    /// A request that owes something is let through.
+    /// Opens an account for a request that is let through and owes something.
     pub(crate) fn open(
         &mut self,
         stream: u32,
@@ -100,7 +100,7 @@ impl StreamCharges {
         self.running.insert(stream, StreamCharge { bound, account, snapshot, answered: false, cut: None });
     }
 
-    /// The body of a request or a response flows, so many bytes of it.
+    /// Charges bytes of a body, of the request or the response.
     pub(crate) fn body(
         &mut self,
         host: &mut impl Host,
@@ -115,8 +115,8 @@ impl StreamCharges {
         }
     }
 
-    /// Headers of a response, or trailers, flow. The headers are charged with what follows them if the line is far away:
-    /// to charge costs more than all else that is done about a response.
+    /// Charges headers of a response, or trailers. The headers are charged with what follows them while the limit is
+    /// far away: a charge costs more than all else that is done about a response.
     pub(crate) fn headers(
         &mut self,
         host: &mut impl Host,
@@ -187,7 +187,7 @@ impl StreamCharge {
         self.cut.is_none() && self.bound.terms.defer(&mut self.account, 0, size)
     }
 
-    /// Charges bytes, and cuts the request off where they cross the line of a quota that says so.
+    /// Charges bytes, and cuts the request off if they exceed a quota that says so.
     fn flow(
         &mut self,
         host: &mut impl Host,
@@ -200,7 +200,7 @@ impl StreamCharge {
             return Action::Continue;
         };
         if let Some(cut) = cut {
-            // Not even if it could not be reset: to let more flow would let go what is held.
+            // Held even if the reset failed: letting more flow would release what is held.
             return if direction == Direction::Downstream && *cut == Cut::Answered {
                 Action::Continue
             } else {

@@ -7,8 +7,8 @@ use tollgate::decision::RequestSnapshot;
 use crate::read::Read;
 use crate::serving::Serving;
 
-/// All that a request needs to go on; it borrows nothing, and stays with the policy that has decided it, whatever is served
-/// meanwhile. It is held, and nothing of it has left.
+/// A held request with all that it needs to go on. It borrows nothing, and stays with the policy that has decided it,
+/// whatever is served meanwhile. Nothing of it has left.
 #[derive(Debug)]
 pub(crate) struct Charging {
     pub(crate) serving: Rc<Serving>,

@@ -47,7 +47,7 @@ pub(crate) struct Fake {
     pub(crate) metrics: Vec<(String, u64)>,
     pub(crate) monotonic: u64,
     pub(crate) shared: BTreeMap<String, (Vec<u8>, Version)>,
-    /// So many values are not set, since somebody else was faster.
+    /// Writes of shared data that fail as if somebody else had been faster.
     pub(crate) too_late: u32,
     /// Sizes of header maps; a map that is not there has none.
     pub(crate) header_bytes: BTreeMap<HeaderMap, u64>,

@@ -35,8 +35,8 @@ pub trait Host {
     /// Bytes of all names and values of a header map.
     fn header_bytes(&mut self, map: HeaderMap) -> Result<u64, Failure>;
 
-    /// Removes every header of that name from the map. Of request headers, any call that changes them, even one that
-    /// changes nothing, has Envoy choose the route anew.
+    /// Removes every header of that name from the map. Any call that changes request headers, even one that changes
+    /// nothing, has Envoy choose the route anew.
     fn remove_header(&mut self, map: HeaderMap, name: &[u8]) -> Result<(), Failure>;
 
     /// Adds a request header, in place of any of that name.

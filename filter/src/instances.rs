@@ -34,7 +34,8 @@ use crate::serving::{Service, Serving, TICK_MILLISECONDS};
 /// Findings of a rejected policy that are logged; `tollgate check` shows all.
 const FINDINGS: usize = 10;
 
-/// Bytes of a policy's text up to which it is kept beside what was made of it: eight times what an object of Kubernetes holds.
+/// Limit in bytes of a policy's text that is kept beside the loaded policy: eight times what an object of Kubernetes
+/// holds.
 const TEXT: usize = 8 << 20;
 
 /// Policies that were accepted.
@@ -56,7 +57,7 @@ struct Instance {
 enum State {
     Good {
         serving: Rc<Serving>,
-        /// From which it can be loaded again; none if it is too large to be kept beside.
+        /// The policy's text, to load it again; none if it is too large to be kept.
         text: Option<Vec<u8>>,
     },
     /// A good policy that nobody asks any more while open streams keep the instance: its text, DEFLATE.

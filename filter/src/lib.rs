@@ -1,10 +1,10 @@
 //! The Tollgate filter without its proxy: [`tollgate`]'s decisions carried out through one trait, [`host::Host`].
 //!
-//! A [`worker::Worker`] is the state of one thread of the proxy; its methods are the callbacks of a proxy's filter, and the
-//! package of an edge translates between both. `instances` loads policies and knows which one a stream is served by,
-//! `http` takes one request through (a state machine, which a `charger` may hold), `reply` answers it where it is refused, `streams` knows until its end what it is bound
-//! to, `charges` counts what it goes on to move, in the `store` that all threads share; `response`, `trailers` and `log`
-//! look at what follows.
+//! A [`worker::Worker`] is the state of one thread of the proxy. Its methods are the callbacks of a proxy's filter; the
+//! package of an edge translates between both. `instances` loads policies and knows which one serves a stream. `http`
+//! takes one request through (a state machine, which a `charger` may hold), and `reply` answers it if it is refused.
+//! `streams` knows until its end what it is bound to; `charges` counts what it goes on to move, in the `store` that all
+//! threads share. `response`, `trailers` and `log` look at what follows.
 #![forbid(unsafe_code)]
 
 mod attributes;

@@ -31,7 +31,7 @@ pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, state: &mut Wo
     replace(host, bound, Reason::RefusedByEnvoy, Some(&details), state);
 }
 
-/// A request that this filter has seen has ended. Its record is replaced where it was refused after all; one that was still
+/// Ends a request that this filter has seen. Its record is replaced if it was refused after all; one that was still
 /// held gets one.
 pub(crate) fn ended(host: &mut impl Host, stream: u32, state: &mut WorkerState) {
     if let Some(held) = state.streams.held(stream) {

@@ -43,8 +43,8 @@ pub(crate) fn request(outcome: Outcome, reason: Reason) -> String {
     name(outcome, reason, [])
 }
 
-/// The counter of requests. Every decision has a series, whose further labels are `other`; those of values of the policy
-/// that can occur together have their own while there is room.
+/// The counter of requests. Every decision has a series whose further labels are `other`. Values of the policy that can
+/// occur together have series of their own while there is room.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     decisions: Vec<(Outcome, Reason, Option<MetricId>)>,
@@ -84,7 +84,7 @@ impl Requests {
         (requests, failure)
     }
 
-    /// Series with values of the policy, those that say most first, at most as many as a process may have.
+    /// Series with values of the policy, the most telling first, at most as many as a process may have.
     fn wanted(&mut self, policy: &Policy, by: MetricLabels) -> Vec<(Key, String)> {
         let mut wanted: Vec<(Key, String)> = Vec::new();
         let mut seen = rustc_hash::FxHashSet::default();
@@ -129,7 +129,7 @@ impl Requests {
         }
     }
 
-    /// The series that says most of a decision.
+    /// The most telling series for a decision.
     fn series_of(&self, evaluation: &Evaluation<'_>) -> Option<MetricId> {
         let decision = &evaluation.decision;
         let is =
@@ -261,7 +261,7 @@ impl Values {
     }
 }
 
-/// Every decision that can come out.
+/// Every outcome with every reason that a decision can have.
 fn decisions() -> impl Iterator<Item = (Outcome, Reason)> {
     Reason::ALL.into_iter().flat_map(|reason| {
         let outcomes: &[Outcome] = match reason {

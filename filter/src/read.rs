@@ -12,12 +12,12 @@ use crate::host::{Failure, Host};
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) headers: Headers,
-    /// Else the reason for which the request is refused: something that the policy needs could not be read.
+    /// The error is the reason for which the request is refused: something that the policy needs could not be read.
     pub(crate) attributes: Result<Attributes, (Reason, Failure)>,
 }
 
 impl Read {
-    /// Reads besides the headers what the policy needs.
+    /// Reads the attributes that the policy needs besides the headers.
     pub(crate) fn new(host: &mut impl Host, headers: Result<Headers, Failure>, policy: &Policy) -> Read {
         match headers {
             Ok(headers) => Read { headers, attributes: Attributes::read(host, policy) },

@@ -1,4 +1,4 @@
-//! Answers in place of the destination: what a refused caller gets.
+//! Answers to refused callers, in place of the destination's.
 
 use tollgate::decision::{Answer, Evaluation, Near, QuotaOutcome, Record, answer};
 use tollgate::policy::{AuditPath, Settings};

@@ -1,4 +1,4 @@
-//! Responses, a destination's or Envoy's own: whose refusal it is.
+//! Responses, a destination's or Envoy's own: this filter has to know who refused.
 
 use tollgate::decision::{Reason, answer};
 
@@ -6,7 +6,7 @@ use crate::attributes::ROUTE;
 use crate::host::{Action, Attribute, HeaderMap, Host};
 use crate::state::WorkerState;
 
-/// Headers of an answer that Envoy makes itself, at most: status, length, type; of a refused gRPC call four.
+/// Number of headers, at most, of an answer that Envoy makes itself: status, length, type; of a refused gRPC call four.
 const OF_ENVOY: usize = 4;
 
 /// Removes from a destination's response the header by which this filter names its reasons, and notes where a filter
@@ -23,7 +23,8 @@ pub(crate) fn on_response(host: &mut impl Host, stream: u32, count: usize, state
             return action;
         }
     };
-    // What no destination answers is looked at closely; a look costs more than all else that is done about a response.
+    // Only what looks like no destination's answer is read: that costs more than all else that is done about a
+    // response.
     let may_be_envoys = count <= OF_ENVOY && stream.as_ref().is_some_and(|stream| stream.is_routed);
     if !has && !may_be_envoys {
         return action;

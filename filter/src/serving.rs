@@ -1,4 +1,4 @@
-//! A policy that serves, and what of it a request stays bound to.
+//! A policy that serves, and the part of it to which a request stays bound.
 
 use std::rc::Rc;
 use std::sync::Arc;

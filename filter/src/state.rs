@@ -6,10 +6,10 @@ use crate::charges::StreamCharges;
 use crate::journal::Journal;
 use crate::streams::Streams;
 
-/// Memory that one request after another uses again, and what is known of those that have not ended.
+/// Buffers that one request after another uses again, and the streams that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerState {
-    /// For the rule that came nearest: the memory of the decision itself is lent while that is looked for.
+    /// Scratch for the search of the nearest rule, during which the decision's own is borrowed.
     pub(crate) nearest: Scratch,
     pub(crate) journal: Journal,
     pub(crate) charges: StreamCharges,

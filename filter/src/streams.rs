@@ -36,7 +36,7 @@ pub(crate) enum State {
 /// A request that was let through.
 #[derive(Debug)]
 pub(crate) struct Open {
-    /// To the policy that let it through.
+    /// The policy that let it through.
     pub(crate) bound: Rc<BoundPolicy>,
     /// The cluster that was judged stands in filter state, for a filter behind this one to compare.
     pub(crate) is_routed: bool,
@@ -50,8 +50,8 @@ impl Streams {
         self.0.insert(stream, Stream { instance, state: State::Created });
     }
 
-    /// The headers of a stream are shown. Returns its instance; none if the stream is unknown, or its headers were shown before:
-    /// it is refused then. Until it is opened it counts as refused.
+    /// Shows the headers of a stream. Returns its instance; none if the stream is unknown, or its headers were shown
+    /// before: it is refused then. Until it is opened it counts as refused.
     pub(crate) fn show(&mut self, stream: u32) -> Option<u32> {
         let stream = self.0.get_mut(&stream)?;
         let is_new = matches!(std::mem::replace(&mut stream.state, State::Refused), State::Created);

@@ -12,7 +12,7 @@ pub(crate) struct StrippedHeaders {
     lengths: u64,
     /// Bit n: some name or prefix begins with the byte n (modulo 64).
     firsts: u64,
-    /// Names that the routes remove, as far as they are spelled just so.
+    /// Names that the routes remove if they are spelled just so.
     by_routes: Vec<Box<[u8]>>,
 }
 
@@ -28,7 +28,7 @@ impl StrippedHeaders {
                         stripped.by_routes.push(name.as_bytes().into());
                     }
                 }
-                // A route removes names, and none by how it begins.
+                // A route removes whole names, never a prefix.
                 HeaderName::Prefix(prefix) => {
                     stripped.firsts |= first_bit(prefix.as_bytes());
                     stripped.prefixes.push(prefix.as_bytes().into());
@@ -55,8 +55,8 @@ impl StrippedHeaders {
         self.has(name) && !self.by_routes.iter().any(|by_route| **by_route == *name)
     }
 
-    /// Tells whether it removes a trailer of this name: no route does, and nobody has judged what a trailer says of method and
-    /// path.
+    /// Tells whether it removes a trailer of this name. No route does so, and nobody has judged a method or path that a
+    /// trailer names.
     pub(crate) fn strips_trailer(&self, name: &[u8]) -> bool {
         self.has(name) || is_override(name)
     }
@@ -70,7 +70,7 @@ impl StrippedHeaders {
     }
 }
 
-/// Of nothing: all, since everything begins with it.
+/// Bit of a name's first byte; every bit for no name, since everything begins with it.
 fn first_bit(name: &[u8]) -> u64 {
     name.first().map_or(u64::MAX, |first| 1_u64.wrapping_shl(u32::from(if *first == b'_' { b'-' } else { *first })))
 }

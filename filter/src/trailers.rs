@@ -13,7 +13,7 @@ pub(crate) fn on_request(host: &mut impl Host, stream: u32, state: &mut WorkerSt
         held.has_trailers = true;
         return Action::Pause;
     }
-    // To let more flow would let go what is held.
+    // Held: letting more flow would release a request that was refused.
     let Some(open) = streams.get(stream) else { return Action::Pause };
     // Counted as they came.
     let action = charges.headers(host, stream, HeaderMap::RequestTrailers, journal);
@@ -26,7 +26,7 @@ pub(crate) fn on_request(host: &mut impl Host, stream: u32, state: &mut WorkerSt
     Action::Pause
 }
 
-/// Removes what servers could take for a header that no request may have.
+/// Removes trailers that servers could take for a header that no request may have.
 fn clean(host: &mut impl Host, stripped: &StrippedHeaders) -> Result<(), Failure> {
     let trailers = host.headers(HeaderMap::RequestTrailers)?;
     for (name, _) in trailers.iter().filter(|(name, _)| stripped.strips_trailer(name)) {
@@ -35,7 +35,8 @@ fn clean(host: &mut impl Host, stripped: &StrippedHeaders) -> Result<(), Failure
     Ok(())
 }
 
-/// Trailers of a response flow. Refusals of this filter have none: what looks like one's reason is a destination's.
+/// Handles trailers of a response. Refusals of this filter have none: a reason in them is a destination's, and is
+/// removed.
 pub(crate) fn on_response(host: &mut impl Host, stream: u32, state: &mut WorkerState) -> Action {
     let WorkerState { journal, charges, .. } = state;
     let action = charges.headers(host, stream, HeaderMap::ResponseTrailers, journal);

@@ -11,7 +11,7 @@ use crate::state::WorkerState;
 use crate::streams::State;
 use crate::{http, log, response, trailers};
 
-/// The state of one thread. Streams and instances go by numbers of the edge's choice; none has two of them.
+/// The state of one thread. The edge chooses the numbers of streams and instances; no two of them share one.
 #[derive(Debug, Default)]
 pub struct Worker<C = GatewayQuotas> {
     pub(crate) instances: Instances,
@@ -56,7 +56,7 @@ impl<C: Charger> Worker<C> {
                 held.body = held.body.saturating_add(size);
                 return Action::Pause;
             }
-            // What goes out of a request that was not let through would take its headers along.
+            // A body that left a request that was not let through would take its headers along.
             if streams.get(stream).is_none() {
                 return Action::Pause;
             }
@@ -101,8 +101,8 @@ impl<C: Charger> Worker<C> {
         charges.tick(host, journal);
     }
 
-    /// A TCP connection has arrived: this is a filter for HTTP, in the wrong place. Not to close it would let
-    /// everything through.
+    /// Closes a TCP connection: this is a filter for HTTP, in the wrong place. Left open, it would let everything
+    /// through.
     pub fn new_connection(&mut self, host: &mut impl Host) -> Action {
         if !std::mem::replace(&mut self.misplaced, true) {
             host.log(Level::Error, "an HTTP filter stands in a chain of network filters: every connection is closed");
@@ -118,7 +118,7 @@ impl<C: Charger> Worker<C> {
     }
 }
 
-/// A request's headers have arrived while the worker cannot be had: the request is refused.
+/// Refuses a request whose headers arrive while the worker cannot be had.
 pub fn request_headers_without_worker(host: &mut impl Host) -> Action {
     let (scratch, state) = (&mut Scratch::default(), &mut WorkerState::default());
     http::on_request(host, 0, Service::Refuse(None), scratch, &mut GatewayQuotas, state)

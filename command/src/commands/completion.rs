@@ -1,4 +1,5 @@
-//! `tollgate completion` and `tollgate man`: what shells and manuals say of the command, from its own definition.
+//! `tollgate completion` and `tollgate man`: completions for shells and manual pages, from the command's own
+//! definition.
 
 use super::command_line;
 use super::error::CommandError;

@@ -1,4 +1,4 @@
-//! Arguments that say how requests reach the filter.
+//! Arguments for the way of requests to the filter.
 
 use super::error::CommandError;
 use crate::analysis::edge::Normalization;
@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// The settings, for policies whatever they are.
+    /// The treatment of paths on the way, whatever the policy says; none if requests are taken as the filter sees them.
     pub(crate) fn settings(&self) -> Result<Option<Normalization>, CommandError> {
         if self.raw {
             return Ok(None);

@@ -13,7 +13,7 @@ pub(super) enum CommandError {
     Unreadable(Unreadable),
     /// The command line asks for something impossible.
     Usage(String),
-    /// The policy is none; findings are reported in this format.
+    /// The policy is invalid; its findings are reported in this format.
     Rejected(Rejected, Format),
     /// The output cannot be written.
     Output(io::Error),
@@ -77,7 +77,7 @@ pub(super) fn unwritable(error: &io::Error) -> Exit {
     Exit::Internal
 }
 
-/// Reports what is wrong with a policy that is none.
+/// Reports the findings of an invalid policy. Any other failure is returned as it is.
 pub(super) fn rejected(trouble: CommandError) -> Result<Exit, CommandError> {
     let CommandError::Rejected(rejected, format) = trouble else { return Err(trouble) };
     report::write(format, &Report::of_rejection(&rejected))?;

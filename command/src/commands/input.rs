@@ -19,7 +19,7 @@ pub(super) fn summary(loaded: &Loaded, document: &Document) -> Result<Summary, C
     Ok(Summary::of(document, revision::of(&revision::whole(&loaded.json)?)?))
 }
 
-/// Says that the policy comes first, where the other argument is a file and this one is none.
+/// Fails with the hint that the policy comes first, if the policy is no file and the other argument is one.
 pub(super) fn comes_first(policy: &Path, other: &str, what: &str) -> Result<(), CommandError> {
     if read::is_stdin(policy) || policy.exists() || !Path::new(other).exists() {
         return Ok(());

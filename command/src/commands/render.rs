@@ -106,7 +106,7 @@ fn choose<'s>(site: &'s Site, name: Option<&str>) -> Result<&'s Gateway, Command
     }
 }
 
-/// Writes what was asked for; whether a folder that was to be checked differs.
+/// Writes the output that was asked for. Returns true if a folder that was to be checked differs.
 fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, CommandError> {
     let is_stream = !arguments.plan && arguments.check.is_none() && arguments.output.is_none();
     let mut out = if is_stream { Out::data() } else { arguments.format.out() };

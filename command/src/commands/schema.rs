@@ -1,4 +1,4 @@
-//! `tollgate schema`: what an editor must know of the language.
+//! `tollgate schema`: the JSON Schema of policies, for editors.
 
 use super::error::CommandError;
 use super::exit::Exit;
@@ -42,8 +42,8 @@ fn of_policies() -> Schema {
     settings.into_generator().into_root_schema_for::<Document>()
 }
 
-/// Makes of what serde would take what a policy may say: no `null`, and no defaults that are only how an absent key
-/// is kept.
+/// Turns the schema of what serde takes into that of what a policy may say: no `null`, and no defaults that only stand
+/// for an absent key.
 #[derive(Clone, Debug)]
 struct AsWritten;
 

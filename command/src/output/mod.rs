@@ -1,7 +1,7 @@
 //! Everything that the command writes: results on stdout, complaints on stderr.
 //!
-//! A reader who has enough changes nothing: what is written after it left goes nowhere, and the exit code is the one that was due. Any other
-//! failure of stdout is an error, since a result is lost with it; a failure of stderr is none.
+//! A reader who has enough changes nothing: text written after it left goes nowhere, and the exit code stays the one
+//! that was due. Any other failure of stdout is an error, since a result is lost with it; a failure of stderr is none.
 
 mod ask;
 pub(crate) mod diff;
@@ -24,7 +24,7 @@ fn has_colours(stream: &impl anstream::stream::RawStream) -> bool {
     anstream::AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// Text in colours, whose every piece is escaped already, without them unless they are wanted.
+/// Removes colours from a text unless they are wanted. Every piece of it must be escaped already.
 fn coloured(text: &str, has_colours: bool) -> String {
     if has_colours { text.to_owned() } else { anstream::adapter::strip_str(text).to_string() }
 }
@@ -34,7 +34,7 @@ pub(crate) fn complain(text: &str) {
     let stderr = io::stderr().lock();
     let text = coloured(text, has_colours(&stderr));
     let mut stderr = io::BufWriter::new(stderr);
-    // there is nowhere left to say that this cannot be written, and the exit code is what was due
+    // a failure has nowhere to be reported, and the exit code is the one that was due
     let _ = writeln!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 struct Row<'f> {
     found: &'f Found<Passage>,
     hosts: Vec<Part<Place>>,
-    /// Hosts of it that another rule is named for.
+    /// Hosts of the row for which another rule is named, with that rule.
     also: Vec<String>,
 }
 
@@ -40,7 +40,8 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Rows in which a host that a wildcard's rule admits as well, and a nearer rule is named for, stands with the wildcard.
+/// Joins rows. A host that a wildcard's rule admits as well, though a nearer rule is named for it, stands with the
+/// wildcard.
 fn joined(found: &[Found<Passage>]) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = Vec::new();
     let is_inside = |inner: &Found<Passage>, wide: &Found<Passage>| {

@@ -25,7 +25,7 @@ struct Sink<W> {
 }
 
 impl Out {
-    /// Text for people. What no one should print is escaped, but for line breaks.
+    /// Text for people. Everything in it that no one should print is escaped, except line breaks.
     pub(crate) fn text() -> Out {
         Out::new(true)
     }

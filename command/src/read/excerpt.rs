@@ -63,7 +63,7 @@ impl Excerpts<'_> {
         serde_json::from_str(self.texts.deny.get(number)?.get()).ok()
     }
 
-    /// A policy with one list of entries, what they name, and the settings that say what it means.
+    /// A policy with one list of entries, the names that these use, and the settings that decide how they are read.
     pub(crate) fn policy(&self, list: &str, entries: &[&Value]) -> Option<Policy> {
         Policy::load(self.json(list, entries)?.as_bytes()).ok()
     }

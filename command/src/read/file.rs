@@ -29,7 +29,7 @@ pub struct File {
     characters: OnceCell<Vec<usize>>,
 }
 
-/// Bytes of a block whose characters are counted once: findings on one line of megabytes are many.
+/// Bytes of a block. Its characters are counted once: one line of megabytes may have many findings.
 const BLOCK: usize = 1 << 14;
 
 /// Most bytes of one file.
@@ -150,8 +150,8 @@ fn find(
     }
 }
 
-/// A link in a folder leads to something in that folder. Others may be put there by whoever proposes a change, to have
-/// files of the reader's machine printed in findings.
+/// Refuses a link that leads out of its folder: whoever proposes a change may have put it there, to have files of the
+/// reader's machine printed in findings.
 fn inside(link: &Path, folder: &Path) -> io::Result<()> {
     if link.canonicalize()?.starts_with(folder) {
         return Ok(());
@@ -159,7 +159,7 @@ fn inside(link: &Path, folder: &Path) -> io::Result<()> {
     Err(io::Error::other("the link leads out of the folder; name the file itself, or copy it"))
 }
 
-/// A link with the name of a policy leads to a file that has such a name, too.
+/// Refuses a link with the name of a policy that leads to a file without such a name.
 fn foreign(path: &Path) -> io::Result<()> {
     let is_link = !is_stdin(path) && fs::symlink_metadata(path).is_ok_and(|file| file.is_symlink());
     if !is_link || !is_policy(path) {
@@ -172,7 +172,7 @@ fn foreign(path: &Path) -> io::Result<()> {
     Err(io::Error::other("the link leads to a file that is neither *.yaml, *.yml nor *.json; name the file itself"))
 }
 
-/// Editors and Kubernetes keep copies under names that begin with a dot.
+/// Tells whether the name begins without a dot: editors and Kubernetes keep copies under names that begin with one.
 fn is_shown(entry: &DirEntry) -> bool {
     entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
 }

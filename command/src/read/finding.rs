@@ -11,7 +11,7 @@ pub struct Located {
     pub finding: Finding,
     /// Its span in the files; none if the file could not be read that far.
     pub place: Option<Span>,
-    /// The other place that it takes two for, such as the first use of a key.
+    /// The second place of a finding about two, such as the first use of a key.
     pub other: Option<Span>,
 }
 

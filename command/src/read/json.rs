@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use tollgate::decision::json;
 use tollgate::policy::{Step, code};
 
-/// Complaints about one text: after that, more are no help.
+/// Limit of findings of one text: after that, more are no help.
 const MOST: usize = 1000;
 
 /// Writes a policy's tree as JSON.
@@ -136,7 +136,7 @@ impl<'n> Writer<'n> {
     fn inside(&mut self, step: Step<'n>, node: &'n Node<'_>) {
         if let ([Step::Key(key)], Step::Item(item)) = (self.way.as_slice(), &step) {
             let of_key = self.entries.entry(key.to_string()).or_default();
-            // a key that is given twice has no valid policy
+            // a policy that gives a key twice is not valid
             if of_key.len() == *item {
                 of_key.push(node.place);
             }

@@ -9,7 +9,7 @@ use tollgate::policy::code;
 /// The key.
 pub(super) const MERGE: &str = "<<";
 
-/// Puts what merge keys stand for in their place: entries that the map does not have itself.
+/// Replaces merge keys by the entries that they stand for, but for those that the map has itself.
 pub(super) fn resolve(node: &mut Node<'_>, findings: &mut Vec<Located>) {
     match &mut node.value {
         Value::List(items) => Rc::make_mut(items).iter_mut().for_each(|item| resolve(item, findings)),

@@ -103,10 +103,10 @@ const POLICY: &str = "policy";
 
 /// Reads files and folders as one policy.
 ///
-/// `-` is the standard input, read as YAML. An object of a cluster stands for the policy that it carries, `FILE#NAME` for
-/// that of the object of this name. A folder stands for every `*.yaml`, `*.yml` and `*.json` below it, names that begin with a dot excepted. Keys other
-/// than the lists `deny`, `rules`, `residency`, `quotas` and the maps `destinations`, `workloads` stand in one file
-/// only; lists are joined in byte order of the files' paths, maps merged.
+/// `-` is the standard input, read as YAML. An object of a cluster stands for the policy that it carries, `FILE#NAME`
+/// for that of the object of this name. A folder stands for every `*.yaml`, `*.yml` and `*.json` below it, except names
+/// that begin with a dot. The lists `deny`, `rules`, `residency`, `quotas` are joined in byte order of the files'
+/// paths, the maps `destinations` and `workloads` are merged; any other key stands in one file only.
 ///
 /// # Errors
 /// A path that cannot be read, or everything that is wrong with the policy, each with its place.
@@ -133,7 +133,7 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Failure> {
 fn explained(findings: Vec<Finding>, files: &[File]) -> Vec<Located> {
     match merged(files) {
         Ok(root) => remedy::of(locate_in(findings, files, Some(&root)), &root, files),
-        // that it is no JSON the checker says better
+        // the checker says better that it is no JSON
         Err(foreign) if foreign.iter().all(|located| located.finding.code == code::TYPE) => foreign,
         Err(_) => locate_in(findings, files, None).into_iter().map(|located| syntax::of_json(located, files)).collect(),
     }
@@ -192,7 +192,7 @@ pub(crate) fn load_inline(json: &str, key: &str, file: &File) -> Result<Loaded, 
     }
 }
 
-/// Makes one JSON text of the files: the very bytes of a single JSON file, the translation of anything else.
+/// Makes one JSON text of the files: the bytes of a single JSON file as they are, the translation of anything else.
 fn translate(files: &[File]) -> Result<(String, json::Entries), Vec<Located>> {
     match files {
         [file] if is_plain_json(file) => {

@@ -235,7 +235,7 @@ pub(super) fn policies(documents: Vec<Document<'_>>) -> Result<Vec<Node<'_>>, Ve
     }
 }
 
-/// Objects by what they have to do with policies.
+/// Objects, parted by whether they carry a policy.
 #[derive(Default)]
 struct Found<'n, 't> {
     carried: Vec<Carried<'t>>,

@@ -6,7 +6,7 @@ use super::tree::{Entry, Node, Value};
 use std::borrow::Cow;
 use tollgate::policy::{Finding, Step, code};
 
-/// Finds the place that a finding speaks of: as near as the text has it, for a key that is missing the map around it.
+/// Finds the place of a finding, as near as the text has it: of a missing key, the map around it.
 pub(super) fn resolve(finding: Finding, root: &Node<'_>) -> Located {
     let second = finding.code == code::DUPLICATE_KEY;
     let about_key = second || finding.code == code::UNKNOWN_KEY;
@@ -68,8 +68,8 @@ impl<'n, 't> Trail<'n, 't> {
     }
 }
 
-/// Follows a pointer as far as it leads: to the key or to the value, to the first or to the second use of a key, and
-/// then to the first, too.
+/// Follows a pointer as far as it leads. Returns the place there: of the key, with `about_key`, or of the value. With
+/// `second` it takes the last use of a key, and returns the place of the first as well.
 fn follow(pointer: &str, root: &Node<'_>, about_key: bool, second: bool) -> (Span, Option<Span>) {
     let mut place = root.place;
     let mut other = None;

@@ -1,4 +1,4 @@
-//! The revision of a policy: what tells its state from others, wherever it is written and however.
+//! The revision of a policy: a hash that tells its state from others, wherever and however it is written.
 
 use crate::read::sha256;
 use serde_json::{Map, Value};
@@ -30,8 +30,10 @@ pub(crate) fn whole(json: &str) -> io::Result<Map<String, Value>> {
     Ok(policy)
 }
 
-/// The revision that a policy states, or else its own: 12 hex digits of the SHA-256 of its RFC 8785 form without what
-/// only people read and what rendering adds. So it is the same before it is rendered and after, packed or not.
+/// The revision that a policy states, or else its own: 12 hex digits of the SHA-256 of its RFC 8785 form.
+///
+/// Keys that only people read and keys that rendering adds are left out. So the revision is the same before rendering
+/// and after, packed or not.
 ///
 /// # Errors
 /// None that a policy as [`whole`] gives it has.

@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 256 << 20;
 /// Reads a file as one document. JSON is read by the same parser, once it has proved to be JSON.
 ///
 /// # Errors
-/// Text that is no YAML, or that this stops at: nothing of the file can be relied on.
+/// Text that is no YAML, or that this reader refuses: nothing of the file can be relied on.
 pub(super) fn parse(file: &File) -> Result<Node<'_>, Box<Located>> {
     let Documents { mut roots, second } = documents(file)?;
     match (roots.pop().filter(|_| roots.is_empty()), second) {
@@ -35,7 +35,7 @@ pub(super) fn parse(file: &File) -> Result<Node<'_>, Box<Located>> {
 pub(super) struct Documents<'t> {
     /// At least one.
     pub(super) roots: Vec<Node<'t>>,
-    /// Begin of the second document.
+    /// Beginning of the second document, if there is one.
     pub(super) second: Option<Span>,
 }
 
@@ -201,8 +201,7 @@ impl<'t> Builder<'t> {
         self.put(node, frame.anchor);
     }
 
-    /// Repeats what an anchor stands at. The repetition has the places of the original, where there is something to
-    /// mend.
+    /// Repeats the value of an anchor. The copy keeps the places of the original, where there is something to mend.
     fn repeat(&mut self, anchor: usize, place: Span) -> Result<(), Box<Located>> {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(stop(place, "the alias stands inside what it repeats", "write the value out"));

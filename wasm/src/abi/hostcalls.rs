@@ -1,7 +1,7 @@
-//! The functions that Envoy offers to the module.
+//! Functions that Envoy offers to the module.
 //!
-//! Envoy is trusted to write where it was asked to and nowhere else. That it says yes is not taken for granted, nor is
-//! anything about the bytes that it returns: every call gives back its status, and none panics.
+//! Envoy is trusted to write where it was asked to and nowhere else. Neither its success nor anything about the bytes
+//! that it returns is taken for granted: every call gives back its status, and none panics.
 #![expect(unsafe_code, reason = "calls across the module's boundary are foreign functions")]
 
 use std::ptr::null_mut;
@@ -102,7 +102,7 @@ fn bytes(call: impl FnOnce(*mut *mut u8, *mut usize) -> Status) -> Result<Option
     }
 }
 
-/// Writes a line to the log. There is nowhere to tell that it failed.
+/// Writes a line to the log. A failure is ignored: there is nowhere to tell of it.
 pub(crate) fn log(level: LogLevel, line: &str) {
     // SAFETY: `line` is borrowed for the call.
     let _: Status = unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
@@ -244,8 +244,8 @@ pub(crate) fn get_shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>, Statu
     Ok(value.map(|value| (value, cas)))
 }
 
-/// Sets a value of shared data. With the version 0 whatever it was; with any other it creates what is not there, and else
-/// fails where the version is another.
+/// Sets a value of shared data. The version 0 overwrites whatever is there. Any other creates an absent value, and
+/// fails if the present one has another version.
 pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<(), Status> {
     // SAFETY: both slices are borrowed for the call, which copies them.
     check(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })

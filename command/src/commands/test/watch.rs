@@ -12,8 +12,8 @@ use std::time::Duration;
 /// Time without changes before the work is done again: editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(100);
 
-/// Does `work`, and does it again after every change of these paths and of those that it says it depends on, until it
-/// fails, or ends with an exit code since nobody reads what it says.
+/// Does `work`, and does it again after every change of these paths and of those that it depends on, which it returns.
+/// Ends with its failure, or with the exit code that it returns since nobody reads its output.
 pub(super) fn forever(
     paths: BTreeSet<PathBuf>,
     mut work: impl FnMut() -> Result<Result<BTreeSet<PathBuf>, Exit>, CommandError>,

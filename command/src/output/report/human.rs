@@ -10,8 +10,8 @@ use std::io::{self, Write};
 use std::ops::Range;
 use tollgate::policy::Severity;
 
-/// Bytes of a line on either side of a place that are worth handing to the renderer, which shows fewer. A policy of
-/// megabytes may be one line.
+/// Bytes of a line on either side of a place that are handed to the renderer, which shows fewer: a policy of megabytes
+/// may be one line.
 const AROUND: usize = 400;
 
 /// Writes findings to stderr.
@@ -105,7 +105,7 @@ fn path(file: &File) -> Cow<'_, str> {
     escape::line(file.path())
 }
 
-/// A line, or what of it is near enough to the place to be shown.
+/// A line, or the part of it that is near enough to the place to be shown.
 struct Excerpt<'f> {
     file: &'f File,
     at: Position,

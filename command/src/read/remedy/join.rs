@@ -9,7 +9,7 @@ use tollgate::policy::code;
 /// Maps whose names other parts use.
 const MAPS: [&str; 2] = ["destinations", "workloads"];
 
-/// Leaves out what follows from other findings, and what an alias repeats.
+/// Leaves out findings that follow from others, and those that an alias repeats.
 pub(super) fn join(mut findings: Vec<Located>) -> Vec<Located> {
     let mistakes = Mistakes::of(&findings);
     let mut seen = HashSet::new();

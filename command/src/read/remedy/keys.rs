@@ -62,12 +62,12 @@ const SYNONYMS: [(&str, &str); 45] = [
     ("principal", "spiffe"),
 ];
 
-/// Says of a key that is not known here where it belongs, or what it is called.
+/// Adds to the finding of an unknown key where it belongs, or its name here.
 pub(super) fn unknown(finding: &mut Finding, root: &Node<'_>) {
     let Some(key) = finding.message.strip_prefix("unknown key `").and_then(|rest| rest.strip_suffix('`')) else {
         return;
     };
-    // the map around it; what it is in, its keys from the root say
+    // the map around it: its keys from the root say what it is in
     let around = finding.pointer.len().saturating_sub(key.len());
     let around = finding.pointer.get(..around).map(|pointer| pointer.trim_end_matches(['.', '['])).unwrap_or_default();
     let Some(trail) = Trail::of(around, root) else { return };
@@ -86,7 +86,7 @@ pub(super) fn unknown(finding: &mut Finding, root: &Node<'_>) {
         return;
     }
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == key).map(|(_, word)| *word);
-    // what the checker lists are the keys that there are
+    // the checker lists the keys that there are
     let listed = finding.fix.as_deref().unwrap_or_default();
     if let Some(word) =
         synonym.filter(|word| listed.starts_with("the keys here") && listed.contains(&format!("`{word}`")))
