@@ -1,4 +1,4 @@
-//! On what it was measured.
+//! Machine and commit of a measurement.
 
 use std::fs::read_to_string;
 use std::process::Command;

@@ -72,8 +72,8 @@ fn file(name: &str) -> PathBuf {
     folder().join(format!("{name}.json"))
 }
 
-/// The root of the repository: of the package that cargo runs, or else the working directory. A folder may be moved with what
-/// was built in it.
+/// The root of the repository: of the package that cargo runs, or else the working directory. A folder may be moved
+/// with what was built in it.
 pub fn root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     package.and_then(|package| package.parent().map(Path::to_owned)).unwrap_or_else(|| PathBuf::from("."))
@@ -147,7 +147,7 @@ impl Bars {
         );
     }
 
-    /// Each of these at most `bar`: what they are called, and their values.
+    /// Each of these at most `bar`; `measured` holds their names and values.
     pub fn each_at_most<L: Display>(&mut self, what: &str, bar: f64, measured: &[(L, f64)], unit: &str) {
         let least = measured.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);
         let most = measured.iter().map(|(_, value)| *value).fold(f64::NEG_INFINITY, f64::max);

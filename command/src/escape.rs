@@ -1,14 +1,15 @@
 //! Text of policies, logs, file names and requests, made fit for people's eyes.
 //!
-//! A character that speaks to a terminal, that hides itself or that turns text around is written as `\u{…}`, a byte that is no UTF-8
-//! likewise. JSON needs none of this: it has its own escapes.
+//! A character that speaks to a terminal, that hides itself or that turns text around is written as `\u{…}`, a byte
+//! that is no UTF-8 likewise. JSON needs none of this: it has its own escapes.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
-/// Tells what is never printed as it is: C0, DEL, C1, zero-width characters, line separators, and the controls of direction.
+/// Tells what is never printed as it is: C0, DEL, C1, zero-width characters, line separators, and the controls of
+/// direction.
 pub(crate) fn is_hidden(character: char) -> bool {
     matches!(
         character,

@@ -17,11 +17,13 @@ const WORKLOADS: [&str; 3] = ["payments", "frontend", "nobody"];
 /// Port on which each container listens.
 const PORT: u16 = 8080;
 
-/// Writes certificates, configurations, module and policy into a folder. Containers see it under the same path, so that
-/// an edit of the policy, written anew, takes effect while they run; the certificates are made once.
+/// Writes certificates, configurations, module and policy into a folder. The certificates are made once.
+///
+/// Containers see the folder under the same path, so an edit of the policy takes effect while they run, once it is
+/// written anew.
 ///
 /// # Errors
-/// The policy is none, or the folder cannot be written.
+/// The policy is invalid, or the folder cannot be written.
 pub fn write(folder: &Path, policy: &Path, module: &Path) -> Result<()> {
     let policy = crate::policy::read(policy)?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;

@@ -16,7 +16,7 @@ pub fn read(path: &Path) -> Result<String> {
 /// The policy in this file or folder.
 ///
 /// # Errors
-/// It cannot be read, or is no policy: everything that is wrong with it, a line each, with its place.
+/// It cannot be read, or is invalid: everything that is wrong with it, a line each, with its place.
 pub fn load(path: &Path) -> Result<Loaded> {
     policies::load(&[path]).map_err(|failure| anyhow!("{failure}"))
 }

@@ -155,7 +155,8 @@ fn who_is_no_caller_is_said() {
     }
 }
 
-/// A checkout that was moved with what was built in it, and the program built in it: run there, it sees the files there.
+/// A checkout that was moved with what was built in it, and the program built in it: run there, it sees the files
+/// there.
 #[test]
 fn a_moved_checkout_is_the_one_that_is_used() {
     let place = tempfile::tempdir().unwrap();

@@ -12,8 +12,8 @@ pub(crate) const RECORD: &str = "tollgate";
 /// The name in filter state of the cluster that was judged, empty where there is none.
 pub(crate) const ROUTE: &str = "tollgate_route";
 
-/// Attributes of one request. Only those that the policy looks at are asked for: a host call that returns bytes costs more
-/// than a decision.
+/// Attributes of one request. Only those that the policy looks at are asked for: a host call that returns bytes costs
+/// more than a decision.
 #[derive(Debug)]
 pub(crate) struct Attributes {
     identity: Option<(Source, Vec<u8>)>,

@@ -1,7 +1,8 @@
 //! Charges of requests that were let through: the bytes they move until their end, charged to their quotas as they
 //! flow, and the slots they hold, given back at the end.
 //!
-//! Only requests that owe something are known here, and only by numbers that the host passes along: bodies are not read.
+//! Only requests that owe something are known here, and only by numbers that the host passes along: bodies are not
+//! read.
 
 use std::rc::Rc;
 use std::task::Poll;

@@ -25,8 +25,8 @@ pub trait Host {
     /// Has the proxy keep filter state of this name as text, which its expressions can compare; without it they cannot.
     fn declare_text(&mut self, name: &str) -> Result<(), Failure>;
 
-    /// All headers of a map. Fails where the proxy does not show the map at the time: Envoy does not show request headers
-    /// once the request has been let through, and until it has ended.
+    /// All headers of a map. Fails where the proxy does not show the map at the time: Envoy does not show request
+    /// headers once the request has been let through, and until it has ended.
     fn headers(&mut self, map: HeaderMap) -> Result<Headers, Failure>;
 
     /// Tells whether the map has a header of that name.

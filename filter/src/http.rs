@@ -1,8 +1,9 @@
 //! One request, from its headers to its end.
 //!
-//! `Read → Decided → Charging → Done`: it is *read* ([`Read`]), and *decided* by the policy while nothing is carried out
-//! ([`Decided`]). Where its quotas do not answer at once it is held, *charging* ([`Charging`]), and [`resume`] goes on with it.
-//! It is *done* when it is let through or refused; until its end [`Streams`](crate::streams::Streams) knows what became of it.
+//! `Read → Decided → Charging → Done`: it is *read* ([`Read`]), and *decided* by the policy while nothing is carried
+//! out ([`Decided`]). Where its quotas do not answer at once it is held, *charging* ([`Charging`]), and [`resume`] goes
+//! on with it. It is *done* when it is let through or refused; until its end [`Streams`](crate::streams::Streams) knows
+//! what became of it.
 //!
 //! A host call that fails refuses the request, whatever the policy says of dry-runs, with the reason that names what
 //! could not be read: `HOST_INVALID` for the headers, `IDENTITY_INVALID`, `ROUTE_MISMATCH` for the cluster,
@@ -178,9 +179,9 @@ impl Decided<'_> {
         Action::Pause
     }
 
-    /// Makes the request fit to leave, changing as little as can be: any change has Envoy choose the route anew, which only
-    /// a filter behind this one can see. The record comes last: it is what that filter lets pass, so it never says that a
-    /// request was admitted which this filter could not deal with.
+    /// Makes the request fit to leave, changing as little as can be: any change has Envoy choose the route anew, which
+    /// only a filter behind this one can see. The record comes last: it is what that filter lets pass, so it never says
+    /// that a request was admitted which this filter could not deal with.
     fn let_through(&self, host: &mut impl Host, journal: &mut Journal) -> Result<(), Failure> {
         let Decided { serving, read, arrival, evaluation, quotas } = self;
         for (name, _) in read.headers.iter().filter(|(name, _)| serving.bound.stripped.strips(name)) {

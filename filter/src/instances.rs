@@ -102,8 +102,8 @@ impl Instances {
         }
     }
 
-    /// Configures an instance. Tells whether the proxy may use it. `busy`: the worker has to be called from time to time,
-    /// whatever the policy says.
+    /// Configures an instance. Tells whether the proxy may use it. `busy`: the worker has to be called from time to
+    /// time, whatever the policy says.
     pub(crate) fn configure(
         &mut self,
         host: &mut impl Host,
@@ -138,16 +138,17 @@ impl Instances {
         }
     }
 
-    /// Forgets an instance: Envoy says so once it has left the configuration and its last stream has ended. Its plugin's last
-    /// good policy stays for the next one.
+    /// Forgets an instance: Envoy says so once it has left the configuration and its last stream has ended. Its
+    /// plugin's last good policy stays for the next one.
     pub(crate) fn remove(&mut self, id: u32) {
         self.instances.retain(|instance| instance.id != id);
     }
 
     /// Makes room for a policy that is about to be read.
     ///
-    /// Last good policies go with the last instance of their plugin, but for the one that is being configured. Of an instance
-    /// that only open streams keep, the text of its policy is left: Envoy may go back to it without configuring it again.
+    /// Last good policies go with the last instance of their plugin, but for the one that is being configured. Of an
+    /// instance that only open streams keep, the text of its policy is left: Envoy may go back to it without
+    /// configuring it again.
     fn make_room(&mut self, plugin: &Plugin) {
         let instances = &self.instances;
         self.last_good.retain(|(of, _)| of == plugin || instances.iter().any(|instance| instance.plugin == *of));

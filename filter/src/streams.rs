@@ -1,4 +1,5 @@
-//! Streams that have not ended, by number: the instance that serves each, and how far it has come. A few words a stream.
+//! Streams that have not ended, by number: the instance that serves each, and how far it has come. A few words a
+//! stream.
 
 use std::rc::Rc;
 

@@ -49,8 +49,8 @@ impl StrippedHeaders {
         self.lengths |= length_bit(name.len());
     }
 
-    /// Tells whether this filter removes a header of this name, in lower case as Envoy keeps names, in any spelling with `_`
-    /// for `-`.
+    /// Tells whether this filter removes a header of this name, in lower case as Envoy keeps names, in any spelling
+    /// with `_` for `-`.
     pub(crate) fn strips(&self, name: &[u8]) -> bool {
         self.has(name) && !self.by_routes.iter().any(|by_route| **by_route == *name)
     }

@@ -28,7 +28,8 @@ impl<C: Charger> Worker<C> {
         self.state.streams.create(stream, instance);
     }
 
-    /// An instance of a plugin is configured; all instances of the plugin have this name. Tells whether the proxy may use it.
+    /// An instance of a plugin is configured; all instances of the plugin have this name. Tells whether the proxy may
+    /// use it.
     pub fn configure(&mut self, host: &mut impl Host, instance: u32, plugin: Result<&str, Failure>) -> bool {
         self.instances.configure(host, instance, plugin, self.state.charges.is_busy())
     }

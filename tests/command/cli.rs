@@ -1,5 +1,8 @@
-//! The command as people run it: `tests/command/transcripts/` holds commands with their output and exit codes, here is what takes more
-//! than a command line. After a change on purpose, `TRYCMD=overwrite cargo test -p tollgate-cli --test command cli::` writes the outputs anew.
+//! The command as people run it. `tests/command/transcripts/` holds commands with their output and exit codes; here is
+//! what takes more than a command line.
+//!
+//! After a change on purpose, `TRYCMD=overwrite cargo test -p tollgate-cli --test command cli::` writes the outputs
+//! anew.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -1,6 +1,8 @@
-//! The examples of whole setups that are shipped: each is a policy without a finding, its tests pass, and what is rendered
-//! of it, with objects for each host and with one dynamic route, is what `tests/command/examples/` holds. After a change on
-//! purpose, `EXAMPLES=overwrite cargo test -p tollgate-cli --test command examples::` writes that anew; read the difference.
+//! The examples of whole setups that are shipped. Each is a policy without a finding, and its tests pass. Its
+//! rendering, with objects for each host and with one dynamic route, is what `tests/command/examples/` holds.
+//!
+//! After a change on purpose, `EXAMPLES=overwrite cargo test -p tollgate-cli --test command examples::` writes that
+//! anew; read the difference.
 
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -86,7 +88,7 @@ fn rendered(folder: &Path, mode: &str) -> String {
     lines
 }
 
-/// `KIND NAMESPACE/NAME`, and of what leads to a host, how.
+/// `KIND NAMESPACE/NAME`; for an object that leads to a host, its way there as well.
 fn line(object: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let metadata = &object["metadata"];
@@ -109,7 +111,7 @@ fn joined(list: &Value, show: impl Fn(&Value) -> String) -> Option<String> {
     Some(list.as_array()?.iter().map(show).collect::<Vec<_>>().join(" "))
 }
 
-/// `80→443`: what a workload connects to, and what the host is asked on.
+/// `80→443`: the port that a workload connects to, and the port of the host.
 fn ports(list: &Value) -> Option<String> {
     joined(list, |port| match port.get("targetPort") {
         Some(target) => format!("{}→{target}", port["number"]),

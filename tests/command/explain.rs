@@ -1,4 +1,4 @@
-//! Explanations say what is decided, and the edits that they propose do what is said of them: over random policies and
+//! Explanations say what is decided, and the edits that they propose do what is said of them. Over random policies and
 //! requests, asked through the command.
 
 use fastrand::Rng;

@@ -1,7 +1,8 @@
 //! Imports go one way: no circle between files, none between the rooms of a package, and none against the order of the
 //! command's rooms.
 //!
-//! Files are read by syn. What a `mod.rs` only re-exports is an import of whoever uses it, and not of the `mod.rs`. Code of tests does not count.
+//! Files are read by syn. What a `mod.rs` only re-exports is an import of whoever uses it, and not of the `mod.rs`.
+//! Code of tests does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,5 @@
-//! The command's output: a reader who leaves early takes no exit code along, and no text of policies, logs, file names or requests
-//! speaks to a terminal. Every command, in every format.
+//! The command's output, of every command, in every format: a reader who leaves early changes no exit code, and no text
+//! of policies, logs, file names or requests speaks to a terminal.
 
 #![cfg(unix)]
 

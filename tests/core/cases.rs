@@ -85,12 +85,12 @@ fn every_case_is_decided_as_its_file_says() {
     assert!(played >= 200, "found {played} cases");
 }
 
-/// Nothing is admitted but by this target.
+/// A policy that admits by this target only.
 fn by_rule(target: &Value) -> Value {
     json!({"version": 1, "name": "table", "rules": [{"id": "rule", "from": [{"anonymous": true}], "to": [target]}]})
 }
 
-/// Everything that the table has is admitted, but by this target refused.
+/// A policy that admits everything of the table, and refuses by this target.
 fn by_deny(target: &Value) -> Value {
     let everywhere = json!({"hosts": ["**", "com", "baz", "localhost", "xn--a"], "cidrs": ["0.0.0.0/0", "::/0"], "ports": [1, 443, 4750]});
     let everyone = json!([{"anonymous": true}]);

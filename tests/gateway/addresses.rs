@@ -104,7 +104,8 @@ fn serve() -> (u16, Arc<AtomicUsize>) {
     (port, reached)
 }
 
-/// An Envoy with what is rendered: the test's own DNS server, no TLS to servers, and short patience with those that are not there.
+/// An Envoy with what is rendered: the test's own DNS server, no TLS to servers, and short patience with those that are
+/// not there.
 fn bootstrap(objects: &[Value], dns: SocketAddr) -> Value {
     let of = |patches: &[Value], apply_to: &str| -> Vec<Value> {
         let patches = patches.iter().filter(|patch| patch["applyTo"] == apply_to);

@@ -61,7 +61,7 @@ fn start_in(config: GatewayConfig<'static>) -> impl Iterator<Item = Rig> {
     Rig::start_each(&policy(), &[CHECKOUT, CRAWLER], config)
 }
 
-/// Everything in which what was seen is not a decision with one of these reasons, alike for record, caller and origin.
+/// Differences of an exchange from a decision with one of these reasons, in record, caller and origin alike.
 fn difference(what: &str, seen: &Seen, reasons: &[&str]) -> Option<String> {
     let reason = match seen.recorded("r") {
         "REFUSED_BY_ENVOY" => ENVOY,

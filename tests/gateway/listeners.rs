@@ -1,4 +1,5 @@
-//! Listeners that somebody else opens on the gateway's pods: chains as Istio makes them, with what is rendered patched in, in real Envoys.
+//! Listeners that somebody else opens on the gateway's pods: chains as Istio makes them, with the rendered patches, in
+//! real Envoys.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

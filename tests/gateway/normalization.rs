@@ -1,5 +1,5 @@
-//! The command decides what gateways decide: random requests, raw, to Envoys that treat paths as Istio lets them, and the same
-//! requests to `tollgate eval`. `TOLLGATE_NORMALIZATION_REQUESTS` says how many for each setting.
+//! The command decides what gateways decide: random requests, raw, to Envoys that treat paths as Istio lets them, and
+//! the same requests to `tollgate eval`. `TOLLGATE_NORMALIZATION_REQUESTS` says how many for each setting.
 
 use std::fs;
 use std::process::Command;

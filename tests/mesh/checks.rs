@@ -296,7 +296,7 @@ fn what_is_invalid_is_refused(lab: &Lab) {
     }
 }
 
-/// Asks on and on while something is done; how every request was answered.
+/// Asks on and on while something is done. Returns all answers.
 fn under_load(pod: &Pod, host: &str, work: impl FnOnce()) -> Vec<Response> {
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -433,7 +433,8 @@ fn a_registry_that_is_down_lets_nothing_through(lab: &Lab) {
     });
 }
 
-/// Does something after which the gateway refuses what it let through; the refusal is the proxy's own, and has no record.
+/// Does something after which the gateway refuses what it let through; the refusal is the proxy's own, and has no
+/// record.
 fn shuts(lab: &Lab, path: &str, work: impl FnOnce()) {
     let refusals = || lab.listed.pod.log().matches("rbac_access_denied").count();
     let before = refusals();

@@ -1,4 +1,5 @@
-//! A real Kubernetes API server and its store. There are no nodes: pods are objects, and their programs are started by hand.
+//! A real Kubernetes API server and its store. There are no nodes: pods are objects, and their programs are started by
+//! hand.
 
 use super::process::Process;
 use super::sandbox::NODE;

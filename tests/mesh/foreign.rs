@@ -263,8 +263,8 @@ fn a_listener_of_another_namespace_passes_nothing(lab: &Lab) {
     remove(lab, &["gateway.networking.istio.io", "virtualservice", "serviceentry"], &["listener"]);
 }
 
-/// Another namespace opens the gateway's own port for the names that sidecars ask it by, with routes of its own, and was first to
-/// have a host of the policy.
+/// Opens the gateway's own port from another namespace, for the names by which sidecars ask it, with routes of its own.
+/// That namespace was also first to have a host of the policy.
 fn the_port_in_another_gateways_hands_leads_nobody_elsewhere(lab: &Lab) {
     lab.checkout.until("GET", "api.ext.example", "/v1/before-taken", is_ok);
     let counted = [80, 443].map(|port| origin::count(&format!("{EVIL}:{port}")));

@@ -22,7 +22,7 @@ use tollgate_local::wire::{self, Response};
 const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// External servers: their names, and where they are.
+/// External servers: their names and addresses.
 const SERVERS: [(&str, &str); 11] = [
     ("api.ext.example", "203.0.113.10"),
     ("limited.ext.example", "203.0.113.10"),

@@ -1,5 +1,5 @@
-//! The real control plane: a Kubernetes API server, istiod, Istio's agents, a registry, Envoys. `make e2e-istio` builds them and
-//! runs this; without them every test is reported as ignored.
+//! The real control plane: a Kubernetes API server, istiod, Istio's agents, a registry, Envoys. `make e2e-istio` builds
+//! them and runs this; without them every test is reported as ignored.
 
 #![expect(
     unreachable_pub,

@@ -25,7 +25,7 @@ impl Process {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits for a condition; what the program said last, if it does not come true.
+    /// Waits for a condition. Panics with the end of the program's log if the program ends or patience does first.
     pub fn until(&mut self, what: &str, patience: Duration, mut is_true: impl FnMut() -> bool) {
         let deadline = Instant::now().checked_add(patience).unwrap();
         while !is_true() {

@@ -12,7 +12,8 @@ use crate::pairs;
 
 /// The version with which shared data is set whatever it was.
 const ANY_VERSION: u32 = 0;
-/// A version that no value has: they are counted up from 1, and there are not that many. Set with it, a value is created.
+/// A version that no value has: they are counted up from 1, and there are not that many. Set with it, a value is
+/// created.
 const NO_VERSION: u32 = u32::MAX;
 
 /// Envoy.

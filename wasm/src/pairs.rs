@@ -3,8 +3,8 @@
 
 use tollgate_filter::headers::{Field, Headers};
 
-/// Reads headers; `None` where the bytes are not exactly one header map. The host writes an empty map as nothing at all or
-/// as the count 0.
+/// Reads headers; `None` where the bytes are not exactly one header map. The host writes an empty map as nothing at all
+/// or as the count 0.
 pub fn read(bytes: Vec<u8>) -> Option<Headers> {
     let Some((count, rest)) = bytes.split_first_chunk::<4>() else {
         return bytes.is_empty().then(Headers::default);

@@ -29,8 +29,8 @@ impl Plugin {
         Plugin { name: text(name), root_id: text(root_id) }
     }
 
-    /// Tells whether it is named `tollgate-tcp`: by its root id (Istio's `pluginName`), or by its name, which Istio makes
-    /// `NAMESPACE.NAME` or `NAMESPACE.NAME~ORIGIN`.
+    /// Tells whether it is named `tollgate-tcp`: by its root id (Istio's `pluginName`), or by its name, which Istio
+    /// makes `NAMESPACE.NAME` or `NAMESPACE.NAME~ORIGIN`.
     pub(crate) fn is_tcp(&self) -> bool {
         let name = self.name.split('~').next().unwrap_or_default();
         self.root_id == TCP || name == TCP || name.rsplit('.').next() == Some(TCP)

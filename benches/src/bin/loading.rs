@@ -118,7 +118,7 @@ fn measure_memory(vm: &Vm<'_>, section: &mut Section, bars: &mut Bars) -> Result
     Ok(())
 }
 
-/// The loader in wasm, and where its files lie.
+/// The loader in wasm, and the folder of its files.
 struct Vm<'a> {
     module: &'a Path,
     folder: &'a Path,

@@ -1,6 +1,7 @@
-//! Writes `docs/performance.md` out of what the other programs left, the introduction and the notes in `benches/notes/`.
+//! Writes `docs/performance.md` out of what the other programs left, the introduction and the notes in
+//! `benches/notes/`.
 //!
-//! A bar that is missed is shown as missed. Why, the note of that bar tells: a file whose name is the bar's in lower
+//! A bar that is missed is shown as missed. The note of that bar tells why: a file whose name is the bar's in lower
 //! case with hyphens. Notes outlast the measurements; those of bars that are met are left out.
 #![expect(
     clippy::indexing_slicing,

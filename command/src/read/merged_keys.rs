@@ -1,4 +1,5 @@
-//! YAML's merge key, `<<`: entries that a map takes over from others. An entry of its own wins, and of two maps the first.
+//! YAML's merge key, `<<`: entries that a map takes over from others. An entry of its own wins, and of two maps the
+//! first.
 
 use super::finding::Located;
 use super::tree::{Entry, Node, Value};

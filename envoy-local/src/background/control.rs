@@ -1,5 +1,5 @@
-//! Speaking to the gateway in the background: a socket that answers as long as it runs, so that no process id need
-//! be believed.
+//! Control of the gateway in the background: a socket that answers as long as the gateway runs, so that no process id
+//! has to be believed.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::Shutdown;

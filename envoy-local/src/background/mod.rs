@@ -46,7 +46,7 @@ fn log_file() -> PathBuf {
     directory().join("up.log")
 }
 
-/// Starts it unless it runs already, and prints how to reach it. Whether it runs now.
+/// Starts the gateway unless it runs already, and prints how to reach it. Returns true if it runs now.
 pub fn up(settings: &Settings, module: &Path) -> Result<bool> {
     if Control::find()?.is_some() {
         writeln!(stdout(), "It is running already; `make down` stops it.\n")?;
@@ -88,7 +88,7 @@ fn await_start(server: &mut Child) -> Result<()> {
     Ok(())
 }
 
-/// Prints what it made of the policy file, and who its callers are. Whether it runs.
+/// Prints what the gateway made of the policy file, and who its callers are. Returns true if it runs.
 pub fn status() -> Result<bool> {
     match Control::find()? {
         Some(control) => {
@@ -141,7 +141,7 @@ impl Settings {
 }
 
 impl Ports {
-    /// Refuses with the port that is taken.
+    /// Fails if a port is taken, and names it.
     fn check(&self) -> Result<()> {
         // Port 0 is never taken.
         for port in [self.gateway, self.admin].into_iter().chain(self.workloads.values().copied()) {

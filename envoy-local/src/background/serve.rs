@@ -46,7 +46,7 @@ fn lock(policy: &Mutex<Watched>) -> std::sync::MutexGuard<'_, Watched> {
     policy.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// The policy file, and what became of it.
+/// The policy file as it was last read, and the verdict on it.
 struct Watched {
     file: PathBuf,
     text: Vec<u8>,
@@ -55,13 +55,13 @@ struct Watched {
 }
 
 impl Watched {
-    /// The file, and what it was loaded as.
+    /// Reads the file, which was loaded as `serving`.
     fn new(file: &Path, serving: String) -> Result<Watched> {
         let text = std::fs::read(file)?;
         Ok(Watched { file: file.to_owned(), text, serving, verdict: "serving".to_owned() })
     }
 
-    /// Sends what changed, if it is a policy.
+    /// Sends the policy if the file has changed and is valid.
     fn look(&mut self, plugin: &Plugin) {
         // An editor may be between removing and writing it.
         let Ok(text) = std::fs::read(&self.file) else { return };

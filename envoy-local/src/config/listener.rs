@@ -25,7 +25,7 @@ pub struct HttpListener<'a> {
     pub side: Side,
 }
 
-/// On which side of the mesh's hop a listener stands.
+/// Side of the mesh's hop on which a listener stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// The client's: whatever the application sends goes on as it is, as if the application spoke to the gateway
@@ -49,7 +49,7 @@ pub enum Paths {
     Verbatim,
 }
 
-/// Headers of a megabyte reach the filters.
+/// Limit of a request's headers: a megabyte of them reaches the filters.
 const MAX_HEADERS_KB: u32 = 4096;
 const MAX_HEADERS: u32 = 20_000;
 

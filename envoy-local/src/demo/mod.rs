@@ -14,7 +14,7 @@ pub use probe::{Observed, observe};
 pub use scenario::{Expected, Member, Request, Scenario, Script};
 pub use stage::{Ports, Stage};
 
-/// Plays every scenario in a gateway of its own and prints the table. Whether all went as expected.
+/// Plays every scenario in a gateway of its own and prints the table. Returns true if all went as expected.
 pub fn run(binary: &Path, module: &Path, dir: &Path) -> Result<bool> {
     let script = Script::shipped()?;
     let policy = crate::policy::read(&Script::policy_file())?;

@@ -18,12 +18,12 @@ impl Admin {
         self.0
     }
 
-    /// The body that `GET path` answers with, whatever the status.
+    /// Body of the answer to `GET path`, whatever its status.
     pub fn page(&self, path: &str) -> Result<String> {
         self.ask("GET", path)
     }
 
-    /// The body that `POST path` answers with, whatever the status: what changes something.
+    /// Body of the answer to `POST path`, whatever its status. Pages that change something want POST.
     pub fn post(&self, path: &str) -> Result<String> {
         self.ask("POST", path)
     }

@@ -1,5 +1,5 @@
-//! One bucket as the definition has it, twice: with the least that can have been charged, and with the most. They differ
-//! only where a fault or somebody else came between.
+//! One bucket as the definition has it, twice: with the least that can have been charged, and with the most. They
+//! differ only where a fault or somebody else came between.
 
 use super::terms::{Plan, Terms, window};
 use tollgate::quota::{Now, Unit};
@@ -127,7 +127,7 @@ impl Side {
         }
     }
 
-    /// As it counts at most if this may be charged, or may not.
+    /// The greatest state, if nobody knows whether this is charged.
     fn charge_perhaps(self, plan: &Plan, n: u64, now: Now) -> Side {
         match (self, self.charge(plan, n, now)) {
             // A changed limit caps what was there only if it is charged.
@@ -148,8 +148,10 @@ impl Side {
 }
 
 impl Bucket {
-    /// A request or its bytes look at it. `kept`: what they made of it was stored for sure. False if nobody can tell any
-    /// more what it holds: the clock went back from a window, and that may be stored or not.
+    /// Brings the state up to date for a request or its bytes. `kept`: the result was stored for sure.
+    ///
+    /// Returns false if nobody can tell any more what the bucket holds: the clock went back from a window, and that may
+    /// be stored or not.
     pub fn look(&mut self, plan: &Plan, now: Now, kept: bool) -> bool {
         if self.terms != Some(plan.terms) {
             (self.terms, self.history) = (Some(plan.terms), Vec::new());
@@ -170,8 +172,8 @@ impl Bucket {
         is_told
     }
 
-    /// Time has passed. False if nobody can tell any more what it holds: the clock went back to a window whose bucket may
-    /// have given up its place, or not.
+    /// Lets time pass. Returns false if nobody can tell any more what the bucket holds: the clock went back to a window
+    /// whose bucket may have given up its place, or not.
     pub fn pass(&mut self, before: Now, now: Now) -> bool {
         let Some(Terms::Window { calendar, .. }) = self.terms else { return true };
         let is_told = now.wall >= before.wall || self.least == self.most;
@@ -186,15 +188,15 @@ impl Bucket {
         self.most = self.most.charge(plan, n, now);
     }
 
-    /// This may be charged, or may not. False if nobody can tell any more what it holds: what caps the debt the next time
-    /// depends on it.
+    /// Charges what may have been charged, or may not. Returns false if nobody can tell any more what the bucket holds:
+    /// the cap on the debt depends on it the next time.
     pub fn charge_perhaps(&mut self, plan: &Plan, n: u64, now: Now) -> bool {
         let is_told = n == 0 || !self.most.changes_terms(plan);
         self.most = self.most.charge_perhaps(plan, n, now);
         is_told
     }
 
-    /// A request is admitted and charged one. Whatever interval ends now, it saw no more than was promised.
+    /// Admits a request, which is charged one. Panics if an interval that ends now saw more than was promised.
     pub fn admit(&mut self, plan: &Plan, now: Now) {
         if plan.unit == Unit::Requests {
             self.history.push(now.monotonic);

@@ -22,9 +22,9 @@ pub struct Tally {
     pub unavailable: u64,
     pub cut: u64,
     pub contended: u64,
-    /// Refused for what somebody else charged only for a moment, or what a rate keeps of that.
+    /// Requests refused for what somebody else charged only for a moment, or for what a rate keeps of that.
     pub lost: u64,
-    /// Buckets of which the model could not tell exactly what was charged.
+    /// Buckets whose charges the model could not tell exactly.
     pub unexact: u64,
 }
 
@@ -191,9 +191,10 @@ impl Game {
         }
     }
 
-    /// Makes the buckets fit for limit and time.
+    /// Brings the buckets up to date with limit and time.
     fn look(&mut self, act: &Done, now: Now, at_once: bool, seen: &mut HashMap<(u64, String), Terms>) {
-        // With whether it is sure: nobody knows which of several charges a fault prevented, and what is still owed.
+        // The flag says whether a charge is sure: nobody knows which of several charges a fault prevented, and what is
+        // owed.
         let touched: Vec<(Plan, (u64, String), bool)> = match act.act {
             Act::Ask { identity, .. } => {
                 self.policy.plans.iter().map(|plan| (plan.clone(), place(plan, identity), true)).collect()
@@ -236,7 +237,7 @@ impl Game {
             self.held.sign(act.vm, now, act.seen.failed == 0 && act.contended == 0, true);
         }
         let refused = policy.plans.iter().zip(&act.refusals).any(|(plan, refusal)| plan.enforced && refusal.is_some());
-        // Whether something may have been charged for a moment, and may have stayed so.
+        // True if something may have been charged for a moment, and may have stayed so.
         let phantom = refused && act.seen.written > 0 && (act.is_troubled() || act.seen.late > 0);
         let request = act.request.unwrap();
         let mut lines = Vec::new();

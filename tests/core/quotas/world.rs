@@ -1,4 +1,5 @@
-//! The store that all threads share, with clocks, faults and a scheduler: at every call the turn may go to another thread.
+//! The store that all threads share, with clocks, faults and a scheduler: at every call the turn may go to another
+//! thread.
 
 use fastrand::Rng;
 use std::sync::{Condvar, Mutex, MutexGuard};

@@ -21,8 +21,8 @@ fn two() -> Value {
     json!({"id": "two", "limit": {"concurrent": 2}})
 }
 
-/// A gateway that lets two requests of an identity be in flight. One is, all the time: a place that came back twice
-/// would be its place.
+/// Starts a gateway that lets two requests of an identity be in flight. One is in flight all the time: a place that
+/// came back twice would be its place.
 fn start_with_one_in_flight(envoy: &Path, timeout: &str) -> (Rig, Connection) {
     let config = GatewayConfig { dead_cluster: Some(DEAD), timeout, ..GatewayConfig::default() };
     let rig = start_in(envoy, &policy(&[two()]), config);

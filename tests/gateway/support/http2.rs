@@ -31,7 +31,7 @@ pub(crate) const STREAM: u32 = 1;
 const MAX_FRAME: usize = 16_384;
 
 impl Request<'_> {
-    /// Sends it and waits until its stream ends, whichever way. What came of it, the audit log and the origin tell.
+    /// Sends it and waits until its stream ends, whichever way. The audit log and the origin tell the outcome.
     pub(crate) fn exchange(&self, stream: &mut (impl Read + Write)) -> io::Result<()> {
         let ends = self.data.is_none() && self.trailers.is_empty();
         let mut bytes = PREFACE.to_vec();

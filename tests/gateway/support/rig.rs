@@ -46,7 +46,8 @@ pub(crate) fn verbatim() -> GatewayConfig<'static> {
 }
 
 impl Rig {
-    /// Starts a gateway with this policy, whatever it is. The filters of `config` stand behind Tollgate and its tripwire.
+    /// Starts a gateway with this policy, whatever it is. The filters of `config` stand behind Tollgate and its
+    /// tripwire.
     pub(crate) fn start(envoy: &Path, module: &Path, policy: &str, config: GatewayConfig<'_>) -> Rig {
         let lab = Lab::temporary().unwrap();
         let plugin = Plugin::new(lab.dir(), module).unwrap();

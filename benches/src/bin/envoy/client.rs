@@ -18,8 +18,8 @@ use tollgate_bench::shapes::{Request, Shape};
 
 /// Workloads.
 pub(crate) const CONNECTIONS: usize = 256;
-/// Workloads that wait for an answer at a time: Envoy finds so many requests whenever it wakes up, and what it spends on
-/// waking up is a small part.
+/// Workloads that wait for an answer at a time: Envoy finds so many requests whenever it wakes up, and what it spends
+/// on waking up is a small part.
 pub(crate) const AHEAD: usize = 64;
 
 /// Connections to one Envoy.
@@ -78,7 +78,7 @@ impl Workload {
         Ok(Workload { stream, requests: vec![request], sent: 0, expected })
     }
 
-    /// One request; how long its answer took.
+    /// Sends one request. Returns the time until its answer.
     pub(crate) fn ask(&mut self) -> Result<Duration> {
         let started = Instant::now();
         self.send()?;

@@ -1,5 +1,5 @@
-//! The filter in a real Envoy: CPU a request above an empty chain, beside a wasm filter that does nothing and Envoy's own
-//! RBAC filter; how long a worker stands still while a policy is loaded; which calls of the host a request makes.
+//! The filter in a real Envoy: CPU a request above an empty chain, beside a wasm filter that does nothing and Envoy's
+//! own RBAC filter; the stall of a worker while it loads a policy; the calls of the host that a request makes.
 #![expect(
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,

@@ -19,7 +19,7 @@ use tollgate::request::{Arrival, Presented, Source, Upgrade};
 pub enum Side {
     Rules,
     Deny,
-    /// Read narrowly, but what is left out is everything.
+    /// Read narrowly, but a key that is left out stands for everything.
     Except,
 }
 

@@ -132,8 +132,8 @@ fn well_spelled(method: &[u8]) -> bool {
         && rest.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"_-".contains(byte))
 }
 
-/// Tells whether a pattern is more than an exact path, a tree, or whole segments that are `*`, once its alternatives are
-/// written one by one.
+/// Tells whether a pattern is more than an exact path, a tree, or whole segments that are `*`, once its alternatives
+/// are written one by one.
 fn costly(pattern: &str) -> bool {
     if let Some((before, rest)) = pattern.split_once('{') {
         let (inside, behind) = rest.split_once('}').unwrap();
