@@ -39,7 +39,7 @@ pub(crate) fn pair(a: u32, b: u32) -> u64 {
     finish(mix(0x51_7C_C1, u64::from(a) << 32 | u64::from(b)))
 }
 
-/// The upper half of a hash's entropy, as tables keep it.
+/// The lower 32 bits of a hash, as tables keep them.
 #[inline]
 pub(crate) fn tag(hash: u64) -> u32 {
     (hash & 0xFFFF_FFFF) as u32
