@@ -11,17 +11,17 @@ const LENGTH: usize = 8192;
 
 /// The one identity and host that every pattern stands at, so that all of them are candidates.
 pub const ACCOUNT: &str = "team/app";
-/// See [`ACCOUNT`].
+/// The one host; see [`ACCOUNT`].
 pub const HOST: &str = "api.example.com";
 
 /// Part of the policy that holds the patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In one allow rule of eight targets.
+    /// One allow rule of eight targets.
     Rules,
-    /// In eight allow rules.
+    /// Eight allow rules.
     ManyRules,
-    /// In a deny entry on everyone, below a rule that admits everything.
+    /// A deny entry on everyone, below a rule that admits everything.
     Deny,
     /// Half of them in deny, half in rules.
     Both,
@@ -31,7 +31,7 @@ impl Place {
     /// Each of them.
     pub const ALL: [Place; 4] = [Place::Rules, Place::ManyRules, Place::Deny, Place::Both];
 
-    /// In a word or two.
+    /// Name for tables, a word or two.
     pub fn name(self) -> &'static str {
         match self {
             Place::Rules => "one rule",

@@ -90,7 +90,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// With this head.
+    /// A table with this head and no rows.
     pub fn new(head: &[&str]) -> Table {
         Table { rows: vec![head.iter().map(|cell| (*cell).to_owned()).collect()] }
     }
@@ -102,7 +102,7 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// In Markdown.
+    /// The table in Markdown.
     pub fn render(&self) -> String {
         let columns = self.rows[0].len();
         let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(3);
@@ -136,7 +136,7 @@ impl Default for Bars {
 }
 
 impl Bars {
-    /// At most `bar`; `unit` stands behind both.
+    /// Adds a bar of at most `bar`; `unit` stands behind both numbers.
     pub fn at_most(&mut self, what: &str, bar: f64, measured: f64, unit: &str) {
         self.row(
             what,

@@ -25,7 +25,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Of this request.
+    /// Prepares a request.
     pub fn new(request: &Request) -> Prepared {
         Prepared {
             identity: request.spiffe(),
@@ -35,7 +35,7 @@ impl Prepared {
         }
     }
 
-    /// As the filter hands it to the core.
+    /// The request as the filter hands it to the core.
     pub fn arrival(&self) -> Arrival<'_> {
         Arrival {
             identity: Some(Presented { source: Source::PeerCertificate, id: self.identity.as_bytes() }),

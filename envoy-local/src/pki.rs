@@ -126,7 +126,7 @@ pub struct CredentialFiles {
 }
 
 impl Credentials {
-    /// For rustls.
+    /// Certificate chain and key for rustls.
     pub fn der(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let key = PrivatePkcs8KeyDer::from(self.key.serialize_der());
         (vec![self.certificate.der().clone()], key.into())

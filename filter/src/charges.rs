@@ -22,9 +22,9 @@ use crate::store::Store;
 /// Direction in which bytes flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// To the destination.
+    /// Bytes that flow to the destination.
     Upstream,
-    /// From it.
+    /// Bytes that flow from it.
     Downstream,
 }
 

@@ -276,7 +276,7 @@ pub(crate) struct RigOf<C> {
     pub(crate) streams: u32,
 }
 
-/// With quotas that answer at once.
+/// A rig with quotas that answer at once.
 pub(crate) type Rig = RigOf<GatewayQuotas>;
 
 impl<C: Charger + Default> RigOf<C> {

@@ -217,13 +217,13 @@ pub enum Expected {
 /// Header maps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HeaderMap {
-    /// Of the request.
+    /// Headers of the request.
     Request,
-    /// Behind the request's body.
+    /// Trailers of the request, behind its body.
     RequestTrailers,
-    /// Of the response.
+    /// Headers of the response.
     Response,
-    /// Behind the response's body.
+    /// Trailers of the response, behind its body.
     ResponseTrailers,
 }
 

@@ -200,7 +200,7 @@ impl Instances {
         serving
     }
 
-    /// See the table at the top.
+    /// Decides what becomes of a bad policy, by the table at the top. Returns true if the proxy may use it.
     fn reject(&mut self, host: &mut impl Host, id: u32, plugin: Plugin, bad: Bad) -> bool {
         let accepted_before = plugin.accepted(bad.fingerprint);
         let keeps = last_good(&self.last_good, &plugin, bad.name.as_deref()).is_some();

@@ -21,7 +21,7 @@ impl<'a> Caller<&'a [u8]> {
         Caller { request_id: headers.first(b"x-request-id"), speaks_grpc: is_grpc(headers) }
     }
 
-    /// As much of it as an answer repeats.
+    /// Copies as much of it as an answer repeats.
     pub(crate) fn to_owned(self) -> Caller<Vec<u8>> {
         Caller {
             request_id: self.request_id.map(|id| id.get(..answer::REQUEST_ID_CAP).unwrap_or(id).to_vec()),

@@ -44,9 +44,9 @@ pub(crate) fn on_response(host: &mut impl Host, stream: u32, count: usize, state
 /// A refusal that no destination can have sent: Envoy's details of its responses say `via_upstream`.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
-    /// Of this filter, or of another Tollgate in the chain.
+    /// A refusal of this filter, or of another Tollgate in the chain.
     Tollgate,
-    /// Of a filter behind this one that carries out what was decided.
+    /// A refusal of a filter behind this one that carries out what was decided.
     Behind(Reason),
 }
 

@@ -15,7 +15,7 @@ use std::process::{Command, Output};
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const USER: &str = "tester";
 const PASSWORD: &str = "U*U";
-/// Of that password, from the test vectors of bcrypt.
+/// Hash of that password, from the test vectors of bcrypt.
 const HASH: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
 /// A folder with a module, in which the command runs; nothing of the user's configuration is seen.

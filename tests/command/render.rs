@@ -63,7 +63,7 @@ fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Of no image, and no placeholder.
+/// A digest that is of no image, and no placeholder.
 const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 
 /// The codes of the findings, in the order in which they were shown.

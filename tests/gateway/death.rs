@@ -13,7 +13,7 @@ use crate::support;
 use crate::support::rig::Rig;
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
-/// Not called unless a request has a body.
+/// The callback that kills; it is called only for a request with a body.
 const CALLBACK: &str = "proxy_on_request_body";
 
 /// Builds a module in which a request with a body kills the VM that it is in; otherwise it is the filter.

@@ -47,9 +47,9 @@ pub struct Gateway {
 
 pub struct Lab {
     pub cluster: Cluster,
-    /// With Istio's own API, each host listed.
+    /// A gateway with Istio's own API, each host listed.
     pub listed: Gateway,
-    /// With the Gateway API, any host.
+    /// A gateway with the Gateway API, any host.
     pub open: Gateway,
     pub checkout: Pod,
     pub web: Pod,

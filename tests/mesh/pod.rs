@@ -25,7 +25,7 @@ pub struct Spec<'s> {
     pub address: &'s str,
     pub labels: Value,
     pub is_gateway: bool,
-    /// Of `proxy.istio.io/config`, as it is annotated.
+    /// The annotation `proxy.istio.io/config`.
     pub proxy_config: Value,
 }
 

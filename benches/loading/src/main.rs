@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// So many bytes, in memory of just that size.
+/// Reads so many bytes of the standard input, into memory of just that size.
 fn read(length: usize) -> Result<Vec<u8>> {
     let mut text = vec![0; length];
     stdin().read_exact(&mut text)?;

@@ -144,7 +144,7 @@ impl Stage<'_> {
         Ok(file.display().to_string())
     }
 
-    /// In milliseconds.
+    /// Runs the command. Returns milliseconds from its start to its end.
     fn run(&self, arguments: &[String]) -> Result<f64> {
         let mut command = Command::new(&self.command);
         command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());

@@ -140,7 +140,7 @@ fn measure(shape: Shape, section: &mut Section, results: &mut Results) -> Result
     Ok(())
 }
 
-/// Of every shape at 100,000 rules; growth is against 10.
+/// Results of every shape at 100,000 rules; growth is against 10.
 #[derive(Default)]
 struct Results {
     raw: Vec<(Shape, f64)>,

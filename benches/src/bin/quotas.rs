@@ -34,7 +34,7 @@ fn policy(quotas: &str) -> Result<Policy> {
     Policy::load(text.as_bytes()).map_err(|rejection| anyhow!("{rejection}"))
 }
 
-/// So many quotas, each of one host.
+/// The text of that many quotas, each of one host.
 fn of_hosts(quotas: usize) -> String {
     let mut text = String::new();
     for i in 0..quotas {

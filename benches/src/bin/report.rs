@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// By the name of the file.
+/// Notes by the names of their files.
 type Notes = BTreeMap<String, String>;
 
 fn notes(folder: &Path) -> Result<Notes> {

@@ -42,7 +42,7 @@ impl Shape {
     /// Every shape.
     pub const ALL: [Shape; 7] = [Shape::A, Shape::B, Shape::C, Shape::D, Shape::E, Shape::F, Shape::G];
 
-    /// In one line.
+    /// Description in one line.
     pub fn about(self) -> &'static str {
         match self {
             Shape::A => "each rule one identity × one host × one path",

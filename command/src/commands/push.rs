@@ -58,12 +58,12 @@ pub(crate) struct Arguments {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
-    /// Of the manifest: what `@sha256:…` pins.
+    /// Digest of the manifest: what `@sha256:…` pins.
     digest: String,
     /// Address that it was pushed to; none for a layout on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
-    /// For `url` of a WasmPlugin.
+    /// Value for `url` of a WasmPlugin.
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
     /// Bytes that were sent; 0 if the registry had everything.

@@ -17,7 +17,7 @@ pub(crate) struct Out {
 /// A writer that escapes or not, until nobody reads any more.
 struct Sink<W> {
     inner: W,
-    /// For people: every line is escaped.
+    /// True for text for people, of which every line is escaped.
     escapes: bool,
     /// The beginning of a character.
     begun: Vec<u8>,

@@ -31,7 +31,7 @@ pub(crate) struct File {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) files: Vec<File>,
-    /// If it was asked for.
+    /// Coverage, if it was asked for.
     pub(crate) coverage: Option<Coverage>,
     /// The least coverage that was asked for, in percent.
     pub(crate) least: f64,

@@ -40,7 +40,7 @@ pub(crate) struct Excerpts<'t> {
 }
 
 impl<'t> Text<'t> {
-    /// Of a policy that the checker found valid, as JSON.
+    /// Text of a policy that the checker found valid; `json` may be packed.
     pub(crate) fn of(json: &'t str, document: &Document) -> Text<'t> {
         let unpacked = document.packed.as_ref().and_then(|packed| String::from_utf8(unpack(packed).ok()?).ok());
         Text { whole: unpacked.map_or(Cow::Borrowed(json), Cow::Owned) }

@@ -1,5 +1,5 @@
-//! From the tree to the JSON text that the checker reads. Nothing is lost on the way that it must see: order,
-//! duplicate keys, nulls, the spelling of numbers.
+//! Writing a tree as the JSON text that the checker reads. Nothing is lost that the checker must see: order, duplicate
+//! keys, nulls, the spelling of numbers.
 
 use super::finding::Located;
 use super::remedy::{self, Shape};

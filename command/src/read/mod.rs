@@ -81,7 +81,7 @@ pub enum Failure {
 /// A file or folder that could not be read.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// As the caller named it, or as it was found in a folder.
+    /// The path as the caller named it, or as it was found in a folder.
     pub path: String,
     /// Error of the operating system.
     pub error: io::Error,
@@ -90,7 +90,7 @@ pub struct Unreadable {
 /// Everything that is wrong with a policy, and the files in which it stands.
 #[derive(Debug)]
 pub struct Rejected {
-    /// At least one finding.
+    /// The findings, at least one.
     pub findings: Vec<Located>,
     /// The files that the findings speak of.
     pub files: Vec<File>,

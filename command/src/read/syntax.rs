@@ -243,7 +243,7 @@ const LOOKED_BACK: usize = 50;
 
 /// The first key or element of a line.
 struct Key<'l> {
-    /// From 1.
+    /// Column of the key, counted from 1.
     column: usize,
     word: &'l str,
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub(super) struct Node<'t> {
     pub(super) value: Value<'t>,
-    /// Of a block of lines: its first key or element.
+    /// Span of the value; for a block of lines, that of its first key or element.
     pub(super) place: Span,
 }
 

@@ -1,4 +1,4 @@
-//! From the text of one file to its tree.
+//! Parsing the text of one file into its tree.
 
 use super::file::File;
 use super::finding::Located;
@@ -33,7 +33,7 @@ pub(super) fn parse(file: &File) -> Result<Node<'_>, Box<Located>> {
 
 /// The documents of a file.
 pub(super) struct Documents<'t> {
-    /// At least one.
+    /// Roots of the documents, at least one.
     pub(super) roots: Vec<Node<'t>>,
     /// Beginning of the second document, if there is one.
     pub(super) second: Option<Span>,

@@ -38,14 +38,14 @@ pub enum Side {
 /// Treatment of paths before the filters see them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Paths {
-    /// As Istio's gateways do by default (`BASE`): dot segments and backslashes are resolved.
+    /// Dot segments and backslashes are resolved, as Istio's gateways do by default (`BASE`).
     #[default]
     Normalized,
-    /// As with `MERGE_SLASHES`: empty segments are left out besides.
+    /// Empty segments are left out besides, as with `MERGE_SLASHES`.
     Merged,
-    /// As with `DECODE_AND_MERGE_SLASHES`: escaped slashes are decoded before that.
+    /// Escaped slashes are decoded before that, as with `DECODE_AND_MERGE_SLASHES`.
     Decoded,
-    /// Not at all: filters see the very bytes.
+    /// Nothing is changed: filters see the very bytes.
     Verbatim,
 }
 

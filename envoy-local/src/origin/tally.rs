@@ -78,7 +78,7 @@ const TALLY: &str = "/tally/";
 const PIECE: u64 = 16_384;
 
 impl Orders {
-    /// Those of a request that is to be counted.
+    /// Reads the instructions of a request that is to be counted.
     pub(super) fn of(uri: &Uri) -> Option<Orders> {
         let name = uri.path().strip_prefix(TALLY)?.to_owned();
         Some(Orders { name, query: uri.query().unwrap_or_default().to_owned() })

@@ -42,7 +42,7 @@ impl Answer {
 }
 
 impl Registry {
-    /// With these users (`htpasswd`, bcrypt), or for everybody.
+    /// Starts a registry for these users (`htpasswd`, bcrypt), or for everybody.
     pub fn start(users: Option<&str>) -> Registry {
         let folder = tempfile::tempdir().unwrap();
         let mut last = String::new();

@@ -40,7 +40,7 @@ pub struct Bucket {
 }
 
 impl Side {
-    /// As it counts now, under these terms.
+    /// The state as it counts now, under these terms.
     pub fn fit(self, plan: &Plan, now: Now) -> Side {
         match self {
             Side::Rest => Side::Rest,

@@ -32,7 +32,7 @@ pub struct Tally {
 struct Request {
     policy: Arc<Policy>,
     identity: u32,
-    /// For each quota.
+    /// One line for each quota.
     lines: Vec<Line>,
 }
 

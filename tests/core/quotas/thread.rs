@@ -14,7 +14,7 @@ pub enum Act {
         identity: u32,
         bytes: u64,
     },
-    /// With `defer` it is charged later if that can be.
+    /// Charges what flows; with `defer` later, if that can be.
     Flow {
         open: usize,
         out: u64,
@@ -41,7 +41,7 @@ pub struct Done {
     pub contended: u32,
     /// The request that it was about.
     pub request: Option<u64>,
-    /// For each quota.
+    /// The refusal of each quota.
     pub refusals: Vec<Option<Refusal>>,
     pub crossing: Option<Crossing>,
     /// The charge for what flowed is deferred.

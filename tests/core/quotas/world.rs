@@ -21,7 +21,7 @@ struct Inner {
     memory: Memory,
     faults: Faults,
     rng: Rng,
-    /// Whose turn it is, and who takes part.
+    /// The thread whose turn it is, and those that take part.
     turn: usize,
     running: Vec<usize>,
 }

@@ -20,7 +20,7 @@ use crate::support;
 use crate::support::rig::{Rig, Seen};
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
-/// Of the same namespace.
+/// An identity of the same namespace.
 const REFUNDS: &str = "spiffe://cluster.local/ns/payments/sa/refunds";
 
 /// Everything is admitted for everyone, within these quotas.

@@ -80,7 +80,7 @@ pub(crate) struct End {
     pub(crate) data: usize,
     /// The peer said that this was all.
     pub(crate) whole: bool,
-    /// And said so in trailers.
+    /// The peer said so in trailers.
     pub(crate) has_trailers: bool,
 }
 

@@ -114,7 +114,7 @@ impl Rig {
         self.callers.entry(identity.to_owned()).or_insert_with(|| pki.workload(Signer::Mesh, &[identity]).unwrap())
     }
 
-    /// Those made by [`Rig::caller`].
+    /// The credentials that [`Rig::caller`] has made.
     pub(crate) fn credentials(&self, caller: &str) -> &Credentials {
         &self.callers[caller]
     }

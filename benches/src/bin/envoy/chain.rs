@@ -88,7 +88,7 @@ impl Target {
         Target::with(bench, &chain.to_string().replace([' ', ','], "-"), chain.filters(bench))
     }
 
-    /// With these filters before the router.
+    /// Starts an Envoy with these filters before the router.
     pub(crate) fn with(bench: &Bench, name: &str, mut filters: Vec<Value>) -> Result<Target> {
         filters.push(filter::router());
         let files = bench.lab.files();

@@ -31,7 +31,7 @@ use tollgate_bench::timing::{median, median_ratio, quartiles};
 const REPETITIONS: usize = 21;
 /// Requests in each.
 const REQUESTS: usize = 16 * client::CONNECTIONS;
-/// To a chain that takes a millisecond a request.
+/// Requests to a chain that takes a millisecond each.
 const FEW_REQUESTS: usize = client::CONNECTIONS;
 
 /// Lab, Envoy and modules that every measurement needs.
@@ -112,7 +112,7 @@ impl Subject {
         self.microseconds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// In each repetition: what it took more than another.
+    /// Differences to another chain, one a repetition.
     fn above(&self, other: &Subject) -> Vec<f64> {
         self.microseconds.iter().zip(&other.microseconds).map(|(mine, its)| mine - its).collect()
     }

@@ -18,7 +18,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Of a policy whose revision is known.
+    /// Summary of a policy whose revision is known.
     pub(crate) fn of(document: &Document, revision: String) -> Summary {
         let Document { name, rules, deny, residency, quotas, .. } = document;
         Summary {

@@ -96,7 +96,7 @@ pub struct Path {
     pub ambiguous: bool,
     /// Only targets with `encodedSlash: data` know.
     pub encoded_slash: bool,
-    /// In bytes, as it came.
+    /// Bytes of the path as it came.
     pub length: usize,
 }
 

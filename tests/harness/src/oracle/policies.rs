@@ -75,7 +75,7 @@ struct Generator<'p, 'r> {
 }
 
 impl<'p, 'r> Generator<'p, 'r> {
-    /// For parts of this policy.
+    /// A generator of parts for this policy.
     fn new(policy: &Value, rng: &'r mut Rng, last_id: usize) -> Generator<'p, 'r> {
         let names = |key: &str| policy[key].as_object().map_or(Vec::new(), |map| map.keys().cloned().collect());
         let listed = policy["identity"]["trustDomains"].as_array();
