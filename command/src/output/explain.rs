@@ -22,7 +22,7 @@ pub(crate) fn write(walk: &Walk, files: &[File], out: &mut Out) -> io::Result<()
     }
 }
 
-/// Writes what a denied request lacks: the nearest rule, and the parts that failed.
+/// Writes what a denied request lacks: the nearest rule, and the edits that would admit it.
 fn missing(why_not: &WhyNot, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)?;
     if let Some(near) = &why_not.nearest {
