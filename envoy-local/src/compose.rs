@@ -2,7 +2,7 @@
 
 use crate::config::listener::{self, HttpListener, Paths, Side};
 use crate::config::tls::ClientCertificate;
-use crate::config::{self, access_log, cluster, filter, tls};
+use crate::config::{self, cluster, filter, tls};
 use crate::demo::Script;
 use crate::lab::Files;
 use crate::pki::{GATEWAY_NAME, ORIGIN_NAME, Pki, Signer};
@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
+use tollgate_envoy::access_log;
 
 /// Workloads that have a container, as `compose.yaml` lists them.
 const WORKLOADS: [&str; 3] = ["payments", "frontend", "nobody"];

@@ -9,10 +9,11 @@ use serde_json::Value;
 use crate::audit::Audit;
 use crate::config::listener::{self, HttpListener, Paths, Side};
 use crate::config::tls::{self, ClientCertificate};
-use crate::config::{self, access_log, cluster, filter};
+use crate::config::{self, cluster, filter};
 use crate::envoy::{Admin, Envoy, Launch};
 use crate::lab::Lab;
 use crate::pki::ORIGIN_NAME;
+use tollgate_envoy::access_log;
 
 /// The gateway's listener, and the `stat_prefix` of its chain.
 pub const LISTENER: &str = "egress";

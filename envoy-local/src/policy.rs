@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use tollgate_cli::read::{self as policies, Loaded};
+use tollgate_read::{self as policies, Loaded};
 
 /// The policy in this file or folder, as the JSON text that the filter is configured with.
 ///

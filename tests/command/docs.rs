@@ -4,7 +4,7 @@ use std::fs;
 use tollgate::decision::{Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented, Source};
-use tollgate_cli::read;
+use tollgate_read as read;
 
 const LANGUAGE: &str = include_str!("../../docs/policy.md");
 const QUOTAS: &str = include_str!("../../docs/quotas.md");

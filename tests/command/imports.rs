@@ -13,7 +13,7 @@ use tollgate_tests::root;
 use walkdir::WalkDir;
 
 /// The rooms of the command, each of which imports the ones before it only.
-const ROOMS_OF_THE_COMMAND: [&str; 6] = ["escape", "read", "analysis", "mesh", "output", "commands"];
+const ROOMS_OF_THE_COMMAND: [&str; 5] = ["read", "analysis", "mesh", "output", "commands"];
 
 /// Names of a module and of those around it, from the root of its package.
 type Names = Vec<String>;

@@ -172,7 +172,7 @@ fn a_quota_that_is_said_never_to_refuse_first_never_does() {
         let weak: Vec<usize> =
             lint(&file).iter().filter(|(code, _)| code == "TG120").map(|(_, pointer)| numbers(pointer).0).collect();
         claims += weak.len();
-        let policy = tollgate_cli::read::load(&[&file]).unwrap().policy;
+        let policy = tollgate_read::load(&[&file]).unwrap().policy;
         let (mut thread, mut memory, mut time) =
             (QuotaThread::default(), Memory::default(), 1_782_864_000_000_000_000_u64);
         for _ in 0..60 {

@@ -1,7 +1,7 @@
 //! Every request goes where it was judged to go.
 
 use serde_json::{Value, json};
-use tollgate_cli::mesh::envoy;
+use tollgate_envoy::tripwire as rules;
 use tollgate_local::config::filter;
 use tollgate_local::gateway::GatewayConfig;
 
@@ -30,12 +30,12 @@ fn policy(removed: &[&str]) -> Value {
 
 /// Demands the route that was judged.
 fn demands_the_route() -> Value {
-    filter::rbac(&envoy::bound_tripwire())
+    filter::rbac(&rules::bound_tripwire())
 }
 
 /// Refuses routes to clusters that nobody rendered.
 fn refuses_others() -> Value {
-    filter::rbac(&envoy::foreign_routes())
+    filter::rbac(&rules::foreign_routes())
 }
 
 fn start(policy: &Value, filters: Vec<Value>) -> impl Iterator<Item = Rig> {

@@ -4,8 +4,8 @@
 use super::command_line;
 use super::error::CommandError;
 use super::exit::Exit;
-use crate::escape;
 use crate::output::Out;
+use crate::read::escape;
 use clap_complete::Shell;
 use std::io::Write;
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
 //! Policies that a command line names.
 
 use super::error::CommandError;
-use crate::escape;
 use crate::output::progress;
 use crate::output::report::{Format, Summary};
 use crate::read::document::Document;
+use crate::read::escape;
 use crate::read::{self, Loaded, revision};
 use std::path::Path;
 

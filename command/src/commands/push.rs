@@ -2,11 +2,11 @@
 
 use super::error::CommandError;
 use super::exit::Exit;
-use crate::escape;
 use crate::mesh::push::{Attachment, Image, Pushed, Refused, Registry, layout};
 use crate::output::progress;
 use crate::output::report::{self, Plain};
 use crate::read::Unreadable;
+use crate::read::escape;
 use oci_client::Reference;
 use serde::Serialize;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! The walk to a decision, as people read it.
 
 use crate::analysis::explain::{Looked, Looks, Walk, WhyNot};
-use crate::escape;
 use crate::output::Out;
 use crate::output::report;
 use crate::read::File;
+use crate::read::escape;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use tollgate::decision::Outcome;

@@ -15,7 +15,7 @@ pub(crate) mod test;
 
 pub(crate) use stdout::Out;
 
-use crate::escape;
+use crate::read::escape;
 use anstream::ColorChoice;
 use std::io::{self, Write};
 

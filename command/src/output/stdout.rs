@@ -1,6 +1,6 @@
 //! The standard output of a run.
 
-use crate::escape;
+use crate::read::escape;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 /// Bytes written at once.

@@ -2,8 +2,8 @@
 
 use super::explain;
 use crate::analysis::test::{Actual, Coverage, Played};
-use crate::escape;
 use crate::output::report::pretty;
+use crate::read::escape;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 use std::io::{self, Write};

@@ -13,7 +13,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tollgate_cli::read::Loaded;
+use tollgate_read::Loaded;
 
 use crate::demo::{Ports, Script};
 use crate::{module, paths};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tollgate_cli::mesh::envoy;
+use tollgate_envoy::tripwire as rules;
 
 use super::type_url;
 
@@ -36,7 +36,7 @@ pub fn fixed(name: &str, typed_config: &Value) -> Value {
 /// Lets through only what carries the record of a filter that decided to let it through. Behind Tollgate it never
 /// refuses anything; without Tollgate it refuses everything.
 pub fn tripwire() -> Value {
-    rbac(&envoy::tripwire())
+    rbac(&rules::tripwire())
 }
 
 /// Envoy's own RBAC filter with these rules.

@@ -3,12 +3,10 @@
 //! Each function returns one element of Envoy's API, so that a test or a benchmark can put together a chain of its
 //! own from the same parts that the demo uses.
 
-pub mod access_log;
 pub mod cluster;
 pub mod ecds;
 pub mod filter;
 pub mod listener;
-pub mod stats;
 pub mod tls;
 
 use std::net::SocketAddr;
@@ -20,7 +18,7 @@ pub fn bootstrap(admin: SocketAddr, listeners: &[Value], clusters: &[Value]) -> 
     json!({
         "node": {"id": "tollgate-local", "cluster": "tollgate-local"},
         "admin": {"address": address(admin)},
-        "stats_config": {"stats_tags": stats::tags()},
+        "stats_config": {"stats_tags": tollgate_envoy::stats::tags()},
         "static_resources": {"listeners": listeners, "clusters": clusters},
     })
 }

@@ -1,6 +1,6 @@
 //! Reasons, in words, for which servers may read a path in two ways.
 
-use crate::escape;
+use crate::read::escape;
 
 /// The first thing about a path (without its query) that is not canonical; none where nothing is.
 pub(crate) fn of(path: &[u8]) -> Option<String> {

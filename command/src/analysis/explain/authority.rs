@@ -1,6 +1,6 @@
 //! Authorities in words.
 
-use crate::escape;
+use crate::read::escape;
 use std::net::{IpAddr, Ipv6Addr};
 use tollgate::request::{Authority, Host, check_name};
 

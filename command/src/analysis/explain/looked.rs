@@ -1,8 +1,8 @@
 //! What one entry says of a request, found by asking a policy that holds nothing but it.
 
 use super::spot::Spot;
-use crate::escape;
 use crate::read::document::{Document, Rule, Target};
+use crate::read::escape;
 use crate::read::excerpt::Excerpts;
 use serde::Serialize;
 use serde_json::{Map, Value};

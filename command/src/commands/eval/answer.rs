@@ -2,7 +2,7 @@
 
 use super::Format;
 use crate::analysis::further::FurtherShown;
-use crate::escape;
+use crate::read::escape;
 use serde::Serialize;
 use std::io::{self, Write};
 use tollgate::decision::{Decision, QuotaOutcome};

@@ -2,7 +2,7 @@
 
 use crate::commands::error::CommandError;
 use crate::commands::exit::Exit;
-use crate::escape;
+use crate::read::escape;
 use notify::{Event, RecursiveMode, Watcher};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

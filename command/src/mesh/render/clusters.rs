@@ -6,6 +6,7 @@ use super::object::{Maker, Object, Part, insert};
 use super::way::{Lookup, authorities};
 use crate::analysis::ports::Upstream;
 use serde_json::{Value, json};
+use tollgate_envoy::dynamic::resolver;
 
 /// A cluster, and the route that it takes over from Istio's.
 pub(super) struct Own<'o> {
@@ -43,7 +44,7 @@ impl Own<'_> {
             "type": "STRICT_DNS",
             "connect_timeout": "10s",
             "dns_lookup_family": lookup.family(),
-            "typed_dns_resolver_config": Lookup::resolver(),
+            "typed_dns_resolver_config": resolver(),
             "load_assignment": {
                 "cluster_name": self.name(),
                 "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],

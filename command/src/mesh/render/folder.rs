@@ -2,8 +2,8 @@
 
 use super::object::Part;
 use super::output::{Files, is_rendered};
-use crate::escape;
 use crate::read::Unreadable;
+use crate::read::escape;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write};

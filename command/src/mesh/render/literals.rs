@@ -4,9 +4,9 @@ use super::addresses::{self, Range};
 use super::destinations::Destinations;
 use super::envoy_filter::rbac;
 use super::way::LITERAL;
-use crate::mesh::envoy::ADDRESS_INSIDE_POLICY;
 use serde_json::{Value, json};
 use tollgate::policy::networks;
+use tollgate_envoy::ADDRESS_INSIDE_POLICY;
 
 /// Refuses every address of the inside, and every one of IPv6 that embeds one, but for the networks that rules name. The
 /// authority is what Tollgate wrote, and so an address in its one spelling; which of them, Tollgate has decided before.

@@ -2,9 +2,10 @@
 
 use super::object::Maker;
 use super::yaml::yaml;
-use crate::mesh::envoy::METRIC_LABELS;
 use crate::mesh::site::{Api, Site};
 use serde_json::{Value, json};
+use tollgate_envoy::access_log;
+use tollgate_envoy::stats::METRIC_LABELS;
 
 /// What the access log's format is called in the mesh's configuration.
 pub(crate) const PROVIDER: &str = "tollgate";
@@ -25,7 +26,7 @@ pub(crate) struct Patch {
 /// The access log's line: what Envoy knows of a request, beside what Tollgate decided. Attribute names are
 /// OpenTelemetry's where one exists.
 fn log_line() -> Value {
-    serde_json::from_str(include_str!("../../../../envoy-local/access-log.json")).unwrap_or_default()
+    access_log::format()
 }
 
 pub(crate) fn patches(maker: &Maker<'_>, site: &Site) -> Vec<Patch> {

@@ -2,12 +2,12 @@
 
 use super::envoy_filter::into_manager;
 use super::object::insert;
-use crate::mesh::envoy::{ADDRESS_INSIDE_POLICY, ROUTE_KEY, ROUTE_POLICY};
 use crate::read::document::Detail;
 use crate::read::document::Document;
 use serde_json::{Value, json};
 use tollgate::decision::Reason;
 use tollgate::decision::answer::HEADER;
+use tollgate_envoy::{ADDRESS_INSIDE_POLICY, ROUTE_KEY, ROUTE_POLICY};
 
 /// A name that leads inside, an address of the inside, and a route that is not the one that was judged.
 pub(super) fn mappers(document: &Document) -> Value {

@@ -5,10 +5,10 @@ use super::envoy_filter::{before, before_router, filters, into, rbac};
 use super::object::{Kind, Maker, Object, Part, attach};
 use super::replies;
 use crate::analysis::advice::{Advice, code};
-use crate::mesh::envoy;
 use crate::mesh::site::{Permission, Site};
 use crate::read::document::Document;
 use serde_json::{Value, json};
+use tollgate_envoy::tripwire as rules;
 
 /// Istio whose API knows how to keep a TCP proxy from connecting before the first byte.
 const WAITING: u32 = 31;
@@ -26,8 +26,8 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
     let mut objects = Vec::new();
     if maker.gateway.envoy_filter == Permission::Allowed {
         let mut patches = vec![
-            before_router(&rbac("tollgate.routes", &envoy::foreign_routes())),
-            before_router(&rbac("tollgate.tripwire", &envoy::bound_tripwire())),
+            before_router(&rbac("tollgate.routes", &rules::foreign_routes())),
+            before_router(&rbac("tollgate.tripwire", &rules::bound_tripwire())),
         ];
         patches.extend(without_http(site));
         patches.push(replies::mappers(document));
@@ -65,7 +65,7 @@ fn without_http(site: &Site) -> Vec<Value> {
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
             "stat_prefix": "tollgate_tripwire.",
-            "rules": envoy::network_tripwire(),
+            "rules": rules::network_tripwire(),
         },
     });
     let mut patches: Vec<Value> = PROTOCOLS.into_iter().map(|name| before(name, &tripwire)).collect();

@@ -1,17 +1,10 @@
 //! A way out for hosts that no object names: a route, a cluster, and the cache of names that both the cluster and its filter use.
 
 use super::addresses::{self, Range};
-use super::object::insert;
 use crate::mesh::site::{Family, Gateway, Inside};
 use serde_json::{Value, json};
 use tollgate::policy::networks;
-
-/// Names that are held at once; beyond that, requests are refused.
-const MOST_NAMES: u32 = 65_536;
-/// The time for which a name is held that nobody asks for.
-const HELD: &str = "60s";
-/// Requests that wait for names at once.
-const MOST_WAITING: u32 = 1_024;
+use tollgate_envoy::dynamic::Cache;
 
 /// Authorities that are addresses in any spelling (RE2, the whole of it). No name is one: its last label has a letter.
 pub(super) const LITERAL: &str = r"([0-9.]+|\[[^\]]*\])(:[0-9]+)?";
@@ -64,17 +57,6 @@ impl Lookup {
             Family::All => "ALL",
         }
     }
-
-    /// As names are, and no longer: a pod's search domains would lead `redis.payments` to a Service.
-    pub(super) fn resolver() -> Value {
-        json!({
-            "name": "envoy.network.dns_resolver.cares",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig",
-                "dns_resolver_options": {"no_default_search_domain": true},
-            },
-        })
-    }
 }
 
 impl Way {
@@ -83,73 +65,23 @@ impl Way {
         self.name.replacen('-', ".", 1)
     }
 
-    /// The same in the cluster and in the filter, or Envoy refuses the one that comes second.
-    fn cache(&self) -> Value {
-        let mut cache = json!({
-            "name": self.name,
-            "dns_lookup_family": Lookup(self.family).family(),
-            "max_hosts": MOST_NAMES,
-            "host_ttl": HELD,
-            "dns_cache_circuit_breaker": {"max_pending_requests": MOST_WAITING},
-            "typed_dns_resolver_config": Lookup::resolver(),
-        });
-        if !self.refused.is_empty() {
-            let ranges: Vec<Value> = self.refused.iter().map(|range| range.envoy()).collect();
-            insert(&mut cache, "resolved_address_filter", json!({"ranges": ranges}));
-        }
-        cache
-    }
-
-    /// Looks names up, behind Tollgate.
+    /// The filter that looks names up, behind Tollgate.
     pub(super) fn resolving(&self) -> Value {
-        json!({
-            "name": self.filter_name(),
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig",
-                "dns_cache_config": self.cache(),
-                "save_upstream_address": true,
-            },
-        })
+        self.cached(|cache| cache.filter(&self.filter_name()))
     }
 
     /// The patch that adds its cluster.
     pub(super) fn cluster(&self, trusted: &str) -> Value {
-        let cluster = json!({
-            "name": self.name,
-            "connect_timeout": "10s",
-            "lb_policy": "CLUSTER_PROVIDED",
-            "cluster_type": {
-                "name": "envoy.clusters.dynamic_forward_proxy",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
-                    "dns_cache_config": self.cache(),
-                },
-            },
-            "typed_extension_protocol_options": {
-                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-                    "upstream_http_protocol_options": {"auto_sni": true, "auto_san_validation": true},
-                    "auto_config": {"http_protocol_options": {}, "http2_protocol_options": {}},
-                },
-            },
-            "transport_socket": {
-                "name": "envoy.transport_sockets.tls",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-                    "common_tls_context": {
-                        "combined_validation_context": {
-                            "default_validation_context": {},
-                            "validation_context_sds_secret_config": authorities(trusted),
-                        },
-                    },
-                },
-            },
-        });
         json!({
             "applyTo": "CLUSTER",
             "match": {"context": "GATEWAY"},
-            "patch": {"operation": "ADD", "value": cluster},
+            "patch": {"operation": "ADD", "value": self.cached(|cache| cache.cluster(&authorities(trusted)))},
         })
+    }
+
+    fn cached(&self, make: impl FnOnce(&Cache<'_>) -> Value) -> Value {
+        let refused: Vec<Value> = self.refused.iter().map(|range| range.envoy()).collect();
+        make(&Cache { name: self.name, family: Lookup(self.family).family(), refused: &refused })
     }
 }
 

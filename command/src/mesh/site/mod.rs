@@ -73,7 +73,7 @@ fn system() -> String {
 pub(crate) fn read(path: &Path) -> Result<Site, Failure> {
     let unreadable = || {
         let error = std::io::Error::other("a site is one file");
-        Failure::Unreadable(read::Unreadable { path: crate::escape::path(path), error })
+        Failure::Unreadable(read::Unreadable { path: crate::read::escape::path(path), error })
     };
     let mut texts = read::texts(&[path], NOUN)?;
     let (file, json) = texts.pop().filter(|_| texts.is_empty()).ok_or_else(unreadable)?;

@@ -1,7 +1,7 @@
 //! Findings as workflow commands of GitHub Actions, which shows them at their lines in a pull request.
 
 use super::{Report, severity};
-use crate::escape;
+use crate::read::escape;
 use std::io::{self, Write};
 use tollgate::policy::Severity;
 

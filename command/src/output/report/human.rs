@@ -1,8 +1,8 @@
 //! Findings as people read them, with the line they speak of.
 
 use super::Report;
-use crate::escape;
 use crate::output::{self, Out};
+use crate::read::escape;
 use crate::read::{File, Located, Position, Span};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use std::borrow::Cow;

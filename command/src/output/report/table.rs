@@ -1,6 +1,6 @@
 //! Tables as wide as the terminal, and as wide as they need be where there is none.
 
-use crate::escape;
+use crate::read::escape;
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{self, Write};
 use terminal_size::Width;

@@ -3,8 +3,8 @@
 use super::shape::{Expected, Shape};
 use super::written::{flow, number, quoted, text};
 use super::{host, selector};
-use crate::read::pointer::Trail;
-use crate::read::tree::{Node, Value};
+use crate::pointer::Trail;
+use crate::tree::{Node, Value};
 
 /// Ports of a range that a finding lists.
 const PORTS_SHOWN: u64 = 16;

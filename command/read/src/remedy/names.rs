@@ -2,10 +2,10 @@
 
 use super::host;
 use super::written::text;
-use crate::read::file::File;
-use crate::read::pointer::Trail;
-use crate::read::span::Span;
-use crate::read::tree::Node;
+use crate::file::File;
+use crate::pointer::Trail;
+use crate::span::Span;
+use crate::tree::Node;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use tollgate::policy::nearest;

@@ -253,7 +253,7 @@ fn stop(place: Span, message: &str, fix: &str) -> Box<Located> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::json;
+    use crate::json;
 
     fn file(text: &str) -> File {
         File::new(0, "p.yaml".into(), text.as_bytes().to_vec())

@@ -70,8 +70,8 @@ fn merged<'n, 't>(value: &'n Node<'t>) -> Option<Vec<&'n [Entry<'t>]>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::read::file::File;
-    use crate::read::{json, yaml};
+    use crate::file::File;
+    use crate::{json, yaml};
 
     fn read(text: &str) -> Result<String, String> {
         let file = File::new(0, "t.yaml".into(), text.as_bytes().to_vec());

@@ -8,7 +8,7 @@ use tollgate::policy::{Finding, Severity, code, nearest};
 ///
 /// # Errors
 /// The first thing that is not of that shape, where it stands in the file.
-pub(crate) fn typed<'t, T: Deserialize<'t>>(file: &File, json: &'t str, noun: &'static str) -> Result<T, Rejected> {
+pub fn typed<'t, T: Deserialize<'t>>(file: &File, json: &'t str, noun: &'static str) -> Result<T, Rejected> {
     let mut json = serde_json::Deserializer::from_str(json);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = error.path().to_string();
@@ -17,7 +17,7 @@ pub(crate) fn typed<'t, T: Deserialize<'t>>(file: &File, json: &'t str, noun: &'
 }
 
 /// A finding at a pointer of a file.
-pub(crate) fn rejected(file: &File, pointer: &str, message: &str, noun: &'static str) -> Rejected {
+pub fn rejected(file: &File, pointer: &str, message: &str, noun: &'static str) -> Rejected {
     let message = message.split(" at line ").next().unwrap_or(message);
     let (code, pointer, message, fix) = match unknown(message) {
         // the path ends at the map that holds the key

@@ -110,7 +110,7 @@ fn chosen(path: &Path) -> (PathBuf, Option<String>) {
 const STDIN: &str = "<stdin>";
 
 /// `-` stands for the standard input, as everywhere. A file of that name is `./-`.
-pub(crate) fn is_stdin(path: &Path) -> bool {
+pub fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -237,7 +237,7 @@ impl File {
     }
 
     /// Tells whether the name ends in `.json`: such a file must be JSON and nothing more.
-    pub(crate) fn is_json(&self) -> bool {
+    pub fn is_json(&self) -> bool {
         self.path.extension().is_some_and(|extension| extension == "json")
     }
 
@@ -250,12 +250,12 @@ impl File {
     }
 
     /// The lines of the text, without their ends.
-    pub(crate) fn lines_of_text(&self) -> impl Iterator<Item = &str> {
+    pub fn lines_of_text(&self) -> impl Iterator<Item = &str> {
         self.text.lines()
     }
 
     /// Span of a line (counted from 1) from the byte `from` of it to its end, without the line break.
-    pub(crate) fn stretch_of_line(&self, line: usize, from: usize) -> Span {
+    pub fn stretch_of_line(&self, line: usize, from: usize) -> Span {
         let (start, text) = self.line(line);
         self.stretch(start.saturating_add(from), start.saturating_add(text.len()))
     }
@@ -282,7 +282,7 @@ impl File {
     }
 
     /// Offset of a line (counted from 1) and its text without the line break.
-    pub(crate) fn line(&self, line: usize) -> (usize, &str) {
+    pub fn line(&self, line: usize) -> (usize, &str) {
         let start = self.line_start(line);
         let end = self.lines().get(line).copied().unwrap_or(self.text.len());
         let text = self.text.get(start..end).unwrap_or_default();

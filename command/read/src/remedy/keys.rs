@@ -1,8 +1,8 @@
 //! Keys that the language does not have, and keys that are not given.
 
 use super::written::{flow, text};
-use crate::read::pointer::Trail;
-use crate::read::tree::Node;
+use crate::pointer::Trail;
+use crate::tree::Node;
 use tollgate::policy::Finding;
 
 /// Keys of targets.

@@ -143,8 +143,8 @@ fn keyed<'n, 't, 'p>(entries: &'n [Entry<'t>], pointer: &'p str) -> Option<(Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::file::File;
-    use crate::read::yaml;
+    use crate::file::File;
+    use crate::yaml;
     use tollgate::policy::Severity;
 
     const TEXT: &str = r#"

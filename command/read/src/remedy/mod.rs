@@ -13,7 +13,7 @@ mod shape;
 mod types;
 mod written;
 
-pub(crate) use path::meant as path_meant;
+pub use path::meant as path_meant;
 pub(super) use shape::Shape;
 pub(super) use written::number;
 

@@ -1,8 +1,8 @@
 //! Selectors as people write them.
 
 use super::written::text;
-use crate::read::pointer::Trail;
-use crate::read::tree::{Node, Value};
+use crate::pointer::Trail;
+use crate::tree::{Node, Value};
 
 /// The selector that a word stands for.
 pub(super) fn of(word: &str, root: &Node<'_>) -> Option<String> {

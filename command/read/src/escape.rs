@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// Tells what is never printed as it is: C0, DEL, C1, zero-width characters, line separators, and the controls of
 /// direction.
-pub(crate) fn is_hidden(character: char) -> bool {
+pub fn is_hidden(character: char) -> bool {
     matches!(
         character,
         '\0'..='\u{1f}'
@@ -23,7 +23,7 @@ pub(crate) fn is_hidden(character: char) -> bool {
 }
 
 /// Text for one line: a line break is escaped, too.
-pub(crate) fn line(text: &str) -> Cow<'_, str> {
+pub fn line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }
@@ -33,7 +33,7 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
 }
 
 /// Bytes for one line.
-pub(crate) fn bytes(bytes: &[u8]) -> String {
+pub fn bytes(bytes: &[u8]) -> String {
     let mut escaped = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         chunk.valid().chars().for_each(|character| push(&mut escaped, character));
@@ -43,7 +43,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> String {
 }
 
 /// A path as a name of its file: what is no UTF-8 is escaped, the rest is as it is.
-pub(crate) fn path(path: &Path) -> String {
+pub fn path(path: &Path) -> String {
     let mut name = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
         name.push_str(chunk.valid());
@@ -53,7 +53,7 @@ pub(crate) fn path(path: &Path) -> String {
 }
 
 /// A line of a file and a stretch of it. Tabs stay: who shows the line makes them spaces.
-pub(crate) fn excerpt(text: &str, span: Range<usize>) -> (Cow<'_, str>, Range<usize>) {
+pub fn excerpt(text: &str, span: Range<usize>) -> (Cow<'_, str>, Range<usize>) {
     let hidden = |character: char| character != '\t' && is_hidden(character);
     if !text.contains(hidden) {
         return (Cow::Borrowed(text), span);
@@ -72,14 +72,16 @@ pub(crate) fn excerpt(text: &str, span: Range<usize>) -> (Cow<'_, str>, Range<us
     (Cow::Owned(escaped), start.unwrap_or(whole)..end.unwrap_or(whole))
 }
 
-pub(super) fn push(escaped: &mut String, character: char) {
+/// Appends a character, as a terminal may show it.
+pub fn push(escaped: &mut String, character: char) {
     match is_hidden(character) {
         true => escaped.extend(character.escape_unicode()),
         false => escaped.push(character),
     }
 }
 
-pub(super) fn push_byte(escaped: &mut String, byte: u8) {
+/// Appends a byte that is no UTF-8 as its number.
+pub fn push_byte(escaped: &mut String, byte: u8) {
     // nothing is written to but memory
     let _ = write!(escaped, "\\u{{{byte:x}}}");
 }

@@ -2,7 +2,7 @@
 
 use super::UNLISTED;
 use super::keys::OF_TARGETS;
-use crate::read::finding::Located;
+use crate::finding::Located;
 use std::collections::{HashMap, HashSet};
 use tollgate::policy::code;
 

@@ -1,7 +1,7 @@
 //! Values as one writes them in a line of YAML.
 
-use crate::read::scalar;
-use crate::read::tree::{Node, Value};
+use crate::scalar;
+use crate::tree::{Node, Value};
 use std::borrow::Cow;
 
 /// Bytes of a value that a finding repeats.
@@ -61,7 +61,7 @@ pub(super) fn quoted(word: &str) -> String {
 }
 
 /// The number that somebody meant who wrote it in another spelling: `0443`, `+1`, `1_000`, `1,000`, `1k`, `0x1f`.
-pub(in crate::read) fn number(word: &str) -> Option<u64> {
+pub(crate) fn number(word: &str) -> Option<u64> {
     let word = word.trim().trim_start_matches('+');
     if let Some(hex) = word.strip_prefix("0x") {
         return u64::from_str_radix(hex, 16).ok();

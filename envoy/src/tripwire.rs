@@ -1,23 +1,8 @@
-//! What an Envoy has to be told about Tollgate, wherever it runs.
+//! Rules of Envoy's RBAC filter that stand behind Tollgate: without its record, nothing passes.
 
+use super::cel::{call, cluster, name, text};
+use super::names::{OWN, RECORD, ROUTE_KEY, ROUTE_POLICY, TCP_RECORD};
 use serde_json::{Value, json};
-
-/// Where the filter leaves its record (Envoy puts `wasm.` in front).
-const RECORD: &str = "wasm.tollgate";
-/// The key under which the filter for connections leaves its record.
-const TCP_RECORD: &str = "wasm.tollgate-tcp";
-/// The key under which the filter leaves the name of the cluster that it judged: a String, and empty where no cluster was chosen.
-pub const ROUTE_KEY: &str = "wasm.tollgate_route";
-/// The beginning of every rendered cluster's name. Istio's own do not, whatever another namespace calls its hosts.
-const OWN: &str = "tollgate";
-/// The policy that refuses routes to other clusters, as response-code details name it.
-pub const ROUTE_POLICY: &str = "tollgate-route";
-/// The policy that refuses addresses of the inside, as response-code details name it.
-pub const ADDRESS_INSIDE_POLICY: &str = "tollgate-address-inside";
-
-/// Labels of Tollgate's metrics. They travel in the metrics' names, from which Envoy takes those that it is told of.
-pub const METRIC_LABELS: [&str; 9] =
-    ["decision", "reason", "rule", "caller_namespace", "destination", "quota", "result", "override", "layer"];
 
 /// Rules of Envoy's RBAC filter that let through only what carries the record of a filter that decided to let it through.
 /// Behind Tollgate they never refuse anything; without Tollgate they refuse everything.
@@ -74,20 +59,4 @@ fn is_route_judged() -> Value {
 /// `xds.cluster_name.startsWith("tollgate")`.
 fn is_own_cluster() -> Value {
     json!({"call_expr": {"target": cluster(), "function": "startsWith", "args": [text(OWN)]}})
-}
-
-fn cluster() -> Value {
-    json!({"select_expr": {"operand": name("xds"), "field": "cluster_name"}})
-}
-
-fn name(name: &str) -> Value {
-    json!({"ident_expr": {"name": name}})
-}
-
-fn text(text: &str) -> Value {
-    json!({"const_expr": {"string_value": text}})
-}
-
-fn call(function: &str, args: Vec<Value>) -> Value {
-    json!({"call_expr": {"function": function, "args": args}})
 }

@@ -23,7 +23,7 @@ pub(super) fn fix(word: &str) -> Option<String> {
 }
 
 /// The pattern that was meant, where a path is of another language.
-pub(crate) fn meant(word: &str) -> Option<String> {
+pub fn meant(word: &str) -> Option<String> {
     let (mut body, mut changed) = (word, false);
     for (anchored, rest) in [(body.starts_with('^'), body.strip_prefix('^')), (true, body.strip_suffix('$'))] {
         if let Some(rest) = rest.filter(|_| anchored) {

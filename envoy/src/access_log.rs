@@ -5,25 +5,30 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::type_url;
+use crate::type_url;
 
 /// The format, as shipped: `access-log.json`.
-const FORMAT: &str = include_str!("../../access-log.json");
+const FORMAT: &str = include_str!("../access-log.json");
+
+/// The format: an object whose members Envoy fills in.
+pub fn format() -> Value {
+    serde_json::from_str(FORMAT).unwrap_or_default()
+}
 
 /// Appends one JSON line a request to `path`.
 pub fn file(path: &Path) -> Value {
-    let format: Value = serde_json::from_str(FORMAT).unwrap_or_default();
     json!({
         "name": "envoy.access_loggers.file",
         "typed_config": {
             "@type": type_url("envoy.extensions.access_loggers.file.v3.FileAccessLog"),
             "path": path,
-            "log_format": {"json_format": format},
+            "log_format": {"json_format": format()},
         },
     })
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -1,10 +1,10 @@
 //! The kind of value that belongs in each place of a policy.
 
-use crate::read::pointer::Trail;
+use crate::pointer::Trail;
 
 /// A kind of value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::read) enum Shape {
+pub(crate) enum Shape {
     /// An entry of `rules`, `deny`, `residency` or `quotas`.
     Entry,
     Selector,
@@ -31,20 +31,20 @@ pub(in crate::read) enum Shape {
 
 /// The kind of value that belongs in a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::read) struct Expected {
-    pub(in crate::read) shape: Shape,
+pub(crate) struct Expected {
+    pub(crate) shape: Shape,
     /// A list of such.
-    pub(in crate::read) list: bool,
+    pub(crate) list: bool,
 }
 
 impl Shape {
     /// Value expected at the end of a trail.
-    pub(in crate::read) fn at(trail: &Trail<'_, '_>) -> Option<Expected> {
+    pub(crate) fn at(trail: &Trail<'_, '_>) -> Option<Expected> {
         Shape::under(&trail.keys(), trail.is_element())
     }
 
     /// Value expected under these keys; with `element`, inside the list that stands there.
-    pub(in crate::read) fn under(keys: &[&str], element: bool) -> Option<Expected> {
+    pub(crate) fn under(keys: &[&str], element: bool) -> Option<Expected> {
         let list = |shape| Some(Expected { shape, list: !element });
         let one = |shape| Some(Expected { shape, list: false });
         match keys {
@@ -73,7 +73,7 @@ impl Shape {
     }
 
     /// Tells whether only a number belongs there.
-    pub(in crate::read) fn is_number(self) -> bool {
+    pub(crate) fn is_number(self) -> bool {
         matches!(self, Shape::Port | Shape::Number | Shape::Count)
     }
 }
