@@ -30,7 +30,7 @@ pub fn find_or_build() -> Result<PathBuf> {
 fn build() -> Result<PathBuf> {
     // The messages name the file wherever the target directory is.
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--package", "tollgate-wasm", "--lib", "--release", "--target", "wasm32-wasip1"])
+        .args(["build", "--package", "tollgate-wasm", "--lib", "--profile", "filter", "--target", "wasm32-wasip1"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(paths::root())
         .stderr(std::process::Stdio::inherit())

@@ -1,31 +1,15 @@
 //! Where the mesh's traffic comes in: a port that ends the mesh's mTLS, so that callers have an identity.
 
-use super::envoy_filter::{LISTENER, filters};
-use super::object::{Kind, Maker, Object, Part, attach, insert};
-use super::patches::{PROVIDER, proxy_config};
+use super::envoy_filter::filters;
+use super::object::{Kind, Maker, Object, Part};
+use super::patches::PROVIDER;
 use crate::analysis::advice::{Advice, code};
-use crate::mesh::site::{Api, Permission};
+use crate::mesh::site::Permission;
 use serde_json::json;
 
 pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Vec<Object> {
     let gateway = maker.gateway;
-    let listener = match gateway.api {
-        Api::Istio => maker.object(
-            Part::Gateway,
-            Kind::Gateway,
-            &gateway.name,
-            json!({
-                "selector": gateway.selector,
-                "servers": [{
-                    "port": {"number": gateway.ports.http, "name": LISTENER, "protocol": "HTTPS"},
-                    // routes of the gateway's own namespace alone
-                    "hosts": ["./*"],
-                    "tls": {"mode": "ISTIO_MUTUAL"},
-                }],
-            }),
-        ),
-        Api::Gateway | Api::Waypoint => kubernetes(maker),
-    };
+    let listener = maker.api.listener(maker);
     let to_gateway = maker.object(
         Part::Gateway,
         Kind::DestinationRule,
@@ -43,7 +27,7 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
         }),
     );
     let mut logging = json!({"accessLogging": [{"providers": [{"name": PROVIDER}]}]});
-    attach(gateway, &mut logging);
+    maker.api.attach(gateway, &mut logging);
     let logging = maker.object(Part::Gateway, Kind::Telemetry, &gateway.name, logging);
     [listener, to_gateway, logging].into_iter().chain(once(maker, strip, advice)).collect()
 }
@@ -51,7 +35,7 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
 /// What was decided about and charged once is sent once. Istio's own routes say so themselves; those of the Gateway API cannot,
 /// and get Istio's default of two retries, nor can they take more than sixteen headers away.
 fn once(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Option<Object> {
-    if maker.gateway.api == Api::Istio {
+    if !maker.api.retries_unasked() {
         return None;
     }
     if maker.gateway.envoy_filter == Permission::Forbidden {
@@ -69,30 +53,4 @@ fn once(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Option<Obje
         "patch": {"operation": "MERGE", "value": never},
     });
     Some(filters(maker, "once", Part::Gateway, 5, vec![patch]))
-}
-
-fn kubernetes(maker: &Maker<'_>) -> Object {
-    let gateway = maker.gateway;
-    let annotations = json!({"proxy.istio.io/config": proxy_config()});
-    let mut object = maker.object(
-        Part::Gateway,
-        Kind::KubernetesGateway,
-        &gateway.name,
-        json!({
-            "gatewayClassName": "istio",
-            "infrastructure": {"annotations": annotations},
-            "listeners": [{
-                "name": LISTENER,
-                "port": gateway.ports.http,
-                "protocol": "HTTPS",
-                "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
-                "allowedRoutes": {"namespaces": {"from": "Same"}},
-            }],
-        }),
-    );
-    // without it Istio asks the cloud for an address on the outside
-    if let Some(metadata) = object.value.get_mut("metadata") {
-        insert(metadata, "annotations", json!({"networking.istio.io/service-type": "ClusterIP"}));
-    }
-    object
 }

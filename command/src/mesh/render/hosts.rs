@@ -3,14 +3,12 @@
 //! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
-use super::callers::Callers;
 use super::clusters::{self, Own};
 use super::destinations::Reached;
 use super::object::{Kind, Maker, Object, Part, insert};
-use super::removal::MOST_OF_A_RULE;
 use crate::analysis::advice::{Advice, code};
 use crate::analysis::ports::{Spoken, Upstream};
-use crate::mesh::site::{Api, Permission, Site};
+use crate::mesh::site::{Permission, Site};
 use crate::read::sha256;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -30,31 +28,36 @@ pub(super) struct Common<'c> {
 }
 
 /// A host, and how it is reached.
-struct Host<'h> {
-    common: &'h Common<'h>,
-    host: &'h str,
-    name: String,
-    callers: &'h Callers,
-    ways: Vec<Way>,
+pub(super) struct Host<'h> {
+    pub(super) maker: &'h Maker<'h>,
+    /// Headers that end at the gateway.
+    pub(super) strip: &'h [String],
+    pub(super) host: &'h str,
+    /// Name of its objects.
+    pub(super) name: String,
+    /// Namespaces that see it.
+    pub(super) exported: Vec<&'h str>,
+    pub(super) ways: Vec<Way>,
+    trusted: &'h str,
 }
 
 /// One port of a host.
 #[derive(Clone, Copy, Debug)]
-struct Way {
-    /// That a workload connects to, and that the ServiceEntry has.
-    mesh: u16,
-    /// Of the host.
-    upstream: u16,
+pub(super) struct Way {
+    /// Port that a workload connects to, and that the ServiceEntry has.
+    pub(super) mesh: u16,
+    /// Port of the host.
+    pub(super) upstream: u16,
     tls: Upstream,
     /// HTTP/2 is spoken to it, whatever the caller speaks.
     http2: bool,
-    /// How the authority of such a request ends.
-    named: Named,
+    /// End of such a request's authority.
+    pub(super) named: Named,
 }
 
-/// Whether the authority of a request names the port.
+/// The port at the end of a request's authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
+pub(super) enum Named {
     /// It does not, or it names the default.
     Default,
     /// It does.
@@ -97,7 +100,9 @@ impl<'c> Common<'c> {
             };
             Way { mesh, upstream: *port, tls: spoken.tls, http2: spoken.http2, named }
         };
-        Host { common: self, host, name, callers: &reached.callers, ways: ports.iter().map(way).collect() }.objects()
+        let (maker, strip, trusted) = (&self.maker, self.strip, self.site.ca_certificates.as_str());
+        let exported = reached.callers.export(self.site);
+        Host { maker, strip, host, name, exported, ways: ports.iter().map(way).collect(), trusted }.objects()
     }
 }
 
@@ -112,17 +117,15 @@ impl Host<'_> {
             return Vec::new();
         }
         let mut objects = vec![self.service_entry()];
-        match self.common.maker.gateway.api {
-            Api::Istio => objects.push(self.virtual_service()),
-            Api::Gateway | Api::Waypoint => objects.extend(self.http_routes()),
-        }
+        objects.extend(self.maker.api.routes(self));
         objects.push(self.origination());
         objects.extend(self.clusters());
         objects
     }
 
-    fn object(&self, kind: Kind, spec: Value) -> Object {
-        self.common.maker.object(Part::Routes, kind, &self.name, spec)
+    /// An object of the host's name.
+    pub(super) fn object(&self, kind: Kind, spec: Value) -> Object {
+        self.maker.object(Part::Routes, kind, &self.name, spec)
     }
 
     fn service_entry(&self) -> Object {
@@ -135,7 +138,7 @@ impl Host<'_> {
         };
         let spec = json!({
             "hosts": [self.host],
-            "exportTo": self.callers.export(self.common.site),
+            "exportTo": self.exported,
             "location": "MESH_EXTERNAL",
             "resolution": "DNS",
             "ports": self.ways.iter().map(port).collect::<Vec<_>>(),
@@ -143,104 +146,16 @@ impl Host<'_> {
         self.object(Kind::ServiceEntry, spec)
     }
 
-    fn virtual_service(&self) -> Object {
-        let gateway = self.common.maker.gateway;
-        let destination = |host: &str, port: u16| json!([{"destination": {"host": host, "port": {"number": port}}}]);
-        // once is once: what is charged to a quota is sent once
-        let never = json!({"attempts": 0});
-        let into_gateway = |way: &Way| {
-            let mut route = json!({
-                "name": format!("to-gateway-{}", way.mesh),
-                "match": [{"gateways": ["mesh"], "port": way.mesh}],
-                "route": destination(&gateway.service, gateway.ports.http),
-                "retries": never,
-            });
-            if way.named == Named::Added {
-                insert(&mut route, "rewrite", json!({"authority": format!("{}:{}", self.host, way.upstream)}));
-            }
-            route
-        };
-        let out_of_gateway = |way: &Way| {
-            let mut route = json!({
-                "name": clusters::name(way.upstream, self.host),
-                "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
-                "headers": {"request": {"remove": self.common.strip}},
-                "route": destination(self.host, way.mesh),
-                "retries": never,
-            });
-            if way.named == Named::Added {
-                insert(&mut route, "rewrite", json!({"authority": self.host}));
-            }
-            route
-        };
-        let routes: Vec<Value> =
-            self.ways.iter().map(into_gateway).chain(self.ways.iter().map(out_of_gateway)).collect();
-        let spec = json!({
-            "hosts": [self.host],
-            "exportTo": self.callers.export(self.common.site),
-            "gateways": ["mesh", gateway.name],
-            "http": routes,
-        });
-        self.object(Kind::VirtualService, spec)
-    }
-
-    fn http_routes(&self) -> Vec<Object> {
-        let gateway = self.common.maker.gateway;
-        let into_gateway = |way: &Way| {
-            let mut rule = json!({"backendRefs": [{"name": gateway.service_name(), "port": gateway.ports.http}]});
-            if way.named == Named::Added {
-                let host = format!("{}:{}", self.host, way.upstream);
-                let set = json!({"set": [{"name": "Host", "value": host}]});
-                let filter = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": set});
-                insert(&mut rule, "filters", json!([filter]));
-            }
-            let parent = json!({
-                "group": "networking.istio.io", "kind": "ServiceEntry", "name": self.name, "port": way.mesh,
-            });
-            let name = name(&format!("{}-mesh-{}", gateway.name, way.mesh), self.host);
-            self.common.maker.object(
-                Part::Routes,
-                Kind::HttpRoute,
-                &name,
-                json!({"parentRefs": [parent], "rules": [rule]}),
-            )
-        };
-        let removed: Vec<&String> = self.common.strip.iter().take(MOST_OF_A_RULE).collect();
-        let out_of_gateway = |way: &Way| {
-            let mut filters =
-                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": removed}})];
-            if way.named == Named::Added {
-                filters.push(json!({"type": "URLRewrite", "urlRewrite": {"hostname": self.host}}));
-            }
-            json!({
-                "matches": [{"headers": [{"type": "RegularExpression", "name": "Host", "value": way.authority()}]}],
-                "filters": filters,
-                "backendRefs": [{"group": "networking.istio.io", "kind": "Hostname", "name": self.host, "port": way.mesh}],
-            })
-        };
-        let out = json!({
-            "parentRefs": [{"name": gateway.name}],
-            "hostnames": [self.host],
-            "rules": self.ways.iter().map(out_of_gateway).collect::<Vec<_>>(),
-        });
-        let mut objects: Vec<Object> = self.ways.iter().map(into_gateway).collect();
-        objects.push(self.object(Kind::HttpRoute, out));
-        objects
-    }
-
     /// The gateway's own clusters, which no other namespace's ServiceEntry can be mistaken for.
     fn clusters(&self) -> Option<Object> {
-        let maker = &self.common.maker;
+        let maker = self.maker;
         let own = |(number, way): (usize, &Way)| {
-            let route = match maker.gateway.api {
-                Api::Istio => clusters::name(way.upstream, self.host),
-                Api::Gateway | Api::Waypoint => format!("{}.{}.{number}", maker.gateway.namespace, self.name),
-            };
+            let route = maker.api.route_of(self, number, way);
             Own { host: self.host, port: way.upstream, tls: way.tls, http2: way.http2, route }
         };
         let own: Vec<Own<'_>> = self.ways.iter().enumerate().map(own).collect();
         let is_allowed = maker.gateway.envoy_filter == Permission::Allowed;
-        is_allowed.then(|| clusters::object(maker, &self.name, &own, &self.common.site.ca_certificates))
+        is_allowed.then(|| clusters::object(maker, &self.name, &own, self.trusted))
     }
 
     /// How the host is spoken to: over TLS it has to prove its name, and gRPC stays HTTP/2.
@@ -253,7 +168,7 @@ impl Host<'_> {
                     "sni": self.host,
                     "subjectAltNames": [self.host],
                     // left out, whether the chain is verified would be a setting of the mesh
-                    "caCertificates": self.common.site.ca_certificates,
+                    "caCertificates": self.trusted,
                 }),
             };
             let http = match way.http2 {
@@ -272,8 +187,8 @@ impl Host<'_> {
 }
 
 impl Way {
-    /// What the authority of a request that goes this way looks like (RE2, the whole of it).
-    fn authority(&self) -> String {
+    /// Authorities of requests that go this way (RE2, the whole of it).
+    pub(super) fn authority(&self) -> String {
         match self.named {
             Named::Default => format!("[^:]+(:{})?", self.upstream),
             Named::Port | Named::Added => format!("[^:]+:{}", self.upstream),
@@ -282,7 +197,7 @@ impl Way {
 }
 
 /// A host's name behind a prefix; of one that is too long, the end is a hash of the whole.
-fn name(prefix: &str, host: &str) -> String {
+pub(super) fn name(prefix: &str, host: &str) -> String {
     let long = format!("{prefix}.{host}");
     if long.len() <= LONGEST {
         return long;

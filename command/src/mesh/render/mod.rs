@@ -1,6 +1,7 @@
 //! Rendering: every object of Istio and Kubernetes that a policy needs at a gateway.
 
 mod addresses;
+mod api;
 mod callers;
 mod clusters;
 mod consequences;
@@ -82,7 +83,7 @@ pub(crate) fn render(
     inside::judge(gateway, advice);
     callers::judge(document, site, advice);
     resolved::judge(document, gateway, advice);
-    let maker = Maker { gateway, policy: &document.name };
+    let maker = Maker { gateway, api: api::of(gateway), policy: &document.name };
     let destinations = Destinations::of(document, gateway, purpose, advice);
     let strip = removal::names(document);
     let mut objects = entrance::objects(&maker, &strip, advice);

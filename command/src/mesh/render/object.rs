@@ -1,6 +1,7 @@
 //! Objects of the cluster, and the files that hold them.
 
-use crate::mesh::site::{Api, Gateway};
+use super::api::Api;
+use crate::mesh::site::Gateway;
 use serde_json::{Value, json};
 
 /// What an object is for: each has a file of its own. In the order in which they are best applied.
@@ -67,6 +68,8 @@ pub(crate) struct Object {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maker<'r> {
     pub(crate) gateway: &'r Gateway,
+    /// The API by which the gateway is made.
+    pub(super) api: &'static dyn Api,
     pub(crate) policy: &'r str,
 }
 
@@ -138,17 +141,6 @@ impl Kind {
             Kind::TrafficExtension => ("extensions.istio.io/v1alpha1", "TrafficExtension"),
             Kind::VirtualService => ("networking.istio.io/v1", "VirtualService"),
             Kind::WasmPlugin => ("extensions.istio.io/v1alpha1", "WasmPlugin"),
-        }
-    }
-}
-
-/// Which pods an object is about, in the words of the API that made them.
-pub(crate) fn attach(gateway: &Gateway, spec: &mut Value) {
-    match gateway.api {
-        Api::Istio => insert(spec, "selector", json!({"matchLabels": gateway.selector})),
-        Api::Gateway | Api::Waypoint => {
-            let gateway = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name});
-            insert(spec, "targetRefs", json!([gateway]));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::object::Maker;
 use super::yaml::yaml;
-use crate::mesh::site::{Api, Site};
+use crate::mesh::site::Site;
 use serde_json::{Value, json};
 use tollgate_envoy::access_log;
 use tollgate_envoy::stats::METRIC_LABELS;
@@ -43,7 +43,7 @@ pub(crate) fn patches(maker: &Maker<'_>, site: &Site) -> Vec<Patch> {
         without: Some("without it decisions are made, and none is recorded"),
         value: mesh,
     }];
-    if maker.gateway.api == Api::Istio {
+    if maker.api.leaves_pods_to_others() {
         let pods = json!({
             "apiVersion": "apps/v1",
             "kind": "Deployment",

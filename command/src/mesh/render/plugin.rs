@@ -1,9 +1,9 @@
 //! The filter's own object: the policy, and the image that enforces it.
 
-use super::object::{Kind, Maker, Object, Part, attach, insert};
+use super::object::{Kind, Maker, Object, Part, insert};
 use super::removal;
 use crate::analysis::advice::{Advice, code};
-use crate::mesh::site::{Api, FailStrategy, Module, Site};
+use crate::mesh::site::{FailStrategy, Module, Site};
 use crate::read::document::Document;
 use crate::read::revision;
 use base64::Engine as _;
@@ -82,7 +82,7 @@ pub(crate) fn object(
 
 /// Whether the object is the newer of the two that Istio knows; each API goes with its own.
 fn extends(maker: &Maker<'_>, site: &Site) -> bool {
-    maker.gateway.api != Api::Istio && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
+    maker.api.has_traffic_extensions() && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
 }
 
 fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> Value {
@@ -123,7 +123,7 @@ fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> V
     // behind the authentication of requests, before authorization: so that the tripwire sees what Tollgate left
     insert(&mut spec, "phase", "AUTHZ".into());
     insert(&mut spec, "priority", 100.into());
-    attach(maker.gateway, &mut spec);
+    maker.api.attach(maker.gateway, &mut spec);
     spec
 }
 

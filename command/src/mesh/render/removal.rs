@@ -1,6 +1,7 @@
 //! Request headers that end at the gateway: routes take them away, behind the decision and behind the choice of the route.
 
-use crate::mesh::site::{Api, Gateway, Permission};
+use super::api;
+use crate::mesh::site::{Gateway, Permission};
 use crate::read::document::Document;
 
 /// What tells of the mesh, or means another host than the one that was decided about.
@@ -43,7 +44,7 @@ pub(super) const MOST_OF_A_RULE: usize = 16;
 
 /// Tells whether routes take away every header that is named whole. Those of the Gateway API do so with an EnvoyFilter, or up to a number.
 pub(super) fn is_by_routes(gateway: &Gateway, document: &Document) -> bool {
-    gateway.api == Api::Istio
+    api::of(gateway).removes_any_number()
         || gateway.envoy_filter == Permission::Allowed
         || names(document).iter().filter(|name| !ENVOYS.contains(&name.as_str())).count() <= MOST_OF_A_RULE
 }

@@ -2,7 +2,7 @@
 //! somebody else opened on these pods.
 
 use super::envoy_filter::{before, before_router, filters, into, rbac};
-use super::object::{Kind, Maker, Object, Part, attach};
+use super::object::{Kind, Maker, Object, Part};
 use super::replies;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::{Permission, Site};
@@ -39,7 +39,7 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
     }
     if let Some(tripwire) = &document.tripwire {
         let mut spec = by_header(maker, &tripwire.header, &tripwire.values);
-        attach(maker.gateway, &mut spec);
+        maker.api.attach(maker.gateway, &mut spec);
         objects.push(maker.object(Part::Secret, Kind::AuthorizationPolicy, &maker.name("tripwire"), spec));
     }
     objects

@@ -1,0 +1,138 @@
+//! The Gateway API of Kubernetes: Gateway and HTTPRoute.
+
+use super::Api;
+use crate::mesh::render::envoy_filter::LISTENER;
+use crate::mesh::render::hosts::{Host, Named, Way, name};
+use crate::mesh::render::object::{Kind, Maker, Object, Part, insert};
+use crate::mesh::render::patches::proxy_config;
+use crate::mesh::render::removal::MOST_OF_A_RULE;
+use crate::mesh::render::rest::anchor_host;
+use crate::mesh::render::way::Way as DynamicWay;
+use crate::mesh::site::Gateway;
+use serde_json::{Value, json};
+
+#[derive(Debug)]
+pub(super) struct Kubernetes;
+
+impl Api for Kubernetes {
+    fn attach(&self, gateway: &Gateway, spec: &mut Value) {
+        let gateway = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name});
+        insert(spec, "targetRefs", json!([gateway]));
+    }
+
+    fn listener(&self, maker: &Maker<'_>) -> Object {
+        let gateway = maker.gateway;
+        let annotations = json!({"proxy.istio.io/config": proxy_config()});
+        let mut object = maker.object(
+            Part::Gateway,
+            Kind::KubernetesGateway,
+            &gateway.name,
+            json!({
+                "gatewayClassName": "istio",
+                "infrastructure": {"annotations": annotations},
+                "listeners": [{
+                    "name": LISTENER,
+                    "port": gateway.ports.http,
+                    "protocol": "HTTPS",
+                    "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
+                    "allowedRoutes": {"namespaces": {"from": "Same"}},
+                }],
+            }),
+        );
+        // without it Istio asks the cloud for an address on the outside
+        if let Some(metadata) = object.value.get_mut("metadata") {
+            insert(metadata, "annotations", json!({"networking.istio.io/service-type": "ClusterIP"}));
+        }
+        object
+    }
+
+    fn routes(&self, host: &Host<'_>) -> Vec<Object> {
+        let gateway = host.maker.gateway;
+        let into_gateway = |way: &Way| {
+            let mut rule = json!({"backendRefs": [{"name": gateway.service_name(), "port": gateway.ports.http}]});
+            if way.named == Named::Added {
+                let authority = format!("{}:{}", host.host, way.upstream);
+                let set = json!({"set": [{"name": "Host", "value": authority}]});
+                let filter = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": set});
+                insert(&mut rule, "filters", json!([filter]));
+            }
+            let parent = json!({
+                "group": "networking.istio.io", "kind": "ServiceEntry", "name": host.name, "port": way.mesh,
+            });
+            let name = name(&format!("{}-mesh-{}", gateway.name, way.mesh), host.host);
+            host.maker.object(Part::Routes, Kind::HttpRoute, &name, json!({"parentRefs": [parent], "rules": [rule]}))
+        };
+        let removed: Vec<&String> = host.strip.iter().take(MOST_OF_A_RULE).collect();
+        let out_of_gateway = |way: &Way| {
+            let mut filters =
+                vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": removed}})];
+            if way.named == Named::Added {
+                filters.push(json!({"type": "URLRewrite", "urlRewrite": {"hostname": host.host}}));
+            }
+            json!({
+                "matches": [{"headers": [{"type": "RegularExpression", "name": "Host", "value": way.authority()}]}],
+                "filters": filters,
+                "backendRefs": [{"group": "networking.istio.io", "kind": "Hostname", "name": host.host, "port": way.mesh}],
+            })
+        };
+        let out = json!({
+            "parentRefs": [{"name": gateway.name}],
+            "hostnames": [host.host],
+            "rules": host.ways.iter().map(out_of_gateway).collect::<Vec<_>>(),
+        });
+        let mut objects: Vec<Object> = host.ways.iter().map(into_gateway).collect();
+        objects.push(host.object(Kind::HttpRoute, out));
+        objects
+    }
+
+    fn route_of(&self, host: &Host<'_>, number: usize, _: &Way) -> String {
+        format!("{}.{}.{number}", host.maker.gateway.namespace, host.name)
+    }
+
+    fn route_of_any(&self, maker: &Maker<'_>, ways: &[DynamicWay], strip: &[String]) -> Object {
+        let gateway = maker.gateway;
+        let host = anchor_host(maker);
+        let removed: Vec<&String> = strip.iter().take(MOST_OF_A_RULE).collect();
+        let rule = |way: &DynamicWay| {
+            let mut rule = json!({
+                "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": removed}}],
+                "backendRefs": [{"group": "networking.istio.io", "kind": "Hostname", "name": host, "port": 80}],
+            });
+            if let Some(authority) = &way.authority {
+                let header = json!({"type": "RegularExpression", "name": "Host", "value": authority});
+                insert(&mut rule, "matches", json!([{"headers": [header]}]));
+            }
+            rule
+        };
+        let spec = json!({
+            "parentRefs": [{"name": gateway.name}],
+            "rules": ways.iter().map(rule).collect::<Vec<_>>(),
+        });
+        maker.object(Part::Dynamic, Kind::HttpRoute, &maker.name("any"), spec)
+    }
+
+    fn name_of_any(&self, maker: &Maker<'_>, number: usize, _: &DynamicWay) -> String {
+        format!("{}.{}.{number}", maker.gateway.namespace, maker.name("any"))
+    }
+
+    fn configurations(&self, gateway: &Gateway) -> Vec<String> {
+        let Gateway { namespace, name, .. } = gateway;
+        ["~", "-"].map(|by| format!("{namespace}/{name}{by}istio-autogenerated-k8s-gateway{by}{LISTENER}")).into()
+    }
+
+    fn retries_unasked(&self) -> bool {
+        true
+    }
+
+    fn removes_any_number(&self) -> bool {
+        false
+    }
+
+    fn has_traffic_extensions(&self) -> bool {
+        true
+    }
+
+    fn leaves_pods_to_others(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,131 @@
+//! Istio's own API: Gateway and VirtualService.
+
+use super::Api;
+use crate::mesh::render::clusters;
+use crate::mesh::render::envoy_filter::LISTENER;
+use crate::mesh::render::hosts::{Host, Named, Way};
+use crate::mesh::render::object::{Kind, Maker, Object, Part, insert};
+use crate::mesh::render::rest::anchor_host;
+use crate::mesh::render::way::Way as DynamicWay;
+use crate::mesh::site::Gateway;
+use serde_json::{Value, json};
+
+#[derive(Debug)]
+pub(super) struct Istio;
+
+impl Api for Istio {
+    fn attach(&self, gateway: &Gateway, spec: &mut Value) {
+        insert(spec, "selector", json!({"matchLabels": gateway.selector}));
+    }
+
+    fn listener(&self, maker: &Maker<'_>) -> Object {
+        let gateway = maker.gateway;
+        maker.object(
+            Part::Gateway,
+            Kind::Gateway,
+            &gateway.name,
+            json!({
+                "selector": gateway.selector,
+                "servers": [{
+                    "port": {"number": gateway.ports.http, "name": LISTENER, "protocol": "HTTPS"},
+                    // routes of the gateway's own namespace alone
+                    "hosts": ["./*"],
+                    "tls": {"mode": "ISTIO_MUTUAL"},
+                }],
+            }),
+        )
+    }
+
+    fn routes(&self, host: &Host<'_>) -> Vec<Object> {
+        let gateway = host.maker.gateway;
+        let destination = |to: &str, port: u16| json!([{"destination": {"host": to, "port": {"number": port}}}]);
+        // once is once: what is charged to a quota is sent once
+        let never = json!({"attempts": 0});
+        let into_gateway = |way: &Way| {
+            let mut route = json!({
+                "name": format!("to-gateway-{}", way.mesh),
+                "match": [{"gateways": ["mesh"], "port": way.mesh}],
+                "route": destination(&gateway.service, gateway.ports.http),
+                "retries": never,
+            });
+            if way.named == Named::Added {
+                insert(&mut route, "rewrite", json!({"authority": format!("{}:{}", host.host, way.upstream)}));
+            }
+            route
+        };
+        let out_of_gateway = |way: &Way| {
+            let mut route = json!({
+                "name": clusters::name(way.upstream, host.host),
+                "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
+                "headers": {"request": {"remove": host.strip}},
+                "route": destination(host.host, way.mesh),
+                "retries": never,
+            });
+            if way.named == Named::Added {
+                insert(&mut route, "rewrite", json!({"authority": host.host}));
+            }
+            route
+        };
+        let routes: Vec<Value> =
+            host.ways.iter().map(into_gateway).chain(host.ways.iter().map(out_of_gateway)).collect();
+        let spec = json!({
+            "hosts": [host.host],
+            "exportTo": host.exported,
+            "gateways": ["mesh", gateway.name],
+            "http": routes,
+        });
+        vec![host.object(Kind::VirtualService, spec)]
+    }
+
+    fn route_of(&self, host: &Host<'_>, _: usize, way: &Way) -> String {
+        clusters::name(way.upstream, host.host)
+    }
+
+    fn route_of_any(&self, maker: &Maker<'_>, ways: &[DynamicWay], strip: &[String]) -> Object {
+        let gateway = maker.gateway;
+        let host = anchor_host(maker);
+        let route = |way: &DynamicWay| {
+            let mut route = json!({
+                "name": way.name,
+                "headers": {"request": {"remove": strip}},
+                "route": [{"destination": {"host": host, "port": {"number": 80}}}],
+                "retries": {"attempts": 0},
+            });
+            if let Some(authority) = &way.authority {
+                insert(&mut route, "match", json!([{"authority": {"regex": authority}}]));
+            }
+            route
+        };
+        let spec = json!({
+            "hosts": ["*"],
+            "exportTo": ["."],
+            "gateways": [gateway.name],
+            "http": ways.iter().map(route).collect::<Vec<_>>(),
+        });
+        maker.object(Part::Dynamic, Kind::VirtualService, &maker.name("any"), spec)
+    }
+
+    fn name_of_any(&self, _: &Maker<'_>, _: usize, way: &DynamicWay) -> String {
+        way.name.to_owned()
+    }
+
+    fn configurations(&self, gateway: &Gateway) -> Vec<String> {
+        vec![format!("{}/{}", gateway.namespace, gateway.name)]
+    }
+
+    fn retries_unasked(&self) -> bool {
+        false
+    }
+
+    fn removes_any_number(&self) -> bool {
+        true
+    }
+
+    fn has_traffic_extensions(&self) -> bool {
+        false
+    }
+
+    fn leaves_pods_to_others(&self) -> bool {
+        true
+    }
+}
