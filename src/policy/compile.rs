@@ -3,6 +3,7 @@
 //! Keys of a map come in any order, and Kubernetes sorts them: a rule may name a destination, a set of workloads or a
 //! trust domain that is defined after it. Such a name gets a place in the index at once, which is filled at the end.
 
+use super::compiled::{DenyEntry, Policy};
 use super::decode::{At, Field};
 use super::document::{DenyDoc, DestinationDoc, QuotaDoc, ResidencyDoc, RuleDoc, SelectorDoc, TargetDoc};
 use super::exempt::{Exemption, GroupSet, sorted};
@@ -13,8 +14,8 @@ use super::residency::ResidencyDraft;
 use super::selector::Selection;
 use super::settings::{Mode, Settings};
 use super::target::{DestinationDraft, Kind};
+use super::terms::Terms;
 use super::value::Id;
-use super::{Policy, Terms};
 use crate::index::{Constraints, Hosts, Identities, Interner, List, NONE, SectionBuilder, sort};
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
@@ -79,15 +80,6 @@ impl Sections {
             Kind::Quotas => &mut self.quotas,
         }
     }
-}
-
-/// A deny entry.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct DenyEntry {
-    /// Address of its id.
-    pub(super) id: u32,
-    /// Number of its exemption, or [`NONE`].
-    pub(super) exemption: u32,
 }
 
 /// Which list selectors stand in.

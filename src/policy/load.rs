@@ -1,6 +1,7 @@
 //! The document from top to bottom: settings into [`Settings`], entries into the compiler, one at a time.
 
 use super::compile::Compiler;
+use super::compiled::Policy;
 use super::decode::{Any, At, Entries, Shape, Slot, Stop, Text, Value, each, read, value};
 use super::document::{
     AuditDoc, AuthorityDoc, IdentityDoc, MetricLabel, MetricsDoc, RequestHeadersDoc, ResponseDoc, SelectorDoc,
@@ -13,8 +14,28 @@ use super::settings::{HeaderName, Mode, Settings, Tripwire, VerifyRoute};
 use super::value::{HeaderToRemove, Id, Replicas, Revision};
 use std::marker::PhantomData;
 
+impl Policy {
+    /// Reads and compiles a policy from JSON. A pure function of the bytes.
+    ///
+    /// # Errors
+    /// Any bad element rejects the whole policy; the rejection lists them all.
+    pub fn load(text: &[u8]) -> Result<Policy, Rejection> {
+        Policy::load_with_advice(text).map(|(policy, _)| policy)
+    }
+
+    /// Like [`Policy::load`], plus warnings on what works but was probably not meant: in document order, those that
+    /// depend on the whole policy last.
+    ///
+    /// # Errors
+    /// As [`Policy::load`].
+    pub fn load_with_advice(text: &[u8]) -> Result<(Policy, Vec<Finding>), Rejection> {
+        let (settings, compiler, advice) = read_document(text)?;
+        Ok((compiler.into_policy(settings, text.len())?, advice))
+    }
+}
+
 /// Reads a policy. If nothing is wrong, the compiler holds its entries; the findings are what is probably not meant.
-pub(super) fn load(text: &[u8]) -> Result<(Settings, Compiler, Vec<Finding>), Rejection> {
+fn read_document(text: &[u8]) -> Result<(Settings, Compiler, Vec<Finding>), Rejection> {
     let mut document = Document::new(text.len());
     let mut findings = Findings::default();
     document.read(text, Part::Whole, &mut findings);

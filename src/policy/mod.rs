@@ -3,6 +3,7 @@
 mod amount;
 mod cidr;
 mod compile;
+mod compiled;
 mod decode;
 mod document;
 mod exempt;
@@ -28,6 +29,7 @@ mod value;
 pub use crate::index::{Network, is_costly};
 pub use cidr::networks;
 pub(crate) use compile::STAGED;
+pub use compiled::Policy;
 pub use finding::{Finding, Rejection, Severity, Step, code, nearest};
 pub use host_pattern::host_spelling;
 pub use packed::unpack;
@@ -39,174 +41,4 @@ pub use settings::{
 pub use target::DEFAULT_PORTS;
 pub use terms::Terms;
 
-pub(crate) use exempt::{Exemption, GroupSet};
 pub(crate) use residency::{Regions, Residency};
-
-use crate::index::{Hosts, Identities, Interner, NONE, Section};
-use crate::quota::{Quota, QuotaNamespace};
-use compile::DenyEntry;
-use std::sync::Arc;
-
-/// A compiled policy: everything a decision needs, immutable. [`Policy::decide`] decides.
-#[derive(Debug)]
-pub struct Policy {
-    pub(crate) settings: Arc<Settings>,
-    terms: Arc<Terms>,
-    ids: Interner,
-    rules_ids: Vec<u32>,
-    deny_entries: Vec<DenyEntry>,
-    pub(crate) identities: Identities,
-    pub(crate) hosts: Hosts,
-    pub(crate) rules: Section,
-    pub(crate) deny: Section,
-    pub(crate) deny_dry_run: Section,
-    pub(crate) except: Section,
-    pub(crate) quotas: Section,
-    pub(crate) residency: Residency,
-    pub(crate) dry_run_for: GroupSet,
-    exemptions: Vec<Exemption>,
-    /// By number of a set of workloads: its groups.
-    pub(crate) workloads: Vec<Box<[u32]>>,
-    destinations: Vec<Box<str>>,
-    expires: bool,
-}
-
-impl Policy {
-    /// Reads and compiles a policy from JSON. A pure function of the bytes.
-    ///
-    /// # Errors
-    /// Any bad element rejects the whole policy; the rejection lists them all.
-    pub fn load(text: &[u8]) -> Result<Policy, Rejection> {
-        Policy::load_with_advice(text).map(|(policy, _)| policy)
-    }
-
-    /// The same, and what works but was probably not meant: warnings, in the order of the text as far as they do not
-    /// depend on all of it.
-    ///
-    /// # Errors
-    /// As [`Policy::load`].
-    pub fn load_with_advice(text: &[u8]) -> Result<(Policy, Vec<Finding>), Rejection> {
-        let (settings, compiler, advice) = load::load(text)?;
-        Ok((compiler.into_policy(settings, text.len())?, advice))
-    }
-
-    /// What the policy says besides its entries.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// Whether a decision may depend on the time (some rule expires): if not, no clock need be read.
-    pub fn reads_clock(&self) -> bool {
-        self.expires
-    }
-
-    /// Whether a decision may depend on the routed cluster of requests whose identity came from a certificate.
-    pub fn reads_cluster(&self) -> bool {
-        match self.settings.verify_route {
-            Some(compared) => compared != VerifyRoute::Off,
-            None => self.settings.reads_principals(),
-        }
-    }
-
-    /// Number of allow rules, deny entries and residency entries.
-    pub fn rule_count(&self) -> usize {
-        self.rules_ids.len().saturating_add(self.deny_entries.len()).saturating_add(self.residency.entries.len())
-    }
-
-    /// Memory the compiled policy holds, in bytes.
-    pub fn bytes(&self) -> usize {
-        let sections = [&self.rules, &self.deny, &self.deny_dry_run, &self.except, &self.quotas];
-        // besides themselves, their tags
-        let quotas = self.quotas().iter().map(|entry| entry.bytes().saturating_add(16));
-        let exemptions = self.exemptions.iter().map(Exemption::bytes);
-        let workloads = self.workloads.iter().map(|set| size_of_val(&**set).saturating_add(16));
-        let destinations = self.destinations.iter().map(|name| name.len().saturating_add(16));
-        let parts = [
-            self.ids.bytes(),
-            self.rules_ids.capacity().saturating_mul(4),
-            self.deny_entries.capacity().saturating_mul(size_of::<DenyEntry>()),
-            self.identities.bytes(),
-            self.hosts.bytes(),
-            self.residency.bytes(),
-        ];
-        let all = parts.into_iter().chain(sections.into_iter().map(Section::bytes));
-        all.chain(quotas)
-            .chain(exemptions)
-            .chain(workloads)
-            .chain(destinations)
-            .fold(size_of::<Policy>(), usize::saturating_add)
-    }
-
-    /// The quotas, in file order: by number of the entry in the graph.
-    pub fn quotas(&self) -> &[QuotaEntry] {
-        self.terms.quotas()
-    }
-
-    /// A quota by its number.
-    pub fn quota(&self, number: u32) -> Option<&Quota> {
-        self.terms.quota(number)
-    }
-
-    /// What a request stays bound to once it was let through.
-    pub fn terms(&self) -> &Arc<Terms> {
-        &self.terms
-    }
-
-    /// What a ledger has to know of them.
-    pub fn namespace(&self) -> &QuotaNamespace {
-        self.terms.namespace()
-    }
-
-    /// Ids of all rules, deny entries, residency entries and quotas.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.ids.of_kind(0)
-    }
-
-    /// Id and named destination of each target of the rules: what can admit a request, and through what.
-    pub fn leads(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let named = |(rule, destination)| Some((self.rule_id(rule)?, self.destination_name(destination)));
-        self.rules.leads().filter_map(named)
-    }
-
-    /// Ids of the deny entries, in file order.
-    pub fn deny_ids(&self) -> impl Iterator<Item = &str> {
-        self.deny_entries.iter().map(|entry| self.ids.text(entry.id))
-    }
-
-    /// Ids of the residency entries, in file order.
-    pub fn residency_ids(&self) -> impl Iterator<Item = &str> {
-        self.residency.entries.iter().map(|(id, _)| self.ids.text(*id))
-    }
-
-    /// Names of all destinations.
-    pub fn destinations(&self) -> impl Iterator<Item = &str> {
-        self.destinations.iter().map(|name| &**name)
-    }
-
-    /// Namespaces that selectors of the policy name, each once.
-    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
-        self.identities.namespaces()
-    }
-
-    pub(crate) fn rule_id(&self, rule: u32) -> Option<&str> {
-        self.rules_ids.get(rule as usize).map(|address| self.ids.text(*address))
-    }
-
-    pub(crate) fn deny_id(&self, entry: u32) -> Option<&str> {
-        self.deny_entries.get(entry as usize).map(|entry| self.ids.text(entry.id))
-    }
-
-    pub(crate) fn residency_id(&self, entry: u32) -> Option<&str> {
-        self.residency.entries.get(entry as usize).map(|(id, _)| self.ids.text(*id))
-    }
-
-    pub(crate) fn destination_name(&self, destination: u32) -> Option<&str> {
-        self.destinations.get(destination as usize).map(|name| &**name)
-    }
-
-    /// What a deny entry leaves out, and the number under which the `except` section knows it.
-    pub(crate) fn exemption(&self, entry: u32) -> Option<(u32, &Exemption)> {
-        let number = self.deny_entries.get(entry as usize)?.exemption;
-        self.exemptions.get(number as usize).filter(|_| number != NONE).map(|exemption| (number, exemption))
-    }
-}
