@@ -439,7 +439,7 @@ mod tests {
         // `{"rules":` and raw bytes, deflated
         for packed in ["q1YqKs1JLVayAgA=", "+w8A"] {
             let text = format!(r#"{{"version":1,"name":"p","packed":"deflate;{packed}"}}"#);
-            let rejection = load(text.as_bytes()).err().unwrap();
+            let rejection = Policy::load(text.as_bytes()).err().unwrap();
             let [finding] = rejection.findings.as_slice() else { panic!("{rejection}") };
             assert_eq!((finding.code, finding.offset), (code::SYNTAX, None));
             assert!(finding.message.starts_with("once unpacked, "), "{}", finding.message);

@@ -10,7 +10,7 @@ use std::ptr::null_mut;
 
 use tollgate_filter::worker::{self, Direction, Worker};
 
-use super::types::Action;
+use crate::abi::types::Action;
 use crate::host::Envoy;
 use crate::plugin;
 
