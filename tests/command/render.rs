@@ -215,6 +215,35 @@ fn what_is_packed_already_is_unpacked_first() {
 }
 
 #[test]
+fn a_route_that_somebody_patched_is_told() {
+    for api in ["istio", "gateway"] {
+        let place = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &with(site(), &[("api", json!(api))]));
+        assert!(place.render(&["-o", "out"]).status.success());
+        let routes = place.path("out/routes.yaml");
+        let text = fs::read_to_string(&routes).unwrap();
+        let told = || codes(&place.render(&["--check", "out"])).iter().filter(|code| *code == "TG428").count();
+        assert_eq!(told(), 0, "{api}");
+        let patches: &[(&str, &str)] = match api {
+            "istio" => &[
+                ("    route:\n", "    mirror: {host: b.example.com}\n    route:\n"),
+                ("    route:\n", "    rewrite: {uri: /}\n    route:\n"),
+                ("attempts: 0", "attempts: 3"),
+            ],
+            _ => &[("  - backendRefs:\n", "  - retry: {attempts: 3}\n    backendRefs:\n")],
+        };
+        for (of, by) in patches {
+            let patched = text.replacen(of, by, 1);
+            assert_ne!(patched, text, "{api}: {of}");
+            fs::write(&routes, patched).unwrap();
+            assert_eq!(told(), 1, "{api}: {by}");
+        }
+        // what sends nothing elsewhere is a difference, and no more
+        fs::write(&routes, text.replacen("resolution: DNS", "resolution: NONE", 1)).unwrap();
+        assert_eq!(told(), 0, "{api}");
+    }
+}
+
+#[test]
 fn a_folder_is_written_compared_and_tidied() {
     let place = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &site());
     let check = || {

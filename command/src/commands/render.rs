@@ -4,7 +4,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::input;
 use crate::analysis::advice::{Advice, code, suppress};
-use crate::mesh::render::{Pack, Plan, Purpose, Rendered, files, folder, render, stream, title};
+use crate::mesh::render::{Pack, Plan, Purpose, Rendered, folder, patched, render, stream};
 use crate::mesh::site::{self, Gateway, Permission, Site};
 use crate::output::report::{self, Format, Plain, Report};
 use crate::output::{self, Out, progress};
@@ -57,6 +57,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     let rendered = progress::during("rendering", || {
         render(&loaded, &document, &site, gateway, Purpose::Render, arguments.pack, &mut advice)
     })?;
+    if let Some(folder) = &arguments.check {
+        let found = folder::read(folder).map_err(CommandError::Unreadable)?;
+        patched::judge(&rendered.files()?, &found, &mut advice);
+    }
     let findings = suppress::only(read::locate(advice.findings, &loaded.files), &loaded.files);
     if findings.iter().any(|located| located.finding.severity == Severity::Error) {
         // the policy is valid, and a gateway would load it: what is wrong is what the site makes of it
@@ -110,22 +114,20 @@ fn choose<'s>(site: &'s Site, name: Option<&str>) -> Result<&'s Gateway, Command
 fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, CommandError> {
     let is_stream = !arguments.plan && arguments.check.is_none() && arguments.output.is_none();
     let mut out = if is_stream { Out::data() } else { arguments.format.out() };
-    let title = title(&rendered.policy, &rendered.gateway);
-    let texts = || files(&rendered.objects, &rendered.patches, &title);
     let mut differs = false;
     match (arguments, arguments.format) {
         (Arguments { plan: true, .. }, Plain::Human) => output::render::plan(&Plan::of(rendered), &mut out)?,
         (Arguments { plan: true, .. }, Plain::Json) => report::pretty(&Plan::of(rendered), &mut out)?,
         (Arguments { check: Some(folder), .. }, _) => {
             let found = folder::read(folder).map_err(CommandError::Unreadable)?;
-            for difference in folder::differences(&texts()?, &found) {
+            for difference in folder::differences(&rendered.files()?, &found) {
                 differs = true;
                 let object = difference.object.map(|object| format!("{object} of ")).unwrap_or_default();
                 writeln!(out, "{}: {object}{}", difference.how.word(), difference.file)?;
             }
         }
         (Arguments { output: Some(folder), .. }, _) => {
-            let files = texts()?;
+            let files = rendered.files()?;
             if let Some(link) = folder::link(folder, files.keys()) {
                 return Err(CommandError::Usage(format!(
                     "`{}` is a symbolic link, and nothing is written through one: remove it, or name where it leads",
@@ -133,7 +135,7 @@ fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, CommandErro
                 )));
             }
             let earlier = folder::read(folder).map_err(CommandError::Unreadable)?;
-            if let Some((name, _)) = earlier.iter().find(|(_, text)| !text.starts_with(title.as_str())) {
+            if let Some((name, _)) = earlier.iter().find(|(_, text)| !text.starts_with(&rendered.title())) {
                 return Err(CommandError::Usage(format!(
                     "`{}` is of another policy or gateway: give each a folder of its own",
                     escape::path(&folder.join(name))

@@ -81,6 +81,7 @@ pub(crate) const UNPINNED: Code = warning("TG413");
 pub(crate) const SOURCES: Code = error("TG414");
 pub(crate) const VERIFY_ROUTE: Code = warning("TG415");
 pub(crate) const RETRIES: Code = warning("TG416");
+pub(crate) const PATCHED: Code = warning("TG428");
 pub(crate) const TAKEN: Code = error("TG429");
 
 pub(crate) const OUTSIDE: Code = warning("TG420");
@@ -94,10 +95,10 @@ pub(crate) const INSIDE_TOO_WIDE: Code = error("TG426");
 pub(crate) const REFUSED: Code = warning("TG427");
 
 /// The codes that a file can suppress: these, and those of the checker's own advice.
-pub(crate) const ALL: [&str; 53] = [
+pub(crate) const ALL: [&str; 54] = [
     "TG101", "TG102", "TG110", "TG111", "TG112", "TG113", "TG114", "TG115", "TG116", "TG117", "TG118", "TG119",
     "TG120", "TG121", "TG122", "TG123", "TG124", "TG126", "TG201", "TG202", "TG203", "TG204", "TG205", "TG206",
     "TG207", "TG208", "TG209", "TG210", "TG211", "TG212", "TG301", "TG302", "TG303", "TG304", "TG305", "TG306",
     "TG307", "TG312", "TG401", "TG402", "TG403", "TG404", "TG405", "TG406", "TG407", "TG410", "TG411", "TG415",
-    "TG416", "TG420", "TG421", "TG423", "TG427",
+    "TG416", "TG420", "TG421", "TG423", "TG427", "TG428",
 ];

@@ -168,7 +168,7 @@ fn compared<'m, K: Ord, V: PartialEq>(
 }
 
 /// The documents of a rendered file, by kind and name, which stand where the renderer puts them.
-fn documents(text: &str) -> BTreeMap<(&str, &str), &str> {
+pub(super) fn documents(text: &str) -> BTreeMap<(&str, &str), &str> {
     let documents = text.split("---\n").skip(1);
     documents.map(|document| ((field(document, "\nkind: "), field(document, "\n  name: ")), document)).collect()
 }

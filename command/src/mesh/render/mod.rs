@@ -19,6 +19,7 @@ mod lockdown;
 mod network;
 mod object;
 mod output;
+pub(crate) mod patched;
 mod patches;
 mod plan;
 mod plugin;
@@ -34,7 +35,8 @@ pub(crate) use self::consequences::Consequences;
 use self::destinations::Destinations;
 use self::hosts::Common;
 use self::object::{Maker, Object};
-pub(crate) use self::output::{files, stream, title};
+pub(crate) use self::output::stream;
+use self::output::{Files, files, title};
 use self::patches::Patch;
 pub(crate) use self::plan::Plan;
 pub(crate) use self::plugin::Pack;
@@ -48,13 +50,28 @@ use std::io;
 /// Everything that a policy needs at a gateway.
 #[derive(Debug)]
 pub(crate) struct Rendered {
-    pub(crate) policy: String,
-    pub(crate) gateway: String,
+    policy: String,
+    gateway: String,
     revision: String,
     hosts: usize,
     pub(crate) objects: Vec<Object>,
-    pub(crate) patches: Vec<Patch>,
+    patches: Vec<Patch>,
     pub(crate) consequences: Consequences,
+}
+
+impl Rendered {
+    /// First line of every file: it tells what was rendered by whom for whom.
+    pub(crate) fn title(&self) -> String {
+        title(&self.policy, &self.gateway)
+    }
+
+    /// The folder's files, by name.
+    ///
+    /// # Errors
+    /// An object cannot be written as text.
+    pub(crate) fn files(&self) -> io::Result<Files> {
+        files(&self.objects, &self.patches, &self.title())
+    }
 }
 
 /// The target of a rendering.
