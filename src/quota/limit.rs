@@ -2,6 +2,7 @@
 
 use super::calendar::Calendar;
 use super::rate::Rate;
+use super::unit::Unit;
 
 /// A quota, but for whom and what it matches, which the policy's graph holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,21 +20,6 @@ pub struct Quota {
     /// Tells its buckets from those of other quotas: a hash of what may not change without starting new ones (id, unit,
     /// kind of `per`, `by`).
     pub tag: u64,
-}
-
-/// The unit of a quota.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unit {
-    /// Requests, at the decision.
-    Requests,
-    /// Bytes to the destination, as they flow.
-    BytesOut,
-    /// Bytes from the destination, as they flow.
-    BytesIn,
-    /// Both, as they flow.
-    Bytes,
-    /// Requests in flight, from the decision to their end.
-    Concurrent,
 }
 
 /// A limit, already divided among the gateway's replicas.

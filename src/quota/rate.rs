@@ -5,7 +5,7 @@
 //! debt stays within the burst tolerance, which is what a full burst costs. So any
 //! interval D sees at most `burst + ⌊D × limit ÷ per⌋` charges of one: each costs at least per ÷ limit.
 
-use super::Unit;
+use super::unit::Unit;
 use crate::hash;
 
 /// A rate and its burst, as one gateway enforces it.
