@@ -1,9 +1,10 @@
 //! The debt of a request that was let through: bytes as they flow, and its place among those in flight.
 
 use super::bucket::Level;
-use super::limit::{Quota, Unit};
+use super::limit::Quota;
 use super::pages::OVERFLOW;
 use super::request_charge::{ChargeOutcome, Refusal, RequestCharge};
+use super::unit::Unit;
 
 /// Bytes are deferred only while the allowance left is at least this many times as large, so that deferring them to the
 /// charge of what follows can never be what exceeds the limit.

@@ -5,13 +5,14 @@
 
 use super::account::Account;
 use super::bucket::Now;
-use super::limit::{Quota, Unit};
+use super::limit::Quota;
 use super::members::Members;
 use super::pages::Pages;
 use super::request_charge::{ChargeAttempt, ChargeOutcome, Refusal, RequestCharge};
 use super::slots::{Slot, unreserve};
 use super::store::{SharedStore, TRIES, Unchanged};
 use super::transaction::Transaction;
+use super::unit::Unit;
 
 /// The outcomes of all charges of a request.
 #[derive(Debug, Default)]

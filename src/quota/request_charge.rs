@@ -1,8 +1,9 @@
 //! The charge of one request to one quota: what is asked, the state of the attempt, and its outcome.
 
 use super::bucket::{Level, Now, State};
-use super::limit::{Quota, Unit};
+use super::limit::Quota;
 use super::pages::{Bucket, OVERFLOW};
+use super::unit::Unit;
 
 /// A charge of a request to one of its quotas.
 #[derive(Clone, Copy, Debug)]
