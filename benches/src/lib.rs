@@ -14,6 +14,7 @@ pub mod machine;
 pub mod report;
 pub mod shapes;
 pub mod timing;
+pub mod wasm;
 
 use anyhow::{Result, anyhow};
 use tollgate::policy::Policy;

@@ -14,6 +14,7 @@ use tollgate_bench::machine;
 use tollgate_bench::report::{Bars, Section, Table, root, trim};
 use tollgate_bench::shapes::Shape;
 use tollgate_bench::timing::{median, median_ratio};
+use tollgate_bench::wasm;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 /// Fresh processes of each kind, interleaved.
@@ -29,7 +30,7 @@ fn main() -> Result<()> {
         println!("Node.js is missing: loading in wasm is not measured");
         return Ok(());
     }
-    let module = build()?;
+    let module = wasm::build("tollgate-bench-loading", "loading.wasm")?;
     let folder = tempfile::tempdir()?;
     let vm = Vm { module: &module, folder: folder.path() };
 
@@ -154,34 +155,4 @@ impl Vm<'_> {
             })
             .collect()
     }
-}
-
-/// Builds the loader as the filter is built; cargo says where it lies.
-fn build() -> Result<PathBuf> {
-    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "tollgate-bench-loading",
-            "--profile",
-            "filter",
-            "--target",
-            "wasm32-wasip1",
-        ])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(root())
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .context("cannot run cargo")?;
-    if !output.status.success() {
-        bail!("the loader does not build for wasm32-wasip1");
-    }
-    let messages = String::from_utf8(output.stdout)?;
-    let artifact = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut paths = artifact.filter_map(|message| {
-        let mut files = message.get("filenames")?.as_array()?.iter().filter_map(|file| file.as_str());
-        files.find(|file| file.ends_with("loading.wasm")).map(PathBuf::from)
-    });
-    paths.next_back().context("cargo built no loading.wasm")
 }

@@ -1,6 +1,6 @@
-//! Proxy-wasm ABI 0.2.1, with the names that its SDKs have.
+//! Proxy-wasm ABI 0.2.1 as the module uses it, with the names that its SDKs have.
 
 #[cfg(target_family = "wasm")]
 pub(crate) mod hostcalls;
-#[cfg(target_family = "wasm")]
+#[cfg(any(target_family = "wasm", test))]
 pub(crate) mod types;

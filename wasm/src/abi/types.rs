@@ -69,3 +69,47 @@ pub(crate) enum MetricType {
     Counter = 0,
     Gauge = 1,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proxy_wasm::types as sdk;
+
+    #[test]
+    fn numbers_are_those_of_the_sdk() {
+        for (ours, theirs) in [
+            (Status::OK, sdk::Status::Ok),
+            (Status::NOT_FOUND, sdk::Status::NotFound),
+            (Status::PARSE_FAILURE, sdk::Status::ParseFailure),
+            (Status::CAS_MISMATCH, sdk::Status::CasMismatch),
+            (Status::INTERNAL_FAILURE, sdk::Status::InternalFailure),
+        ] {
+            assert_eq!(ours, Status(theirs as u32));
+        }
+        assert_eq!([Action::Continue, Action::Pause].map(|action| action as u32), {
+            [sdk::Action::Continue, sdk::Action::Pause].map(|action| action as u32)
+        });
+        assert_eq!([LogLevel::Info, LogLevel::Warn, LogLevel::Error].map(|level| level as u32), {
+            [sdk::LogLevel::Info, sdk::LogLevel::Warn, sdk::LogLevel::Error].map(|level| level as u32)
+        });
+        for (ours, theirs) in [
+            (MapType::HttpRequestHeaders, sdk::MapType::HttpRequestHeaders),
+            (MapType::HttpRequestTrailers, sdk::MapType::HttpRequestTrailers),
+            (MapType::HttpResponseHeaders, sdk::MapType::HttpResponseHeaders),
+            (MapType::HttpResponseTrailers, sdk::MapType::HttpResponseTrailers),
+        ] {
+            assert_eq!(ours as u32, theirs as u32, "{ours:?}");
+        }
+        for (ours, theirs) in [
+            (StreamType::HttpRequest, sdk::StreamType::HttpRequest),
+            (StreamType::HttpResponse, sdk::StreamType::HttpResponse),
+            (StreamType::Downstream, sdk::StreamType::Downstream),
+        ] {
+            assert_eq!(ours as u32, theirs as u32, "{ours:?}");
+        }
+        assert_eq!(BufferType::PluginConfiguration as u32, sdk::BufferType::PluginConfiguration as u32);
+        assert_eq!([MetricType::Counter, MetricType::Gauge].map(|kind| kind as u32), {
+            [sdk::MetricType::Counter, sdk::MetricType::Gauge].map(|kind| kind as u32)
+        });
+    }
+}

@@ -22,6 +22,8 @@ const LISTENER: &str = "egress";
 pub(crate) enum Chain {
     Empty,
     Noop,
+    /// The same on the SDK.
+    Sdk,
     /// Tollgate with so many rules of shape A.
     Tollgate(usize),
     /// Envoy's RBAC filter with so many policies that say the same.
@@ -31,9 +33,10 @@ pub(crate) enum Chain {
 }
 
 impl Chain {
-    pub(crate) const ALL: [Chain; 10] = [
+    pub(crate) const ALL: [Chain; 11] = [
         Chain::Empty,
         Chain::Noop,
+        Chain::Sdk,
         Chain::Tollgate(10),
         Chain::Tollgate(1_000),
         Chain::Tollgate(10_000),
@@ -47,7 +50,7 @@ impl Chain {
     /// Rules that requests are spread over.
     pub(crate) fn rules(self) -> usize {
         match self {
-            Chain::Empty | Chain::Noop => 10,
+            Chain::Empty | Chain::Noop | Chain::Sdk => 10,
             Chain::Tollgate(rules) | Chain::Rbac(rules) => rules,
             Chain::Quotas(quotas) => quotas.rules(),
         }
@@ -58,6 +61,7 @@ impl Chain {
         match self {
             Chain::Empty => vec![],
             Chain::Noop => vec![wasm(&bench.noop, "")],
+            Chain::Sdk => vec![wasm(&bench.sdk, "")],
             Chain::Tollgate(rules) => vec![wasm(&bench.module, &Shape::A.policy(rules))],
             Chain::Rbac(rules) => vec![rbac(rules)],
             Chain::Quotas(quotas) => quotas.filters(bench),
@@ -70,6 +74,7 @@ impl fmt::Display for Chain {
         match self {
             Chain::Empty => write!(f, "empty"),
             Chain::Noop => write!(f, "wasm that does nothing"),
+            Chain::Sdk => write!(f, "the same on the proxy-wasm SDK"),
             Chain::Tollgate(rules) => write!(f, "Tollgate, {rules} rules"),
             Chain::Rbac(rules) => write!(f, "RBAC, {rules} policies"),
             Chain::Quotas(quotas) => quotas.fmt(f),

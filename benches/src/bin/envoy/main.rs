@@ -26,6 +26,7 @@ use chain::{Chain, Target};
 use client::Client;
 use tollgate_bench::report::{Bars, Section, Table, trim};
 use tollgate_bench::timing::{median, median_ratio, quartiles};
+use tollgate_bench::wasm;
 
 /// Interleaved repetitions.
 const REPETITIONS: usize = 21;
@@ -39,8 +40,9 @@ struct Bench {
     lab: Lab,
     envoy: PathBuf,
     module: PathBuf,
-    /// Filters to compare with: what any wasm filter costs, and what any exact quota in one costs.
+    /// Filters to compare with: one that does nothing, on the ABI itself and on the SDK, and one that keeps an exact quota.
     noop: PathBuf,
+    sdk: PathBuf,
     store: PathBuf,
 }
 
@@ -56,6 +58,7 @@ fn main() -> Result<()> {
         envoy: binary::install(&paths::tools(), version)?,
         module: module::find_or_build()?,
         noop: assembled("noop.wasm", include_str!("noop.wat"))?,
+        sdk: wasm::build("tollgate-bench-sdk", "sdk.wasm")?,
         store: assembled("store.wasm", include_str!("store.wat"))?,
         lab,
     };
@@ -149,7 +152,7 @@ fn run(bench: &Bench, chains: &[Chain]) -> Result<Vec<Subject>> {
 
 fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<()> {
     let subjects = run(bench, &Chain::ALL)?;
-    let [empty, noop, smallest, _, _, largest, _, _, rbac_1k, rbac_10k] = subjects.as_slice() else {
+    let [empty, noop, sdk, smallest, _, _, largest, _, _, rbac_1k, rbac_10k] = subjects.as_slice() else {
         bail!("not one subject a chain");
     };
     let mut table = Table::new(&["chain", "CPU µs a request", "least", "above empty", "above no-op", "RSS MiB"]);
@@ -174,6 +177,8 @@ fn measure_cpu(bench: &Bench, section: &mut Section, bars: &mut Bars) -> Result<
     ));
     let above_noop = median(largest.above(noop));
     bars.at_most("CPU of 100,000 rules of shape A above a wasm filter that does nothing", 4.0, above_noop, " µs");
+    let dispatch = median(sdk.above(noop)) / median(noop.above(empty));
+    bars.at_most("CPU of the SDK's dispatch, as a share of a wasm filter that does nothing", 0.1, dispatch, " ×");
     let growth = median_ratio(&largest.microseconds, &smallest.microseconds);
     bars.at_most("CPU of a whole request, 100,000 rules against 10", 1.2, growth, " ×");
     for (rbac, rules) in [(rbac_1k, "1,000"), (rbac_10k, "10,000")] {
