@@ -50,8 +50,23 @@ fn authority() {
 }
 
 #[test]
+fn headers() {
+    run(invariants::headers, "headers");
+}
+
+#[test]
 fn identity() {
     run(invariants::identity, "identity");
+}
+
+#[test]
+fn page() {
+    run(invariants::page, "page");
+}
+
+#[test]
+fn pairs() {
+    run(tollgate_fuzz::pairs, "pairs");
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn bytes(alphabet: &'static str) -> impl Strategy<Value = Vec<u8>> {
 
 const AUTHORITY: &str = r"\[?([aB0-]|[a-f1]|\.|_|::|0x|127|25[4-7]|ffff){0,8}\]?(:[0-9]{0,6})?";
 const PATH: &str = r"/?([aB.;/?]|%[0-9a-fA-F]{2}|%25|%2[fF]|%2[eE]|%3[bB]|%5c|%[Cc]3%[Aa]9|%E2%82%AC|[%é~ ]){0,12}";
+const HEADERS: &str = r"((:authority|:method|:path|[hH]ost|upgrade|Upgrade|x[-_]method|a):[ab/]{0,2}\n?){0,8}";
 const IDENTITY: &str = r"(spiffe://)?(cluster\.local|td)?(/ns)?(/(a|B|sa|ns|\.|\.\.|_-|é)){0,4}/?";
 const POLICY: &str = r#"\{"version":1,"name":"p"(,"(rules|deny|residency)":\[(\{"id":"a"(,"(from|to)":\[(\{"(any|hosts|cidrs|destination|paths)":(true|null|\["(\*\*|a\.b|::1|/\{a)"\])\})?\]){0,2}\})?\]){0,3}\}?"#;
 
@@ -50,6 +51,11 @@ proptest! {
     #[test]
     fn a_canonical_path_is_one_when_read_again(bytes in bytes(PATH)) {
         invariants::path(&bytes);
+    }
+
+    #[test]
+    fn headers_are_read_alike_in_whatever_order_they_come(bytes in bytes(HEADERS)) {
+        invariants::headers(&bytes);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! panics if its invariant is broken.
 
 use std::net::IpAddr;
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Evaluation, Outcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, check_name, widen};
+use tollgate::quota::{Memory, Now, QuotaThread};
+use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Upgrade, check_name, is_override, widen};
 
 /// A canonical authority is one also when it is read again.
 pub fn authority(bytes: &[u8]) {
@@ -102,5 +103,73 @@ pub fn policy(bytes: &[u8]) {
             assert!(first.findings.iter().all(|finding| finding.offset.is_none_or(|offset| offset <= bytes.len())));
         }
         _ => panic!("accepted once and refused once"),
+    }
+}
+
+/// Headers, one a line, with a colon between name and value (a name may begin with one), are read alike in whatever order they
+/// come. Which authority, method or path counts is never a choice between two.
+pub fn headers(bytes: &[u8]) {
+    let header = |line| -> (&[u8], &[u8]) {
+        let line: &[u8] = line;
+        let colon = line.iter().skip(1).position(|byte| *byte == b':').map_or(line.len(), |place| place + 1);
+        (&line[..colon], line.get(colon + 1..).unwrap_or_default())
+    };
+    let headers: Vec<(&[u8], &[u8])> = bytes.split(|byte| *byte == b'\n').map(header).collect();
+    let arrival = Arrival::from_headers(headers.iter().copied());
+    let all = |wanted: &str| -> Vec<&[u8]> {
+        let named = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted.as_bytes()));
+        named.map(|(_, value)| *value).collect()
+    };
+    let [authorities, hosts, methods, paths, upgrades] = [":authority", "host", ":method", ":path", "upgrade"].map(all);
+    let authorities = if authorities.is_empty() { hosts } else { authorities };
+    match [&authorities, &methods, &paths].iter().any(|values| values.len() > 1) {
+        true => assert_eq!(arrival.authority, b""),
+        false => {
+            assert_eq!(arrival.authority, authorities.first().copied().unwrap_or_default());
+            assert_eq!(arrival.method, methods.first().copied().unwrap_or_default());
+            assert_eq!(arrival.path, paths.first().copied());
+        }
+    }
+    let upgrade = match upgrades.as_slice() {
+        [] => Upgrade::Absent,
+        [one] => Upgrade::To(one),
+        _ => Upgrade::Several,
+    };
+    assert_eq!(arrival.upgrade, upgrade);
+    assert_eq!(arrival.overridden, headers.iter().any(|(name, _)| is_override(name)));
+    let back = Arrival::from_headers(headers.iter().rev().copied());
+    assert_eq!(back.authority, arrival.authority);
+    assert_eq!((back.upgrade, back.overridden), (arrival.upgrade, arrival.overridden));
+}
+
+/// Buckets that anybody may have written let pass or refuse, each time alike, and what is made of them is read again.
+pub fn page(bytes: &[u8]) {
+    let text = br#"{"version": 1, "name": "p", "rules": [{"id": "r", "from": [{"any": true}, {"anonymous": true}], "to": [{"hosts": ["a.test"]}]}],
+        "quotas": [{"id": "rate", "limit": {"requests": 10, "per": "1s"}}, {"id": "held", "limit": {"concurrent": 3}},
+            {"id": "day", "limit": {"bytes": "1kB", "per": "day"}}]}"#;
+    let policy = Policy::load(text).unwrap();
+    let arrival = Arrival { authority: b"a.test", method: b"GET", path: Some(b"/"), ..Arrival::default() };
+    let charged = |store: &mut Memory| {
+        let (mut scratch, mut thread) = (Scratch::default(), QuotaThread::default());
+        let mut evaluation: Evaluation<'_> = policy.decide(&arrival, Timestamp(0), &mut scratch);
+        let charged = policy.charge(&mut evaluation, 100, &mut thread, store);
+        let told: Vec<_> = charged.outcomes.iter().map(|outcome| format!("{outcome:?}")).collect();
+        if let Some(mut account) = charged.account {
+            assert!(policy.terms().settle(&mut account, &mut thread, store), "nobody else is there");
+        }
+        (evaluation.decision.outcome, evaluation.decision.reason, told)
+    };
+    let mut fresh = Memory::default();
+    fresh.now = Now { monotonic: 1 << 50, wall: 1 << 60 };
+    assert_eq!(charged(&mut fresh).0, Outcome::Allow);
+    let keys: Vec<String> = fresh.keys().map(str::to_owned).collect();
+    for key in keys {
+        let mut store = fresh.clone();
+        store.overwrite(&key, bytes);
+        let first = charged(&mut store.clone());
+        assert_eq!(first, charged(&mut store), "each time alike");
+        let is_quota = matches!(first.1, Reason::QuotaRequests | Reason::QuotaConcurrent | Reason::QuotaBytes);
+        assert!(first.0 == Outcome::Allow || is_quota || first.1 == Reason::QuotaUnavailable, "{first:?}");
+        charged(&mut store);
     }
 }
