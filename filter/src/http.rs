@@ -302,6 +302,39 @@ mod tests {
         assert_eq!(rig.host.calls, [&read[..], &refused].concat());
     }
 
+    /// Calls of the host for one request that is allowed, at its headers, its response and its end, and for one that is denied.
+    fn calls_of(extra: &str) -> [usize; 4] {
+        let mut rig = Rig::new(&format!(
+            r#"{{"version": 1, "name": "prod", {extra} "rules": [{{"id": "all", "from": [{{"any": true}}], "to": [{{"hosts": ["api.example.com"]}}]}}]}}"#
+        ));
+        rig.host.attributes.insert(Attribute::Cluster, b"outbound|443||api.example.com".to_vec());
+        (rig.host.monotonic, rig.host.time) = (1 << 50, 1 << 60);
+        // The first request of a key takes a place for its bucket.
+        rig.request(&PLAIN);
+        rig.end();
+        let calls = |rig: &mut Rig| std::mem::take(&mut rig.host.calls).len();
+        assert_eq!(rig.request(&PLAIN), Action::Continue);
+        let request = calls(&mut rig);
+        rig.respond();
+        let response = calls(&mut rig);
+        rig.log();
+        rig.end();
+        let end = calls(&mut rig);
+        rig.host.attributes.remove(&Attribute::Cluster);
+        assert_eq!(rig.request(&[METHOD, PATH, (":authority", b"other.example.com")]), Action::Pause);
+        [request, response, end, calls(&mut rig)]
+    }
+
+    #[test]
+    fn nothing_is_asked_of_the_host_that_the_policy_does_not_need() {
+        let quota = |limit: &str| format!(r#""quotas": [{{"id": "q", "limit": {limit}}}],"#);
+        // docs/performance.md shows these numbers.
+        assert_eq!(calls_of(""), [4, 1, 0, 5]);
+        assert_eq!(calls_of(&quota(r#"{"requests": 10, "per": "1s"}"#)), [7, 1, 0, 5]);
+        assert_eq!(calls_of(&quota(r#"{"requests": 10, "per": "day"}"#)), [7, 1, 0, 5]);
+        assert_eq!(calls_of(r#""authority": {"verifyRoute": "host"},"#), [6, 1, 0, 6]);
+    }
+
     #[test]
     fn a_refused_request_is_answered_recorded_and_counted() {
         let mut rig = Rig::new(POLICY);
