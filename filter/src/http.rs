@@ -28,6 +28,7 @@ use crate::read::Read;
 use crate::reply::{Caller, Refusal, unserved};
 use crate::serving::{Service, Serving};
 use crate::state::WorkerState;
+use crate::streams::Stream;
 use crate::trailers;
 
 /// Decides a request whose headers have arrived, and carries the decision out as soon as its quotas have answered.
@@ -86,7 +87,7 @@ pub(crate) fn resume(host: &mut impl Host, stream: u32, charger: &mut impl Charg
         && let Err(failure) = host.resume_request()
     {
         state.journal.note(host, failure, "a request that was let through is reset");
-        if let Some(open) = state.streams.get(stream) {
+        if let Some(Stream::Open(open)) = state.streams.get(stream) {
             open.refused = Some(Reason::PolicyInvalid);
         }
         if let Err(failure) = host.reset(StreamSide::Request) {
@@ -184,7 +185,7 @@ impl Decided<'_> {
     /// that a request was admitted which this filter could not deal with.
     fn let_through(&self, host: &mut impl Host, journal: &mut Journal) -> Result<(), Failure> {
         let Decided { serving, read, arrival, evaluation, quotas } = self;
-        for (name, _) in read.headers.iter().filter(|(name, _)| serving.bound.stripped.strips(name)) {
+        for name in read.headers.names().filter(|name| serving.bound.stripped.strips(name)) {
             host.remove_header(HeaderMap::Request, name)?;
         }
         let settings = serving.policy.settings();

@@ -2,8 +2,6 @@
 //!
 //! A record that is set before Envoy writes its log is the one that the log shows.
 
-use std::rc::Rc;
-
 use tollgate::decision::{Evaluation, Outcome, Reason, Record, answer};
 use tollgate::request::{Arrival, Presented};
 
@@ -31,19 +29,9 @@ pub(crate) fn unseen(host: &mut impl Host, service: &Service<'_>, state: &mut Wo
     replace(host, bound, Reason::RefusedByEnvoy, Some(&details), state);
 }
 
-/// Ends a request that this filter has seen. Its record is replaced if it was refused after all; one that was still
-/// held gets one.
-pub(crate) fn ended(host: &mut impl Host, stream: u32, state: &mut WorkerState) {
-    if let Some(held) = state.streams.held(stream) {
-        // It was not let through, for want of an answer.
-        let bound = Rc::clone(&held.serving.bound);
-        replace(host, Some(&bound), Reason::QuotaUnavailable, None, state);
-    } else if let Some(open) = state.streams.get(stream)
-        && let Some(reason) = open.refused.take()
-    {
-        let bound = Rc::clone(&open.bound);
-        replace(host, Some(&bound), reason, None, state);
-    }
+/// A request that was let through, or held, and refused after all: its record says so in the end.
+pub(crate) fn ended(host: &mut impl Host, bound: &BoundPolicy, reason: Reason, state: &mut WorkerState) {
+    replace(host, Some(bound), reason, None, state);
 }
 
 /// Records what is known at a request's end, in place of any record before, and counts it.

@@ -5,6 +5,7 @@ use tollgate::decision::{Reason, answer};
 use crate::attributes::ROUTE;
 use crate::host::{Action, Attribute, HeaderMap, Host};
 use crate::state::WorkerState;
+use crate::streams::Stream;
 
 /// Number of headers, at most, of an answer that Envoy makes itself: status, length, type; of a refused gRPC call four.
 const OF_ENVOY: usize = 4;
@@ -15,7 +16,10 @@ pub(crate) fn on_response(host: &mut impl Host, stream: u32, count: usize, state
     let WorkerState { journal, charges, streams, .. } = state;
     // Counted as it came.
     let action = charges.headers(host, stream, HeaderMap::Response, journal);
-    let stream = streams.get(stream);
+    let open = match streams.get(stream) {
+        Some(Stream::Open(open)) => Some(open),
+        _ => None,
+    };
     let has = match host.has_header(HeaderMap::Response, answer::HEADER) {
         Ok(has) => has,
         Err(failure) => {
@@ -25,13 +29,13 @@ pub(crate) fn on_response(host: &mut impl Host, stream: u32, count: usize, state
     };
     // Only what looks like no destination's answer is read: that costs more than all else that is done about a
     // response.
-    let may_be_envoys = count <= OF_ENVOY && stream.as_ref().is_some_and(|stream| stream.is_routed);
+    let may_be_envoys = count <= OF_ENVOY && open.as_ref().is_some_and(|open| open.is_routed);
     if !has && !may_be_envoys {
         return action;
     }
     let refusal = Refusal::read(host);
-    if let (Some(stream), Some(Refusal::Behind(reason))) = (stream, &refusal) {
-        stream.refused = Some(*reason);
+    if let (Some(open), Some(Refusal::Behind(reason))) = (open, &refusal) {
+        open.refused = Some(*reason);
     } else if has
         && !matches!(refusal, Some(Refusal::Tollgate))
         && let Err(failure) = host.remove_header(HeaderMap::Response, answer::HEADER.as_bytes())

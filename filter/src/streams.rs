@@ -1,5 +1,4 @@
-//! Streams that have not ended, by number: the instance that serves each, and how far it has come. A few words a
-//! stream.
+//! Streams that have not ended, by number, and how far each has come. A few words a stream.
 
 use std::rc::Rc;
 
@@ -13,19 +12,11 @@ use crate::serving::BoundPolicy;
 #[derive(Debug, Default)]
 pub(crate) struct Streams(FxHashMap<u32, Stream>);
 
-/// One stream.
-#[derive(Debug)]
-struct Stream {
-    /// The instance that it came to.
-    instance: u32,
-    state: State,
-}
-
 /// Progress of a stream.
 #[derive(Debug)]
-pub(crate) enum State {
-    /// Nothing of it was shown yet.
-    Created,
+pub(crate) enum Stream {
+    /// It came to this instance, and nothing of it was shown yet.
+    Created { instance: u32 },
     /// It is held until its quotas answer.
     Charging(Box<Charging>),
     /// It was let through.
@@ -48,72 +39,68 @@ pub(crate) struct Open {
 impl Streams {
     /// A stream begins.
     pub(crate) fn create(&mut self, stream: u32, instance: u32) {
-        self.0.insert(stream, Stream { instance, state: State::Created });
+        self.0.insert(stream, Stream::Created { instance });
     }
 
     /// Shows the headers of a stream. Returns its instance; none if the stream is unknown, or its headers were shown
-    /// before: it is refused then. Until it is opened it counts as refused.
+    /// before: it is refused then. Until it is held or opened it counts as refused.
     pub(crate) fn show(&mut self, stream: u32) -> Option<u32> {
-        let stream = self.0.get_mut(&stream)?;
-        let is_new = matches!(std::mem::replace(&mut stream.state, State::Refused), State::Created);
-        is_new.then_some(stream.instance)
-    }
-
-    /// A request whose headers were shown is let through.
-    pub(crate) fn open(&mut self, stream: u32, bound: &Rc<BoundPolicy>, is_routed: bool) {
-        if let Some(stream) = self.0.get_mut(&stream) {
-            stream.state = State::Open(Open { bound: Rc::clone(bound), is_routed, refused: None });
+        match std::mem::replace(self.0.get_mut(&stream)?, Stream::Refused) {
+            Stream::Created { instance } => Some(instance),
+            _ => None,
         }
     }
 
     /// A request whose headers were shown is held.
     pub(crate) fn hold(&mut self, stream: u32, charging: Box<Charging>) {
         if let Some(stream) = self.0.get_mut(&stream) {
-            stream.state = State::Charging(charging);
+            *stream = Stream::Charging(charging);
         }
     }
 
-    /// A request that is held.
-    pub(crate) fn held(&mut self, stream: u32) -> Option<&mut Charging> {
-        match &mut self.0.get_mut(&stream)?.state {
-            State::Charging(charging) => Some(charging),
-            _ => None,
+    /// A request whose headers were shown is let through.
+    pub(crate) fn open(&mut self, stream: u32, bound: &Rc<BoundPolicy>, is_routed: bool) {
+        if let Some(stream) = self.0.get_mut(&stream) {
+            *stream = Stream::Open(Open { bound: Rc::clone(bound), is_routed, refused: None });
         }
     }
 
-    /// Takes a request that is held. Until it is opened or held again it counts as refused.
+    /// A stream; none if it is unknown.
+    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Stream> {
+        self.0.get_mut(&stream)
+    }
+
+    /// Takes a request that is held. Until it is held again or opened it counts as refused.
     pub(crate) fn take_held(&mut self, stream: u32) -> Option<Box<Charging>> {
-        let state = &mut self.0.get_mut(&stream)?.state;
-        match std::mem::replace(state, State::Refused) {
-            State::Charging(charging) => Some(charging),
+        let stream = self.0.get_mut(&stream)?;
+        match std::mem::replace(stream, Stream::Refused) {
+            Stream::Charging(charging) => Some(charging),
             other => {
-                *state = other;
+                *stream = other;
                 None
             }
         }
     }
 
-    /// A request that was let through; none if it was refused, or is unknown.
-    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Open> {
-        match &mut self.0.get_mut(&stream)?.state {
-            State::Open(open) => Some(open),
-            _ => None,
-        }
-    }
-
-    /// The instance of a stream whose headers were never shown.
-    pub(crate) fn unseen(&self, stream: u32) -> Option<u32> {
-        let stream = self.0.get(&stream)?;
-        matches!(stream.state, State::Created).then_some(stream.instance)
-    }
-
     /// A stream has ended, however it did. Returns how far it had come; none if it is unknown.
-    pub(crate) fn close(&mut self, stream: u32) -> Option<State> {
-        self.0.remove(&stream).map(|stream| stream.state)
+    pub(crate) fn close(&mut self, stream: u32) -> Option<Stream> {
+        self.0.remove(&stream)
     }
 
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl Stream {
+    /// The policy and the reason by which a stream that ends was refused, if nothing has said so yet.
+    pub(crate) fn take_refusal(&mut self) -> Option<(Rc<BoundPolicy>, Reason)> {
+        match self {
+            // It was not let through, for want of an answer.
+            Stream::Charging(held) => Some((Rc::clone(&held.serving.bound), Reason::QuotaUnavailable)),
+            Stream::Open(open) => open.refused.take().map(|reason| (Rc::clone(&open.bound), reason)),
+            Stream::Created { .. } | Stream::Refused => None,
+        }
     }
 }

@@ -4,17 +4,21 @@ use tollgate::decision::{Reason, answer};
 
 use crate::host::{Action, Failure, HeaderMap, Host, StreamSide};
 use crate::state::WorkerState;
+use crate::streams::Stream;
 use crate::stripped_headers::StrippedHeaders;
 
 /// Trailers of a request flow.
 pub(crate) fn on_request(host: &mut impl Host, stream: u32, state: &mut WorkerState) -> Action {
     let WorkerState { journal, charges, streams, .. } = state;
-    if let Some(held) = streams.held(stream) {
-        held.has_trailers = true;
-        return Action::Pause;
-    }
-    // Held: letting more flow would release a request that was refused.
-    let Some(open) = streams.get(stream) else { return Action::Pause };
+    let open = match streams.get(stream) {
+        Some(Stream::Open(open)) => open,
+        Some(Stream::Charging(held)) => {
+            held.has_trailers = true;
+            return Action::Pause;
+        }
+        // Held: letting more flow would release a request that was refused.
+        _ => return Action::Pause,
+    };
     // Counted as they came.
     let action = charges.headers(host, stream, HeaderMap::RequestTrailers, journal);
     let Err(failure) = clean(host, &open.bound.stripped) else { return action };
@@ -29,7 +33,7 @@ pub(crate) fn on_request(host: &mut impl Host, stream: u32, state: &mut WorkerSt
 /// Removes trailers that servers could take for a header that no request may have.
 fn clean(host: &mut impl Host, stripped: &StrippedHeaders) -> Result<(), Failure> {
     let trailers = host.headers(HeaderMap::RequestTrailers)?;
-    for (name, _) in trailers.iter().filter(|(name, _)| stripped.strips_trailer(name)) {
+    for name in trailers.names().filter(|name| stripped.strips_trailer(name)) {
         host.remove_header(HeaderMap::RequestTrailers, name)?;
     }
     Ok(())

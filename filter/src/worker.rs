@@ -8,7 +8,7 @@ use crate::host::{Action, Failure, Host, Level, StreamSide};
 use crate::instances::Instances;
 use crate::serving::Service;
 use crate::state::WorkerState;
-use crate::streams::State;
+use crate::streams::Stream;
 use crate::{http, log, response, trailers};
 
 /// The state of one thread. The edge chooses the numbers of streams and instances; no two of them share one.
@@ -53,13 +53,14 @@ impl<C: Charger> Worker<C> {
         let WorkerState { charges, journal, streams, .. } = &mut self.state;
         let size = size as u64;
         if direction == Direction::Upstream {
-            if let Some(held) = streams.held(stream) {
-                held.body = held.body.saturating_add(size);
-                return Action::Pause;
-            }
-            // A body that left a request that was not let through would take its headers along.
-            if streams.get(stream).is_none() {
-                return Action::Pause;
+            match streams.get(stream) {
+                Some(Stream::Open(_)) => {}
+                Some(Stream::Charging(held)) => {
+                    held.body = held.body.saturating_add(size);
+                    return Action::Pause;
+                }
+                // A body that left a request that was not let through would take its headers along.
+                _ => return Action::Pause,
             }
         }
         charges.body(host, stream, direction, size, journal)
@@ -77,12 +78,17 @@ impl<C: Charger> Worker<C> {
 
     /// A stream has ended and is about to be logged.
     pub fn log(&mut self, host: &mut impl Host, stream: u32) {
-        match self.state.streams.unseen(stream) {
-            Some(instance) => {
-                let service = self.instances.service(host, instance);
+        match self.state.streams.get(stream) {
+            Some(Stream::Created { instance }) => {
+                let service = self.instances.service(host, *instance);
                 log::unseen(host, &service, &mut self.state);
             }
-            None => log::ended(host, stream, &mut self.state),
+            Some(stream) => {
+                if let Some((bound, reason)) = stream.take_refusal() {
+                    log::ended(host, &bound, reason, &mut self.state);
+                }
+            }
+            None => {}
         }
     }
 
@@ -91,7 +97,7 @@ impl<C: Charger> Worker<C> {
         let WorkerState { charges, journal, streams, .. } = &mut self.state;
         match streams.close(id) {
             None => self.instances.remove(id),
-            Some(State::Charging(_)) => self.charger.forget(id),
+            Some(Stream::Charging(_)) => self.charger.forget(id),
             Some(_) => charges.close(host, id, journal),
         }
     }

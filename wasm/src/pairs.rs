@@ -22,7 +22,7 @@ pub fn read(bytes: Vec<u8>) -> Option<Headers> {
     for [a, b, c, d, e, f, g, h] in sizes.as_chunks::<8>().0 {
         fields.push(Field { name: field([*a, *b, *c, *d])?, value: field([*e, *f, *g, *h])? });
     }
-    if at == end { Headers::new(bytes, fields) } else { None }
+    (at == end).then(|| Headers::new(bytes, fields))
 }
 
 /// Appends headers. `None` where they are too long for the format, which then holds a part of them.
