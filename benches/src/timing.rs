@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use tollgate::decision::{Buffers, Lookups, Outcome, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Buffers, Lookups, Outcome, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented, Source};
 
@@ -63,7 +63,7 @@ impl Passes<'_> {
     pub fn decide(&self) -> f64 {
         let mut scratch = Scratch::default();
         self.time(self.requests, |request| {
-            let judged = self.policy.decide(black_box(&request.arrival()), NOW, &mut scratch);
+            let judged = Authorizer::new(self.policy).decide(black_box(&request.arrival()), NOW, &mut scratch);
             black_box(judged).decision.outcome == Outcome::Allow
         })
     }
@@ -72,7 +72,8 @@ impl Passes<'_> {
     pub fn read(&self) -> f64 {
         let mut buffers = Buffers::default();
         self.time(self.requests, |request| {
-            black_box(self.policy.read(black_box(&request.arrival()), &mut buffers)).is_ok() && request.allowed
+            black_box(Authorizer::new(self.policy).read(black_box(&request.arrival()), &mut buffers)).is_ok()
+                && request.allowed
         })
     }
 
@@ -80,11 +81,12 @@ impl Passes<'_> {
     pub fn judge(&self) -> f64 {
         let mut buffers: Vec<Buffers> = self.requests.iter().map(|_| Buffers::default()).collect();
         let both = self.requests.iter().zip(&mut buffers);
-        let read = both.filter_map(|(request, buffers)| self.policy.read(&request.arrival(), buffers).ok());
+        let read =
+            both.filter_map(|(request, buffers)| Authorizer::new(self.policy).read(&request.arrival(), buffers).ok());
         let canonical: Vec<_> = read.collect();
         let mut lookups = Lookups::default();
         self.time(&canonical, |canonical| {
-            let judged = self.policy.judge(black_box(canonical), NOW, &mut lookups);
+            let judged = Authorizer::new(self.policy).authorize(black_box(canonical), NOW, &mut lookups);
             black_box(judged).decision.outcome == Outcome::Allow
         })
     }

@@ -2,7 +2,7 @@
 
 use std::task::Poll;
 
-use tollgate::decision::{Charged, Evaluation};
+use tollgate::decision::{Authorizer, Charged, Evaluation};
 use tollgate::policy::Policy;
 use tollgate::quota::{QuotaThread, SharedStore};
 
@@ -41,7 +41,7 @@ impl Charger for GatewayQuotas {
         thread: &mut QuotaThread,
         store: &mut impl SharedStore,
     ) -> Poll<Charged<'s>> {
-        Poll::Ready(policy.charge(evaluation, bytes, thread, store))
+        Poll::Ready(Authorizer::new(policy).charge(evaluation, bytes, thread, store))
     }
 
     fn forget(&mut self, _stream: u32) {}

@@ -12,7 +12,9 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use tollgate::decision::{Decision, Evaluation, Outcome, QuotaOutcome, Reason, Record, RequestSnapshot, Scratch};
+use tollgate::decision::{
+    Authorizer, Decision, Evaluation, Outcome, QuotaOutcome, Reason, Record, RequestSnapshot, Scratch,
+};
 use tollgate::quota::Account;
 use tollgate::request::Arrival;
 
@@ -50,7 +52,7 @@ pub(crate) fn on_request(
     let read = Read::new(host, headers, &serving.policy);
     let arrival = read.arrival();
     let evaluation = match &read.attributes {
-        Ok(attributes) => serving.policy.decide(&arrival, attributes.now, scratch),
+        Ok(attributes) => Authorizer::new(&serving.policy).decide(&arrival, attributes.now, scratch),
         Err((reason, failure)) => {
             state.journal.note(host, *failure, "a request is refused");
             Evaluation::refused(*reason)
@@ -170,7 +172,7 @@ impl Decided<'_> {
         let policy = &serving.policy;
         let near = match (&read.attributes, evaluation.decision.reason) {
             (Ok(attributes), Reason::NoMatch | Reason::RuleExpired | Reason::RequestAmbiguous) => {
-                policy.nearest(arrival, attributes.now, nearest)
+                Authorizer::new(policy).nearest(arrival, attributes.now, nearest)
             }
             _ => None,
         };

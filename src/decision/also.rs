@@ -18,40 +18,51 @@ pub struct Further<'p> {
 /// Further reasons, in the order of the decision; at most 16, and empty but for requests that are let through by
 /// a dry-run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Also<'p>(Vec<Further<'p>>);
+pub struct Also<'p>(Option<Box<Several<'p>>>);
+
+/// At least one. Boxed, since decisions are moved and nearly all have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Several<'p> {
+    reasons: Vec<Further<'p>>,
+}
 
 impl<'p> Also<'p> {
     /// None.
-    pub const NONE: Also<'static> = Also(Vec::new());
+    pub const NONE: Also<'static> = Also(None);
 
     /// Adds one, if there is room.
     pub(crate) fn push(&mut self, further: Further<'p>) {
-        if self.0.len() < MOST {
-            self.0.push(further);
+        let reasons = &mut self.0.get_or_insert_default().reasons;
+        if reasons.len() < MOST {
+            reasons.push(further);
         }
     }
 
     /// One after another, in the order of the decision.
     pub fn iter(&self) -> impl Iterator<Item = Further<'p>> + '_ {
-        self.0.iter().copied()
+        self.reasons().iter().copied()
     }
 
     /// Tells whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
+    }
+
+    fn reasons(&self) -> &[Further<'p>] {
+        self.0.as_ref().map_or(&[], |several| &several.reasons)
     }
 
     /// Appends `[{"r":REASON,"rule":ID},…]`; `rule` where an entry gave the reason.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let mut lead = "[{\"r\":";
-        for Further { reason, rule } in &self.0 {
+        for Further { reason, rule } in self.reasons() {
             string(out, lead, reason.as_str());
             if let Some(rule) = rule {
                 string(out, ",\"rule\":", rule);
             }
             lead = "},{\"r\":";
         }
-        out.extend_from_slice(if self.0.is_empty() { b"[]" } else { b"}]" });
+        out.extend_from_slice(if self.is_empty() { b"[]" } else { b"}]" });
     }
 }
 

@@ -37,40 +37,41 @@ pub struct QuotaOutcome<'p> {
     pub(super) enforced: bool,
 }
 
-impl Policy {
-    /// Charges a request that is let through to its quotas, all or none, and changes the decision if one refuses.
-    /// `bytes` are those of the names and values of the request's headers.
-    pub fn charge<'s>(
-        &'s self,
-        evaluation: &mut Evaluation<'s>,
-        bytes: u64,
-        thread: &mut QuotaThread,
-        store: &mut impl SharedStore,
-    ) -> Charged<'s> {
-        if evaluation.quotas.is_empty() || evaluation.decision.outcome == Outcome::Deny {
-            return Charged::default();
-        }
-        let mut outcomes: Vec<QuotaOutcome<'s>> =
-            evaluation.quotas.iter().filter_map(|applicable| self.outcome(applicable, evaluation)).collect();
-        let charges: Vec<RequestCharge<'_>> = outcomes.iter().map(QuotaOutcome::request_charge).collect();
-        let results = Transaction::new(thread, self.namespace(), store).charge(&charges, bytes);
-        for (outcome, charge) in outcomes.iter_mut().zip(results.outcomes) {
-            outcome.charge = charge;
-        }
-        decide(&mut evaluation.decision, &outcomes);
-        Charged { outcomes, account: results.account }
+/// Charges a request that is let through to its quotas, all or none, and changes the decision if one refuses.
+pub(super) fn charge<'s>(
+    policy: &'s Policy,
+    evaluation: &mut Evaluation<'s>,
+    bytes: u64,
+    thread: &mut QuotaThread,
+    store: &mut impl SharedStore,
+) -> Charged<'s> {
+    if evaluation.quotas.is_empty() || evaluation.decision.outcome == Outcome::Deny {
+        return Charged::default();
     }
+    let uncharged = |applicable| uncharged(policy, applicable, evaluation);
+    let mut outcomes: Vec<QuotaOutcome<'s>> = evaluation.quotas.iter().filter_map(uncharged).collect();
+    let charges: Vec<RequestCharge<'_>> = outcomes.iter().map(QuotaOutcome::request_charge).collect();
+    let results = Transaction::new(thread, policy.namespace(), store).charge(&charges, bytes);
+    for (outcome, charge) in outcomes.iter_mut().zip(results.outcomes) {
+        outcome.charge = charge;
+    }
+    decide(&mut evaluation.decision, &outcomes);
+    Charged { outcomes, account: results.account }
+}
 
-    fn outcome<'s>(&'s self, applicable: &ApplicableQuota, evaluation: &Evaluation<'s>) -> Option<QuotaOutcome<'s>> {
-        let quota = self.quota(applicable.quota)?;
-        Some(QuotaOutcome {
-            quota,
-            key: key(quota.by, evaluation, applicable.destination(self)),
-            charge: ChargeOutcome::default(),
-            number: applicable.quota,
-            enforced: applicable.enforced,
-        })
-    }
+fn uncharged<'s>(
+    policy: &'s Policy,
+    applicable: &ApplicableQuota,
+    evaluation: &Evaluation<'s>,
+) -> Option<QuotaOutcome<'s>> {
+    let quota = policy.quota(applicable.quota)?;
+    Some(QuotaOutcome {
+        quota,
+        key: key(quota.by, evaluation, applicable.destination(policy)),
+        charge: ChargeOutcome::default(),
+        number: applicable.quota,
+        enforced: applicable.enforced,
+    })
 }
 
 impl Terms {

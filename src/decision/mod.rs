@@ -2,13 +2,14 @@
 
 mod also;
 pub mod answer;
-mod candidates;
+mod authorize;
 mod charge;
 pub mod json;
 mod late;
-mod order;
+mod pending_decision;
 mod question;
 mod quotas;
+mod read_http;
 mod record;
 mod request_snapshot;
 mod scratch;
@@ -18,6 +19,7 @@ use crate::request::{Host, Identity, Presented};
 pub use crate::timestamp::Timestamp;
 pub use also::{Also, Further};
 pub use answer::Answer;
+pub use authorize::{Authorizer, Candidates};
 pub use charge::{Charged, QuotaOutcome};
 pub use quotas::ApplicableQuota;
 pub use record::Record;
@@ -25,7 +27,7 @@ pub use request_snapshot::RequestSnapshot;
 pub use scratch::Scratch;
 #[doc(hidden)]
 pub use {
-    order::Canonical,
+    read_http::Canonical,
     scratch::{Buffers, Lookups},
 };
 

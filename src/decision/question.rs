@@ -8,12 +8,26 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'q> {
     pub(super) port: u16,
+    pub(super) layer: Layer<'q>,
+    pub(super) now: Timestamp,
+}
+
+/// The protocol by which targets are asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Layer<'q> {
+    Http(HttpQuestion<'q>),
+    /// A connection whose contents nobody reads.
+    Tcp,
+}
+
+/// The properties of an HTTP request that a target is compared with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HttpQuestion<'q> {
     pub(super) method: Method<'q>,
     pub(super) upgrade: Upgrade<'q>,
     /// Carries a header by which servers see another method or path.
     pub(super) overridden: bool,
     pub(super) path: Option<QuestionPath<'q>>,
-    pub(super) now: Timestamp,
 }
 
 /// A request as sections are searched for it: whose it is, where it goes, and the questions for targets.
@@ -132,14 +146,78 @@ pub(super) struct TargetMatch {
 
 impl Question<'_> {
     /// Reads an opening target narrowly.
-    ///
-    /// Paths are the dear part: a pattern may be an automaton and a path long. They are compared only where that can
-    /// change what is asked for.
     #[inline]
-    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, context: AllowContext, asked: MatchGoal) -> TargetMatch {
+    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, context: AllowContext, goal: MatchGoal) -> TargetMatch {
         let constraints = candidate.constraints;
         let mut failures = Failures::NONE;
         failures.fail(Failures::PORT, !candidate.constraint_table().has_port(constraints, self.port));
+        failures.fail(Failures::EXPIRED, constraints.expires.has_come(self.now));
+        match &self.layer {
+            Layer::Http(http) => http.narrowly(candidate, context, goal, failures),
+            Layer::Tcp => {
+                failures.fail(Failures::METHOD, constraints.methods != NONE);
+                failures.fail(Failures::PATH, candidate.target.has_paths());
+                failures.fail(Failures::UPGRADE, constraints.upgrades);
+                TargetMatch { failures, pattern: None }
+            }
+        }
+    }
+
+    /// Reads a closing target widely: returns with what certainty it matches, if it does.
+    #[inline]
+    pub(super) fn widely(&self, candidate: &Candidate<'_>) -> Option<DenyMatch> {
+        if !candidate.constraint_table().has_port(candidate.constraints, self.port) {
+            return None;
+        }
+        match &self.layer {
+            Layer::Http(http) => http.widely(candidate),
+            // Whatever the target says of methods, paths and upgrades: the connection may carry that.
+            Layer::Tcp => Some(DenyMatch::Certain),
+        }
+    }
+
+    /// Tells whether a closing target may match though its paths do not.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        match &self.layer {
+            Layer::Http(HttpQuestion { overridden, method, path, .. }) => {
+                *overridden || method.is_connect_widely() || path.is_none_or(|path| path.form != Form::Canonical)
+            }
+            Layer::Tcp => true,
+        }
+    }
+
+    /// The path that opening sections compare.
+    pub(super) fn narrow_path(&self) -> Option<&[u8]> {
+        self.comparable_path().map(|path| path.narrow)
+    }
+
+    /// The path that closing sections compare.
+    pub(super) fn wide_path(&self) -> Option<&[u8]> {
+        self.comparable_path().map(|path| path.wide)
+    }
+
+    fn comparable_path(&self) -> Option<QuestionPath<'_>> {
+        match self.layer {
+            Layer::Http(HttpQuestion { path, .. }) => path.filter(|path| path.form != Form::Ambiguous),
+            Layer::Tcp => None,
+        }
+    }
+}
+
+impl HttpQuestion<'_> {
+    /// Reads an opening target narrowly, of which so much has failed already.
+    ///
+    /// Paths are the dear part: a pattern may be an automaton and a path long. They are compared only where that can
+    /// change the outcome.
+    #[inline]
+    fn narrowly(
+        &self,
+        candidate: &Candidate<'_>,
+        context: AllowContext,
+        goal: MatchGoal,
+        mut failures: Failures,
+    ) -> TargetMatch {
+        let constraints = candidate.constraints;
         let lists_methods = constraints.methods != NONE;
         failures.fail(
             Failures::METHOD,
@@ -159,9 +237,8 @@ impl Question<'_> {
                 Upgrade::Several => true,
             },
         );
-        failures.fail(Failures::EXPIRED, constraints.expires.has_come(self.now));
         let mut pattern = None;
-        let wants_path = match asked {
+        let wants_path = match goal {
             MatchGoal::Admit => failures == Failures::NONE,
             // what failed first is known then
             MatchGoal::Explain => !failures.has_any([Failures::PORT, Failures::METHOD]),
@@ -175,7 +252,7 @@ impl Question<'_> {
                     failures.fail(Failures::PATH_FORM, true)
                 }
                 // it does not admit, and nothing else is in its way
-                Some(_) if asked == MatchGoal::Explain && failures == Failures::NONE => {
+                Some(_) if goal == MatchGoal::Explain && failures == Failures::NONE => {
                     failures.fail(Failures::PATH, true);
                 }
                 Some(path) => {
@@ -187,13 +264,11 @@ impl Question<'_> {
         TargetMatch { failures, pattern }
     }
 
-    /// Reads a closing target widely: whether it matches, and if so whether only because the request is ambiguous.
+    /// Reads a closing target widely.
     #[inline]
-    pub(super) fn widely(&self, candidate: &Candidate<'_>) -> Option<DenyMatch> {
+    fn widely(&self, candidate: &Candidate<'_>) -> Option<DenyMatch> {
         let constraints = candidate.constraints;
-        if !candidate.constraint_table().has_port(constraints, self.port)
-            || constraints.upgrades && self.upgrade == Upgrade::Absent
-        {
+        if constraints.upgrades && self.upgrade == Upgrade::Absent {
             return None;
         }
         let lists_methods = constraints.methods != NONE;
@@ -227,21 +302,6 @@ impl Question<'_> {
             (false, true) => Some(DenyMatch::Ambiguous),
             (false, false) => None,
         }
-    }
-
-    /// Tells whether a closing target may match though its paths do not.
-    pub(super) fn is_ambiguous(&self) -> bool {
-        self.overridden || self.method.is_connect_widely() || self.path.is_none_or(|path| path.form != Form::Canonical)
-    }
-
-    /// The path that opening sections compare.
-    pub(super) fn narrow_path(&self) -> Option<&[u8]> {
-        self.path.filter(|path| path.form != Form::Ambiguous).map(|path| path.narrow)
-    }
-
-    /// The path that closing sections compare.
-    pub(super) fn wide_path(&self) -> Option<&[u8]> {
-        self.path.filter(|path| path.form != Form::Ambiguous).map(|path| path.wide)
     }
 }
 

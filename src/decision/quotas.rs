@@ -1,4 +1,4 @@
-//! Which quotas a request belongs to: all that match it, in the wide reading.
+//! The quotas that a request belongs to: all that match it, in the wide reading.
 
 use super::question::{Asked, Question};
 use crate::index::{Candidate, NONE, Search, VisitedSets};
@@ -9,38 +9,36 @@ use crate::policy::{Mode, Policy};
 pub struct ApplicableQuota {
     /// Its number in the policy.
     pub(super) quota: u32,
-    /// Whether it refuses, or only says that it would.
+    /// Tells whether it refuses, or only says that it would.
     pub(super) enforced: bool,
     /// The target that matched first, and the number of the destination that it names, or [`NONE`].
     target: u32,
     pub(super) destination: u32,
 }
 
-impl Policy {
-    /// Lists the quotas of a request that is let through.
-    pub(super) fn list_quotas(
-        &self,
-        asked: &Asked<'_>,
-        onboarding: bool,
-        visited: &mut VisitedSets,
-        applicable: &mut Vec<ApplicableQuota>,
-    ) {
-        applicable.clear();
-        if self.quotas.is_empty() {
-            return;
-        }
-        let mut search = Applicable { question: asked.question, applicable };
-        for question in asked.widely() {
-            search.question = question;
-            self.quotas.search(asked.groups, asked.wide, question.wide_path(), visited, &mut search);
-        }
-        for applicable in applicable {
-            let mode = self.quotas().get(applicable.quota as usize).and_then(|entry| entry.mode);
-            applicable.enforced = match mode {
-                Some(mode) => mode == Mode::Enforce,
-                None => !onboarding,
-            };
-        }
+/// Lists the quotas of a request that is let through.
+pub(super) fn list(
+    policy: &Policy,
+    asked: &Asked<'_>,
+    onboarding: bool,
+    visited: &mut VisitedSets,
+    applicable: &mut Vec<ApplicableQuota>,
+) {
+    applicable.clear();
+    if policy.quotas.is_empty() {
+        return;
+    }
+    let mut search = Applicable { question: asked.question, applicable };
+    for question in asked.widely() {
+        search.question = question;
+        policy.quotas.search(asked.groups, asked.wide, question.wide_path(), visited, &mut search);
+    }
+    for applicable in applicable {
+        let mode = policy.quotas().get(applicable.quota as usize).and_then(|entry| entry.mode);
+        applicable.enforced = match mode {
+            Some(mode) => mode == Mode::Enforce,
+            None => !onboarding,
+        };
     }
 }
 

@@ -185,7 +185,7 @@ fn places<const N: usize>(lengths: [usize; N], start: usize) -> [Range<usize>; N
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Outcome, Reason, Record, Scratch, Timestamp};
+    use crate::decision::{Authorizer, Outcome, Reason, Record, Scratch, Timestamp};
     use crate::policy::Policy;
     use crate::quota::{Level, Refusal};
 
@@ -218,7 +218,7 @@ mod tests {
                 ..Arrival::default()
             };
             let mut scratch = Scratch::default();
-            let before = policy.decide(&arrival, Timestamp::default(), &mut scratch);
+            let before = Authorizer::new(&policy).decide(&arrival, Timestamp::default(), &mut scratch);
             assert_eq!(before.decision.outcome, Outcome::Allow);
             let snapshot = RequestSnapshot::of(&before, &arrival, policy.terms());
             for cut in [true, false] {

@@ -28,14 +28,14 @@ pub struct Buffers {
 pub struct Lookups {
     pub(super) groups: Vec<u32>,
     pub(super) hosts: Resolved,
-    pub(super) visited: SectionMarks,
+    pub(super) visited: SectionVisits,
     pub(super) applicable: Vec<ApplicableQuota>,
     pub(super) staged: Vec<Refusal>,
 }
 
 /// The sets of each section that the present request is in.
 #[derive(Debug, Default)]
-pub(super) struct SectionMarks {
+pub(super) struct SectionVisits {
     pub(super) rules: VisitedSets,
     pub(super) deny: VisitedSets,
     pub(super) except: VisitedSets,

@@ -1,11 +1,11 @@
-//! What is looked for among the candidates of a request.
+//! The finds among the candidates of a request: what refuses, what admits, and what came nearest.
 
-use super::Failed;
 use super::question::{AllowContext, DenyMatch, Failures, MatchGoal, Question};
-use crate::index::{Candidate, NONE, Search};
-use crate::policy::{Regions, Residency, STAGED};
+use super::{Failed, Reason};
+use crate::index::{Candidate, Search};
+use crate::policy::STAGED;
 
-/// How specific a match is, most specific first: its host, whether it has paths, its place in the file.
+/// The precedence of a match, most specific first: its host, whether it has paths, its place in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Precedence {
     rank: u8,
@@ -73,77 +73,51 @@ impl Search for Admit<'_> {
     }
 }
 
-/// The regions of all targets that admit; stops at one that is allowed.
-pub(super) struct Places<'q> {
-    pub(super) question: &'q Question<'q>,
-    pub(super) residency: &'q Residency,
-    pub(super) groups: &'q [u32],
-    pub(super) allowed: bool,
-    pub(super) regions: Regions,
+/// Tells whether a target of a rule admits.
+pub(super) fn admits(candidate: &Candidate<'_>, question: &Question<'_>) -> bool {
+    question.narrowly(candidate, AllowContext::Rule, MatchGoal::Admit).failures == Failures::NONE
 }
 
-impl Search for Places<'_> {
-    fn wants_misses(&self) -> bool {
-        false
-    }
-
-    fn is_open(&self, _: u8) -> bool {
-        !self.allowed
-    }
-
-    fn look(&mut self, candidate: Candidate<'_>) {
-        let region = candidate.constraints.region;
-        if region == NONE || self.regions.contains(region) {
-            return;
-        }
-        if self.question.narrowly(&candidate, AllowContext::Rule, MatchGoal::Admit).failures == Failures::NONE {
-            self.regions.insert(region);
-            self.allowed |= self.residency.allows(self.groups, region);
-        }
-    }
+/// Tells whether a target of an exception matches.
+pub(super) fn excepts(candidate: &Candidate<'_>, question: &Question<'_>) -> bool {
+    question.narrowly(candidate, AllowContext::Exception, MatchGoal::Admit).failures == Failures::NONE
 }
 
-/// Why nothing admits.
-pub(super) struct Explain<'q> {
-    pub(super) question: &'q Question<'q>,
+/// The targets of rules where none admits.
+#[derive(Default)]
+pub(super) struct Unmatched {
     /// The most specific target that only its expiry kept from admitting.
     pub(super) expired: Option<Admission>,
-    /// Whether some target would have admitted the request in a plain form.
+    /// Some target would have admitted the request in a plain form.
     pub(super) form: bool,
-    /// What came nearest: its first failure, the later the nearer, and the rule.
+    /// The nearest: its first failure, the later the nearer, and the rule.
     nearest: Option<(std::cmp::Reverse<Failed>, Precedence, u32)>,
 }
 
-impl<'q> Explain<'q> {
-    pub(super) fn new(question: &'q Question<'q>) -> Explain<'q> {
-        Explain { question, expired: None, form: false, nearest: None }
+impl Unmatched {
+    /// Sums up candidates of which none admits.
+    pub(super) fn among<'s>(candidates: impl Iterator<Item = Candidate<'s>>, question: &Question<'_>) -> Unmatched {
+        let mut all = Unmatched::default();
+        candidates.for_each(|candidate| all.add(&candidate, question));
+        all
     }
 
+    /// The rule that came nearest, and what of it failed first.
     pub(super) fn nearest(&self) -> Option<(u32, Failed)> {
         self.nearest.map(|(failed, _, rule)| (rule, failed.0))
     }
-}
 
-impl Search for Explain<'_> {
-    fn wants_misses(&self) -> bool {
-        true
-    }
-
-    fn is_open(&self, _: u8) -> bool {
-        true
-    }
-
-    fn look(&mut self, candidate: Candidate<'_>) {
-        let found = self.question.narrowly(&candidate, AllowContext::Rule, MatchGoal::Explain);
+    fn add(&mut self, candidate: &Candidate<'_>, question: &Question<'_>) {
+        let found = question.narrowly(candidate, AllowContext::Rule, MatchGoal::Explain);
         let Some(first) = first_failed(found.failures) else { return };
         self.form |= found.failures.is_form_only();
         if found.failures == Failures::EXPIRED {
-            let found = Admission::of(&candidate, found.pattern);
+            let found = Admission::of(candidate, found.pattern);
             if self.expired.is_none_or(|best| found.precedence < best.precedence) {
                 self.expired = Some(found);
             }
         }
-        let near = (std::cmp::Reverse(first), Precedence::of(&candidate), candidate.target.entry);
+        let near = (std::cmp::Reverse(first), Precedence::of(candidate), candidate.target.entry);
         if self.nearest.is_none_or(|nearest| near < nearest) {
             self.nearest = Some(near);
         }
@@ -171,10 +145,19 @@ pub(super) struct Refusal {
     pub(super) how: DenyMatch,
 }
 
+impl Refusal {
+    pub(super) fn reason(self) -> Reason {
+        match self.how {
+            DenyMatch::Certain => Reason::DenyRule,
+            DenyMatch::Ambiguous => Reason::RequestAmbiguous,
+        }
+    }
+}
+
 /// The first deny entry that matches and exempts nothing of the request.
 pub(super) struct Refuse<'q, E> {
     pub(super) question: &'q Question<'q>,
-    /// Whether an entry leaves the request out.
+    /// Tells whether an entry leaves the request out.
     pub(super) is_exempt: E,
     pub(super) first: Option<Refusal>,
 }
@@ -206,58 +189,32 @@ impl<E: FnMut(u32) -> bool> Search for Refuse<'_, E> {
 }
 
 /// The first deny entries in dry-run that match and exempt nothing of the request, in file order.
-pub(super) struct Stage<'q, 'f, E> {
-    pub(super) question: &'q Question<'q>,
-    /// Tells whether an entry leaves the request out.
-    pub(super) is_exempt: E,
+pub(super) struct Stage<'f> {
     pub(super) found: &'f mut Vec<Refusal>,
 }
 
-impl<E: FnMut(u32) -> bool> Search for Stage<'_, '_, E> {
-    fn wants_misses(&self) -> bool {
-        self.question.is_ambiguous()
+impl Stage<'_> {
+    /// Tells whether a candidate could still change what is found.
+    pub(super) fn wants(&mut self, candidate: &Candidate<'_>) -> bool {
+        let (place, known) = self.place(candidate.target.entry);
+        place < STAGED as usize && known.is_none_or(|refusal| refusal.how != DenyMatch::Certain)
     }
 
-    fn is_open(&self, _: u8) -> bool {
-        true
-    }
-
-    fn look(&mut self, candidate: Candidate<'_>) {
-        let entry = candidate.target.entry;
-        let place = self.found.partition_point(|refusal| refusal.entry < entry);
-        let known = self.found.get_mut(place).filter(|refusal| refusal.entry == entry);
-        if place >= STAGED as usize || known.as_ref().is_some_and(|refusal| refusal.how == DenyMatch::Certain) {
-            return;
-        }
-        let Some(how) = self.question.widely(&candidate) else { return };
+    /// Adds an entry that matches, unless it leaves the request out.
+    pub(super) fn add(&mut self, entry: u32, how: DenyMatch, is_exempt: impl FnOnce(u32) -> bool) {
+        let (place, known) = self.place(entry);
         match known {
             Some(refusal) => refusal.how = refusal.how.min(how),
-            None if (self.is_exempt)(entry) => {}
+            None if is_exempt(entry) => {}
             None => {
                 self.found.insert(place, Refusal { entry, how });
                 self.found.truncate(STAGED as usize);
             }
         }
     }
-}
 
-/// Whether any target of an exception matches.
-pub(super) struct Except<'q> {
-    pub(super) question: &'q Question<'q>,
-    pub(super) found: bool,
-}
-
-impl Search for Except<'_> {
-    fn wants_misses(&self) -> bool {
-        false
-    }
-
-    fn is_open(&self, _: u8) -> bool {
-        !self.found
-    }
-
-    fn look(&mut self, candidate: Candidate<'_>) {
-        let found = self.question.narrowly(&candidate, AllowContext::Exception, MatchGoal::Admit);
-        self.found |= found.failures == Failures::NONE;
+    fn place(&mut self, entry: u32) -> (usize, Option<&mut Refusal>) {
+        let place = self.found.partition_point(|refusal| refusal.entry < entry);
+        (place, self.found.get_mut(place).filter(|refusal| refusal.entry == entry))
     }
 }

@@ -1,6 +1,7 @@
 //! Finding the few candidates among 100,000 rules: by identity, by host, by path, with hash look-ups only.
 
 mod alternatives;
+mod candidate;
 mod cells;
 mod cidrs;
 mod constraints;
@@ -14,6 +15,7 @@ mod network;
 mod paths;
 mod pattern;
 mod plan;
+mod search;
 mod section;
 mod section_builder;
 mod tables;
@@ -21,6 +23,7 @@ mod target;
 mod visited_sets;
 
 pub use alternatives::is_costly;
+pub(crate) use candidate::Candidate;
 pub(crate) use constraints::{ConstraintTableBuilder, Constraints, NONE};
 pub(crate) use hosts::{Hosts, Resolved};
 pub(crate) use identities::Identities;
@@ -29,6 +32,7 @@ pub(crate) use lists::{List, sort};
 pub use network::Network;
 pub(crate) use network::{mask_v4, mask_v6};
 pub(crate) use pattern::PathKind;
-pub(crate) use section::{Candidate, Ranked, Search, Section};
+pub(crate) use search::Search;
+pub(crate) use section::{Ranked, Section};
 pub(crate) use section_builder::SectionBuilder;
 pub(crate) use visited_sets::VisitedSets;

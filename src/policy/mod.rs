@@ -41,4 +41,4 @@ pub use settings::{
 pub use target::DEFAULT_PORTS;
 pub use terms::Terms;
 
-pub(crate) use residency::{Regions, Residency};
+pub(crate) use residency::Regions;

@@ -10,7 +10,7 @@ use said::Facts;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
-use tollgate::decision::{Outcome, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Outcome, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented, Source, Upgrade};
 use tollgate_tests::oracle::{policies, requests, words};
@@ -146,7 +146,7 @@ fn load(policy: &Value) -> Policy {
 
 fn outcome(policy: &Policy, arrival: &Arrival<'_>, now: u64) -> (Outcome, Value) {
     let mut scratch = Scratch::default();
-    let decision = policy.decide(arrival, Timestamp(now), &mut scratch).decision;
+    let decision = Authorizer::new(policy).decide(arrival, Timestamp(now), &mut scratch).decision;
     let mut said = json!({"decision": decision.outcome.as_str(), "reason": decision.reason.as_str()});
     if let Some(rule) = decision.rule {
         said["rule"] = rule.into();

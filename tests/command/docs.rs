@@ -1,7 +1,7 @@
 //! The documentation says what is so: its policies compile, and decide what its tables say.
 
 use std::fs;
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented, Source};
 use tollgate_read as read;
@@ -49,7 +49,7 @@ fn decide(policy: &Policy, request: &[&str; 3]) -> String {
     let mut arrival = Arrival::from_headers(headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
     arrival.identity = id.as_ref().map(|id| Presented { source: Source::PeerCertificate, id: id.as_bytes() });
     let mut scratch = Scratch::default();
-    let decision = policy.decide(&arrival, NOW, &mut scratch).decision;
+    let decision = Authorizer::new(policy).decide(&arrival, NOW, &mut scratch).decision;
     let words = [Some(decision.outcome.as_str()), Some(decision.reason.as_str()), decision.rule];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Outcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Upgrade};
 use tollgate_tests::oracle::{policies, requests};
@@ -100,7 +100,7 @@ fn compare(folder: &Path, text: &Value, rng: &mut Rng, tally: &mut Tally) {
         let Some(arguments) = arguments(&arrival) else { continue };
         let (status, walk) = explain(&file, &arguments);
         let mut scratch = Scratch::default();
-        let decision = policy.decide(&arrival, now, &mut scratch).decision;
+        let decision = Authorizer::new(&policy).decide(&arrival, now, &mut scratch).decision;
         // no quota of these policies refuses the first request
         assert_eq!(walk["decision"]["decision"], decision.outcome.as_str(), "{arguments:?} {text}");
         assert_eq!(walk["decision"]["reason"], decision.reason.as_str(), "{arguments:?} {text}");
@@ -116,7 +116,7 @@ fn compare(folder: &Path, text: &Value, rng: &mut Rng, tally: &mut Tally) {
             let mut changed = text.clone();
             edits.iter().for_each(|change| edit(&mut changed, change));
             let policy = Policy::load(changed.to_string().as_bytes()).unwrap();
-            let outcome = policy.decide(&arrival, now, &mut scratch).decision.outcome;
+            let outcome = Authorizer::new(&policy).decide(&arrival, now, &mut scratch).decision.outcome;
             assert_ne!(outcome, Outcome::Deny, "{edits:?} {arguments:?} {text}");
         }
     }
@@ -175,7 +175,7 @@ fn word_edits(policy: &Value, arrival: &Arrival<'_>) -> Vec<Value> {
 
 /// Tells whether a policy lets a request through.
 fn admits(policy: &Policy, arrival: &Arrival<'_>, scratch: &mut Scratch) -> bool {
-    policy.decide(arrival, Timestamp::parse(NOW).unwrap(), scratch).decision.outcome != Outcome::Deny
+    Authorizer::new(policy).decide(arrival, Timestamp::parse(NOW).unwrap(), scratch).decision.outcome != Outcome::Deny
 }
 
 /// Number of requests that a policy lets through; none if one of them is not among the `allowed`.
@@ -231,7 +231,9 @@ fn no_word_in_any_rule_admits_strictly_less_than_the_one_that_is_proposed() {
         let sample: Vec<requests::Request> = (0..500).map(|_| requests::request(rng)).collect();
         for request in sample.iter().take(40) {
             let arrival = request.arrival();
-            if policy.decide(&arrival, now, &mut Scratch::default()).decision.reason != Reason::NoMatch {
+            if Authorizer::new(&policy).decide(&arrival, now, &mut Scratch::default()).decision.reason
+                != Reason::NoMatch
+            {
                 continue;
             }
             let Some(arguments) = arguments(&arrival) else { continue };
@@ -259,7 +261,9 @@ fn no_word_in_any_rule_admits_strictly_less_than_the_one_that_is_proposed() {
             compared += 1;
             for other in word_edits(&text, &arrival) {
                 let Ok(other_policy) = Policy::load(other.to_string().as_bytes()) else { continue };
-                if other_policy.decide(&arrival, now, &mut Scratch::default()).decision.reason != Reason::RuleAllow {
+                if Authorizer::new(&other_policy).decide(&arrival, now, &mut Scratch::default()).decision.reason
+                    != Reason::RuleAllow
+                {
                     continue;
                 }
                 others += 1;

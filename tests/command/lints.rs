@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, QuotaThread};
 use tollgate_tests::oracle::{policies, requests};
@@ -120,8 +120,8 @@ fn what_admits_nothing_new_can_be_removed_all_at_once() {
             // what is said holds from now on
             let now = Timestamp(now.0.max(request.now));
             let (mut scratch, mut other) = (Scratch::default(), Scratch::default());
-            let judged = whole.decide(&request.arrival(), now, &mut scratch);
-            let outcome = less.decide(&request.arrival(), now, &mut other).decision.outcome;
+            let judged = Authorizer::new(&whole).decide(&request.arrival(), now, &mut scratch);
+            let outcome = Authorizer::new(&less).decide(&request.arrival(), now, &mut other).decision.outcome;
             assert_eq!(judged.decision.outcome, outcome, "{request}\n{removed:?}\n{text:#}");
             let counted = judged.quotas.iter().map(|metered| metered.number() as usize);
             assert!(counted.clone().all(|quota| !idle.contains(&quota)), "{request} {idle:?} {text:#}");
@@ -193,9 +193,9 @@ fn a_quota_that_is_said_never_to_refuse_first_never_does() {
                 ..Default::default()
             };
             let mut scratch = Scratch::default();
-            let mut judged = policy.decide(&arrival, Timestamp(time), &mut scratch);
+            let mut judged = Authorizer::new(&policy).decide(&arrival, Timestamp(time), &mut scratch);
             (memory.now.wall, memory.now.monotonic) = (time, time);
-            let charged = policy.charge(&mut judged, 10, &mut thread, &mut memory);
+            let charged = Authorizer::new(&policy).charge(&mut judged, 10, &mut thread, &mut memory);
             let refusing: Vec<usize> = charged
                 .outcomes
                 .iter()

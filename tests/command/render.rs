@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented, Source};
 
@@ -112,7 +112,7 @@ fn decide(policy: &Value, host: &str, path: &str) -> &'static str {
     let mut arrival = Arrival::from_headers(headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
     let id = b"spiffe://cluster.local/ns/payments/sa/checkout";
     arrival.identity = Some(Presented { source: Source::PeerCertificate, id });
-    policy.decide(&arrival, NOW, &mut Scratch::default()).decision.reason.as_str()
+    Authorizer::new(&policy).decide(&arrival, NOW, &mut Scratch::default()).decision.reason.as_str()
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The case files and the tables of hosts and paths, decided by the core.
 
 use serde_json::{Value, json};
-use tollgate::decision::{Decision, Outcome, QuotaOutcome, Reason, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Decision, Outcome, QuotaOutcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, QuotaThread};
 use tollgate::request::{Arrival, Presented, Source};
@@ -39,11 +39,11 @@ fn decide<R>(
     arrival.cluster = request.cluster.as_ref().map(String::as_bytes);
     let now = Timestamp::parse(request.now.as_deref().unwrap_or(NOW)).unwrap();
     let mut scratch = Scratch::default();
-    let mut judged = policy.decide(&arrival, now, &mut scratch);
+    let mut judged = Authorizer::new(policy).decide(&arrival, now, &mut scratch);
     let Gateway { thread, memory } = gateway;
     (memory.now.wall, memory.now.monotonic) = (now.0, now.0);
     let bytes = headers.iter().map(|(name, value)| name.len().saturating_add(value.len()) as u64).sum();
-    let mut charged = policy.charge(&mut judged, bytes, thread, memory);
+    let mut charged = Authorizer::new(policy).charge(&mut judged, bytes, thread, memory);
     if let Some(account) = &mut charged.account {
         assert!(policy.terms().settle(account, thread, memory));
     }
@@ -103,7 +103,8 @@ fn reason(policy: &Value, authority: &str, path: &str) -> Reason {
         Arrival { authority: authority.as_bytes(), method: b"GET", path: Some(path.as_bytes()), ..Arrival::default() };
     let policy = compile(policy);
     let mut scratch = Scratch::default();
-    let Decision { outcome, reason, .. } = policy.decide(&arrival, Timestamp::default(), &mut scratch).decision;
+    let Decision { outcome, reason, .. } =
+        Authorizer::new(&policy).decide(&arrival, Timestamp::default(), &mut scratch).decision;
     assert_eq!(outcome == Outcome::Allow, reason == Reason::RuleAllow);
     reason
 }

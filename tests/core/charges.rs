@@ -1,7 +1,7 @@
 //! Quotas to which a request is charged, the key of each, and the decision that comes of it.
 
 use serde_json::{Value, json};
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, Now, QuotaThread};
 use tollgate::request::{Arrival, Presented, Source};
@@ -61,8 +61,8 @@ impl Gateway {
             ..Arrival::default()
         };
         let mut scratch = Scratch::default();
-        let mut judged = self.policy.decide(&arrival, Timestamp::default(), &mut scratch);
-        let charged = self.policy.charge(&mut judged, 0, &mut self.thread, &mut self.memory);
+        let mut judged = Authorizer::new(&self.policy).decide(&arrival, Timestamp::default(), &mut scratch);
+        let charged = Authorizer::new(&self.policy).charge(&mut judged, 0, &mut self.thread, &mut self.memory);
         let decision = judged.decision;
         let words = [decision.outcome.as_str(), decision.reason.as_str(), decision.rule.unwrap_or("-")];
         let also: String = decision

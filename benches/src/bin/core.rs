@@ -7,7 +7,7 @@
 
 use anyhow::{Context, Result};
 use serde::de::IgnoredAny;
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
 
 use tollgate_bench::hostile::{self, Place};
@@ -198,7 +198,10 @@ fn one_decision(policy: &Policy, path: &str) -> f64 {
     });
     let mut scratch = Scratch::default();
     let times = (0..5).map(|_| {
-        timing::milliseconds(|| policy.decide(&request.arrival(), Timestamp::default(), &mut scratch).decision).0
+        timing::milliseconds(|| {
+            Authorizer::new(policy).decide(&request.arrival(), Timestamp::default(), &mut scratch).decision
+        })
+        .0
     });
     median(times.collect::<Vec<_>>())
 }

@@ -2,7 +2,7 @@
 
 use allocation_counter::measure;
 use anyhow::Result;
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Scratch, Timestamp};
 
 use tollgate_bench::load;
 use tollgate_bench::report::{Bars, Section, Table, trim};
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
             let mut scratch = Scratch::default();
             let mut decide = || {
                 for request in &requests {
-                    policy.decide(&request.arrival(), Timestamp::default(), &mut scratch);
+                    Authorizer::new(&policy).decide(&request.arrival(), Timestamp::default(), &mut scratch);
                 }
             };
             decide();

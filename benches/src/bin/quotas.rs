@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use anyhow::{Result, anyhow};
-use tollgate::decision::{Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, QuotaThread};
 use tollgate::request::{Arrival, Presented, Source};
@@ -80,8 +80,8 @@ impl Subject {
                 };
                 self.store.now.monotonic += 10_000;
                 self.store.now.wall = NOON + self.store.now.monotonic;
-                let mut judged = self.policy.decide(&arrival, Timestamp(0), &mut scratch);
-                let charged = self.policy.charge(&mut judged, 300, &mut self.thread, &mut self.store);
+                let mut judged = Authorizer::new(&self.policy).decide(&arrival, Timestamp(0), &mut scratch);
+                let charged = Authorizer::new(&self.policy).charge(&mut judged, 300, &mut self.thread, &mut self.store);
                 std::hint::black_box(charged);
             }
         });

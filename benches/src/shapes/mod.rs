@@ -112,7 +112,7 @@ const COMMON_HOST: &str = "shared.platform.example.com";
 
 #[cfg(test)]
 mod tests {
-    use tollgate::decision::{Outcome, Scratch, Timestamp};
+    use tollgate::decision::{Authorizer, Outcome, Scratch, Timestamp};
     use tollgate::policy::Policy;
 
     use super::*;
@@ -125,7 +125,8 @@ mod tests {
                 let policy = Policy::load(shape.policy(n).as_bytes()).unwrap();
                 let mut scratch = Scratch::default();
                 for prepared in shape.requests(n, 1000).iter().map(Prepared::new) {
-                    let judged = policy.decide(&prepared.arrival(), Timestamp::default(), &mut scratch);
+                    let judged =
+                        Authorizer::new(&policy).decide(&prepared.arrival(), Timestamp::default(), &mut scratch);
                     let allowed = judged.decision.outcome == Outcome::Allow;
                     assert_eq!(allowed, prepared.allowed, "{shape:?} {n} {prepared:?} {judged:?}");
                 }

@@ -2,7 +2,7 @@
 
 use super::edge::Edge;
 use super::request::{Arrived, Buffers, Mistake, Request};
-use tollgate::decision::{Charged, Decision, Evaluation, Reason, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Charged, Decision, Evaluation, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, QuotaThread};
 use tollgate::request::Arrival;
@@ -35,15 +35,19 @@ impl Gateway {
         show: impl FnOnce(&Arrival<'_>, &Evaluation<'_>, &Charged<'_>) -> R,
     ) -> Result<R, Mistake> {
         let Arrived { arrival, refused } = request.arrival(&self.edge, &mut self.buffers)?;
-        let mut judged = policy.decide(&arrival, now, &mut self.scratch);
+        let mut judged = Authorizer::new(policy).decide(&arrival, now, &mut self.scratch);
         if refused.is_some() {
             judged = Evaluation { decision: Decision::refusal(Reason::RefusedByEnvoy), quotas: &[], ..judged };
         }
         // times may go back from request to request; a monotonic clock does not
         let clocks = &mut self.memory.now;
         (clocks.wall, clocks.monotonic) = (now.0, clocks.monotonic.max(now.0));
-        let mut charged =
-            policy.charge(&mut judged, request.header_bytes(&arrival), &mut self.thread, &mut self.memory);
+        let mut charged = Authorizer::new(policy).charge(
+            &mut judged,
+            request.header_bytes(&arrival),
+            &mut self.thread,
+            &mut self.memory,
+        );
         if let Some(account) = &mut charged.account {
             // nobody else changes this store, so nothing can be left
             policy.terms().settle(account, &mut self.thread, &mut self.memory);

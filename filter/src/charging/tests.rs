@@ -3,7 +3,7 @@ use std::rc::{Rc, Weak};
 use std::task::Poll;
 
 use serde_json::Value;
-use tollgate::decision::{Charged, Evaluation};
+use tollgate::decision::{Authorizer, Charged, Evaluation};
 use tollgate::policy::Policy;
 use tollgate::quota::{QuotaThread, SharedStore};
 
@@ -35,7 +35,7 @@ impl Charger for Later {
         if !self.answered.contains(&stream) {
             return Poll::Pending;
         }
-        Poll::Ready(policy.charge(evaluation, bytes, thread, store))
+        Poll::Ready(Authorizer::new(policy).charge(evaluation, bytes, thread, store))
     }
 
     fn forget(&mut self, stream: u32) {

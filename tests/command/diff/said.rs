@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use tollgate::decision::{Reason, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Source, Upgrade, is_method};
 
@@ -246,7 +246,7 @@ fn matches(pattern: &Value, path: &[u8], wide: bool) -> bool {
     KNOWN.with_borrow_mut(|known| {
         let policy = known.entry((pattern.to_string(), wide)).or_insert_with(compile);
         let arrival = Arrival { authority: b"a.test", method: b"GET", path: Some(path), ..Arrival::default() };
-        let reason = policy.decide(&arrival, Timestamp(0), &mut Scratch::default()).decision.reason;
+        let reason = Authorizer::new(policy).decide(&arrival, Timestamp(0), &mut Scratch::default()).decision.reason;
         reason == if wide { Reason::DenyRule } else { Reason::RuleAllow }
     })
 }

@@ -13,7 +13,7 @@ use naive::Verdict;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use tollgate::decision::{Outcome, Reason, RequestSnapshot, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Outcome, Reason, RequestSnapshot, Scratch, Timestamp};
 use tollgate::policy::{Policy, Rejection};
 use tollgate::request::Arrival;
 use tollgate_tests::oracle::requests::Request;
@@ -44,7 +44,7 @@ fn valid(policy: &Value) -> Policy {
 fn decide(policy: &Policy, request: &Request) -> Verdict {
     let mut scratch = Scratch::default();
     let arrival = request.arrival();
-    let judged = policy.decide(&arrival, Timestamp(request.now), &mut scratch);
+    let judged = Authorizer::new(policy).decide(&arrival, Timestamp(request.now), &mut scratch);
     let kept = RequestSnapshot::of(&judged, &arrival, policy.terms());
     let restored = kept.evaluation();
     assert_eq!((&restored.decision, restored.quotas), (&judged.decision, judged.quotas), "kept for later\n{request}");
@@ -129,7 +129,7 @@ fn every_request_is_charged_to_the_quotas_of_a_naive_scan() {
         let mut scratch = Scratch::default();
         for _ in 0..REQUESTS {
             let request = requests::request(rng);
-            let judged = compiled.decide(&request.arrival(), Timestamp(request.now), &mut scratch);
+            let judged = Authorizer::new(&compiled).decide(&request.arrival(), Timestamp(request.now), &mut scratch);
             let ids = judged.quotas.iter().filter_map(|metered| compiled.quota(metered.number()));
             let ids: Vec<String> = ids.map(|quota| quota.id.to_string()).collect();
             assert_eq!(ids, naive::quotas(&policy, &request.arrival()), "{policy:#}\n{request}");

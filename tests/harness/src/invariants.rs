@@ -2,7 +2,7 @@
 //! panics if its invariant is broken.
 
 use std::net::IpAddr;
-use tollgate::decision::{Evaluation, Outcome, Reason, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Evaluation, Outcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, Now, QuotaThread};
 use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Upgrade, check_name, is_override, widen};
@@ -93,7 +93,7 @@ pub fn policy(bytes: &[u8]) {
             for authority in [&b"api.example.com"[..], b"10.0.0.1:80", b""] {
                 let arrival = Arrival { authority, method: b"GET", path: Some(b"/v1/a"), ..Arrival::default() };
                 let mut scratch = Scratch::default();
-                policy.decide(&arrival, Timestamp(0), &mut scratch);
+                Authorizer::new(policy).decide(&arrival, Timestamp(0), &mut scratch);
             }
         }
         (Err(first), Err(second)) => {
@@ -151,8 +151,8 @@ pub fn page(bytes: &[u8]) {
     let arrival = Arrival { authority: b"a.test", method: b"GET", path: Some(b"/"), ..Arrival::default() };
     let charged = |store: &mut Memory| {
         let (mut scratch, mut thread) = (Scratch::default(), QuotaThread::default());
-        let mut evaluation: Evaluation<'_> = policy.decide(&arrival, Timestamp(0), &mut scratch);
-        let charged = policy.charge(&mut evaluation, 100, &mut thread, store);
+        let mut evaluation: Evaluation<'_> = Authorizer::new(&policy).decide(&arrival, Timestamp(0), &mut scratch);
+        let charged = Authorizer::new(&policy).charge(&mut evaluation, 100, &mut thread, store);
         let told: Vec<_> = charged.outcomes.iter().map(|outcome| format!("{outcome:?}")).collect();
         if let Some(mut account) = charged.account {
             assert!(policy.terms().settle(&mut account, &mut thread, store), "nobody else is there");

@@ -6,7 +6,7 @@ use super::region::{Analysis, Inquiry};
 use super::who::Who;
 use crate::read::document::{Document, Source};
 use std::collections::BTreeSet;
-use tollgate::decision::{Outcome, Reason, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Outcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, Presented};
 
@@ -42,7 +42,8 @@ pub(crate) fn admitted_anew(policy: &Policy, document: &Document, rules: &[Alone
                 let presented =
                     arrival.identity.map(|own| Presented { source: tollgate::request::Source::PeerCertificate, ..own });
                 let alone = Arrival { identity: presented, ..arrival };
-                let admits = rule.policy.decide(&alone, at, &mut own_scratch).decision.reason == Reason::RuleAllow;
+                let admits = Authorizer::new(&rule.policy).decide(&alone, at, &mut own_scratch).decision.reason
+                    == Reason::RuleAllow;
                 if admits && lacks_a_rule(policy, &arrival, at, &mut scratch) {
                     count = count.saturating_add(classes);
                 }
@@ -55,7 +56,7 @@ pub(crate) fn admitted_anew(policy: &Policy, document: &Document, rules: &[Alone
 
 /// Tells a request that is denied, and that a rule more would let through.
 fn lacks_a_rule(policy: &Policy, arrival: &Arrival<'_>, at: Timestamp, scratch: &mut Scratch) -> bool {
-    let decision = policy.decide(arrival, at, scratch).decision;
+    let decision = Authorizer::new(policy).decide(arrival, at, scratch).decision;
     let by_rules = match decision.reason {
         Reason::NoMatch | Reason::IdentityMissing | Reason::RuleExpired => true,
         // of a deny entry it names the entry

@@ -5,7 +5,7 @@ use crate::read::Loaded;
 use crate::read::document::Document;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tollgate::decision::{Evaluation, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Evaluation, Scratch, Timestamp};
 use tollgate::policy::Policy;
 
 /// A policy and its text.
@@ -36,12 +36,12 @@ impl Side {
 
     pub(crate) fn ask<T>(&self, witness: &Witness, scratch: &mut Scratch, of: impl FnOnce(&Evaluation<'_>) -> T) -> T {
         let now = Timestamp(witness.now().saturating_mul(1_000_000_000));
-        of(&self.policy.decide(&witness.arrival(), now, scratch))
+        of(&Authorizer::new(&self.policy).decide(&witness.arrival(), now, scratch))
     }
 
     /// What `tollgate eval` makes of the request in its written form; none if it cannot read it.
     pub(crate) fn confirm(&self, witness: &Witness, scratch: &mut Scratch) -> Option<Said> {
-        witness.as_read(|arrival, now| Said::of(&self.policy.decide(arrival, now, scratch)))
+        witness.as_read(|arrival, now| Said::of(&Authorizer::new(&self.policy).decide(arrival, now, scratch)))
     }
 }
 

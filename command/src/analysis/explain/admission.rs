@@ -8,7 +8,7 @@ use crate::analysis::who;
 use crate::read::clock;
 use crate::read::document::Document;
 use serde_json::{Value, json};
-use tollgate::decision::{Reason, Timestamp};
+use tollgate::decision::{Authorizer, Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
 use tollgate::request::{Arrival, Identity};
 
@@ -41,7 +41,7 @@ impl Admissions<'_> {
     /// rule, and there one of what failed first. Words more in targets and `from` of rules are tried first, and a target more in a rule
     /// of the identity where none of them admits.
     pub(crate) fn least(&self) -> Vec<Edit> {
-        let near = self.explainer.policy.nearest(self.arrival, self.at, &mut Default::default());
+        let near = Authorizer::new(self.explainer.policy).nearest(self.arrival, self.at, &mut Default::default());
         let nearest = near.and_then(|near| self.explainer.document.rules.iter().position(|rule| rule.id == near.rule));
         let rules = self.explainer.document.rules.len();
         let all = || nearest.into_iter().chain((0..rules).filter(|number| Some(*number) != nearest));
@@ -147,7 +147,7 @@ impl Admissions<'_> {
         narrow(&mut rule)?;
         let text = excerpts.json("rules", &[&rule])?;
         let policy = Policy::load(text.as_bytes()).ok()?;
-        let reason = policy.decide(self.arrival, self.at, &mut Default::default()).decision.reason;
+        let reason = Authorizer::new(&policy).decide(self.arrival, self.at, &mut Default::default()).decision.reason;
         (reason == Reason::RuleAllow).then_some(())?;
         Some(Tried { edit, alone: Alone { policy, document: Document::read(&text)? } })
     }

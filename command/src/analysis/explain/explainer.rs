@@ -10,7 +10,7 @@ use crate::analysis::request::{Buffers, Mistake, Request};
 use crate::analysis::who;
 use crate::read::document::{Document, Quota};
 use crate::read::excerpt::Excerpts;
-use tollgate::decision::{Charged, Evaluation, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Charged, Evaluation, Scratch, Timestamp};
 use tollgate::policy::{Mode, Policy};
 use tollgate::request::{Arrival, Form, Host, Identity, Path, Presented, Source, Upgrade, is_method};
 
@@ -76,7 +76,8 @@ impl Explainer<'_> {
         let (sent, asked) = (way.sent, way.seen);
         let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let decision = &judged.decision;
-        let candidates = self.policy.candidates(asked, now, &mut Scratch::default()).unwrap_or_default();
+        let candidates =
+            Authorizer::new(self.policy).candidates(asked, now, &mut Scratch::default()).unwrap_or_default();
         let first = |list: &[u32], decisive: Option<usize>| -> (Vec<usize>, usize) {
             let numbers = list.iter().filter_map(|number| usize::try_from(*number).ok());
             let others = numbers.filter(|number| Some(*number) != decisive);

@@ -6,7 +6,7 @@ use crate::read::escape;
 use crate::read::excerpt::Excerpts;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use tollgate::decision::{Failed, Reason, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Failed, Reason, Scratch, Timestamp};
 use tollgate::policy::DEFAULT_PORTS;
 use tollgate::request::{Arrival, Upgrade};
 
@@ -62,7 +62,7 @@ pub(crate) fn rule(
     let written = excerpts.rule(number)?;
     let policy = excerpts.policy("rules", &[&written])?;
     let mut scratch = Scratch::default();
-    let judged = policy.decide(arrival, now, &mut scratch);
+    let judged = Authorizer::new(&policy).decide(arrival, now, &mut scratch);
     let (verdict, failed, detail) = match judged.decision.reason {
         Reason::RuleAllow => {
             let by = judged.decision.pattern.map(|pattern| format!(", by the path `{pattern}`")).unwrap_or_default();
@@ -75,7 +75,7 @@ pub(crate) fn rule(
         }
         _ => {
             let port = judged.port;
-            let failed = policy.nearest(arrival, now, &mut scratch)?.failed;
+            let failed = Authorizer::new(&policy).nearest(arrival, now, &mut scratch)?.failed;
             let near = near_targets(excerpts, &written, rule, failed, arrival, now);
             (Verdict::Fails, Some(failed.as_str()), failure(document, rule, &near, failed, arrival, port))
         }
@@ -100,7 +100,7 @@ pub(crate) fn near_targets<'r>(
         let mut alone = written.clone();
         alone.as_object_mut()?.insert("to".to_owned(), Value::Array(vec![target.clone()]));
         let policy = excerpts.policy("rules", &[&alone])?;
-        let near = policy.nearest(arrival, now, &mut Scratch::default())?;
+        let near = Authorizer::new(&policy).nearest(arrival, now, &mut Scratch::default())?;
         (near.failed == failed).then_some(())
     };
     let targets = written.get("to").and_then(Value::as_array).into_iter().flatten();
@@ -180,7 +180,7 @@ pub(crate) fn deny(
     let asked = |map: &Map<String, Value>| {
         let policy = excerpts.policy("deny", &[&Value::Object(map.clone())])?;
         let mut scratch = Scratch::default();
-        let decision = policy.decide(arrival, now, &mut scratch).decision;
+        let decision = Authorizer::new(&policy).decide(arrival, now, &mut scratch).decision;
         decision.rule.is_some().then_some(decision.reason)
     };
     let (verdict, failed, detail) = match asked(map) {

@@ -10,7 +10,7 @@ use crate::analysis::gateway::Gateway;
 use crate::analysis::request::Request;
 use crate::read::clock;
 use serde_json::{Value, json};
-use tollgate::decision::{Outcome, Reason, Timestamp};
+use tollgate::decision::{Authorizer, Outcome, Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
 use tollgate::request::{Arrival, Host, Identity, Presented, Source, Upgrade};
 
@@ -24,7 +24,7 @@ pub(crate) fn find(explainer: &Explainer<'_>, json: &str, request: &Request<'_>,
     let at = request.now().unwrap_or_else(clock::now);
     let mut gateway = Gateway::behind(explainer.edge.clone());
     let seen = gateway.play(explainer.policy, request, at, |arrival, judged, _| {
-        let near = explainer.policy.nearest(arrival, at, &mut Default::default());
+        let near = Authorizer::new(explainer.policy).nearest(arrival, at, &mut Default::default());
         let near = near.map(|near| Nearest { rule: near.rule.to_owned(), failed: near.failed.as_str() });
         let advice = advice(walk.decision.reason, arrival, near.as_ref());
         let port = judged.host.and_then(|host| other_port(explainer, arrival, host, at));
@@ -83,7 +83,8 @@ fn other_port(explainer: &Explainer<'_>, arrival: &Arrival<'_>, host: Host<'_>, 
     let asked = ports.into_iter().filter(|port| *port != 80).take(TRIES).map(|port| authority::of(&host, port));
     let admits = |authority: &String| {
         let other = Arrival { authority: authority.as_bytes(), ..*arrival };
-        explainer.policy.decide(&other, at, &mut Default::default()).decision.reason == Reason::RuleAllow
+        Authorizer::new(explainer.policy).decide(&other, at, &mut Default::default()).decision.reason
+            == Reason::RuleAllow
     };
     asked.into_iter().find(admits).map(|authority| format!("ask {authority}"))
 }

@@ -1,0 +1,87 @@
+//! A decision while its steps are taken.
+
+use super::quotas::ApplicableQuota;
+use super::search::Admission;
+use super::{Also, Decision, Evaluation, Further, Outcome, Reason};
+use crate::index::NONE;
+use crate::policy::Policy;
+use crate::request::{Host, Identity, Presented};
+
+/// The request that is decided, as far as it was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Subject<'s> {
+    /// The SPIFFE ID and its source, whether trusted or not.
+    pub(super) identity: Option<Presented<'s>>,
+    pub(super) trusted: Option<Identity<'s>>,
+    pub(super) host: Option<Host<'s>>,
+    pub(super) port: Option<u16>,
+}
+
+/// A decision in the making. Apart from its subject, so that it is small and an [`Evaluation`] is written once.
+#[derive(Debug, Default)]
+pub(super) struct PendingDecision<'s> {
+    /// The reason that a dry-run suspended first: it will be named.
+    suspended: Option<Further<'s>>,
+    also: Also<'s>,
+    admitted: Admitted<'s>,
+}
+
+/// The parts of a decision that a rule gives.
+#[derive(Clone, Copy, Debug, Default)]
+struct Admitted<'s> {
+    rule: Option<&'s str>,
+    destination: Option<&'s str>,
+    pattern: Option<&'s str>,
+}
+
+impl<'s> PendingDecision<'s> {
+    /// Returns what was suspended in the first step: who asks, and where the route leads.
+    pub(super) fn reasons(&self) -> [Option<Reason>; 2] {
+        [self.suspended, self.also.iter().next()].map(|further| further.map(|further| further.reason))
+    }
+
+    /// Notes a reason that a dry-run suspends.
+    pub(super) fn suspend(&mut self, reason: Reason, rule: Option<&'s str>) {
+        let further = Further { reason, rule };
+        match self.suspended {
+            None => self.suspended = Some(further),
+            Some(_) => self.also.push(further),
+        }
+    }
+
+    /// Notes the rule that admits.
+    pub(super) fn admit(&mut self, policy: &'s Policy, admission: &Admission) {
+        let destination = Some(admission.destination).filter(|destination| *destination != NONE);
+        self.admitted = Admitted {
+            rule: policy.rule_id(admission.rule),
+            destination: destination.and_then(|destination| policy.destination_name(destination)),
+            pattern: admission.pattern.and_then(|address| policy.rules.pattern_text(address)),
+        };
+    }
+
+    /// Refuses the request, whatever was suspended.
+    #[inline]
+    pub(super) fn deny(self, subject: &Subject<'s>, reason: Reason, rule: Option<&'s str>) -> Evaluation<'s> {
+        let destination = self.admitted.destination;
+        subject.evaluated(Decision { rule, destination, ..Decision::refusal(reason) }, &[])
+    }
+
+    /// Lets the request through: because a rule admits it, or because of a dry-run.
+    #[inline]
+    pub(super) fn let_through(self, subject: &Subject<'s>, quotas: &'s [ApplicableQuota]) -> Evaluation<'s> {
+        let Admitted { rule, destination, pattern } = self.admitted;
+        let (outcome, reason, rule) = match self.suspended {
+            None => (Outcome::Allow, Reason::RuleAllow, rule),
+            Some(Further { reason, rule }) => (Outcome::WouldDeny, reason, rule),
+        };
+        subject.evaluated(Decision { outcome, reason, rule, destination, pattern, also: self.also }, quotas)
+    }
+}
+
+impl<'s> Subject<'s> {
+    #[inline]
+    fn evaluated(&self, decision: Decision<'s>, quotas: &'s [ApplicableQuota]) -> Evaluation<'s> {
+        let Subject { identity, trusted, host, port } = *self;
+        Evaluation { identity, trusted, host, port, decision, quotas }
+    }
+}

@@ -1,0 +1,174 @@
+//! Step 1: an HTTP request is made canonical, or refused.
+
+use super::pending_decision::{PendingDecision, Subject};
+use super::question::{HttpQuestion, LONGEST_FOR_COSTLY, Layer, Method, Question, QuestionPath};
+use super::scratch::Buffers;
+use super::{Evaluation, Reason};
+use crate::index::Section;
+use crate::policy::{Mode, Policy, VerifyRoute};
+use crate::request::{Arrival, Authority, Comparison, Form, Host, Identity, Path, Presented, Routed, Source, widen};
+use crate::timestamp::Timestamp;
+
+/// The canonical values of a request: the outcome of the first step.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Canonical<'s> {
+    pub(super) subject: Subject<'s>,
+    pub(super) host: Host<'s>,
+    port: u16,
+    layer: Layer<'s>,
+    /// The path with `%2F` read as a separator.
+    slashed: Option<QuestionPath<'s>>,
+    /// The reasons of the first step that a dry-run suspended.
+    suspended: [Option<Reason>; 2],
+}
+
+impl<'s> Canonical<'s> {
+    /// Returns a connection from a trusted identity, or from none, whose contents nobody reads. Rules admit it through targets
+    /// that ask for no method, path or upgrade; deny entries and quotas count as if they asked for none.
+    pub fn tcp(presented: Option<Presented<'s>>, host: Host<'s>, port: u16) -> Canonical<'s> {
+        let trusted = presented.and_then(|presented| Identity::parse(presented.id));
+        let subject = Subject { identity: presented, trusted, host: Some(host), port: Some(port) };
+        Canonical { subject, host, port, layer: Layer::Tcp, slashed: None, suspended: [None; 2] }
+    }
+
+    /// Returns the decision as far as the first step has brought it.
+    pub(super) fn pending(&self) -> PendingDecision<'s> {
+        let mut pending = PendingDecision::default();
+        for reason in self.suspended.into_iter().flatten() {
+            pending.suspend(reason, None);
+        }
+        pending
+    }
+
+    pub(super) fn question(&self, now: Timestamp) -> Question<'s> {
+        let Canonical { port, layer, .. } = *self;
+        Question { port, layer, now }
+    }
+
+    /// Returns the question that closing targets are asked besides, where `%2F` is data to some of them: it may separate
+    /// segments all the same.
+    pub(super) fn slashed_question(&self, now: Timestamp) -> Option<Question<'s>> {
+        let Layer::Http(http) = self.layer else { return None };
+        let layer = Layer::Http(HttpQuestion { path: Some(self.slashed?), ..http });
+        Some(Question { layer, ..self.question(now) })
+    }
+}
+
+/// Reads canonical values, or answers without them.
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::result_large_err, reason = "both are values of one decision, moved once")
+)]
+pub(super) fn read_http<'s>(
+    policy: &'s Policy,
+    arrival: &Arrival<'s>,
+    buffers: &'s mut Buffers,
+) -> Result<Canonical<'s>, Evaluation<'s>> {
+    let Buffers { authority: buffer, path, wide_path, slashed_path, wide_slashed_path } = buffers;
+    let dry_run = policy.settings.mode == Mode::DryRun;
+    let presented = presented(policy, arrival);
+    let (mut pending, mut subject) = (PendingDecision::default(), Subject::default());
+    let Some(authority) = Authority::parse(arrival.authority, buffer) else {
+        return Err(pending.deny(&subject, Reason::HostInvalid, None));
+    };
+    let mut port = match authority.port {
+        Some(port) => port,
+        // RFC 9110 §9.3.6: the target of CONNECT names its port
+        None if Method::new(arrival.method).is_connect() => {
+            return Err(pending.deny(&subject, Reason::HostInvalid, None));
+        }
+        None => policy.settings.default_port,
+    };
+    subject.host = Some(authority.host);
+    subject.port = Some(port);
+
+    let mut identity = presented.and_then(|presented| Identity::parse(presented.id));
+    if identity.is_some() {
+        subject.identity = presented;
+    }
+    let reason = match identity {
+        None if presented.is_some() => Some(Reason::IdentityInvalid),
+        Some(known) if !trusts(policy, &known) => Some(Reason::IdentityUntrusted),
+        _ => None,
+    };
+    if let Some(reason) = reason {
+        if !dry_run {
+            return Err(pending.deny(&subject, reason, None));
+        }
+        pending.suspend(reason, None);
+        identity = None;
+    }
+    subject.trusted = identity;
+
+    match routed_port(policy, presented, &authority, arrival.cluster) {
+        Some(routed) => port = routed.unwrap_or(port),
+        None if dry_run => pending.suspend(Reason::RouteMismatch, None),
+        None => return Err(pending.deny(&subject, Reason::RouteMismatch, None)),
+    }
+    subject.port = Some(port);
+    let path = arrival.path.map(|bytes| read_path(policy, bytes, path, wide_path));
+    let slashed = path.filter(|path| path.form == Form::EncodedSlash && !path.wide.is_empty());
+    Ok(Canonical {
+        subject,
+        host: authority.host,
+        port,
+        layer: Layer::Http(HttpQuestion {
+            method: Method::new(arrival.method),
+            upgrade: arrival.upgrade,
+            overridden: arrival.overridden,
+            path,
+        }),
+        slashed: slashed.map(|path| path.slashed(slashed_path, wide_slashed_path)),
+        suspended: pending.reasons(),
+    })
+}
+
+/// Returns the port of the route, where it counts; none where the route leads elsewhere than the authority says.
+fn routed_port(
+    policy: &Policy,
+    presented: Option<Presented<'_>>,
+    authority: &Authority<'_>,
+    cluster: Option<&[u8]>,
+) -> Option<Option<u16>> {
+    // Who presents nothing where identities come from the tunnel came through it, too.
+    let by_principal = match presented {
+        Some(presented) => presented.source == Source::PeerPrincipal,
+        None => policy.settings.reads_principals(),
+    };
+    let unless_said = if by_principal { VerifyRoute::Full } else { VerifyRoute::Off };
+    let compared = policy.settings.verify_route.unwrap_or(unless_said);
+    let Some(cluster) = cluster.filter(|name| !name.is_empty() && compared != VerifyRoute::Off) else {
+        // no cluster: nothing leads out
+        return Some(None);
+    };
+    let ports = compared == VerifyRoute::Full;
+    match Routed::of(cluster) {
+        Routed::To(route) => {
+            let agrees = route.agrees(&authority.host, authority.port, Comparison { ports, wildcards: by_principal });
+            agrees.then_some(Some(route.port).filter(|_| ports))
+        }
+        Routed::ByAuthority => Some(None),
+        Routed::Elsewhere => None,
+    }
+}
+
+/// Returns the identity, if it comes from a source that the policy reads; an empty one counts as none.
+fn presented<'s>(policy: &Policy, arrival: &Arrival<'s>) -> Option<Presented<'s>> {
+    arrival.identity.filter(|identity| !identity.id.is_empty() && policy.settings.sources.contains(&identity.source))
+}
+
+fn trusts(policy: &Policy, identity: &Identity<'_>) -> bool {
+    policy.settings.trust_domains.iter().any(|trusted| trusted == identity.trust_domain())
+}
+
+/// Reads the path, and widely if anything asks for that.
+fn read_path<'s>(policy: &Policy, bytes: &'s [u8], buffer: &'s mut Vec<u8>, wide: &'s mut Vec<u8>) -> QuestionPath<'s> {
+    let Path { form, text } = Path::parse(bytes, buffer);
+    wide.clear();
+    let asks_widely = [&policy.deny, &policy.deny_dry_run, &policy.quotas].into_iter().any(Section::has_paths);
+    if asks_widely && form != Form::Ambiguous {
+        widen(text, wide);
+    }
+    QuestionPath { form, narrow: text, wide, is_long: text.len() > LONGEST_FOR_COSTLY }
+}
