@@ -7,7 +7,8 @@ use tollgate::policy::Policy;
 use tollgate::quota::{Memory, QuotaThread};
 use tollgate::request::Arrival;
 
-/// Its edge, its buckets, and the memory that its decisions share. By default it has no edge: requests are as the filter sees them.
+/// The state of a gateway: its edge, its buckets, and the memory that its decisions share. By default it has no edge:
+/// requests are as the filter sees them.
 #[derive(Debug, Default)]
 pub(crate) struct Gateway {
     edge: Edge,
@@ -26,7 +27,7 @@ impl Gateway {
     /// Decides a request and charges it to its quotas. It ends at once, having moved no bytes but those of its headers.
     ///
     /// # Errors
-    /// The request is none.
+    /// The request is invalid.
     pub(crate) fn play<R>(
         &mut self,
         policy: &Policy,

@@ -11,7 +11,7 @@ use tollgate::decision::{Outcome, Scratch};
 pub(crate) struct Question<'a> {
     pub(crate) whos: Vec<Who>,
     pub(crate) places: Vec<Place>,
-    /// Of a request, the port that is given; any where none is. So with the path and the method.
+    /// The port of the requests; any port if none is given. The path and the method likewise.
     pub(crate) port: Option<u16>,
     pub(crate) path: Option<&'a str>,
     pub(crate) method: Option<&'a str>,
@@ -34,7 +34,7 @@ pub(crate) struct Passage {
 /// Everything that is let through of what was asked about.
 #[derive(Debug, Serialize)]
 pub(crate) struct Reach {
-    /// Tells a whole answer from a sample.
+    /// True for a whole answer, false for a sample.
     pub(crate) complete: bool,
     #[serde(serialize_with = "lines")]
     pub(crate) reachable: Vec<Found<Passage>>,

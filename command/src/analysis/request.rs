@@ -40,7 +40,7 @@ pub(crate) struct Request<'a> {
     now: Option<Now>,
 }
 
-/// What is wrong with a line, and the character at which that showed.
+/// A mistake in a line, and the character at which it showed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mistake {
     pub(crate) column: usize,

@@ -8,7 +8,7 @@ use crate::read::document::Target;
 use std::borrow::Cow;
 use tollgate::policy::{Finding, Step};
 
-/// How much advice there is of one kind at most: after that, more of it is no help.
+/// Limit of advice of one kind: after that, more of it is no help.
 const MOST_OF_A_KIND: usize = 200;
 
 /// Advice so far.
@@ -42,7 +42,7 @@ pub(crate) fn named(map: &str, name: &str) -> String {
     pointer
 }
 
-/// Where the hosts of a rule's target stand: with the destination, if it names one.
+/// Pointer to the hosts of a rule's target; into the destination, if the target names one.
 pub(crate) fn place_of(entry: usize, item: usize, given: &Target, below: &str) -> String {
     match &given.destination {
         Some(name) => format!("{}.{below}", named("destinations", name)),
@@ -50,7 +50,7 @@ pub(crate) fn place_of(entry: usize, item: usize, given: &Target, below: &str) -
     }
 }
 
-/// Whether a name is another, or one below it.
+/// Tells whether a name is another, or one below it.
 pub(crate) fn is_below(name: &str, other: &str) -> bool {
     name.strip_suffix(other).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

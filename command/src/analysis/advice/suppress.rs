@@ -9,7 +9,7 @@ use crate::read::{File, Located, Span};
 use std::ops::RangeInclusive;
 use tollgate::policy::{Finding, Severity};
 
-/// How a comment begins.
+/// Beginning of a comment that allows advice.
 const MARK: &str = "# tollgate:";
 
 /// A comment that allows something.
@@ -23,8 +23,8 @@ struct Allowance {
     used: bool,
 }
 
-/// Takes out what comments allow, and adds what is wrong with the comments. A comment about codes of which none is
-/// `looked_for` is not expected to allow anything.
+/// Takes out findings that comments allow, and adds findings about the comments themselves. A comment of whose codes
+/// none is `looked_for` need not allow anything.
 pub(crate) fn apply(findings: Vec<Located>, files: &[File], looked_for: impl Fn(&str) -> bool) -> Vec<Located> {
     let (mut allowances, mut wrong) = read_all(files);
     let mut kept = sift(findings, files, &mut allowances);
@@ -38,7 +38,7 @@ pub(crate) fn apply(findings: Vec<Located>, files: &[File], looked_for: impl Fn(
     kept
 }
 
-/// Takes out what comments allow, and leaves the comments themselves to others.
+/// Takes out findings that comments allow. The comments themselves are left to others.
 pub(crate) fn only(findings: Vec<Located>, files: &[File]) -> Vec<Located> {
     let (mut allowances, _) = read_all(files);
     sift(findings, files, &mut allowances)

@@ -1,4 +1,4 @@
-//! What was found out about requests, and how it is put together.
+//! Findings about requests, and joining those that say the same.
 
 use super::ask::Ask;
 use super::part::Part;

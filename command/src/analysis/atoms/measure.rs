@@ -20,9 +20,11 @@ pub(crate) struct Alone {
     pub(crate) document: Document,
 }
 
-/// Counts, for each of some rules, the classes of requests that it would admit and that the policy denies since no rule admits them.
-/// Classes are those that the entries of the policy and of all these rules tell apart, callers included. `usize::MAX` is more than was
-/// counted.
+/// Counts, for each of some rules, the classes of requests that it would admit and that the policy denies for want of a
+/// rule.
+///
+/// Classes are those that the entries of the policy and of all these rules tell apart, callers included. `usize::MAX`
+/// is more than was counted.
 pub(crate) fn admitted_anew(policy: &Policy, document: &Document, rules: &[Alone], now: u64) -> Vec<usize> {
     let documents = std::iter::once(document).chain(rules.iter().map(|rule| &rule.document)).collect();
     let mut analysis = Analysis::new(documents, now, false);
@@ -54,7 +56,7 @@ pub(crate) fn admitted_anew(policy: &Policy, document: &Document, rules: &[Alone
     rules.iter().map(&mut count_of).collect()
 }
 
-/// Tells a request that is denied, and that a rule more would let through.
+/// Tells whether a request is denied for want of a rule.
 fn lacks_a_rule(policy: &Policy, arrival: &Arrival<'_>, at: Timestamp, scratch: &mut Scratch) -> bool {
     let decision = Authorizer::new(policy).decide(arrival, at, scratch).decision;
     let by_rules = match decision.reason {

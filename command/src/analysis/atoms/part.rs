@@ -1,4 +1,4 @@
-//! A set in words: one that has a name, but for others.
+//! A set in words: a named set without some others.
 
 use serde::Serialize;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::fmt;
 /// All of a set but for some sets inside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(crate) struct Part<T> {
-    /// What is in it.
+    /// The whole.
     pub(crate) of: T,
-    /// What of that is not.
+    /// Sets inside it that are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) but: Vec<T>,
 }
 
-/// The same set in fewer words: what one part leaves out and another says whole is left out no longer.
+/// Says a set in fewer words: a set that one part leaves out and another one is goes back into the first.
 pub(crate) fn rejoined<T: Clone + PartialEq>(parts: &[Part<T>]) -> Vec<Part<T>> {
     let whole: Vec<&T> = parts.iter().filter(|part| part.but.is_empty()).map(|part| &part.of).collect();
     let mut again: Vec<T> = Vec::new();

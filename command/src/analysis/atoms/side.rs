@@ -17,7 +17,7 @@ pub(crate) struct Side {
     pub(crate) ends: BTreeMap<String, String>,
 }
 
-/// What a policy says of a request.
+/// Decision of a policy about a request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Said {
     pub(crate) decision: &'static str,
@@ -39,7 +39,7 @@ impl Side {
         of(&Authorizer::new(&self.policy).decide(&witness.arrival(), now, scratch))
     }
 
-    /// What `tollgate eval` makes of the request in its written form; none if it cannot read it.
+    /// Decides the request in its written form, as `tollgate eval` does; none if it cannot be read.
     pub(crate) fn confirm(&self, witness: &Witness, scratch: &mut Scratch) -> Option<Said> {
         witness.as_read(|arrival, now| Said::of(&Authorizer::new(&self.policy).decide(arrival, now, scratch)))
     }

@@ -27,7 +27,7 @@ pub(crate) struct Witness {
 const UPGRADE: &str = "upgrade";
 
 impl Witness {
-    /// The same request at another time.
+    /// Copies the request to another time, in seconds since 1970.
     pub(crate) fn at(&self, now: u64) -> Witness {
         Witness { now, ..self.clone() }
     }

@@ -1,4 +1,4 @@
-//! What became reachable or unreachable, region by region.
+//! Requests that became reachable or unreachable, region by region.
 
 use crate::analysis::atoms::{Analysis, Found, Inquiry, Place, Said, Side, Who, Witness, merged};
 use crate::analysis::unconfirmed::Unconfirmed;
@@ -7,15 +7,15 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use tollgate::decision::{Outcome, Scratch};
 
-/// What changed for some requests.
+/// A change of the decision for some requests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Change {
     pub(crate) kind: Kind,
-    /// When that begins, in seconds since 1970, if it is not so yet.
+    /// Begin of the change, in seconds since 1970, if it is not so yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) since: Option<u64>,
-    /// Until when the new rule holds.
+    /// End of the new rule, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<String>,
     pub(crate) old: Said,
@@ -44,7 +44,7 @@ impl Kind {
     }
 }
 
-/// The changes, and whether they are all.
+/// The changes; true if they are all.
 pub(crate) fn between(old: &Side, new: &Side, now: u64) -> Result<(Vec<Found<Change>>, bool), Unconfirmed> {
     let mut analysis = Analysis::new(vec![&old.document, &new.document], now, false);
     let mut judge = Judge { old, new, scratch: Default::default() };
@@ -61,7 +61,7 @@ pub(crate) fn between(old: &Side, new: &Side, now: u64) -> Result<(Vec<Found<Cha
     Ok((changes, !analysis.is_sample))
 }
 
-/// Where to look, and for what.
+/// Regions to look at, and the questions about each.
 fn inquiries(analysis: &Analysis<'_>, old: &Document, new: &Document) -> Vec<(Vec<(Who, Place)>, Inquiry)> {
     let both = [old, new];
     let all_of = |whos: BTreeSet<Who>| -> Vec<(Who, Place)> {
@@ -133,7 +133,10 @@ impl Judge<'_> {
         changes
     }
 
-    /// Whether both policies say of the witness, as it is written, what the line says.
+    /// Checks that both policies decide the witness, as it is written, as the line says.
+    ///
+    /// # Errors
+    /// One of them decides otherwise.
     fn confirm(&mut self, found: &Found<Change>) -> Result<(), Unconfirmed> {
         let [of_old, of_new] = &mut self.scratch;
         let [old, new] =

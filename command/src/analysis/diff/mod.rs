@@ -12,9 +12,9 @@ use serde::{Serialize, Serializer};
 /// All that differs.
 #[derive(Debug, Serialize)]
 pub(crate) struct Difference {
-    /// Whether anything may be done that could not before.
+    /// True if anything may be done that could not before.
     pub(crate) widens: bool,
-    /// Whether every change is in the list; else it is a sample.
+    /// True if every change is in the list; else it is a sample.
     pub(crate) complete: bool,
     #[serde(serialize_with = "written")]
     pub(crate) changes: Vec<Found<Change>>,

@@ -1,4 +1,4 @@
-//! What changed of quotas. Those of the same id are compared.
+//! Changes of quotas. Those of the same id are compared.
 
 use crate::analysis::atoms::{Reach, Side};
 use crate::read::document::{By, Limit, Mode, Overrun, Quota};
@@ -17,7 +17,7 @@ pub(crate) struct Changed {
     pub(crate) what: Vec<String>,
 }
 
-/// Which way a quota went.
+/// Direction in which a quota changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Direction {
@@ -30,7 +30,7 @@ pub(crate) enum Direction {
 }
 
 impl Changed {
-    /// Whether more may be used than before; where nobody can say, it counts as if.
+    /// Tells whether more may be used than before; true if nobody can say.
     pub(crate) fn widens(&self) -> bool {
         matches!(self.direction, Direction::Removed | Direction::Loosened | Direction::Changed)
     }
@@ -150,7 +150,7 @@ fn limit(limit: &Limit) -> String {
     words.join(" ")
 }
 
-/// What one gateway allows of it.
+/// Amount of a limit that one gateway allows, in words.
 fn share(limit: &quota::Limit) -> String {
     format!("{} in each gateway", limit.amount())
 }

@@ -1,4 +1,4 @@
-//! What changed besides entries.
+//! Changes of settings, which stand besides entries.
 
 use crate::read::document::{Document, Mode, RouteWord};
 use serde::Serialize;
@@ -10,10 +10,10 @@ use std::fmt::Debug;
 pub(crate) struct Changed {
     /// Its key in the policy.
     pub(crate) key: &'static str,
-    /// Its value, or what holds where it is not given.
+    /// Its value, or the default if it is not given.
     pub(crate) old: String,
     pub(crate) new: String,
-    /// Whether more may be let through because of it, where the list of changes does not say.
+    /// True if more may be let through because of it without a line among the changes.
     pub(crate) widens: bool,
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn between(old: &Document, new: &Document) -> Vec<Changed> {
     differing.map(|((key, was), (_, is))| Changed { key, old: was, new: is, widens: widens(key, old, new) }).collect()
 }
 
-/// What the change of a setting opens that no single request shows.
+/// Tells whether the change of a setting opens something that no single request shows.
 fn widens(key: &str, old: &Document, new: &Document) -> bool {
     match key {
         "mode" => new.mode == Mode::DryRun,

@@ -1,6 +1,7 @@
 //! The way of a request to the filter: out of the workload, and in Envoy's connection manager at the gateway.
 //!
-//! Decisions that the command shows are those of a gateway, so requests are reduced as one does it. Held against real Envoys by a test.
+//! Decisions that the command shows are those of a gateway, so requests are reduced as a gateway does it. A test
+//! compares with real Envoys.
 
 mod path;
 mod upgrade;
@@ -63,7 +64,7 @@ impl Edge {
         Edge { way: normalization.map(way) }
     }
 
-    /// The same for requests whose URL says `https`: no port is written into their authority.
+    /// Turns it into the edge for requests whose URL says `https`: no port is written into their authority.
     pub(crate) fn without_written_ports(mut self) -> Edge {
         self.way.iter_mut().for_each(|way| way.written = Rc::default());
         self

@@ -51,7 +51,8 @@ fn decode_slashes(path: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Leaves out empty segments, but for the last. A path that ends in `/` keeps that besides the one that it begins with: `//` stays.
+/// Leaves out empty segments, but for the last. A path that ends in `/` keeps that besides the one that it begins with:
+/// `//` stays.
 fn merge(path: &[u8], out: &mut Vec<u8>) {
     if !path.windows(2).any(|pair| pair == b"//") {
         return out.extend_from_slice(path);
@@ -65,8 +66,8 @@ fn merge(path: &[u8], out: &mut Vec<u8>) {
     out.extend(path.ends_with(b"/").then_some(b'/'));
 }
 
-/// Resolves dot segments (RFC 3986 §5.2.4), reads `\` as `/`, decodes unreserved characters and escapes what no path holds; false
-/// where there is the escape of a NUL.
+/// Resolves dot segments (RFC 3986 §5.2.4), reads `\` as `/`, decodes unreserved characters and escapes what no path
+/// holds. Returns false at the escape of a NUL.
 fn resolve(path: &[u8], out: &mut Vec<u8>) -> bool {
     let path = without_parameters_of_dots(path);
     let path = path.as_slice();
@@ -200,7 +201,7 @@ fn is_unreserved(value: u8) -> bool {
     value.is_ascii_alphanumeric() || matches!(value, b'-' | b'_' | b'~' | b'.')
 }
 
-/// Tells what is written as an escape.
+/// Tells whether a byte is written as an escape.
 fn is_foreign(byte: u8) -> bool {
     matches!(byte, 0..=b' ' | b'"' | b'<' | b'>' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7f..)
 }

@@ -13,7 +13,7 @@ pub(crate) fn of(host: &Host<'_>, port: u16) -> String {
     }
 }
 
-/// The fault of an authority that is none.
+/// The fault of an invalid authority.
 pub(crate) fn fault(authority: &[u8]) -> String {
     if Authority::parse(authority, &mut Vec::new()).is_some() {
         return "a CONNECT has to name its port".to_owned();

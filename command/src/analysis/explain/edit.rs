@@ -16,7 +16,7 @@ pub(crate) enum Into {
 /// One change.
 #[derive(Clone, Debug)]
 pub(crate) struct Edit {
-    /// Where.
+    /// Way to the changed value, from the root of the policy.
     pub(crate) way: Vec<Into>,
     pub(crate) change: Change,
 }
@@ -72,7 +72,7 @@ impl Edit {
         }
     }
 
-    /// The part of the rule that it is about: the thing that would no longer fail. None for a target or a rule more.
+    /// The part of the rule that would no longer fail. None if the edit adds a target or a rule.
     pub(crate) fn failed(&self) -> Option<&'static str> {
         self.rule()?;
         match self.way.last()? {
@@ -87,7 +87,7 @@ impl Edit {
         }
     }
 
-    /// Tells an edit that says what `%2F` is.
+    /// Tells whether the edit says what `%2F` is.
     pub(crate) fn is_encoded_slash(&self) -> bool {
         self.way.last() == Some(&Into::Key("encodedSlash"))
     }
@@ -100,7 +100,7 @@ impl Edit {
         }
     }
 
-    /// Where, as findings point.
+    /// Pointer to the changed value, as findings point.
     pub(crate) fn pointer(&self) -> String {
         pointer(&self.way)
     }

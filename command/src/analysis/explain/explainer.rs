@@ -1,4 +1,4 @@
-//! How a decision is explained: it is made, and looked at from all sides.
+//! Explains a decision: makes it, and looks at it from all sides.
 
 use super::spot::Spot;
 use super::walk::{Asked, Canonical, Charge, Decided, Looks, Named, Walk};
@@ -17,7 +17,7 @@ use tollgate::request::{Arrival, Form, Host, Identity, Path, Presented, Source, 
 /// Entries of each list that are looked at one by one.
 const MOST: usize = 20;
 
-/// What explanations are made from.
+/// Policy, its text and its edge, from which explanations are made.
 #[derive(Clone, Copy)]
 pub(crate) struct Explainer<'e> {
     pub(crate) policy: &'e Policy,
@@ -126,7 +126,7 @@ impl Explainer<'_> {
         }
     }
 
-    /// Where the entry of an id stands.
+    /// Place of the entry with this id.
     fn spot_of(&self, id: &str) -> Spot {
         let Document { deny, rules, residency, quotas, .. } = self.document;
         let at = |list: &str, number: usize| Spot::at(format!("{list}[{number}]"));

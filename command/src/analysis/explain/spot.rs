@@ -1,9 +1,9 @@
-//! Where an entry stands.
+//! Places of entries.
 
 use crate::read::Span;
 use serde::Serialize;
 
-/// Where something stands in the policy, and in its files.
+/// Place in the policy, by pointer, and in its files.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Spot {
     #[serde(skip_serializing_if = "String::is_empty")]

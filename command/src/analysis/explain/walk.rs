@@ -18,7 +18,7 @@ pub(crate) struct Walk {
     pub(crate) rules: Looks,
     /// The residency entries of the identity.
     pub(crate) residency: Vec<Named>,
-    /// What is in dry-run for this request.
+    /// Parts of the policy that are in dry-run for this request, in words.
     pub(crate) dry_run: Vec<String>,
     pub(crate) quotas: Vec<Charge>,
     pub(crate) decision: Decided,
@@ -39,7 +39,7 @@ pub(crate) struct Asked {
     pub(crate) path: Option<String>,
 }
 
-/// What it was reduced to.
+/// Canonical form of the request.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Canonical {
@@ -54,7 +54,7 @@ pub(crate) struct Canonical {
     pub(crate) port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<String>,
-    /// What was changed, taken for granted, or refused.
+    /// Values that were changed, taken for granted, or refused, a line each.
     pub(crate) notes: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Canonical {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Looks {
     pub(crate) looked_at: Vec<Looked>,
-    /// How many more there are.
+    /// Number of further entries, which were not looked at.
     pub(crate) more: usize,
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Charge {
     pub(crate) enforced: bool,
 }
 
-/// What was decided.
+/// The decision, and the place of the entry that made it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Decided {
     pub(crate) decision: &'static str,
@@ -105,12 +105,12 @@ pub(crate) struct Decided {
 }
 
 impl Walk {
-    /// What happens to the request.
+    /// Outcome of the decision.
     pub(crate) fn outcome(&self) -> Outcome {
         self.outcome.unwrap_or(Outcome::Deny)
     }
 
-    /// Whether what was found entry by entry is what was decided at once.
+    /// Tells whether the verdicts found entry by entry agree with the decision that was made at once.
     pub(crate) fn agrees(&self) -> bool {
         let admits = |looked: &&Looked| looked.verdict == Verdict::Admits;
         let enforced =
@@ -150,7 +150,7 @@ impl Walk {
     }
 }
 
-/// What a denied request lacks.
+/// Ways to let a denied request through.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct WhyNot {
@@ -162,7 +162,7 @@ pub(crate) struct WhyNot {
     /// Other ways that would do, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) alternatives: Vec<String>,
-    /// What to do where no edit of the policy is the answer.
+    /// Advice where no edit of the policy is the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) advice: Option<String>,
 }

@@ -8,7 +8,7 @@ use tollgate::request::{Arrival, Form, Host, Identity, Path, Upgrade};
 /// A request in the words of a policy.
 pub(crate) struct Wanted<'w> {
     pub(crate) selector: Value,
-    /// The key of its place, and that: a name or an address.
+    /// The key of the place, `hosts` or `cidrs`; `place` is a name or an address.
     pub(crate) key: &'static str,
     pub(crate) place: String,
     pub(crate) name: Option<&'w str>,
@@ -105,7 +105,7 @@ pub(crate) fn without_id(path: &str) -> Option<(String, &str)> {
     Some((segments.join("/"), id))
 }
 
-/// Tells a segment that is a number, or long with several digits in it, as ids are.
+/// Tells whether a segment is a number, or long with several digits in it, as ids are.
 fn looks_like_an_id(segment: &str) -> bool {
     let digits = segment.bytes().filter(u8::is_ascii_digit).count();
     let is_word = segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));

@@ -1,4 +1,4 @@
-//! Habits of other languages: what is no mistake here, and does nothing.
+//! Habits of other languages: words that are no mistake here, and do nothing.
 
 use crate::analysis::advice::{Advice, code, named};
 use crate::read::document::{Document, Selector, Target};

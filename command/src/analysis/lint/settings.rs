@@ -1,4 +1,4 @@
-//! What a policy says as a whole, and what is left lying about in it.
+//! Advice on the policy as a whole, and on parts of it that nothing uses.
 
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, named};
@@ -9,7 +9,7 @@ use tollgate::decision::Timestamp;
 /// Bytes of an object that Kubernetes' store takes (etcd's `--max-request-bytes`, 1.5 MiB), less what surrounds the policy in
 /// it, and room for what servers add.
 const OBJECT: usize = 1 << 20;
-/// A rule that ends so soon is told of: 30 days, in nanoseconds.
+/// Time before its end from which a rule is told of: 30 days, in nanoseconds.
 const SOON: u64 = 30 * 24 * 3_600 * 1_000_000_000;
 
 pub(crate) fn lint(subject: &Subject<'_>, advice: &mut Advice) {
@@ -69,7 +69,7 @@ fn size(subject: &Subject<'_>, advice: &mut Advice) {
     advice.add(code::LARGE, String::new(), message, fix);
 }
 
-/// What people want to know of an entry later, and when it ends.
+/// Advises on what people want to know of a rule later, and on its end.
 fn people(subject: &Subject<'_>, advice: &mut Advice) {
     for (number, rule) in subject.document.rules.iter().enumerate() {
         let missing = match (&rule.owner, &rule.reason) {

@@ -1,4 +1,4 @@
-//! What advice is about.
+//! Subject of advice.
 
 use crate::read::document::Document;
 use tollgate::decision::Timestamp;

@@ -1,4 +1,4 @@
-//! Which entries of a policy some test made speak.
+//! Coverage of a policy: the entries that some test made speak.
 
 use super::file::Source;
 use super::play::Subject;
@@ -26,14 +26,14 @@ pub(crate) struct Coverages {
     of: HashMap<Source, (BTreeMap<String, Option<Spot>>, Coverage)>,
 }
 
-/// Where an entry stands.
+/// Place of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Spot {
     pub(crate) file: String,
     pub(crate) line: usize,
 }
 
-/// What no test made speak.
+/// Entries that no test made speak, and the share of those that spoke.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) entries: usize,

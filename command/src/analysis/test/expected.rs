@@ -1,4 +1,4 @@
-//! What a test expects, and what came of it.
+//! Expectation of a test, and the actual decision.
 
 use crate::analysis::further::FurtherShown;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -10,7 +10,7 @@ use tollgate::policy::nearest;
 /// A word of the language.
 type Word = &'static str;
 
-/// What is to be decided. What is not given is not compared.
+/// Expected decision. Keys that are not given are not compared.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
@@ -20,7 +20,7 @@ pub(crate) struct Expected {
     reason: Option<Word>,
     rule: Option<String>,
     also: Option<Vec<Further>>,
-    /// How much is used of each quota that was consulted, by id.
+    /// Amount used of each quota that was consulted, by id.
     used: Option<BTreeMap<String, u64>>,
 }
 
@@ -52,7 +52,7 @@ impl fmt::Display for Further {
     }
 }
 
-/// What was decided.
+/// Actual decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Actual {
     decision: Word,

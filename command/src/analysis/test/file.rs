@@ -10,10 +10,10 @@ use std::rc::Rc;
 use tollgate::decision::Timestamp;
 use tollgate::policy::duration;
 
-/// What files are read as.
+/// Noun for the files in findings.
 const NOUN: &str = "test file";
 
-/// When a file's clock starts if it does not say: 2026-07-01T00:00:00Z.
+/// Start of the clock in files that do not say: 2026-07-01T00:00:00Z.
 const START: Timestamp = Timestamp(1_782_864_000_000_000_000);
 
 /// A test file as it is written.
@@ -25,7 +25,7 @@ struct Written<'t> {
     policy: Option<&'t RawValue>,
     /// Or its files and folders, relative to this file.
     policy_files: Option<Vec<PathBuf>>,
-    /// When the clock starts.
+    /// Start of the clock.
     #[serde(default, deserialize_with = "moment")]
     now: Option<Timestamp>,
     #[serde(borrow)]
@@ -37,7 +37,7 @@ struct Written<'t> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case<'t> {
     pub(crate) name: String,
-    /// How much later than the test before.
+    /// Nanoseconds after the test before.
     #[serde(default, deserialize_with = "wait")]
     pub(crate) after: u64,
     #[serde(borrow)]
@@ -60,11 +60,11 @@ pub(crate) struct Suite<'t> {
     pub(crate) policy: Source,
     pub(crate) start: Timestamp,
     pub(crate) tests: Vec<Case<'t>>,
-    /// Where each test stands.
+    /// Line of each test.
     pub(crate) lines: Vec<usize>,
 }
 
-/// Where the policy of a file is.
+/// Policy of a test file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     /// In the file.

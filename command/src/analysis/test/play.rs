@@ -19,7 +19,7 @@ pub(crate) struct Subject {
     pub(crate) document: Document,
     json: String,
     pub(crate) files: Vec<File>,
-    /// What pointers into those files begin with.
+    /// Beginning of pointers into those files.
     pub(crate) below: &'static str,
     edge: Edge,
 }

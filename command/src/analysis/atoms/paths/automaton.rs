@@ -36,13 +36,13 @@ impl Automaton {
         self.inner.next_state(state, byte)
     }
 
-    /// Whether one of the languages has a text.
+    /// Tells whether one of the languages has a text.
     pub(super) fn has(&self, text: &str) -> bool {
         let end = text.bytes().fold(self.first, |state, byte| self.next(state, byte));
         self.matches(end).contains(&true)
     }
 
-    /// Which of the languages have the text that ends here.
+    /// Tells for each language whether it has the text that ends here.
     pub(super) fn matches(&self, state: StateID) -> Vec<bool> {
         let mut matches = vec![false; self.inner.pattern_len()];
         let end = self.inner.next_eoi_state(state);

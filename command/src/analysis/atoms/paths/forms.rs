@@ -22,7 +22,7 @@ struct State {
     next: Vec<usize>,
     /// The form of a path that ends here.
     form: Option<PathForm>,
-    /// Whether some canonical path goes on from here.
+    /// True if some canonical path goes on from here.
     to_canonical: bool,
     /// Or one that is canonical but for `%2F`.
     to_encoded_slash: bool,
@@ -66,7 +66,7 @@ impl Forms {
         Some(forms)
     }
 
-    /// Carries back one step what may come; whether that changed anything.
+    /// Carries back one step what may come. Returns true if that changed anything.
     fn spread(&mut self) -> bool {
         let mut has_changed = false;
         for at in (0..self.states.len()).rev() {

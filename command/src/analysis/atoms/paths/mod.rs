@@ -17,7 +17,7 @@ pub(crate) struct Pattern {
     pub(crate) wide: bool,
 }
 
-/// What form a path has.
+/// Form of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum PathForm {
@@ -42,7 +42,7 @@ impl PathForm {
 #[derive(Clone, Debug)]
 pub(super) struct PathClass {
     pub(super) form: PathForm,
-    /// Which of the patterns match.
+    /// Tells for each pattern whether it matches.
     pub(super) matches: Vec<bool>,
     pub(super) witness: Option<String>,
 }

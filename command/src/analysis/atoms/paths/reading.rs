@@ -39,7 +39,7 @@ impl How {
         if self.slashed { "(?:[^/%]|%(?:[013-9A-F][0-9A-F]|2[0-9A-E]))*" } else { "[^/]*" }
     }
 
-    /// What `*` takes of a segment.
+    /// Regular expression for the characters that `*` takes in a segment.
     fn star(self) -> &'static str {
         match (self.wide, self.slashed) {
             (false, _) => self.run(),
@@ -101,7 +101,7 @@ fn follow<'b>(ways: &mut Vec<(String, bool)>, branches: impl IntoIterator<Item =
     }
 }
 
-/// Literals with `*` between them; whether the wide reading ends the segment in it.
+/// Literals with `*` between them. The flag is true if the wide reading ends the segment in it.
 fn literals(text: &str, how: How) -> (String, bool) {
     let mut out = String::new();
     for (index, literal) in text.split('*').enumerate() {
