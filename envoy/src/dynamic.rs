@@ -17,7 +17,8 @@ pub struct Cache<'a> {
     pub name: &'a str,
     /// Families of addresses that are asked for (`dns_lookup_family`).
     pub family: &'a str,
-    /// Ranges of addresses that are dropped from answers (`CidrRange`): of an answer with nothing else, the request is refused.
+    /// Ranges of addresses that are dropped from answers (`CidrRange`): of an answer with nothing else, the request is
+    /// refused.
     pub refused: &'a [Value],
 }
 
@@ -49,8 +50,8 @@ impl Cache<'_> {
         })
     }
 
-    /// The cluster, which speaks TLS to the name that is asked for and has it prove that name. The authorities whose certificates count
-    /// are a secret (`SdsSecretConfig`).
+    /// The cluster, which speaks TLS to the name that is asked for and has it prove that name. The authorities whose
+    /// certificates count are a secret (`SdsSecretConfig`).
     pub fn cluster(&self, authorities: &Value) -> Value {
         json!({
             "name": self.name,

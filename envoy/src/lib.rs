@@ -1,4 +1,5 @@
-//! Pieces of Envoy's configuration that Tollgate needs around it, wherever it runs: under Istio, in the local gateway, in tests.
+//! Pieces of Envoy's configuration that Tollgate needs around it, wherever it runs: under Istio, in the local gateway,
+//! in tests.
 
 pub mod access_log;
 mod cel;

@@ -4,15 +4,17 @@ use super::cel::{call, cluster, name, text};
 use super::names::{OWN, RECORD, ROUTE_KEY, ROUTE_POLICY, TCP_RECORD};
 use serde_json::{Value, json};
 
-/// Rules of Envoy's RBAC filter that let through only what carries the record of a filter that decided to let it through.
-/// Behind Tollgate they never refuse anything; without Tollgate they refuse everything.
+/// Rules of Envoy's RBAC filter that let through only what carries the record of a filter that decided to let it
+/// through. Behind Tollgate they never refuse anything; without Tollgate they refuse everything.
 pub fn tripwire() -> Value {
     json!({"action": "ALLOW", "policies": {DECIDED: {"permissions": [{"any": true}], "principals": let_through(RECORD)}}})
 }
 
-/// Rules that refuse, under a name of their own, what is led into a cluster that nobody rendered: a Gateway of another namespace
-/// on these pods has routes of its own, and an older ServiceEntry there makes a cluster that is called after a host of the policy.
-/// The tripwire demands the same, so that nothing passes where this cannot be evaluated.
+/// Rules that refuse requests to clusters that nobody rendered, under a policy name of their own.
+///
+/// A Gateway of another namespace on these pods has routes of its own, and an older ServiceEntry there makes a cluster
+/// that is called after a host of the policy. The tripwire demands the same, so that nothing passes where this cannot
+/// be evaluated.
 pub fn foreign_routes() -> Value {
     let policy = json!({
         "permissions": [{"any": true}], "principals": [{"any": true}], "condition": call("!_", vec![is_own_cluster()]),
@@ -20,8 +22,10 @@ pub fn foreign_routes() -> Value {
     json!({"action": "DENY", "policies": {ROUTE_POLICY: policy}})
 }
 
-/// The tripwire's rules, which also demand that the request goes where it was judged to go, and to a cluster that was rendered: a
-/// change of headers behind the judging has Envoy choose the route anew. What cannot be compared is refused.
+/// Rules of the tripwire with one more demand: the request goes where it was judged to go, and to a cluster that was
+/// rendered.
+///
+/// A change of headers behind the judging has Envoy choose the route anew. What cannot be compared is refused.
 pub fn bound_tripwire() -> Value {
     let mut rules = tripwire();
     if let Some(policy) = rules.pointer_mut("/policies/decided-by-tollgate").and_then(Value::as_object_mut) {
@@ -30,7 +34,7 @@ pub fn bound_tripwire() -> Value {
     rules
 }
 
-/// The same for connections without HTTP.
+/// RBAC rules for connections without HTTP: they let through what has the record of the filter for connections.
 pub fn network_tripwire() -> Value {
     let policy = json!({"permissions": [{"any": true}], "principals": let_through(TCP_RECORD)});
     json!({"action": "ALLOW", "policies": {DECIDED: policy}})
@@ -46,8 +50,8 @@ fn let_through(key: &str) -> Vec<Value> {
 }
 
 /// `C == J && C.startsWith("tollgate") || !has(C) && J == ""`, where `C` is `xds.cluster_name` and `J` is
-/// `filter_state["wasm.tollgate_route"]`, parsed: RBAC takes nothing else. Asking for the route has Envoy choose it, so that it is
-/// the one that will be used.
+/// `filter_state["wasm.tollgate_route"]`, parsed: RBAC takes nothing else. Asking for the route has Envoy choose it, so
+/// that it is the one that will be used.
 fn is_route_judged() -> Value {
     let has_cluster = json!({"select_expr": {"operand": name("xds"), "field": "cluster_name", "test_only": true}});
     let judged = call("_[_]", vec![name("filter_state"), text(ROUTE_KEY)]);

@@ -305,7 +305,8 @@ mod tests {
         assert_eq!(rig.host.calls, [&read[..], &refused].concat());
     }
 
-    /// Calls of the host for one request that is allowed, at its headers, its response and its end, and for one that is denied.
+    /// Calls of the host for one request that is allowed, at its headers, its response and its end, and for one that is
+    /// denied.
     fn calls_of(extra: &str) -> [usize; 4] {
         let mut rig = Rig::new(&format!(
             r#"{{"version": 1, "name": "prod", {extra} "rules": [{{"id": "all", "from": [{{"any": true}}], "to": [{{"hosts": ["api.example.com"]}}]}}]}}"#

@@ -1,4 +1,4 @@
-//! What every fuzz target checks. The property tests of the library call the same functions.
+//! Checks of the fuzz targets. The property tests of the library call the same functions.
 
 pub use tollgate_tests::invariants;
 

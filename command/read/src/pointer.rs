@@ -68,8 +68,9 @@ impl<'n, 't> Trail<'n, 't> {
     }
 }
 
-/// Follows a pointer as far as it leads. Returns the place there: of the key, with `about_key`, or of the value. With
-/// `second` it takes the last use of a key, and returns the place of the first as well.
+/// Follows a pointer as far as it leads. Returns the place of the value there; of a list or a map, and with
+/// `about_key`, that of its key. With `second` it takes the last use of a key, and returns the place of the first as
+/// well.
 fn follow(pointer: &str, root: &Node<'_>, about_key: bool, second: bool) -> (Span, Option<Span>) {
     let mut place = root.place;
     let mut other = None;

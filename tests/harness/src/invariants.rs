@@ -106,8 +106,8 @@ pub fn policy(bytes: &[u8]) {
     }
 }
 
-/// Headers, one a line, with a colon between name and value (a name may begin with one), are read alike in whatever order they
-/// come. Which authority, method or path counts is never a choice between two.
+/// Headers, one a line, with a colon between name and value (a name may begin with one), are read alike in whatever
+/// order they come. Which authority, method or path counts is never a choice between two.
 pub fn headers(bytes: &[u8]) {
     let header = |line| -> (&[u8], &[u8]) {
         let line: &[u8] = line;

@@ -22,7 +22,7 @@ const LISTENER: &str = "egress";
 pub(crate) enum Chain {
     Empty,
     Noop,
-    /// The same on the SDK.
+    /// A filter on the SDK that does nothing either.
     Sdk,
     /// Tollgate with so many rules of shape A.
     Tollgate(usize),

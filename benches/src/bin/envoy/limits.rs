@@ -30,7 +30,7 @@ pub(crate) enum Quotas {
     ThreeWithBytes,
     /// A rate for each identity, a window for each namespace and a rate for all.
     ThreeKeys,
-    /// That many quotas, each of a service account of its own; a request belongs to one.
+    /// Many quotas, each of a service account of its own; a request belongs to one.
     Many(usize),
     /// One, asked for by so many identities that come from a header.
     Principals(usize),

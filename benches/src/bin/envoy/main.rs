@@ -40,7 +40,8 @@ struct Bench {
     lab: Lab,
     envoy: PathBuf,
     module: PathBuf,
-    /// Filters to compare with: one that does nothing, on the ABI itself and on the SDK, and one that keeps an exact quota.
+    /// Filters to compare with: one that does nothing, on the ABI itself and on the SDK, and one that keeps an exact
+    /// quota.
     noop: PathBuf,
     sdk: PathBuf,
     store: PathBuf,

@@ -13,7 +13,7 @@ pub(crate) struct Part<T> {
     pub(crate) but: Vec<T>,
 }
 
-/// Says a set in fewer words: a set that one part leaves out and another one is goes back into the first.
+/// Joins parts: a set that one part leaves out, and that another part is as a whole, is left out no longer.
 pub(crate) fn rejoined<T: Clone + PartialEq>(parts: &[Part<T>]) -> Vec<Part<T>> {
     let whole: Vec<&T> = parts.iter().filter(|part| part.but.is_empty()).map(|part| &part.of).collect();
     let mut again: Vec<T> = Vec::new();
