@@ -1,4 +1,4 @@
-//! What is said of an image, beside it: a bill of materials, where it comes from (OCI image specification, section "Guidelines for
+//! Statements about an image, beside it: a bill of materials, where it comes from (OCI image specification, section "Guidelines for
 //! Artifact Usage"; found through the registry's list of referrers).
 
 use super::image::Blob;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
 /// A statement about the image (in-toto attestation framework).
 const STATEMENT: &str = "application/vnd.in-toto+json";
-/// How it was built (SLSA 1.0).
+/// The build of the image (SLSA 1.0).
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 
 /// A document that refers to an image.
@@ -29,7 +29,7 @@ impl Attachment {
         Attachment::of(CYCLONEDX, document, image, &BTreeMap::new())
     }
 
-    /// How the image was built, by whom and from what: a predicate, which becomes a statement about this image.
+    /// The build of the image, by whom and from what: a predicate, which becomes a statement about this image.
     pub(crate) fn provenance(predicate: &Value, image: &Blob) -> Attachment {
         let sha256 = image.digest.strip_prefix("sha256:").unwrap_or(&image.digest);
         let statement = json!({

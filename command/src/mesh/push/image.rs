@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
-/// What the layer's file is called; Istio's agent looks for this name.
+/// Name of the layer's file, by which Istio's agent finds it.
 const FILE: &str = "plugin.wasm";
 
 /// Bytes, and what a registry calls them.

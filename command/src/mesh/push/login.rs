@@ -1,4 +1,4 @@
-//! Who pushes: what docker's configuration has for a registry, and the places that may have it.
+//! Credentials of who pushes: those that docker's configuration has for a registry, and the places that may have it.
 //!
 //! A registry names the place that trades a password for a token (its realm), and may name any. The password goes to the
 //! registry's own host, to a sibling below the same registrable domain, and to hosts that the caller named; never over plain HTTP
@@ -30,7 +30,7 @@ pub(crate) struct Place<'a> {
     pub(crate) token_hosts: &'a [String],
 }
 
-/// What the client that pushes shows to the registry.
+/// Proof of identity that the pushing client shows to the registry.
 pub(crate) enum Pass {
     /// A token, or nothing.
     Shown(RegistryAuth),
@@ -38,7 +38,7 @@ pub(crate) enum Pass {
     Basic(String, String),
 }
 
-/// How a registry wants to know who asks (RFC 9110, section 11.3).
+/// Challenge by which a registry asks who is there (RFC 9110, section 11.3).
 enum Challenge {
     Nothing,
     Basic,
@@ -159,7 +159,7 @@ fn host_of(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// What docker's configuration has for a registry, its helpers asked.
+/// Reads the password that docker's configuration has for a registry, asking its helpers.
 ///
 /// # Errors
 /// It has something that cannot be used.

@@ -1,18 +1,18 @@
-//! Why a registry did not take an image, in words.
+//! Reasons why a registry did not take an image, in words.
 
 use std::error::Error;
 use std::time::Duration;
 
-/// How long a server may take to answer.
+/// Longest time that a server may take to answer.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most of a registry's own words that is shown, in characters.
 const SAID: usize = 200;
 
-/// Why nothing was pushed, in words for the user.
+/// The reason why nothing was pushed, in words for the user.
 #[derive(Debug)]
 pub(crate) struct Refused(pub(crate) String);
 
-/// Why a server was not reached, without the address that was asked: that may hold what lets in.
+/// Says why a server was not reached, without the address that was asked: that may hold what lets in.
 pub(crate) fn unreachable(server: &str, error: &reqwest::Error) -> String {
     if behind(error).any(is_no_tls) {
         return format!("`{server}` answers in plain HTTP: add --plain-http");

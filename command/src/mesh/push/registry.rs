@@ -14,7 +14,7 @@ use oci_client::{Client, Reference, RegistryOperation};
 use serde_json::json;
 use std::time::Duration;
 
-/// How often what fails for a moment is tried.
+/// Tries of what may go better in a moment.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const AGENT: &str = concat!("tollgate/", env!("CARGO_PKG_VERSION"));
@@ -28,7 +28,7 @@ pub(crate) struct Registry {
     is_known: bool,
 }
 
-/// What a push came to.
+/// Outcome of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
     /// Bytes of blobs and of the manifest that were sent.
@@ -94,13 +94,13 @@ impl Registry {
         Ok(Pushed { sent })
     }
 
-    /// The same repository, with something else in the tag's place.
+    /// Names the repository with something else in the tag's place.
     fn named(&self, tag: &str) -> Reference {
         let (registry, repository) = (self.reference.registry(), self.reference.repository());
         Reference::with_tag(registry.to_owned(), repository.to_owned(), tag.to_owned())
     }
 
-    /// Sends a manifest and before it what it points to. How many bytes were sent.
+    /// Sends a manifest and before it what it points to. Returns the number of bytes that were sent.
     async fn manifest(&self, to: &Reference, manifest: &Blob, blobs: &[&Blob]) -> Result<usize, Refused> {
         let known = self.retried(|| self.client.fetch_manifest_digest(to, &self.auth)).await;
         match known {
@@ -151,7 +151,7 @@ impl Registry {
         Ok(index.bytes.len())
     }
 
-    /// How many bytes were sent.
+    /// Returns the number of bytes that were sent.
     async fn blob(&self, blob: &Blob) -> Result<usize, Refused> {
         if self.has(blob).await? {
             return Ok(0);
@@ -224,7 +224,7 @@ fn speaks_tls(message: &str) -> bool {
         .any(|text| message.contains(text))
 }
 
-/// Whether a registry says that it has no such manifest, or no such repository.
+/// Tells whether a registry says that it has no such manifest, or no such repository.
 fn is_absent(error: &OciDistributionError) -> bool {
     match error {
         OciDistributionError::ImageManifestNotFoundError(_) => true,
@@ -237,7 +237,7 @@ fn is_absent(error: &OciDistributionError) -> bool {
     }
 }
 
-/// Whether it may go better in a moment.
+/// Tells an error after which another try may succeed.
 fn is_passing(error: &OciDistributionError) -> bool {
     match error {
         OciDistributionError::ServerError { code, .. } => *code >= 500 || *code == 429,

@@ -5,7 +5,7 @@ use crate::mesh::site::Site;
 use crate::read::document::{Document, Rule, Selector};
 use std::collections::BTreeSet;
 
-/// Who the rules about a host name.
+/// Callers that the rules about a host name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Callers {
     These(BTreeSet<String>),

@@ -1,15 +1,15 @@
-//! What applying a rendering takes away, and what has to be done first.
+//! Consequences of applying a rendering, and the work that has to be done before.
 
 use super::patches::Patch;
 use crate::mesh::site::{Gateway, Lockdown, Site};
 use serde::Serialize;
 
-/// What applying comes to, a sentence each.
+/// Consequences, a sentence each.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Consequences {
-    /// What is no longer reached, or goes another way.
+    /// Ways that are cut, or lead elsewhere afterwards.
     pub(crate) cuts: Vec<String>,
-    /// What others have to do before.
+    /// Work that others have to do before.
     pub(crate) first: Vec<String>,
 }
 

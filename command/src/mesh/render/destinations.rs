@@ -1,4 +1,4 @@
-//! What a policy reaches, as a renderer sees it: hosts, their ports, and who speaks what on them.
+//! Destinations of a policy, as a renderer sees them: hosts, their ports, and who speaks what on them.
 
 use super::Purpose;
 use super::callers::Callers;
@@ -15,7 +15,7 @@ use tollgate::policy::{Severity, host_spelling, networks};
 pub(super) struct Reached {
     /// Ports that can be asked for.
     pub(super) ports: BTreeMap<u16, Spoken>,
-    /// Who may ask.
+    /// Callers that may ask.
     pub(super) callers: Callers,
 }
 
@@ -149,7 +149,7 @@ struct Spot<'d> {
 }
 
 impl Spot<'_> {
-    /// Where what it says of a place stands.
+    /// Pointer to the words about a place.
     fn pointer(&self, below: &str) -> String {
         place_of(self.number, self.item, self.target, below)
     }
@@ -186,7 +186,7 @@ impl Spot<'_> {
 
 type Said = (Code, String, String);
 
-/// Why nothing leads to a host.
+/// Says why nothing leads to a host.
 fn unroutable(host: &str, is_listed: bool) -> Option<Said> {
     if is_of_the_cluster(host) {
         let message = format!("`{host}` is a name of the cluster itself: nothing is routed for it");

@@ -1,4 +1,4 @@
-//! Where the mesh's traffic comes in: a port that ends the mesh's mTLS, so that callers have an identity.
+//! The entrance of the mesh's traffic: a port that ends the mesh's mTLS, so that callers have an identity.
 
 use super::envoy_filter::filters;
 use super::object::{Kind, Maker, Object, Part};
@@ -32,7 +32,7 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
     [listener, to_gateway, logging].into_iter().chain(once(maker, strip, advice)).collect()
 }
 
-/// What was decided about and charged once is sent once. Istio's own routes say so themselves; those of the Gateway API cannot,
+/// Has what was decided about and charged once be sent once. Istio's own routes say so themselves; those of the Gateway API cannot,
 /// and get Istio's default of two retries, nor can they take more than sixteen headers away.
 fn once(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Option<Object> {
     if !maker.api.retries_unasked() {

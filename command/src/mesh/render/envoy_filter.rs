@@ -3,7 +3,7 @@
 use super::object::{Kind, Maker, Object, Part};
 use serde_json::{Value, json};
 
-/// What every HTTP filter chain is made in.
+/// The network filter that every chain of HTTP filters stands in.
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
 
 /// Envoy's RBAC filter.
@@ -87,7 +87,7 @@ pub(super) fn filters(maker: &Maker<'_>, suffix: &str, part: Part, priority: i32
     called(maker, &maker.name(suffix), part, priority, patches)
 }
 
-/// The same with a name of its own.
+/// Makes an EnvoyFilter with a name of its own.
 pub(super) fn called(maker: &Maker<'_>, name: &str, part: Part, priority: i32, patches: Vec<Value>) -> Object {
     let spec = json!({
         "workloadSelector": {"labels": maker.gateway.selector},

@@ -1,4 +1,4 @@
-//! What a policy asks for and a gateway is not.
+//! Demands of a policy that a gateway does not meet.
 
 use crate::analysis::advice::code::Code;
 use crate::analysis::advice::{Advice, code};

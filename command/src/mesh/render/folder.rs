@@ -19,7 +19,7 @@ pub(crate) struct Difference {
     pub(crate) how: How,
 }
 
-/// How something differs from what is rendered.
+/// Kind of a difference from the rendering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum How {
     Missing,
@@ -134,7 +134,7 @@ fn is_open(path: &Path) -> bool {
     }
 }
 
-/// What of a folder is not as rendered.
+/// Compares a folder with the rendering.
 pub(crate) fn differences(rendered: &Files, found: &Files) -> BTreeSet<Difference> {
     let mut all = BTreeSet::new();
     for (file, how) in compared(rendered, found) {

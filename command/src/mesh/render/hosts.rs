@@ -1,4 +1,4 @@
-//! What leads to a host that has objects of its own: out of the workload to the gateway, and out of the gateway.
+//! Routes to a host that has objects of its own: out of the workload to the gateway, and out of the gateway.
 //!
 //! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
@@ -18,7 +18,7 @@ const LONGEST: usize = 253;
 /// Hex digits that a name that is cut off ends in.
 const HASH: usize = 16;
 
-/// What is the same of all hosts.
+/// Settings that all hosts share.
 pub(super) struct Common<'c> {
     maker: Maker<'c>,
     site: &'c Site,
@@ -158,7 +158,7 @@ impl Host<'_> {
         is_allowed.then(|| clusters::object(maker, &self.name, &own, self.trusted))
     }
 
-    /// How the host is spoken to: over TLS it has to prove its name, and gRPC stays HTTP/2.
+    /// Says how the host is spoken to: over TLS it has to prove its name, and gRPC stays HTTP/2.
     fn origination(&self) -> Object {
         let setting = |way: &Way| {
             let tls = match way.tls {

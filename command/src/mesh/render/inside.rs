@@ -42,7 +42,7 @@ pub(super) fn judge(gateway: &Gateway, advice: &mut Advice) {
     }
 }
 
-/// What of a network no name is to be led to.
+/// Parts of a network that no name may lead to.
 fn never(network: Network) -> Option<String> {
     let mut never = NEVER.iter().flat_map(|never| networks(never));
     let meet = never.find(|never| network.is_within(*never) || never.is_within(network));

@@ -32,7 +32,7 @@ fn all_of(rules: [Value; 2]) -> Value {
     json!({"and_rules": {"rules": rules}})
 }
 
-/// That a request is led into one of these ranges.
+/// Condition that a request is led into one of these ranges.
 fn any_of(ranges: &[Range]) -> Value {
     let one = |range: &Range| {
         json!({

@@ -1,4 +1,4 @@
-//! What leaves workloads no way out but the gateway.
+//! Objects that leave workloads no way out but the gateway.
 
 use super::network::{control_plane, dns, namespace_is, tcp};
 use super::object::{Kind, Maker, Object, Part};

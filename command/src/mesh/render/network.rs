@@ -1,4 +1,4 @@
-//! What reaches the gateway's pods, and what they reach. NetworkPolicies add up: what else pods need is for others to allow.
+//! Network traffic to the gateway's pods, and from them. NetworkPolicies add up: what else pods need is for others to allow.
 
 use super::addresses::{self, Range};
 use super::destinations::Destinations;
@@ -10,7 +10,7 @@ use tollgate::policy::networks;
 
 /// Istio's control plane: configuration and certificates.
 const CONTROL_PLANE: u16 = 15012;
-/// Where pods are asked for their health, and for metrics.
+/// Ports at which pods are asked for their health, and for metrics.
 const HEALTH_AND_METRICS: [u16; 3] = [15020, 15021, 15090];
 /// From where the filter's image comes.
 const REGISTRY: u16 = 443;

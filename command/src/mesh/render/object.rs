@@ -4,24 +4,24 @@ use super::api::Api;
 use crate::mesh::site::Gateway;
 use serde_json::{Value, json};
 
-/// What an object is for: each has a file of its own. In the order in which they are best applied.
+/// Purpose of an object: each has a file of its own. In the order in which they are best applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
-    /// Where the mesh's traffic comes in, and how it is logged.
+    /// Entrance of the mesh's traffic, and its log.
     Gateway,
     /// The filter and its policy.
     Plugin,
     /// The filter, its policy and what checks the token in it: to be kept from workloads.
     Secret,
-    /// What shuts the gateway where the filter is missing.
+    /// Shuts the gateway where the filter is missing.
     Tripwire,
-    /// What leads to each host.
+    /// Leads to each host.
     Routes,
-    /// What leads all else to the gateway.
+    /// Leads all else to the gateway.
     Sidecars,
-    /// What leads to hosts that no object names.
+    /// Leads to hosts that no object names.
     Dynamic,
-    /// What leaves the gateway as the only way out.
+    /// Leaves the gateway as the only way out.
     Network,
 }
 
@@ -51,7 +51,7 @@ impl Part {
         }
     }
 
-    /// Whether there is a set of these objects for each host.
+    /// Tells a part with a set of objects for each host.
     pub(crate) fn is_for_each_host(self) -> bool {
         self == Part::Routes
     }
@@ -105,7 +105,7 @@ impl Maker<'_> {
     }
 }
 
-/// What there is of objects.
+/// Kind of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     AuthorizationPolicy,

@@ -1,4 +1,4 @@
-//! What is rendered as text: files of a folder, or one stream. The same input gives the same bytes.
+//! The rendering as text: files of a folder, or one stream. The same input gives the same bytes.
 
 use super::object::{Object, Part};
 use super::patches::Patch;
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 /// The folder of what is not applied with the rest.
 const PATCHES: &str = "patches";
 
-/// How files begin: by it they are known again.
+/// Beginning of every file, by which it is known again.
 const MARK: &str = "# Rendered by `tollgate render`";
 
 /// Files by their names, with `/` between folders.
@@ -25,12 +25,12 @@ pub(crate) fn stream<'o>(objects: impl IntoIterator<Item = &'o Object>, out: &mu
     Ok(())
 }
 
-/// Who rendered what for whom: the first line of every file.
+/// First line of every file: who rendered what for whom.
 pub(crate) fn title(policy: &str, gateway: &str) -> String {
     format!("{MARK} from policy {policy} for gateway {gateway}; changes are lost.\n")
 }
 
-/// Whether this text is a file of an earlier run.
+/// Tells a file of an earlier run.
 pub(crate) fn is_rendered(text: &str) -> bool {
     text.starts_with(MARK)
 }

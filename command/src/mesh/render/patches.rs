@@ -1,4 +1,4 @@
-//! What others have to change: the mesh's own configuration, and the gateway's pods.
+//! Changes that others have to make: to the mesh's own configuration, and the gateway's pods.
 
 use super::object::Maker;
 use super::yaml::yaml;
@@ -7,18 +7,18 @@ use serde_json::{Value, json};
 use tollgate_envoy::access_log;
 use tollgate_envoy::stats::METRIC_LABELS;
 
-/// What the access log's format is called in the mesh's configuration.
+/// Name of the access log's format in the mesh's configuration.
 pub(crate) const PROVIDER: &str = "tollgate";
 
 /// A change that is not ours to apply.
 #[derive(Debug)]
 pub(crate) struct Patch {
     pub(crate) file: &'static str,
-    /// Who has to apply it, and what it does.
+    /// The one who has to apply it, and its effect.
     pub(crate) to: &'static str,
-    /// What does not see it before it is started anew.
+    /// Programs that do not see it before they start anew.
     pub(crate) restarts: Option<&'static str>,
-    /// What goes wrong where the rest is applied before it.
+    /// Harm that is done where the rest is applied before it.
     pub(crate) without: Option<&'static str>,
     pub(crate) value: Value,
 }

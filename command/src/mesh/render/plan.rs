@@ -1,4 +1,4 @@
-//! What a rendering comes to: how many objects, and what else has to be done by whom.
+//! Summary of a rendering: its objects by number, and the work that is left to others.
 
 use super::Rendered;
 use super::consequences::Consequences;
@@ -18,7 +18,7 @@ pub(crate) struct Plan<'r> {
     /// Objects of each kind that there are for each host.
     pub(crate) for_each_host: BTreeMap<&'r str, usize>,
     pub(crate) hosts: usize,
-    /// What is left to others.
+    /// Work that is left to others.
     pub(crate) others: Vec<Other<'r>>,
     #[serde(flatten)]
     pub(crate) consequences: &'r Consequences,

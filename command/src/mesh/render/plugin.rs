@@ -13,7 +13,7 @@ use flate2::write::DeflateEncoder;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 
-/// How the policy stands in the object.
+/// Form of the policy in its object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Pack {
     /// Packed if it would be large
@@ -80,7 +80,7 @@ pub(crate) fn object(
     Ok(object)
 }
 
-/// Whether the object is the newer of the two that Istio knows; each API goes with its own.
+/// Tells whether the object is the newer of the two that Istio knows; each API goes with its own.
 fn extends(maker: &Maker<'_>, site: &Site) -> bool {
     maker.api.has_traffic_extensions() && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
 }
@@ -154,7 +154,7 @@ fn bind(policy: &mut Map<String, Value>, document: &Document, maker: &Maker<'_>)
     }
 }
 
-/// The same policy, with all but its name compressed, and without what only people read.
+/// Packs a policy: all but its name is compressed, and without what only people read.
 fn packed(policy: Map<String, Value>) -> io::Result<Map<String, Value>> {
     let (mut outside, mut inside) = (Map::new(), Map::new());
     for (key, mut value) in policy {

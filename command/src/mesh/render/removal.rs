@@ -4,7 +4,7 @@ use super::api;
 use crate::mesh::site::{Gateway, Permission};
 use crate::read::document::Document;
 
-/// What tells of the mesh, or means another host than the one that was decided about.
+/// Headers that tell of the mesh, or mean another host than the one that was decided about.
 const DEFAULT: [&str; 6] =
     ["x-forwarded-client-cert", "x-forwarded-for", "x-forwarded-host", "x-host", "x-original-host", "forwarded"];
 

@@ -1,4 +1,4 @@
-//! What a gateway that resolves names as they are asked for has to hold, and what its walls refuse.
+//! Advice on a gateway that resolves names as they are asked for: what it has to hold, and what its walls refuse.
 
 use crate::analysis::advice::{Advice, code, is_below, place_of};
 use crate::mesh::site::{Gateway, Routes};
@@ -55,7 +55,7 @@ pub(super) fn judge(document: &Document, gateway: &Gateway, advice: &mut Advice)
 /// The name of whoever looks it up (RFC 6761).
 const LOCALHOST: &str = "localhost";
 
-/// What of a network is private: itself, or the private networks in it.
+/// Private parts of a network: itself, or the private networks in it.
 fn inner(network: Network) -> Vec<Network> {
     let private = networks("private");
     if private.iter().any(|private| network.is_within(*private)) {

@@ -1,4 +1,4 @@
-//! What no object names goes to the gateway, too: there it is decided, and a denial has a reason and a record.
+//! Hosts that no object names go to the gateway, too: there it is decided, and a denial has a reason and a record.
 
 use super::destinations::Destinations;
 use super::object::{Kind, Maker, Object, Part};

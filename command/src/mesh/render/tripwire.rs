@@ -1,4 +1,4 @@
-//! What shuts the gateway where the filter is missing: a plugin that was deleted, a selector that selects nothing, a listener that
+//! Objects that shut the gateway where the filter is missing: a plugin that was deleted, a selector that selects nothing, a listener that
 //! somebody else opened on these pods.
 
 use super::envoy_filter::{before, before_router, filters, into, rbac};

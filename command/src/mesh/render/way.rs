@@ -46,7 +46,7 @@ fn names(inside: &[Inside]) -> String {
     format!(r"(?i)({})\.?(:[0-9]+)?", hosts.join("|"))
 }
 
-/// How the gateway asks for addresses.
+/// Families of addresses that the gateway asks for.
 pub(super) struct Lookup(pub(super) Family);
 
 impl Lookup {
@@ -60,7 +60,7 @@ impl Lookup {
 }
 
 impl Way {
-    /// How its filter is called in the chain.
+    /// Name of its filter in the chain.
     pub(super) fn filter_name(&self) -> String {
         self.name.replacen('-', ".", 1)
     }

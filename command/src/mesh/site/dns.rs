@@ -1,4 +1,4 @@
-//! Where names are resolved: what NetworkPolicies have to leave open for it, and how addresses are asked for.
+//! Resolution of names: what NetworkPolicies leave open for it, and which addresses are asked for.
 
 use super::{NAMESPACE, Wrong, at, is_label};
 use serde::Deserialize;

@@ -40,7 +40,7 @@ pub(crate) struct Ports {
     /// Of the filter for TLS passed through.
     #[serde(default)]
     pub(crate) tls: Option<u16>,
-    /// That workloads may ask on besides those of the policy.
+    /// Ports that workloads may ask on besides those of the policy.
     #[serde(default)]
     pub(crate) also: Vec<u16>,
 }
@@ -57,7 +57,7 @@ pub(crate) enum Api {
     Waypoint,
 }
 
-/// What a host needs to be reached.
+/// Objects that a host needs to be reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Routes {

@@ -16,13 +16,13 @@ use crate::read::{self, Failure};
 use serde::Deserialize;
 use std::path::Path;
 
-/// What a name of a namespace has to be.
+/// Rule for names of namespaces, in words.
 const NAMESPACE: &str = "a namespace is letters, digits and `-`, 63 at most";
 
-/// What the file is read as.
+/// Noun for the file in findings.
 const NOUN: &str = "site file";
 
-/// Where a value stands below something else, and why it cannot be.
+/// Pointer of a value below something else, and the reason why it cannot be.
 type Wrong = (String, String);
 
 /// The pointer and the message of a value that cannot be.
@@ -48,7 +48,7 @@ pub(crate) struct Site {
     pub(crate) ca_certificates: String,
 }
 
-/// Who is left with no way out but the gateway.
+/// Workloads that are left no way out but the gateway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Lockdown {
