@@ -10,5 +10,6 @@ mod hash;
 mod index;
 pub mod policy;
 pub mod quota;
+pub mod record;
 pub mod request;
 mod timestamp;

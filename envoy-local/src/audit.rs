@@ -1,4 +1,4 @@
-//! The gateway's audit log, read.
+//! The gateway's audit log, as it is read.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use serde_json::Value;
+use tollgate::decision::Reason;
+use tollgate::record::Record;
+use tollgate::request::Source;
 
 /// The audit log of one gateway.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ pub struct Line {
     /// The whole line.
     pub line: Value,
     /// The filter's record, if the request came as far as the filter.
-    pub record: Option<Value>,
+    pub record: Option<Record<'static>>,
 }
 
 /// Envoy writes the log out every 10 ms here.
@@ -115,9 +118,24 @@ impl Line {
         self.line.get(key)?.as_str()
     }
 
-    /// A field of the record that holds text: `d`, `r`, `rule`, ….
+    /// A field of the record that holds text, by its key: `d`, `r`, `rule`, ….
     pub fn recorded(&self, key: &str) -> Option<&str> {
-        self.record.as_ref()?.get(key)?.as_str()
+        let record = self.record.as_ref()?;
+        match key {
+            "d" => Some(record.outcome.as_str()),
+            "r" => record.reason.map(Reason::as_str),
+            "rule" => record.rule.as_deref(),
+            "details" => record.details.as_ref()?.text(),
+            "id" => record.identity.as_ref()?.text(),
+            "src" => record.source.map(Source::as_str),
+            "host" => record.host.as_deref(),
+            "raw" => record.raw.as_ref()?.text(),
+            "m" => record.method.as_ref()?.text(),
+            "path" => record.path.as_ref()?.text(),
+            "p" => record.policy.as_deref(),
+            "rev" => record.revision.as_deref(),
+            _ => None,
+        }
     }
 
     /// Tells whether the caller's connection came from this local port.

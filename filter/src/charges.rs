@@ -8,8 +8,9 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use rustc_hash::FxHashMap;
-use tollgate::decision::{Charged, Evaluation, Record, RequestSnapshot};
+use tollgate::decision::{Charged, Evaluation, RequestSnapshot};
 use tollgate::quota::{Account, QuotaThread};
+use tollgate::record::RecordSource;
 use tollgate::request::Arrival;
 
 use crate::charger::Charger;
@@ -223,7 +224,7 @@ impl StreamCharge {
             bound.count_denied(host, crossing.quota, journal);
         }
         if !crossing.cut || *answered {
-            let text = Record {
+            let text = RecordSource {
                 evaluation: &evaluation,
                 arrival: &arrival,
                 settings,

@@ -12,10 +12,9 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use tollgate::decision::{
-    Authorizer, Decision, Evaluation, Outcome, QuotaOutcome, Reason, Record, RequestSnapshot, Scratch,
-};
+use tollgate::decision::{Authorizer, Decision, Evaluation, Outcome, QuotaOutcome, Reason, RequestSnapshot, Scratch};
 use tollgate::quota::Account;
+use tollgate::record::RecordSource;
 use tollgate::request::Arrival;
 
 use crate::attributes::ROUTE;
@@ -210,7 +209,7 @@ impl Decided<'_> {
                 (cluster, _) => host.set_filter_state(ROUTE, cluster.unwrap_or_default())?,
             }
         }
-        journal.record(host, &Record { evaluation, arrival, settings, near: None, quotas, details: None })
+        journal.record(host, &RecordSource { evaluation, arrival, settings, near: None, quotas, details: None })
     }
 
     /// Counts the decision, and the quotas that refused.

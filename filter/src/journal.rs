@@ -1,6 +1,6 @@
 //! Output of a worker: records of requests, and a line in the log for the first failure of each host call.
 
-use tollgate::decision::Record;
+use tollgate::record::RecordSource;
 
 use crate::attributes::RECORD;
 use crate::host::{Call, Failure, Host, Level};
@@ -26,7 +26,7 @@ impl Journal {
     }
 
     /// Sets the record of a request, in place of any before.
-    pub(crate) fn record(&mut self, host: &mut impl Host, record: &Record<'_>) -> Result<(), Failure> {
+    pub(crate) fn record(&mut self, host: &mut impl Host, record: &RecordSource<'_>) -> Result<(), Failure> {
         self.record.clear();
         record.write(&mut self.record);
         host.set_filter_state(RECORD, &self.record)

@@ -2,7 +2,8 @@
 //!
 //! A record that is set before Envoy writes its log is the one that the log shows.
 
-use tollgate::decision::{Evaluation, Outcome, Reason, Record, answer};
+use tollgate::decision::{Evaluation, Outcome, Reason, answer};
+use tollgate::record::RecordSource;
 use tollgate::request::{Arrival, Presented};
 
 use crate::attributes::{self, RECORD};
@@ -52,7 +53,7 @@ fn replace(
     arrival.identity = identity.as_ref().map(|(source, id)| Presented { source: *source, id });
     let mut buffer = Vec::new();
     let evaluation = Evaluation::afterwards(reason, &arrival, settings, &mut buffer);
-    let text = Record { evaluation: &evaluation, arrival: &arrival, settings, near: None, quotas: &[], details };
+    let text = RecordSource { evaluation: &evaluation, arrival: &arrival, settings, near: None, quotas: &[], details };
     if let Err(failure) = journal.record(host, &text) {
         journal.note(host, failure, "a refusal is not recorded");
     }

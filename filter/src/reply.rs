@@ -1,7 +1,8 @@
 //! Answers to refused callers, in place of the destination's.
 
-use tollgate::decision::{Answer, Evaluation, Near, QuotaOutcome, Record, answer};
+use tollgate::decision::{Answer, Evaluation, Near, QuotaOutcome, answer};
 use tollgate::policy::{AuditPath, Settings};
+use tollgate::record::RecordSource;
 use tollgate::request::Arrival;
 
 use crate::headers::Headers;
@@ -65,7 +66,7 @@ impl Refusal<'_> {
     /// Records and answers it, or else resets it. Tells whether it is answered.
     pub(crate) fn send(&self, host: &mut impl Host, journal: &mut Journal) -> bool {
         let Refusal { settings, arrival, evaluation, near, quotas, caller } = *self;
-        let text = Record { evaluation, arrival, settings, near, quotas, details: None };
+        let text = RecordSource { evaluation, arrival, settings, near, quotas, details: None };
         if let Err(failure) = journal.record(host, &text) {
             journal.note(host, failure, "a refusal is not recorded");
         }

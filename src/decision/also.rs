@@ -1,7 +1,6 @@
 //! Reasons that a dry-run suspended besides the one that is named.
 
 use super::Reason;
-use super::json::string;
 
 /// The most that are kept of one request.
 const MOST: usize = 16;
@@ -9,7 +8,7 @@ const MOST: usize = 16;
 /// A further reason to refuse a request, and the entry that gave it, if one did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Further<'p> {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// The id of the entry.
     pub rule: Option<&'p str>,
@@ -50,19 +49,6 @@ impl<'p> Also<'p> {
 
     fn reasons(&self) -> &[Further<'p>] {
         self.0.as_ref().map_or(&[], |several| &several.reasons)
-    }
-
-    /// Appends `[{"r":REASON,"rule":ID},…]`; `rule` where an entry gave the reason.
-    pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let mut lead = "[{\"r\":";
-        for Further { reason, rule } in self.reasons() {
-            string(out, lead, reason.as_str());
-            if let Some(rule) = rule {
-                string(out, ",\"rule\":", rule);
-            }
-            lead = "},{\"r\":";
-        }
-        out.extend_from_slice(if self.is_empty() { b"[]" } else { b"}]" });
     }
 }
 

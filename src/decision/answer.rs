@@ -1,4 +1,4 @@
-//! What a denied caller gets.
+//! The answer to a denied caller.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -18,7 +18,7 @@ const GRPC_STATUS: [u32; 2] = [7, 8];
 /// The response header that names the reason. Only Tollgate says it: what upstreams send under this name is removed.
 pub const HEADER: &str = "x-egress-denied";
 
-/// What the response-code details of every refusal begin with.
+/// The beginning of the response-code details of every refusal.
 pub const DETAILS_PREFIX: &str = "egress_denied{";
 
 const SECOND: u64 = 1_000_000_000;
@@ -54,7 +54,7 @@ impl Answer<'_> {
         if self.reason().is_quota() { quota } else { policy }
     }
 
-    /// What tells a caller when to come again: `Retry-After` (RFC 9110 §10.2.3) where a moment is known, and the fields
+    /// Returns the headers that tell a caller when to come again: `Retry-After` (RFC 9110 §10.2.3) where a moment is known, and the fields
     /// of draft-ietf-httpapi-ratelimit-headers-10. Nothing where no quota refuses.
     pub fn limits(&self) -> Vec<(&'static str, String)> {
         let Some(QuotaOutcome { quota, charge, .. }) = self.quota else { return Vec::new() };
@@ -158,7 +158,17 @@ impl Answer<'_> {
     }
 }
 
-/// Why a request was refused, and what its sender can do.
+impl Near<'_> {
+    /// Appends `{"rule":ID,"failed":WHAT}`.
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"rule\":");
+        json::text(out, self.rule);
+        string(out, ",\"failed\":", self.failed.as_str());
+        out.push(b'}');
+    }
+}
+
+/// Returns why a request was refused, and what its sender can do.
 fn explanation(reason: Reason) -> (&'static str, &'static str) {
     const ASK: &str = "ask the owners of the egress policy for a rule";
     const AGAIN: &str = "come again later, or ask the owners of the egress policy for more";

@@ -28,13 +28,13 @@ pub struct QuotaOutcome<'p> {
     /// The quota.
     pub quota: &'p Quota,
     /// The key of its bucket, if it has one of its own.
-    pub(super) key: Cow<'p, str>,
+    pub(crate) key: Cow<'p, str>,
     /// The outcome of the charge.
     pub charge: ChargeOutcome,
     /// Its number in the policy.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     /// Tells whether it refuses, or only says that it would.
-    pub(super) enforced: bool,
+    pub(crate) enforced: bool,
 }
 
 /// Charges a request that is let through to its quotas, all or none, and changes the decision if one refuses.

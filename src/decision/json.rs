@@ -15,12 +15,12 @@ pub fn text(out: &mut Vec<u8>, value: &str) {
 ///
 /// Such bytes have no encoding. Every byte from 0x80 up becomes `\u00XX`, whether or not it is part of valid UTF-8:
 /// what is written is ASCII, one character stands for one byte, and the bytes can be had back.
-pub(super) fn bytes(out: &mut Vec<u8>, value: &[u8], cap: usize) {
+pub(crate) fn bytes(out: &mut Vec<u8>, value: &[u8], cap: usize) {
     quoted(out, value.get(..cap).unwrap_or(value), false);
 }
 
 /// Appends a number.
-pub(super) fn number(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
@@ -48,7 +48,7 @@ fn escaped(out: &mut Vec<u8>, byte: u8, utf8: bool) {
     }
 }
 
-/// Whether no byte needs an escape, which holds for nearly all that is written.
+/// Tells whether no byte needs an escape, which holds for nearly all that is written.
 fn all_plain(value: &[u8]) -> bool {
     match value.last_chunk::<8>() {
         // The last word overlaps the one before.
@@ -57,7 +57,7 @@ fn all_plain(value: &[u8]) -> bool {
     }
 }
 
-/// Whether all of eight bytes are from 0x20 to 0x7E and none is `"` or `\`. May say no without need.
+/// Tells whether all of eight bytes are from 0x20 to 0x7E and none is `"` or `\`. May say no without need.
 fn is_plain(word: u64) -> bool {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const TOPS: u64 = u64::from_le_bytes([0x80; 8]);

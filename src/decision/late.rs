@@ -1,4 +1,4 @@
-//! What is known of a request that the proxy refused, before anything was decided or after it.
+//! Evaluations of requests that the proxy refused, before anything was decided or after it.
 
 use super::{Decision, Evaluation, Reason};
 use crate::policy::Settings;

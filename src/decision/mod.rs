@@ -1,4 +1,4 @@
-//! Reasons, the order of the decision, and the record of it.
+//! Decisions: their reasons, their order, and what a denied caller gets.
 
 mod also;
 pub mod answer;
@@ -10,8 +10,7 @@ mod pending_decision;
 mod question;
 mod quotas;
 mod read_http;
-mod record;
-mod request_snapshot;
+pub(crate) mod request_snapshot;
 mod scratch;
 mod search;
 
@@ -22,7 +21,6 @@ pub use answer::Answer;
 pub use authorize::{Authorizer, Candidates};
 pub use charge::{Charged, QuotaOutcome};
 pub use quotas::ApplicableQuota;
-pub use record::Record;
 pub use request_snapshot::RequestSnapshot;
 pub use scratch::Scratch;
 #[doc(hidden)]
@@ -31,7 +29,7 @@ pub use {
     scratch::{Buffers, Lookups},
 };
 
-/// What happens to a request.
+/// The fate of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Let through.
@@ -45,6 +43,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Outcome; 4] = [Outcome::Allow, Outcome::Deny, Outcome::WouldDeny, Outcome::Cut];
+
     /// `allow`, `deny`, `would-deny` or `cut`, as records and commands spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +57,7 @@ impl Outcome {
     }
 }
 
-/// Why: the closed list of the policy language.
+/// The reason of a decision: the closed list of the policy language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// A rule admits the request.
@@ -125,7 +126,7 @@ impl Reason {
         !matches!(self, Reason::AddressInside | Reason::RefusedByEnvoy)
     }
 
-    /// Whether a quota refuses: callers may come again (HTTP 429, gRPC 8).
+    /// Tells whether a quota refuses: callers may come again (HTTP 429, gRPC 8).
     pub fn is_quota(self) -> bool {
         matches!(self, Reason::QuotaRequests | Reason::QuotaBytes | Reason::QuotaConcurrent | Reason::QuotaUnavailable)
     }
@@ -158,9 +159,9 @@ impl Reason {
 /// The decision on one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision<'p> {
-    /// What happens.
+    /// The fate of the request.
     pub outcome: Outcome,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// The id of the rule, deny entry or residency entry that decided, if one did.
     pub rule: Option<&'p str>,
@@ -177,13 +178,13 @@ pub struct Decision<'p> {
 pub struct Evaluation<'s> {
     /// The SPIFFE ID and its source, if it is a valid one; whether it is trusted, the reason tells.
     pub identity: Option<Presented<'s>>,
-    /// That SPIFFE ID taken apart, where it is trusted: else the request counts as anonymous.
+    /// The same SPIFFE ID taken apart, where it is trusted: else the request counts as anonymous.
     pub trusted: Option<Identity<'s>>,
     /// The canonical host; none where the authority has none.
     pub host: Option<Host<'s>>,
     /// The port that the authority names, or else that of a compared route, or the default; none where there is no canonical host.
     pub port: Option<u16>,
-    /// What happens, and why.
+    /// The decision.
     pub decision: Decision<'s>,
     /// The quotas that a request which is let through is charged to, in file order.
     pub quotas: &'s [ApplicableQuota],
@@ -224,7 +225,7 @@ pub struct Near<'p> {
     pub failed: Failed,
 }
 
-/// What of a rule failed first, in the order in which it is compared.
+/// The first condition of a rule that failed, in the order in which they are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is the noun itself")]
 pub enum Failed {
@@ -237,6 +238,10 @@ pub enum Failed {
 }
 
 impl Failed {
+    /// Everything that can fail, in that order.
+    pub const ALL: [Failed; 6] =
+        [Failed::Host, Failed::Port, Failed::Method, Failed::Path, Failed::Upgrade, Failed::Expired];
+
     /// `host`, `port`, `method`, `path`, `upgrade` or `expired`.
     pub fn as_str(self) -> &'static str {
         match self {

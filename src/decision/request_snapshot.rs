@@ -3,7 +3,6 @@
 use super::also::{Also, Further};
 use super::charge::{QuotaOutcome, reason};
 use super::quotas::ApplicableQuota;
-use super::record::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP, without_query};
 use super::{Decision, Evaluation, Outcome, Reason};
 use crate::policy::{AuditPath, Terms};
 use crate::quota::{ChargeOutcome, Crossing};
@@ -11,6 +10,15 @@ use crate::request::{Arrival, Host, Identity, Presented, Source};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Range;
+
+/// Bytes of an authority that could not be made canonical, as far as they are recorded.
+pub(crate) const RAW_CAP: usize = 256;
+/// Bytes of a path, as far as they are recorded.
+pub(crate) const PATH_CAP: usize = 2048;
+/// Bytes of a method, as far as they are recorded; the longest registered one has 17.
+pub(crate) const METHOD_CAP: usize = 64;
+/// Bytes of an identity, as far as they are recorded: the longest valid SPIFFE ID.
+pub(crate) const IDENTITY_CAP: usize = 2048;
 
 /// A request and the decision on it, owned: its [`Evaluation`], and of what arrived as much as records and answers show. So
 /// what is kept of one request is bounded, whatever it brought.
@@ -182,12 +190,18 @@ fn places<const N: usize>(lengths: [usize; N], start: usize) -> [Range<usize>; N
     })
 }
 
+/// Returns a path up to its query, which no record shows.
+pub(crate) fn without_query(path: &[u8]) -> &[u8] {
+    path.split(|byte| *byte == b'?').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decision::{Authorizer, Outcome, Reason, Record, Scratch, Timestamp};
+    use crate::decision::{Authorizer, Outcome, Reason, Scratch, Timestamp};
     use crate::policy::Policy;
     use crate::quota::{Level, Refusal};
+    use crate::record::RecordSource;
 
     const POLICY: &[u8] = br#"{"version": 1, "name": "p", "destinations": {"d": {"hosts": ["a.test"], "cidrs": ["192.0.2.0/24"]}},
         "rules": [{"id": "r", "from": [{"any": true}, {"anonymous": true}], "to": [{"destination": "d", "paths": ["/v1/**"]}]}],
@@ -200,7 +214,8 @@ mod tests {
         quotas: &[QuotaOutcome<'_>],
     ) -> String {
         let mut out = Vec::new();
-        Record { evaluation, arrival, settings: policy.settings(), near: None, quotas, details: None }.write(&mut out);
+        RecordSource { evaluation, arrival, settings: policy.settings(), near: None, quotas, details: None }
+            .write(&mut out);
         String::from_utf8(out).expect("UTF-8")
     }
 

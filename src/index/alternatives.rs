@@ -4,11 +4,11 @@ use super::pattern::PathKind;
 
 /// Most patterns that one may stand for.
 const MOST: usize = 64;
-/// What is stored may be so many times as long as what was written.
+/// Growth that is allowed: the stored patterns may be so many times as long as the written one.
 const GROWTH: usize = 8;
 /// And so many bytes longer, whatever its length.
 const ROOM: usize = 80;
-/// What a pattern takes besides its text.
+/// Bytes that a pattern takes besides its text.
 const HEAD: usize = 8;
 
 /// The cheap patterns that a checked pattern with braces stands for; none where one of them is no cheap form, or where

@@ -22,7 +22,7 @@ pub(super) struct Cell {
 
 const EMPTY: Cell = Cell { from: FREE, to: FREE, start: 0, len: 0 };
 
-/// What stands in a cell.
+/// The content of a cell.
 pub(super) enum Content {
     /// One target.
     One(u32),

@@ -18,7 +18,7 @@ const MOST_ENTRIES: usize = 1 << 13;
 const DEAD: u16 = 0;
 const START: u16 = 1;
 
-/// How many automata read a path together.
+/// Automata that read a path together.
 const LANES: usize = 8;
 
 /// A compiled pattern.
@@ -182,7 +182,7 @@ impl Positions {
         }
     }
 
-    /// Whether a path, as the classes of its bytes, matches.
+    /// Tells whether a path, as the classes of its bytes, matches.
     fn run(&self, masks: &[Set], path: impl Iterator<Item = u8>) -> bool {
         let mut state = State::Start;
         for class in path {
@@ -265,7 +265,7 @@ impl Positions {
 struct Fragment {
     first: Set,
     last: Set,
-    /// Whether nothing at all is a way through it.
+    /// Nothing at all is a way through it.
     empty: bool,
 }
 
@@ -394,7 +394,7 @@ fn either(a: &Fragment, b: &Fragment) -> Fragment {
     Fragment { first: or(&a.first, &b.first), last: or(&a.last, &b.last), empty: a.empty || b.empty }
 }
 
-/// Whether the wide reading ends a segment inside this text.
+/// Tells whether the wide reading ends a segment inside this text.
 fn is_cut(text: &str) -> bool {
     text.contains(';') || text.contains("%3B")
 }

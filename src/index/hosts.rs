@@ -60,7 +60,7 @@ impl Hosts {
         self.names.len()
     }
 
-    /// That name.
+    /// The name itself.
     pub(crate) fn exact(&mut self, name: &str) -> Option<u32> {
         self.intern(EXACT, name.as_bytes())
     }

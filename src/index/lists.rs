@@ -13,7 +13,7 @@ impl Span {
         all.get(self.start as usize..).and_then(|rest| rest.get(..self.len as usize)).unwrap_or_default()
     }
 
-    /// What was appended to an array since it had `start` elements.
+    /// Returns the part that was appended to an array since it had `start` elements.
     pub(crate) fn since<T>(start: usize, all: &[T]) -> Option<Span> {
         let len = all.len().checked_sub(start)?;
         Some(Span { start: u32::try_from(start).ok()?, len: u32::try_from(len).ok()? })

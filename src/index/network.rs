@@ -44,7 +44,7 @@ impl Network {
         })
     }
 
-    /// Whether every address of it is one of the other's.
+    /// Tells whether every address of it is one of the other's.
     pub fn is_within(self, outer: Network) -> bool {
         match (self, outer) {
             (Network::V4(inner, length), Network::V4(outer, bits)) => length >= bits && inner & mask_v4(bits) == outer,

@@ -52,7 +52,7 @@ impl Patterns {
         self.wide
     }
 
-    /// Where the next record will begin.
+    /// Returns the address of the next record.
     pub(super) fn end(&self) -> Option<u32> {
         u32::try_from(self.text.len()).ok()
     }
@@ -112,7 +112,7 @@ impl Patterns {
         Some((Pattern { kind, text, glob: u32::from_le_bytes([e, f, g, h]) }, next))
     }
 
-    /// Whether a path, in this section's reading, matches a pattern that is no automaton.
+    /// Tells whether a path, in this section's reading, matches a pattern that is no automaton.
     #[inline]
     pub(super) fn matches(&self, pattern: &Pattern<'_>, path: &[u8]) -> bool {
         match pattern.kind {
@@ -210,7 +210,7 @@ fn split_segment(text: &[u8]) -> (&[u8], &[u8]) {
     text.split_at_checked(end).unwrap_or((text, &[]))
 }
 
-/// What of a pattern says which paths could match it, but for the literal segments: how many segments, which of them
+/// The shape of a pattern: all that says which paths could match it but its literal segments. How many segments, which of them
 /// are `*`, whether more may follow. Patterns of one shape are told apart by one hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Shape {
@@ -247,7 +247,7 @@ impl Shape {
         Some((Shape { segments: count, deep, stars }, hash))
     }
 
-    /// Whether a path of so many segments could have this shape. In the wide reading `/x/**` is also `/x`.
+    /// Tells whether a path of so many segments could have this shape. In the wide reading `/x/**` is also `/x`.
     #[inline]
     pub(super) fn fits(&self, segments: usize, wide: bool) -> bool {
         let own = usize::from(self.segments);

@@ -1,4 +1,4 @@
-//! How the lists of one side become nodes.
+//! The plan by which the lists of one side become nodes.
 //!
 //! A short list is its names. A long one becomes a set: one node for all its names, so that a rule of 1,000
 //! identities and 1,000 hosts is one edge and not a million. Equal lists are one set. A name in very many sets would
@@ -85,13 +85,13 @@ impl<'l> Plan<'l> {
         }
     }
 
-    /// How many nodes a list has.
+    /// Returns how many nodes a list has.
     pub(super) fn width(&self, list: &List) -> u64 {
         let (names, set) = self.nodes(list);
         (names.len() as u64).saturating_add(u64::from(set.is_some()))
     }
 
-    /// Which sets each name is in, those that it left excepted.
+    /// Returns the sets that each name is in, those that it left excepted.
     pub(super) fn members(&self) -> Members {
         if self.sets.is_empty() {
             return Members::default();
@@ -120,7 +120,7 @@ impl<'l> Plan<'l> {
     }
 }
 
-/// Which sets each name is in.
+/// The sets that each name is in.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     /// By name, and one more: where its sets begin. The highest bit: the name has edges to sets of the other side.
@@ -142,7 +142,7 @@ impl Members {
         }
     }
 
-    /// Whether the name may have edges to sets of the other side.
+    /// Tells whether the name may have edges to sets of the other side.
     #[inline]
     pub(super) fn is_linked(&self, name: u32) -> bool {
         self.start.get(name as usize).is_none_or(|start| start & LINKED != 0)

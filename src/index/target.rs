@@ -14,7 +14,7 @@ pub(crate) struct Target {
     pub(crate) constraints: u32,
     /// Address of the first path pattern.
     pub(super) paths: u32,
-    /// How many there are; none: every path.
+    /// Number of path patterns; none: every path.
     pub(super) path_count: u32,
 }
 

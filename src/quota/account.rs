@@ -42,11 +42,11 @@ pub struct Crossing {
     pub quota: u32,
     /// The key of its bucket.
     pub key: Box<str>,
-    /// That bucket is the one that all keys share which came too late for a slot.
+    /// The bucket is the one that all keys share which came too late for a slot.
     pub overflowed: bool,
     /// The request is to be cut off; else the quota is in dry-run.
     pub cut: bool,
-    /// Why.
+    /// The cause.
     pub refusal: Refusal,
     /// The level of the bucket.
     pub level: Level,

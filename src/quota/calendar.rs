@@ -49,7 +49,7 @@ impl Calendar {
         u32::try_from(number).unwrap_or(u32::MAX)
     }
 
-    /// When a window ends, in nanoseconds since 1970; the clock's end where it ends later.
+    /// The end of a window, in nanoseconds since 1970; the clock's end where it ends later.
     pub fn end(self, window: u32) -> u64 {
         let next = u64::from(window).saturating_add(1);
         let seconds = match self {

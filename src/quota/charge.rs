@@ -19,7 +19,7 @@ use super::unit::Unit;
 pub struct ChargeResults {
     /// The outcome of each charge, in order.
     pub outcomes: Vec<ChargeOutcome>,
-    /// What the request goes on to owe, if anything. A request that is refused may owe something too: what it held for a
+    /// The debt of the request, if it has one. A request that is refused may owe something too: what it held for a
     /// moment and could not give back.
     pub account: Option<Account>,
 }

@@ -1,6 +1,6 @@
 //! The members that may hold requests in flight: VMs, each with a number and a sign of life.
 //!
-//! What a VM holds is lost with it, so others have to be able to tell. All VMs of a process share one value: the number
+//! The holdings of a VM are lost with it, so others have to be able to tell. All VMs of a process share one value: the number
 //! for the next one (4 bytes), then number and last sign of life (4 and 8) of each, little-endian. Who is not in it, or
 //! gave its last sign of life more than ten seconds ago, is gone, and what it held is free. A VM that finds itself gone
 //! takes a new number.

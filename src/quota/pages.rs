@@ -51,7 +51,7 @@ pub(super) struct Bucket<'b> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PageAddress {
     page: u16,
-    /// Which of the 256 below that page; none: the page itself.
+    /// Number among the 256 below that page; none: the page itself.
     below: Option<u8>,
 }
 

@@ -30,7 +30,7 @@ pub enum Refusal {
 /// The outcome of one charge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChargeOutcome {
-    /// Why the quota refuses, or would; none if it lets the request pass.
+    /// The cause for which the quota refuses, or would; none if it lets the request pass.
     pub refusal: Option<Refusal>,
     /// The level of its bucket: charged if the request passes, else as it was found.
     pub level: Level,

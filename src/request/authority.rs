@@ -91,7 +91,7 @@ pub fn check_name(lower: &[u8]) -> Result<&str, NameError> {
     }
 }
 
-/// How a host name breaks the rules.
+/// The rule that a host name breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {
     /// There is nothing.
@@ -130,7 +130,7 @@ impl fmt::Display for NameError {
 
 impl std::error::Error for NameError {}
 
-/// Whether a name is canonical as it stands.
+/// Tells whether a name is canonical as it stands.
 enum Case {
     Lower,
     /// It holds this upper-case letter.
@@ -177,7 +177,7 @@ fn scan_label(label: &[u8]) -> Result<u8, NameError> {
 
 /// Upper-case letters.
 const UPPER: u8 = 1;
-/// What no label holds.
+/// A byte that no label holds.
 const FOREIGN: u8 = 2;
 
 const CLASS: [u8; 256] = {

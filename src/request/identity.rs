@@ -1,4 +1,4 @@
-//! Who asks: a SPIFFE ID and, where it has Istio's form, the service account in it.
+//! The identity of a caller: a SPIFFE ID and, where it has Istio's form, the service account in it.
 
 use super::segment::Segment;
 use std::str;
@@ -74,7 +74,7 @@ impl<'a> ServiceAccount<'a> {
     }
 }
 
-/// What stands before the first slash, and what behind it. Quicker here than the standard search, which is made for
+/// Returns what stands before the first slash, and what behind it. Quicker here than the standard search, which is made for
 /// longer texts.
 fn split(text: &str) -> Option<(&str, Option<&str>)> {
     match text.bytes().position(|byte| byte == b'/') {

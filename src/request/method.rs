@@ -1,6 +1,6 @@
 //! `:method`.
 
-/// Whether a method is spelled `[A-Z][A-Z0-9_-]*`. Any other spelling matches no allow rule: servers differ on it
+/// Tells whether a method is spelled `[A-Z][A-Z0-9_-]*`. Any other spelling matches no allow rule: servers differ on it
 /// (RFC 9110 §9.1: methods are case-sensitive).
 pub fn is_method(method: &[u8]) -> bool {
     method.first().is_some_and(u8::is_ascii_uppercase)

@@ -1,4 +1,4 @@
-//! What arrived, as bytes, and what it is reduced to: canonical values, or the reason why there are none.
+//! Requests as they arrive, as bytes, and what they are reduced to: canonical values, or the reason why there are none.
 
 mod authority;
 mod headers;
@@ -41,19 +41,32 @@ pub struct Arrival<'a> {
 /// An identity and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presented<'a> {
-    /// Where it was read.
+    /// The place where it was read.
     pub source: Source,
     /// The SPIFFE ID, unchecked.
     pub id: &'a [u8],
 }
 
-/// Where an identity comes from; never a request header.
+/// The source of an identity; never a request header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The first URI SAN of the peer's certificate (gateways).
     PeerCertificate,
     /// The principal that the mesh's tunnel carries (waypoints).
     PeerPrincipal,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Source; 2] = [Source::PeerCertificate, Source::PeerPrincipal];
+
+    /// Returns its word in policies and records: `peer-certificate` or `peer-principal`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::PeerCertificate => "peer-certificate",
+            Source::PeerPrincipal => "peer-principal",
+        }
+    }
 }
 
 /// The `upgrade` header of a request; extended CONNECT (RFC 8441) arrives as one.

@@ -4,7 +4,7 @@ use super::segment::Segment;
 use std::slice;
 use std::str;
 
-/// Whether servers agree on what a path means.
+/// The form of a path: whether servers agree on what it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// They do.
@@ -18,7 +18,7 @@ pub enum Form {
 /// A path (RFC 3986 §3.3) and its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Path<'a> {
-    /// Whether the text is canonical.
+    /// Tells whether the text is canonical.
     pub form: Form,
     /// The bytes before the first `?`. Unless ambiguous, the hex digits of escapes are upper case.
     pub text: &'a [u8],
@@ -77,7 +77,7 @@ pub fn widen(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// What reading a path found, besides that it is not ambiguous.
+/// The finds of reading a path that is not ambiguous.
 struct Reading {
     /// It holds `%2F`.
     encoded_slash: bool,
@@ -149,7 +149,7 @@ fn is_deceptive(value: u8) -> bool {
         || matches!(value, b'/' | b'\\' | b'-' | b'.' | b'_' | b'~')
 }
 
-/// Whether what follows a `%25` makes it a deceptive escape for a server that decodes twice.
+/// Tells whether what follows a `%25` makes it a deceptive escape for a server that decodes twice.
 fn hides_escape(following: &slice::Iter<'_, u8>) -> bool {
     escape(b'%', &mut following.clone()).is_some_and(|escape| is_deceptive(escape.value))
 }

@@ -80,7 +80,7 @@ impl<'a> Route<'a> {
         Some(Route { port: self::port(port)?, host })
     }
 
-    /// Whether the route leads where the authority says: to this host, and to the port that it names, if it names one.
+    /// Tells whether the route leads where the authority says: to this host, and to the port that it names, if it names one.
     pub fn agrees(&self, host: &Host<'_>, named_port: Option<u16>, compared: Comparison) -> bool {
         (!compared.ports || named_port.is_none_or(|port| port == self.port))
             && match host {

@@ -1,6 +1,6 @@
 //! Segments between slashes, of URL paths and SPIFFE IDs alike: which are empty, and which `.` or `..`.
 
-/// What was seen of a segment.
+/// The bytes of a segment, as far as they matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Segment {
     Empty,
@@ -30,7 +30,7 @@ impl Segment {
         self.is_no_dots().then_some(Segment::Other)
     }
 
-    /// Whether it is neither `.` nor `..`.
+    /// Tells whether it is neither `.` nor `..`.
     pub(super) fn is_no_dots(self) -> bool {
         matches!(self, Segment::Empty | Segment::Other)
     }

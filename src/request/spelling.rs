@@ -27,7 +27,7 @@ impl Host<'_> {
     }
 }
 
-/// Where the host of an authority ends that has a canonical one: no host holds a colon outside of brackets.
+/// Returns where the host of an authority ends that has a canonical one: no host holds a colon outside of brackets.
 fn end_of_host(authority: &[u8]) -> usize {
     match authority.iter().rposition(|byte| matches!(byte, b':' | b']')) {
         Some(place) if authority.get(place) == Some(&b':') => place,

@@ -1,5 +1,6 @@
 //! The case files and the tables of hosts and paths, decided by the core.
 
+use crate::records::assert_record_is_read_back;
 use serde_json::{Value, json};
 use tollgate::decision::{Authorizer, Decision, Outcome, QuotaOutcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
@@ -47,6 +48,7 @@ fn decide<R>(
     if let Some(account) = &mut charged.account {
         assert!(policy.terms().settle(account, thread, memory));
     }
+    assert_record_is_read_back(policy, &arrival, &judged, &charged.outcomes);
     show(&judged.decision, &charged.outcomes)
 }
 

@@ -16,3 +16,4 @@ mod charges;
 mod findings;
 mod oracle;
 mod quotas;
+mod records;

@@ -85,17 +85,18 @@ fn difference(expected: &Expected, seen: &Seen) -> Option<String> {
         // Envoy refused by itself what the filter would have refused.
         return None;
     }
-    let also: Vec<Value> =
-        seen.line.as_ref().and_then(|line| line.record.as_ref()?["also"].as_array()).cloned().unwrap_or_default();
+    let record = seen.line.as_ref().and_then(|line| line.record.as_ref());
+    let also = record.and_then(|record| record.also.as_deref()).unwrap_or_default();
     let let_through = expected.decision != "deny";
     let as_expected = seen.recorded("d") == expected.decision
         && (seen.recorded("r") == expected.reason)
         && expected.rule.as_ref().is_none_or(|rule| seen.recorded("rule") == rule)
         && expected.also.as_ref().is_none_or(|expected| {
             expected.len() == also.len()
-                && expected.iter().zip(&also).all(|(expected, found)| {
-                    expected.is(found["r"].as_str().unwrap_or_default(), found["rule"].as_str())
-                })
+                && expected
+                    .iter()
+                    .zip(also)
+                    .all(|(expected, found)| expected.is(found.reason.as_str(), found.rule.as_deref()))
         })
         && expected.used.as_ref().is_none_or(|expected| *expected == used(seen))
         && seen.got_through() == let_through
@@ -107,8 +108,8 @@ fn difference(expected: &Expected, seen: &Seen) -> Option<String> {
 /// Use of each quota, by id, as the record says it.
 fn used(seen: &Seen) -> BTreeMap<String, u64> {
     let record = seen.line.as_ref().and_then(|line| line.record.as_ref());
-    let quotas = record.and_then(|record| record["q"].as_array()).map(Vec::as_slice).unwrap_or_default();
-    quotas.iter().filter_map(|quota| Some((quota["id"].as_str()?.to_owned(), quota["used"].as_u64()?))).collect()
+    let quotas = record.and_then(|record| record.quotas.as_deref()).unwrap_or_default();
+    quotas.iter().map(|quota| (quota.id.to_string(), quota.used)).collect()
 }
 
 /// Removes `audit.allowed` from a policy: with `none`, a record would hold nothing to compare.

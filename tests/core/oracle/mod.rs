@@ -3,6 +3,7 @@
 //!
 //! `TOLLGATE_ORACLE_TIMES` sets how many times as many policies there are, `TOLLGATE_ORACLE_SEED` where they begin.
 
+use crate::records::assert_record_is_read_back;
 use tollgate_tests::oracle::{policies, requests, words};
 use tollgate_tests::vectors;
 mod naive;
@@ -50,6 +51,7 @@ fn decide(policy: &Policy, request: &Request) -> Verdict {
     assert_eq!((&restored.decision, restored.quotas), (&judged.decision, judged.quotas), "kept for later\n{request}");
     assert_eq!((restored.identity, restored.trusted), (judged.identity, judged.trusted), "kept for later\n{request}");
     assert_eq!((restored.host, restored.port), (judged.host, judged.port), "kept for later\n{request}");
+    assert_record_is_read_back(policy, &arrival, &judged, &[]);
     let (decision, port) = (judged.decision, judged.port);
     if let Some(pattern) = decision.pattern {
         assert!(naive::admits_path(pattern, &arrival), "{pattern} does not admit\n{request}");

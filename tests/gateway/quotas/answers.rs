@@ -29,15 +29,15 @@ fn a_refused_caller_is_told_when_to_come_again() {
     for used in 1..=3 {
         let seen = send(&rig);
         assert_eq!((seen.status(), seen.recorded("d")), (200, "allow"));
-        let record = [said(&seen, "id"), said(&seen, "key"), said(&seen, "limit"), said(&seen, "used")];
-        assert_eq!(record, [&json!("three"), &json!(CHECKOUT), &json!(3), &json!(used)]);
+        let record = said(&seen);
+        assert_eq!((&*record.id, &*record.key, record.limit, record.used), ("three", CHECKOUT, 3, used));
         let response = seen.response.unwrap();
         assert_eq!(TOLD.map(|name| response.header(name)), [None; 4], "an admitted response is not touched");
     }
     let seen = send(&rig);
     assert!(!seen.got_through());
     assert_eq!((seen.status(), seen.recorded("d"), seen.recorded("r")), (429, "deny", "QUOTA_REQUESTS"));
-    assert_eq!((seen.recorded("rule"), said(&seen, "used")), ("three", &json!(3)));
+    assert_eq!((seen.recorded("rule"), said(&seen).used), ("three", 3));
     let line = seen.line.as_ref().unwrap();
     assert_eq!(line.text("egress.response_code_details"), Some("egress_denied{QUOTA_REQUESTS}"));
     let response = seen.response.unwrap();
@@ -51,7 +51,7 @@ fn a_refused_caller_is_told_when_to_come_again() {
     assert_eq!((&body["error"], &body["reason"]), (&json!("egress_denied"), &json!("QUOTA_REQUESTS")));
 
     let other = rig.send(Some(REFUNDS), &get(HOST, "/x"));
-    assert_eq!((other.status(), said(&other, "used")), (200, &json!(1)), "another identity has a bucket of its own");
+    assert_eq!((other.status(), said(&other).used), (200, 1), "another identity has a bucket of its own");
     let anonymous = rig.send(None, &get(HOST, "/x"));
     assert_eq!((anonymous.status(), anonymous.recorded("r")), (403, "IDENTITY_MISSING"));
 

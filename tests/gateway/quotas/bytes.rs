@@ -58,7 +58,7 @@ fn recorded(rig: &Rig) -> usize {
 fn assert_cut(seen: &Seen, rule: &str) {
     let decided = ["d", "r", "rule"].map(|key| seen.recorded(key).to_owned());
     assert_eq!(decided, ["cut", "QUOTA_BYTES", rule], "{:?}", seen.line);
-    assert_eq!(said(seen, "key"), CHECKOUT);
+    assert_eq!(said(seen).key, CHECKOUT);
 }
 
 /// One bucket for each host, of bytes out, in, and both; large enough for everything.
@@ -77,7 +77,7 @@ const BOTH: &str = "bytes.example.com";
 
 /// Bytes charged for what happens, without those of the requests that measure it.
 fn charged(rig: &Rig, host: &str, happens: impl FnOnce()) -> u64 {
-    let used = || said(&rig.send(Some(CHECKOUT), &get(host, "/tally/probe")), "used").as_u64().unwrap();
+    let used = || said(&rig.send(Some(CHECKOUT), &get(host, "/tally/probe"))).used;
     let before = used();
     let own = used() - before;
     let before = before + own;

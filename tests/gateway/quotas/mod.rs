@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tollgate::record::QuotaRecord;
 use tollgate_local::envoy::binary;
 use tollgate_local::gateway::GatewayConfig;
 use tollgate_local::paths;
@@ -64,8 +65,9 @@ fn post(host: &str, path: &str, size: usize) -> Vec<u8> {
 }
 
 /// The first thing that is said of a quota in the record of a request.
-fn said<'s>(seen: &'s Seen, key: &str) -> &'s Value {
-    &seen.line.as_ref().unwrap().record.as_ref().unwrap()["q"][0][key]
+fn said(seen: &Seen) -> &QuotaRecord<'static> {
+    let record = seen.line.as_ref().unwrap().record.as_ref().unwrap();
+    &record.quotas.as_ref().unwrap()[0]
 }
 
 /// A header of a response, as text.

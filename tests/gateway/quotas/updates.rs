@@ -13,7 +13,7 @@ fn limit(limit: &Value) -> Value {
 /// Sends one more request. Returns the use after it, or none if it was refused.
 fn used(rig: &Rig) -> Option<u64> {
     let seen = rig.send(Some(CHECKOUT), &get("api.example.com", "/x"));
-    let (used, let_through) = (said(&seen, "used").as_u64().unwrap(), seen.got_through());
+    let (used, let_through) = (said(&seen).used, seen.got_through());
     assert_eq!(let_through, seen.recorded("d") == "allow");
     let_through.then_some(used)
 }
