@@ -18,7 +18,7 @@ use tollgate::policy::Severity;
 /// Several files or folders are one policy. Everything that is wrong is reported in one run, and rules that have ended. The summary names the
 /// revision, by which records and metrics know the policy, and counts what stands where.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct CheckArguments {
     /// YAML or JSON files, or folders of them; `-` for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
     let loaded = input::load(&arguments.files, arguments.format)?;
     let document = input::document(&loaded)?;
     let mut advice = Advice::default();

@@ -18,7 +18,7 @@ use tollgate::decision::Timestamp;
 /// settings. Order, ids, files, and how a rule is put make no difference. Each line has a request that was decided by
 /// both policies.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct DiffArguments {
     /// A YAML or JSON file, or a folder of them: the policy as it was
     #[arg(value_name = "OLD")]
     old: PathBuf,
@@ -45,7 +45,7 @@ enum FailOn {
     Widen,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &DiffArguments) -> Result<Exit, CommandError> {
     let now = clock::seconds(arguments.now.unwrap_or_else(clock::now));
     let side = |path| {
         let loaded = input::load(&[path], report::Format::Human)?;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Arguments that say how requests are seen.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-pub(crate) struct Arguments {
+pub(crate) struct EdgeArguments {
     /// The gateway's treatment of paths; base if not given, as Istio does
     #[arg(long, value_enum, value_name = "SETTING", conflicts_with = "raw")]
     normalize: Option<Normalization>,
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     raw: bool,
 }
 
-impl Arguments {
+impl EdgeArguments {
     /// The treatment of paths on the way, whatever the policy says; none if requests are taken as the filter sees them.
     pub(crate) fn settings(&self) -> Result<Option<Normalization>, CommandError> {
         if self.raw {

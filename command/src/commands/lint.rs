@@ -20,7 +20,7 @@ const OF_SITES: &str = "TG4";
 /// should be: `# tollgate: allow TG201 because …`, on the line above or at the end of the line. The exit code is 1 if
 /// there is any warning.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct LintArguments {
     /// YAML or JSON files, or folders of them; `-` for stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &LintArguments) -> Result<Exit, CommandError> {
     let loaded = input::load(&arguments.files, arguments.format)?;
     let document = input::document(&loaded)?;
     let subject = Subject {
@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     };
     let mut advice = advise(&subject);
     if let Some(site) = &arguments.site {
-        let Arguments { gateway, format, .. } = arguments;
+        let LintArguments { gateway, format, .. } = arguments;
         render::advise(&loaded, &document, site, gateway.as_deref(), *format, &mut advice)?;
     }
     let mut findings = loaded.advice.clone();

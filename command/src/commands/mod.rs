@@ -32,31 +32,31 @@ use std::process::ExitCode;
     after_help = "`tollgate help TGnnn` prints the page of a code.\n\nExit codes: 0 fine, 1 warnings, failed tests or widening, 2 denied (explain), 3 invalid policy or test file, 64 \
                   usage or unreadable input, 70 internal error."
 )]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Check(check::Arguments),
-    Lint(lint::Arguments),
-    Eval(eval::Arguments),
-    Explain(explain::Arguments),
-    Test(test::Arguments),
-    Diff(diff::Arguments),
+    Check(check::CheckArguments),
+    Lint(lint::LintArguments),
+    Eval(eval::EvalArguments),
+    Explain(explain::ExplainArguments),
+    Test(test::TestArguments),
+    Diff(diff::DiffArguments),
     WhoCan(reach::WhoCan),
     WhatCan(reach::WhatCan),
-    Push(push::Arguments),
-    Render(render::Arguments),
-    Schema(schema::Arguments),
+    Push(push::PushArguments),
+    Render(render::RenderArguments),
+    Schema(schema::SchemaArguments),
     Completion(completion::CompletionArguments),
     Man(completion::ManArguments),
 }
 
 /// The command line, with its help.
 fn command_line() -> clap::Command {
-    help::grouped(Arguments::command())
+    help::grouped(CommandLine::command())
 }
 
 /// Runs the command with the arguments of this process.
@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = help::code(std::env::args_os().map(|argument| argument.to_string_lossy().into_owned())) {
         return ended(help::page(&code)).into();
     }
-    let arguments = command_line().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = command_line().try_get_matches().and_then(|matches| CommandLine::from_arg_matches(&matches));
     match arguments {
         Ok(arguments) => run(&arguments.command).into(),
         Err(error) => match output::usage(&error) {

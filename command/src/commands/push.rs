@@ -24,7 +24,7 @@ const DESCRIPTION: &str =
 /// image, byte by byte, and what the registry already has is not sent again. Credentials are those of docker's configuration,
 /// its helpers included (`docker login`); they go to that registry's own hosts and to no other. The tag moves last: a push that breaks off leaves it where it was.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct PushArguments {
     /// Where to: a repository and a tag
     #[arg(value_name = "oci://HOST/NAME:TAG", required_unless_present = "layout", value_parser = reference)]
     target: Option<Reference>,
@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
 /// Result of a push.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Report {
+struct PushReport {
     /// Digest of the manifest: what `@sha256:…` pins.
     digest: String,
     /// Address that it was pushed to; none for a layout on disk.
@@ -70,7 +70,7 @@ struct Report {
     sent: usize,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &PushArguments) -> Result<Exit, CommandError> {
     let module = read(&arguments.module)?;
     if !module.starts_with(b"\0asm") {
         return Err(CommandError::Usage(format!("`{}` is no wasm module", escape::path(&arguments.module))));
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
     }
     let push = |target| push(&image, &attachments, target, arguments).map(|pushed| (target, pushed));
     let pushed = arguments.target.as_ref().map(push).transpose()?;
-    let report = Report {
+    let report = PushReport {
         url: pushed.map(|(target, _)| {
             format!("oci://{}/{}@{}", target.resolve_registry(), target.repository(), image.manifest.digest)
         }),
@@ -106,7 +106,7 @@ fn read(file: &Path) -> Result<Vec<u8>, CommandError> {
 }
 
 /// Reads the attestations to attach to the image. Files that are no JSON are refused before anything is pushed.
-fn attachments(arguments: &Arguments, image: &Image) -> Result<Vec<Attachment>, CommandError> {
+fn attachments(arguments: &PushArguments, image: &Image) -> Result<Vec<Attachment>, CommandError> {
     let read = |file: &PathBuf| -> Result<(Vec<u8>, Value), CommandError> {
         let bytes = read(file)?;
         let value: Value = serde_json::from_slice(&bytes)
@@ -120,7 +120,12 @@ fn attachments(arguments: &Arguments, image: &Image) -> Result<Vec<Attachment>, 
     Ok(sbom.into_iter().chain(provenance).collect())
 }
 
-fn push(image: &Image, attachments: &[Attachment], target: &Reference, to: &Arguments) -> Result<Pushed, CommandError> {
+fn push(
+    image: &Image,
+    attachments: &[Attachment],
+    target: &Reference,
+    to: &PushArguments,
+) -> Result<Pushed, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let push = async {
         let registry = Registry::open(target, to.plain_http, &to.token_host).await?;
@@ -133,7 +138,7 @@ fn refused(Refused(why): Refused) -> CommandError {
     CommandError::NotPushed(why)
 }
 
-fn human(report: &Report, out: &mut impl Write) -> io::Result<()> {
+fn human(report: &PushReport, out: &mut impl Write) -> io::Result<()> {
     match (&report.reference, report.sent) {
         (Some(reference), 0) => writeln!(out, "{reference} is up to date")?,
         (Some(reference), sent) => writeln!(out, "pushed {reference}, {sent} bytes")?,

@@ -26,7 +26,7 @@ pub(crate) struct WhoCan {
     #[arg(value_name = "HOST[:PORT][/PATH]")]
     host: String,
     #[command(flatten)]
-    common: Common,
+    common: ReachArguments,
 }
 
 /// Show what an identity may reach
@@ -43,11 +43,11 @@ pub(crate) struct WhatCan {
     #[arg(value_name = "SPIFFE|NS/SA|NS")]
     identity: String,
     #[command(flatten)]
-    common: Common,
+    common: ReachArguments,
 }
 
 #[derive(Debug, clap::Args)]
-struct Common {
+struct ReachArguments {
     /// Only requests with this method
     #[arg(long, value_name = "METHOD")]
     method: Option<String>,
@@ -138,7 +138,7 @@ fn read(path: &PathBuf) -> Result<Side, CommandError> {
 }
 
 /// Answers a question; `nothing` is the answer where nothing may be reached.
-fn report(side: &Side, question: &Question<'_>, nothing: &str, common: &Common) -> Result<Exit, CommandError> {
+fn report(side: &Side, question: &Question<'_>, nothing: &str, common: &ReachArguments) -> Result<Exit, CommandError> {
     let reach = Reach::of(side, question, clock::seconds(common.now.unwrap_or_else(clock::now)))?;
     let mut out = common.format.out();
     match common.format {

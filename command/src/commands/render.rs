@@ -21,7 +21,7 @@ use tollgate::policy::Severity;
 /// One host needs one line in the policy and nothing else. The same policy and site give the same bytes. What a mesh
 /// cannot do is a finding with the way out, and the exit code 1; a policy that `check` refuses is never rendered.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct RenderArguments {
     /// The policy: YAML or JSON files, or folders of them; `-` for stdin
     #[arg(required = true, value_name = "POLICY")]
     files: Vec<PathBuf>,
@@ -48,7 +48,7 @@ pub(crate) struct Arguments {
     format: Plain,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &RenderArguments) -> Result<Exit, CommandError> {
     let loaded = input::load(&arguments.files, Format::Human)?;
     let site = site::read(&arguments.site).map_err(|failure| CommandError::loading(failure, Format::Human))?;
     let gateway = choose(&site, arguments.gateway.as_deref())?;
@@ -111,14 +111,14 @@ fn choose<'s>(site: &'s Site, name: Option<&str>) -> Result<&'s Gateway, Command
 }
 
 /// Writes the output that was asked for. Returns true if a folder that was to be checked differs.
-fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, CommandError> {
+fn write(arguments: &RenderArguments, rendered: &Rendered) -> Result<bool, CommandError> {
     let is_stream = !arguments.plan && arguments.check.is_none() && arguments.output.is_none();
     let mut out = if is_stream { Out::data() } else { arguments.format.out() };
     let mut differs = false;
     match (arguments, arguments.format) {
-        (Arguments { plan: true, .. }, Plain::Human) => output::render::plan(&Plan::of(rendered), &mut out)?,
-        (Arguments { plan: true, .. }, Plain::Json) => report::pretty(&Plan::of(rendered), &mut out)?,
-        (Arguments { check: Some(folder), .. }, _) => {
+        (RenderArguments { plan: true, .. }, Plain::Human) => output::render::plan(&Plan::of(rendered), &mut out)?,
+        (RenderArguments { plan: true, .. }, Plain::Json) => report::pretty(&Plan::of(rendered), &mut out)?,
+        (RenderArguments { check: Some(folder), .. }, _) => {
             let found = folder::read(folder).map_err(CommandError::Unreadable)?;
             for difference in folder::differences(&rendered.files()?, &found) {
                 differs = true;
@@ -126,7 +126,7 @@ fn write(arguments: &Arguments, rendered: &Rendered) -> Result<bool, CommandErro
                 writeln!(out, "{}: {object}{}", difference.how.word(), difference.file)?;
             }
         }
-        (Arguments { output: Some(folder), .. }, _) => {
+        (RenderArguments { output: Some(folder), .. }, _) => {
             let files = rendered.files()?;
             if let Some(link) = folder::link(folder, files.keys()) {
                 return Err(CommandError::Usage(format!(

@@ -16,20 +16,20 @@ use serde_json::Value;
 /// `# yaml-language-server: $schema=policy.schema.json`. The schema knows the shape of a policy; whether it is one,
 /// `tollgate check` knows.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct SchemaArguments {
     /// The schema is JSON in any case
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: SchemaFormat,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum SchemaFormat {
     /// JSON Schema, draft 2020-12
     #[default]
     Json,
 }
 
-pub(crate) fn run(_: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(_: &SchemaArguments) -> Result<Exit, CommandError> {
     let mut out = Out::data();
     report::pretty(&of_policies(), &mut out)?;
     out.finish()?;

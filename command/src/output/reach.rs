@@ -7,7 +7,7 @@ use crate::output::report::table;
 use std::io::{self, Write};
 
 /// A row of the table, and what it was made from.
-struct Row<'f> {
+struct ReachRow<'f> {
     found: &'f Found<Passage>,
     hosts: Vec<Part<Place>>,
     /// Hosts of the row for which another rule is named, with that rule.
@@ -24,7 +24,7 @@ pub(crate) fn write(
     if found.is_empty() {
         return writeln!(out, "{}", if *complete { nothing } else { "nothing was found, in a sample" });
     }
-    let rows = joined(found).into_iter().map(|Row { found, hosts, also }| {
+    let rows = joined(found).into_iter().map(|ReachRow { found, hosts, also }| {
         let Passage { said, expires_at, quotas } = &found.verdict;
         let mut notes: Vec<String> = expires_at.iter().map(|at| format!("until {at}")).collect();
         notes.extend((!quotas.is_empty()).then(|| format!("quotas {}", quotas.join(" "))));
@@ -42,8 +42,8 @@ pub(crate) fn write(
 
 /// Joins rows. A host that a wildcard's rule admits as well, though a nearer rule is named for it, stands with the
 /// wildcard.
-fn joined(found: &[Found<Passage>]) -> Vec<Row<'_>> {
-    let mut rows: Vec<Row<'_>> = Vec::new();
+fn joined(found: &[Found<Passage>]) -> Vec<ReachRow<'_>> {
+    let mut rows: Vec<ReachRow<'_>> = Vec::new();
     let is_inside = |inner: &Found<Passage>, wide: &Found<Passage>| {
         let alike = (&inner.who, &inner.ask, &inner.except) == (&wide.who, &wide.ask, &wide.except)
             && (&inner.verdict.expires_at, &inner.verdict.quotas) == (&wide.verdict.expires_at, &wide.verdict.quotas)
@@ -69,7 +69,7 @@ fn joined(found: &[Found<Passage>]) -> Vec<Row<'_>> {
                 inner.verdict.said.rule.as_deref().unwrap_or_default()
             ));
         }
-        rows.push(Row { found: one, hosts, also });
+        rows.push(ReachRow { found: one, hosts, also });
     }
     rows
 }

@@ -1,7 +1,7 @@
 //! Results of tests: for people, as JSON, and as JUnit's XML.
 
 use super::explain;
-use crate::analysis::test::{Actual, Coverage, Played};
+use crate::analysis::test::{Actual, CoverageReport, Played};
 use crate::output::report::pretty;
 use crate::read::escape;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 /// Formats of test results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum TestFormat {
     /// For people: what failed, and why
     #[default]
     Human,
@@ -32,7 +32,7 @@ pub(crate) struct File {
 pub(crate) struct Run {
     pub(crate) files: Vec<File>,
     /// Coverage, if it was asked for.
-    pub(crate) coverage: Option<Coverage>,
+    pub(crate) coverage: Option<CoverageReport>,
     /// The least coverage that was asked for, in percent.
     pub(crate) least: f64,
 }
@@ -51,11 +51,11 @@ impl Run {
         self.files.iter().flat_map(|file| &file.played)
     }
 
-    pub(crate) fn write(&self, format: Format, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn write(&self, format: TestFormat, out: &mut impl Write) -> io::Result<()> {
         match format {
-            Format::Human => self.human(out),
-            Format::Json => self.json(out),
-            Format::Junit => self.junit(out),
+            TestFormat::Human => self.human(out),
+            TestFormat::Json => self.json(out),
+            TestFormat::Junit => self.junit(out),
         }
     }
 
@@ -83,7 +83,7 @@ impl Run {
                     _ => writeln!(out, "no test makes {} speak", entry.id)?,
                 }
             }
-            let Coverage { entries, covered, percent, .. } = coverage;
+            let CoverageReport { entries, covered, percent, .. } = coverage;
             let least = if self.is_thin() { format!(", and {} % are required", self.least) } else { String::new() };
             writeln!(out, "coverage: {covered} of {entries} entries, {percent:.0} %{least}")?;
         }
@@ -93,7 +93,7 @@ impl Run {
 
     fn json(&self, out: &mut impl Write) -> io::Result<()> {
         let failed = self.failed();
-        let output = Output {
+        let output = TestOutput {
             passed: self.all().count().saturating_sub(failed),
             failed,
             tests: self.files.iter().flat_map(|file| file.played.iter().map(|played| Test::of(file, played))).collect(),
@@ -142,12 +142,12 @@ fn case(played: &Played) -> TestCase {
 }
 
 #[derive(Serialize)]
-struct Output<'r> {
+struct TestOutput<'r> {
     passed: usize,
     failed: usize,
     tests: Vec<Test<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    coverage: Option<&'r Coverage>,
+    coverage: Option<&'r CoverageReport>,
 }
 
 #[derive(Serialize)]

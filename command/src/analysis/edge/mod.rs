@@ -32,11 +32,11 @@ pub(crate) enum Normalization {
 /// The way of requests to the filter. By default there is none: they are seen as they are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edge {
-    way: Option<Way>,
+    way: Option<EdgeWay>,
 }
 
 #[derive(Clone, Debug)]
-struct Way {
+struct EdgeWay {
     normalization: Normalization,
     /// Ports that sidecars write into authorities that name none.
     written: Rc<BTreeMap<String, u16>>,
@@ -56,7 +56,7 @@ pub(crate) enum Refusal {
 impl Edge {
     /// The edge before a policy; no normalization at all if requests are to be taken as the filter sees them.
     pub(crate) fn of(normalization: Option<Normalization>, document: &Document, settings: &Settings) -> Edge {
-        let way = |normalization| Way {
+        let way = |normalization| EdgeWay {
             normalization,
             written: Rc::new(ports::written(document)),
             trust_domain: own_domain(settings).to_owned(),

@@ -1,7 +1,7 @@
 //! Coverage of a policy: the entries that some test made speak.
 
-use super::file::Source;
-use super::play::Subject;
+use super::file::PolicySource;
+use super::play::TestedPolicy;
 use crate::read::{self, File, Position};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -23,19 +23,19 @@ impl Coverage {
 /// The coverage of each policy that was tested.
 #[derive(Debug, Default)]
 pub(crate) struct Coverages {
-    of: HashMap<Source, (BTreeMap<String, Option<Spot>>, Coverage)>,
+    of: HashMap<PolicySource, (BTreeMap<String, Option<CoveredSpot>>, Coverage)>,
 }
 
 /// Place of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Spot {
+pub(crate) struct CoveredSpot {
     pub(crate) file: String,
     pub(crate) line: usize,
 }
 
 /// Entries that no test made speak, and the share of those that spoke.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct CoverageReport {
     pub(crate) entries: usize,
     pub(crate) covered: usize,
     /// Of a policy without entries: 100.
@@ -55,12 +55,12 @@ pub(crate) struct Uncovered {
 
 impl Coverages {
     /// The coverage of a policy, to go on counting.
-    pub(crate) fn of(&mut self, source: &Source, subject: &Subject) -> &mut Coverage {
+    pub(crate) fn of(&mut self, source: &PolicySource, subject: &TestedPolicy) -> &mut Coverage {
         let (_, coverage) = self.of.entry(source.clone()).or_insert_with(|| (entries(subject), Coverage::default()));
         coverage
     }
 
-    pub(crate) fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> CoverageReport {
         let entries: usize = self.of.values().map(|(entries, _)| entries.len()).fold(0, usize::saturating_add);
         let mut uncovered: Vec<Uncovered> = Vec::new();
         for (entries, Coverage(counted)) in self.of.values() {
@@ -74,12 +74,12 @@ impl Coverages {
         uncovered.sort();
         let covered = entries.saturating_sub(uncovered.len());
         let percent = if entries == 0 { 100.0 } else { covered as f64 * 100.0 / entries as f64 };
-        Report { entries, covered, percent, uncovered }
+        CoverageReport { entries, covered, percent, uncovered }
     }
 }
 
 /// The ids of a policy's entries, and where they stand.
-fn entries(subject: &Subject) -> BTreeMap<String, Option<Spot>> {
+fn entries(subject: &TestedPolicy) -> BTreeMap<String, Option<CoveredSpot>> {
     let document = &subject.document;
     let mut ids: Vec<(String, String)> = Vec::new();
     let mut list = |name: &str, of: &mut dyn Iterator<Item = &String>| {
@@ -95,7 +95,7 @@ fn entries(subject: &Subject) -> BTreeMap<String, Option<Spot>> {
         let place = place?;
         let file: &File = subject.files.get(place.file)?;
         let Position { line, .. } = file.position(place.start);
-        Some(Spot { file: file.path().to_owned(), line })
+        Some(CoveredSpot { file: file.path().to_owned(), line })
     };
     ids.into_iter().zip(places.into_iter().map(spot)).collect()
 }

@@ -35,7 +35,7 @@ struct Further {
 /// As it is written: the reason alone, or as records have it.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-enum Written {
+enum WrittenExpectation {
     Reason(String),
     Whole { r: String, rule: Option<String> },
 }
@@ -148,9 +148,9 @@ fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Word>, D:
 
 impl<'de> Deserialize<'de> for Further {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Further, D::Error> {
-        let (reason, rule) = match Written::deserialize(deserializer)? {
-            Written::Reason(reason) => (reason, None),
-            Written::Whole { r, rule } => (r, Some(rule)),
+        let (reason, rule) = match WrittenExpectation::deserialize(deserializer)? {
+            WrittenExpectation::Reason(reason) => (reason, None),
+            WrittenExpectation::Whole { r, rule } => (r, Some(rule)),
         };
         Ok(Further { r: word::<D::Error>(&reason, "reason", &Reason::ALL.map(Reason::as_str))?, rule })
     }

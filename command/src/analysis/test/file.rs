@@ -19,7 +19,7 @@ const START: Timestamp = Timestamp(1_782_864_000_000_000_000);
 /// A test file as it is written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Written<'t> {
+struct WrittenSuite<'t> {
     /// The policy itself.
     #[serde(borrow)]
     policy: Option<&'t RawValue>,
@@ -49,7 +49,7 @@ pub(crate) struct Case<'t> {
 
 /// The text of a test file, as JSON.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct TestText {
     pub(crate) file: File,
     json: String,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Text {
 /// A test file that was read.
 #[derive(Debug)]
 pub(crate) struct Suite<'t> {
-    pub(crate) policy: Source,
+    pub(crate) policy: PolicySource,
     pub(crate) start: Timestamp,
     pub(crate) tests: Vec<Case<'t>>,
     /// Line of each test.
@@ -66,7 +66,7 @@ pub(crate) struct Suite<'t> {
 
 /// Policy of a test file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
+pub(crate) enum PolicySource {
     /// In the file.
     Inline(Rc<str>),
     /// In these files and folders.
@@ -74,18 +74,18 @@ pub(crate) enum Source {
 }
 
 /// Reads the files that paths stand for.
-pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Text>, Failure> {
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<TestText>, Failure> {
     let texts = read::texts(paths, NOUN)?;
-    Ok(texts.into_iter().map(|(file, json)| Text { file, json }).collect())
+    Ok(texts.into_iter().map(|(file, json)| TestText { file, json }).collect())
 }
 
-impl Text {
+impl TestText {
     /// Reads what the file says; `policy` is that of the command line.
     ///
     /// # Errors
     /// Everything that keeps it from being a test file.
     pub(crate) fn suite(&self, policy: Option<&Path>) -> Result<Suite<'_>, Rejected> {
-        let written: Written<'_> = read::typed(&self.file, &self.json, NOUN)?;
+        let written: WrittenSuite<'_> = read::typed(&self.file, &self.json, NOUN)?;
         if written.tests.is_empty() {
             return Err(self.rejected("tests", "there is no test"));
         }
@@ -94,10 +94,10 @@ impl Text {
             (Some(_), Some(_), _) => {
                 return Err(self.rejected("policyFiles", "`policy` and `policyFiles` are both given"));
             }
-            (Some(inline), None, _) => Source::Inline(inline.get().into()),
+            (Some(inline), None, _) => PolicySource::Inline(inline.get().into()),
             (None, Some(files), _) if files.is_empty() => return Err(self.rejected("policyFiles", "no file is given")),
-            (None, Some(files), _) => Source::Files(files.iter().map(|file| folder.join(file)).collect()),
-            (None, None, Some(file)) => Source::Files(vec![file.to_owned()]),
+            (None, Some(files), _) => PolicySource::Files(files.iter().map(|file| folder.join(file)).collect()),
+            (None, None, Some(file)) => PolicySource::Files(vec![file.to_owned()]),
             (None, None, None) => {
                 return Err(self.rejected("", "there is no policy: give `policy`, `policyFiles`, or `--policy`"));
             }

@@ -5,6 +5,6 @@ mod expected;
 pub(crate) mod file;
 mod play;
 
-pub(crate) use coverage::{Coverages, Report as Coverage};
+pub(crate) use coverage::{CoverageReport, Coverages};
 pub(crate) use expected::Actual;
-pub(crate) use play::{Played, Subject};
+pub(crate) use play::{Played, TestedPolicy};

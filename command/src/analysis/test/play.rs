@@ -2,7 +2,7 @@
 
 use super::coverage::Coverage;
 use super::expected::Actual;
-use super::file::{Case, Source, Suite};
+use super::file::{Case, PolicySource, Suite};
 use crate::analysis::edge::{Edge, Normalization};
 use crate::analysis::explain::{Explainer, Walk};
 use crate::analysis::gateway::Gateway;
@@ -14,7 +14,7 @@ use tollgate::policy::Policy;
 
 /// A policy that tests are played on.
 #[derive(Debug)]
-pub(crate) struct Subject {
+pub(crate) struct TestedPolicy {
     pub(crate) policy: Policy,
     pub(crate) document: Document,
     json: String,
@@ -36,16 +36,20 @@ pub(crate) struct Played {
     pub(crate) passed: bool,
 }
 
-impl Subject {
+impl TestedPolicy {
     /// Loads the policy of a suite; `file` is the test file.
-    pub(crate) fn load(source: &Source, file: &File, normalization: Option<Normalization>) -> Result<Subject, Failure> {
+    pub(crate) fn load(
+        source: &PolicySource,
+        file: &File,
+        normalization: Option<Normalization>,
+    ) -> Result<TestedPolicy, Failure> {
         let (loaded, below) = match source {
-            Source::Files(paths) => (read::load(paths)?, ""),
-            Source::Inline(json) => (read::load_inline(json, "policy", file)?, "policy."),
+            PolicySource::Files(paths) => (read::load(paths)?, ""),
+            PolicySource::Inline(json) => (read::load_inline(json, "policy", file)?, "policy."),
         };
         let document = Document::read(&loaded.json).unwrap_or_default();
         let edge = Edge::of(normalization, &document, loaded.policy.settings());
-        Ok(Subject { policy: loaded.policy, document, json: loaded.json, files: loaded.files, below, edge })
+        Ok(TestedPolicy { policy: loaded.policy, document, json: loaded.json, files: loaded.files, below, edge })
     }
 
     /// Plays a suite.

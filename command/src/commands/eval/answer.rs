@@ -1,6 +1,6 @@
 //! A line of output.
 
-use super::Format;
+use super::EvalFormat;
 use crate::analysis::further::FurtherShown;
 use crate::read::escape;
 use serde::Serialize;
@@ -33,7 +33,7 @@ struct QuotaAnswer<'d> {
 }
 
 #[derive(Debug, Serialize)]
-struct Refusal<'m> {
+struct LineError<'m> {
     error: &'m str,
 }
 
@@ -55,10 +55,10 @@ impl<'d> Answer<'d> {
         }
     }
 
-    pub(super) fn write(&self, arrival: &Arrival<'_>, format: Format, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, arrival: &Arrival<'_>, format: EvalFormat, out: &mut impl Write) -> io::Result<()> {
         match format {
-            Format::Json => serde_json::to_writer(&mut *out, self)?,
-            Format::Human => {
+            EvalFormat::Json => serde_json::to_writer(&mut *out, self)?,
+            EvalFormat::Human => {
                 let identity = arrival.identity.map_or(b"-".as_slice(), |presented| presented.id);
                 write!(
                     out,
@@ -78,10 +78,10 @@ impl<'d> Answer<'d> {
 }
 
 /// Says in a decision's place that there is none.
-pub(super) fn write_error(message: &str, format: Format, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_error(message: &str, format: EvalFormat, out: &mut impl Write) -> io::Result<()> {
     match format {
-        Format::Json => serde_json::to_writer(&mut *out, &Refusal { error: message })?,
-        Format::Human => write!(out, "{:<10} {}", "error", escape::line(message))?,
+        EvalFormat::Json => serde_json::to_writer(&mut *out, &LineError { error: message })?,
+        EvalFormat::Human => write!(out, "{:<10} {}", "error", escape::line(message))?,
     }
     out.write_all(b"\n")
 }

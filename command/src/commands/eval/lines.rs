@@ -15,7 +15,7 @@ pub(super) struct Lines<R> {
 
 /// A line without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'l> {
+pub(super) enum InputLine<'l> {
     Whole(&'l [u8]),
     TooLong,
 }
@@ -31,7 +31,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line that is not blank and its number, counted from 1.
-    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, InputLine<'_>)>> {
         loop {
             self.line.clear();
             let read = self.input.by_ref().take(MAX_LINE).read_until(b'\n', &mut self.line)?;
@@ -41,10 +41,10 @@ impl<R: Read> Lines<R> {
             self.number = self.number.saturating_add(1);
             if !self.line.ends_with(b"\n") && !self.input.fill_buf()?.is_empty() {
                 self.input.skip_until(b'\n')?;
-                return Ok(Some((self.number, Line::TooLong)));
+                return Ok(Some((self.number, InputLine::TooLong)));
             }
             if !self.line.trim_ascii().is_empty() {
-                return Ok(Some((self.number, Line::Whole(self.line.trim_ascii_end()))));
+                return Ok(Some((self.number, InputLine::Whole(self.line.trim_ascii_end()))));
             }
         }
     }
@@ -57,9 +57,9 @@ mod tests {
     #[test]
     fn blank_lines_count_and_are_skipped() {
         let mut lines = Lines::new(b"a\n\n \t\r\nb\r\nc".as_slice());
-        assert_eq!(lines.next().unwrap(), Some((1, Line::Whole(b"a"))));
-        assert_eq!(lines.next().unwrap(), Some((4, Line::Whole(b"b"))));
-        assert_eq!(lines.next().unwrap(), Some((5, Line::Whole(b"c"))));
+        assert_eq!(lines.next().unwrap(), Some((1, InputLine::Whole(b"a"))));
+        assert_eq!(lines.next().unwrap(), Some((4, InputLine::Whole(b"b"))));
+        assert_eq!(lines.next().unwrap(), Some((5, InputLine::Whole(b"c"))));
         assert_eq!(lines.next().unwrap(), None);
     }
 
@@ -67,8 +67,8 @@ mod tests {
     fn a_line_over_the_limit_is_passed_over_whole() {
         let input = io::repeat(b'x').take(MAX_LINE * 3).chain(b"\nafter\n".as_slice());
         let mut lines = Lines::new(input);
-        assert_eq!(lines.next().unwrap(), Some((1, Line::TooLong)));
-        assert_eq!(lines.next().unwrap(), Some((2, Line::Whole(b"after"))));
+        assert_eq!(lines.next().unwrap(), Some((1, InputLine::TooLong)));
+        assert_eq!(lines.next().unwrap(), Some((2, InputLine::Whole(b"after"))));
     }
 
     #[test]
@@ -76,7 +76,7 @@ mod tests {
         let longest = usize::try_from(MAX_LINE).unwrap() - 1;
         let input = io::repeat(b'x').take(MAX_LINE - 1).chain(b"\n".as_slice());
         let mut lines = Lines::new(input);
-        assert!(matches!(lines.next().unwrap(), Some((1, Line::Whole(line))) if line.len() == longest));
+        assert!(matches!(lines.next().unwrap(), Some((1, InputLine::Whole(line))) if line.len() == longest));
         assert_eq!(lines.next().unwrap(), None);
     }
 }

@@ -4,7 +4,7 @@ mod answer;
 mod lines;
 
 use self::answer::Answer;
-use self::lines::{Line, Lines};
+use self::lines::{InputLine, Lines};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::{edge, input};
@@ -41,7 +41,7 @@ const COMPLAINTS: u64 = 10;
 /// Quotas are charged line by line, as one gateway that has just started would; a request has ended when the next one
 /// begins, and moves no bytes but those of the headers that its line gives.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct EvalArguments {
     /// YAML or JSON files, or folders of them: one policy; `-` for stdin
     #[arg(required = true, value_name = "POLICY")]
     policy: Vec<PathBuf>,
@@ -49,14 +49,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     requests: PathBuf,
     #[command(flatten)]
-    edge: edge::Arguments,
+    edge: edge::EdgeArguments,
     /// How to write decisions
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: EvalFormat,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
+enum EvalFormat {
     /// A JSON object a line
     #[default]
     Json,
@@ -64,7 +64,7 @@ enum Format {
     Human,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &EvalArguments) -> Result<Exit, CommandError> {
     if arguments.requests.as_os_str() == "-" && arguments.policy.iter().any(|path| is_stdin(path)) {
         return Err(CommandError::Usage("stdin can be the policy or the requests, not both".to_owned()));
     }
@@ -84,8 +84,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
         format: arguments.format,
         start: clock::now(),
         out: match arguments.format {
-            Format::Json => Out::data(),
-            Format::Human => Out::text(),
+            EvalFormat::Json => Out::data(),
+            EvalFormat::Human => Out::text(),
         },
         gateway: Gateway::behind(Edge::of(normalization, &document, policy.settings())),
     };
@@ -117,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
 /// Policy, source of identities and quota state that all requests of a run share.
 struct Evaluation<'p> {
     policy: &'p Policy,
-    format: Format,
+    format: EvalFormat,
     start: Timestamp,
     out: Out,
     gateway: Gateway,
@@ -125,10 +125,10 @@ struct Evaluation<'p> {
 
 impl Evaluation<'_> {
     /// Answers one line.
-    fn line(&mut self, line: Line<'_>) -> io::Result<Result<(), Mistake>> {
+    fn line(&mut self, line: InputLine<'_>) -> io::Result<Result<(), Mistake>> {
         let read = match line {
-            Line::Whole(line) => Request::read(line),
-            Line::TooLong => Err(Mistake::anywhere("the line is longer than 16 MiB")),
+            InputLine::Whole(line) => Request::read(line),
+            InputLine::TooLong => Err(Mistake::anywhere("the line is longer than 16 MiB")),
         };
         match read.and_then(|request| self.decide(&request)) {
             Ok(written) => written.map(Ok),

@@ -8,7 +8,7 @@ use tollgate::policy::Settings;
 
 /// A request, as people write one.
 #[derive(Debug, clap::Args)]
-pub(super) struct Ask {
+pub(super) struct RequestArguments {
     /// Where to: `https://api.example.com/v1/things`, or without the scheme
     ///
     /// Without a port the policy's default counts; where the URL does not say `https` and the policy knows the host on port 80 only,
@@ -35,7 +35,7 @@ pub(super) struct Ask {
     now: Option<String>,
 }
 
-impl Ask {
+impl RequestArguments {
     /// The URL, as it was given.
     pub(super) fn url(&self) -> &str {
         &self.url

@@ -21,14 +21,14 @@ use tollgate::decision::Outcome;
 /// entry that decides with its place in the file, and the quotas it would be charged to, as a gateway that has just
 /// started keeps them. The request is taken as a workload sends it, with --raw as the filter sees it. The exit code is 0 for a request that is let through and 2 for one that is denied.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct ExplainArguments {
     /// A YAML or JSON file, or a folder of them: one policy; `-` for stdin
     #[arg(value_name = "POLICY")]
     policy: PathBuf,
     #[command(flatten)]
-    ask: ask::Ask,
+    ask: ask::RequestArguments,
     #[command(flatten)]
-    edge: edge::Arguments,
+    edge: edge::EdgeArguments,
     /// If it is denied, say what comes nearest to letting it through: the smallest edit that was found, tried out
     #[arg(long)]
     why_not: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
     format: Plain,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, CommandError> {
     let normalization = arguments.edge.settings()?;
     input::comes_first(&arguments.policy, arguments.ask.url(), "URL")?;
     let loading = match arguments.format {

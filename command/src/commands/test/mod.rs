@@ -6,9 +6,9 @@ use super::edge;
 use super::error::{CommandError, rejected};
 use super::exit::Exit;
 use crate::analysis::edge::Normalization;
-use crate::analysis::test::{Coverages, Subject, file};
+use crate::analysis::test::{Coverages, TestedPolicy, file};
 use crate::output::report;
-use crate::output::test::{self, Format, Run};
+use crate::output::test::{self, Run, TestFormat};
 use crate::output::{Out, progress};
 use crate::read::Failure;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ use std::path::PathBuf;
 /// `after: 5s` so much later than the one before, with `repeat: 3` three times. A file's clock starts at `now`
 /// (2026-07-01T00:00:00Z); a request may have a time of its own.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct TestArguments {
     /// Test files, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -38,13 +38,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
     min_coverage: f64,
     #[command(flatten)]
-    edge: edge::Arguments,
+    edge: edge::EdgeArguments,
     /// Test again whenever a policy or a test file changes
     #[arg(long)]
     watch: bool,
     /// How to report
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: TestFormat,
 }
 
 /// The end of a run.
@@ -61,7 +61,7 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
+pub(crate) fn run(arguments: &TestArguments) -> Result<Exit, CommandError> {
     if !arguments.watch {
         return once(arguments, &mut BTreeSet::new()).map(|ran| ran.exit);
     }
@@ -82,13 +82,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, CommandError> {
 }
 
 /// One run. `paths` gets what it depends on.
-fn once(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Ran, CommandError> {
+fn once(arguments: &TestArguments, paths: &mut BTreeSet<PathBuf>) -> Result<Ran, CommandError> {
     let loading = |failure: Failure| CommandError::loading(failure, report::Format::Human);
     let normalization = arguments.edge.settings()?;
     let run = progress::during("testing", || play(arguments, normalization, paths)).map_err(loading)?;
     let mut out = match arguments.format {
-        Format::Human | Format::Junit => Out::text(),
-        Format::Json => Out::data(),
+        TestFormat::Human | TestFormat::Junit => Out::text(),
+        TestFormat::Json => Out::data(),
     };
     run.write(arguments.format, &mut out)?;
     out.flush()?;
@@ -99,7 +99,7 @@ fn once(arguments: &Arguments, paths: &mut BTreeSet<PathBuf>) -> Result<Ran, Com
 }
 
 fn play(
-    arguments: &Arguments,
+    arguments: &TestArguments,
     normalization: Option<Normalization>,
     paths: &mut BTreeSet<PathBuf>,
 ) -> Result<Run, Failure> {
@@ -108,10 +108,10 @@ fn play(
     let mut files = Vec::with_capacity(texts.len());
     for text in &texts {
         let suite = text.suite(arguments.policy.as_deref()).map_err(Failure::Rejected)?;
-        if let file::Source::Files(files) = &suite.policy {
+        if let file::PolicySource::Files(files) = &suite.policy {
             paths.extend(files.iter().cloned());
         }
-        let subject = Subject::load(&suite.policy, &text.file, normalization)?;
+        let subject = TestedPolicy::load(&suite.policy, &text.file, normalization)?;
         let played = subject.play(&suite, coverages.of(&suite.policy, &subject));
         files.push(test::File { path: text.file.path().to_owned(), played });
     }

@@ -19,7 +19,7 @@ pub(crate) struct Password {
 
 /// A registry, as the command line names it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct RepositoryAddress<'a> {
     /// `HOST` or `HOST:PORT`.
     pub(crate) registry: &'a str,
     /// Below it.
@@ -55,7 +55,11 @@ struct Token {
 ///
 /// # Errors
 /// The registry cannot be reached, wants the password sent where it may not go, or does not take it.
-pub(crate) async fn log_in(client: &Client, place: Place<'_>, login: Option<Password>) -> Result<Pass, Refused> {
+pub(crate) async fn log_in(
+    client: &Client,
+    place: RepositoryAddress<'_>,
+    login: Option<Password>,
+) -> Result<Pass, Refused> {
     // without a password nothing can be given away
     let Some(Password { user, password }) = login else { return Ok(Pass::Shown(RegistryAuth::Anonymous)) };
     match challenge(client, place).await? {
@@ -95,8 +99,8 @@ async fn token(registry: &str, host: &str, answer: Response) -> Result<Pass, Ref
     Ok(Pass::Shown(RegistryAuth::Bearer(token)))
 }
 
-async fn challenge(client: &Client, place: Place<'_>) -> Result<Challenge, Refused> {
-    let Place { registry, plain_http, .. } = place;
+async fn challenge(client: &Client, place: RepositoryAddress<'_>) -> Result<Challenge, Refused> {
+    let RepositoryAddress { registry, plain_http, .. } = place;
     let scheme = if plain_http { "http" } else { "https" };
     let answer = client.get(format!("{scheme}://{registry}/v2/")).send().await;
     let answer = answer.map_err(|error| Refused(unreachable(registry, &error)))?;
@@ -122,8 +126,8 @@ async fn challenge(client: &Client, place: Place<'_>) -> Result<Challenge, Refus
 }
 
 /// The realm's address, if the password may go there.
-fn realm_of(place: Place<'_>, realm: &str) -> Result<Url, Refused> {
-    let Place { registry, plain_http, token_hosts, .. } = place;
+fn realm_of(place: RepositoryAddress<'_>, realm: &str) -> Result<Url, Refused> {
+    let RepositoryAddress { registry, plain_http, token_hosts, .. } = place;
     let url = Url::parse(realm).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let Some((url, host)) = url.and_then(|url| Some((url.clone(), url.host_str()?.to_owned()))) else {
         return Err(Refused(format!("`{registry}` names no place that gives out tokens")));
@@ -192,11 +196,15 @@ pub(crate) fn password(registry: &str) -> Result<Option<Password>, Refused> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, realm_of};
+    use super::{RepositoryAddress, realm_of};
 
     fn goes(registry: &str, plain_http: bool, realm: &str) -> Result<(), String> {
-        let place =
-            Place { registry, repository: "tollgate", plain_http, token_hosts: &["tokens.cloud.net".to_owned()] };
+        let place = RepositoryAddress {
+            registry,
+            repository: "tollgate",
+            plain_http,
+            token_hosts: &["tokens.cloud.net".to_owned()],
+        };
         realm_of(place, realm).map(drop).map_err(|refused| refused.0)
     }
 

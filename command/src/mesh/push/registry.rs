@@ -2,7 +2,7 @@
 
 use super::attached::Attachment;
 use super::image::{Blob, Image};
-use super::login::{self, Pass, Place};
+use super::login::{self, Pass, RepositoryAddress};
 use super::refused::{Refused, TIMEOUT, behind, is_no_tls, said, unreachable};
 use http::HeaderValue;
 use oci_client::client::{ClientConfig, ClientProtocol};
@@ -60,7 +60,7 @@ impl Registry {
         let asking =
             reqwest::Client::builder().connect_timeout(TIMEOUT).read_timeout(TIMEOUT).user_agent(AGENT).build();
         let asking = asking.map_err(|error| Refused(format!("TLS cannot be set up: {error}")))?;
-        let place = Place { registry, repository, plain_http, token_hosts };
+        let place = RepositoryAddress { registry, repository, plain_http, token_hosts };
         let client = Client::new(config);
         let auth = match login::log_in(&asking, place, password).await? {
             Pass::Shown(auth) => auth,

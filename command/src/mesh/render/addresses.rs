@@ -8,7 +8,7 @@ use tollgate::policy::networks;
 
 /// A range of addresses as configurations name it. Unlike a [`Network`] it may lie within `::ffff:0:0/96`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Range {
+pub(super) struct AddressRange {
     address: IpAddr,
     bits: u8,
 }
@@ -24,36 +24,36 @@ const EMBEDDINGS: [(Ipv6Addr, u8); 5] = [
 ];
 
 /// Networks that embed IPv4 addresses where nobody can tell which: NAT64 of a site's own, and Teredo.
-const OPAQUE: [Range; 2] = [
-    Range { address: IpAddr::V6(Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0)), bits: 48 },
-    Range { address: IpAddr::V6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0)), bits: 32 },
+const OPAQUE: [AddressRange; 2] = [
+    AddressRange { address: IpAddr::V6(Ipv6Addr::new(0x64, 0xff9b, 1, 0, 0, 0, 0, 0)), bits: 48 },
+    AddressRange { address: IpAddr::V6(Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0)), bits: 32 },
 ];
 
 /// Every network of the inside (`private` of the language), and what stands for one in IPv6.
-pub(super) fn inside() -> Vec<Range> {
-    let mut ranges: Vec<Range> = networks("private").into_iter().flat_map(forms).chain(OPAQUE).collect();
+pub(super) fn inside() -> Vec<AddressRange> {
+    let mut ranges: Vec<AddressRange> = networks("private").into_iter().flat_map(forms).chain(OPAQUE).collect();
     ranges.sort_unstable();
     ranges.dedup();
     ranges
 }
 
 /// A network, and the networks of IPv6 that embed it.
-pub(super) fn forms(network: Network) -> Vec<Range> {
-    let own = Range::from(network);
+pub(super) fn forms(network: Network) -> Vec<AddressRange> {
+    let own = AddressRange::from(network);
     let Network::V4(address, bits) = network else { return vec![own] };
     let embedded = EMBEDDINGS.map(|(prefix, before)| {
         let behind = 96_u8.saturating_sub(before);
         let address = Ipv6Addr::from_bits(prefix.to_bits() | u128::from(address) << behind);
-        Range { address: address.into(), bits: bits.saturating_add(before) }
+        AddressRange { address: address.into(), bits: bits.saturating_add(before) }
     });
     std::iter::once(own).chain(embedded).collect()
 }
 
 /// Everything but these networks and what embeds them, as few ranges as there can be.
-pub(super) fn outside(networks: &[Network]) -> Vec<Range> {
-    let open: Vec<Range> = networks.iter().copied().map(Range::from).collect();
+pub(super) fn outside(networks: &[Network]) -> Vec<AddressRange> {
+    let open: Vec<AddressRange> = networks.iter().copied().map(AddressRange::from).collect();
     let mut rest = Vec::new();
-    let mut left = vec![Range::EVERY_V4, Range::EVERY_V6];
+    let mut left = vec![AddressRange::EVERY_V4, AddressRange::EVERY_V6];
     while let Some(range) = left.pop() {
         if open.iter().any(|open| range.is_within(*open)) {
             continue;
@@ -67,11 +67,11 @@ pub(super) fn outside(networks: &[Network]) -> Vec<Range> {
     rest
 }
 
-impl Range {
-    const EVERY_V4: Range = Range { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), bits: 0 };
-    const EVERY_V6: Range = Range { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), bits: 0 };
+impl AddressRange {
+    const EVERY_V4: AddressRange = AddressRange { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), bits: 0 };
+    const EVERY_V6: AddressRange = AddressRange { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), bits: 0 };
     /// Every address of both families.
-    pub(super) const EVERY: [Range; 2] = [Range::EVERY_V4, Range::EVERY_V6];
+    pub(super) const EVERY: [AddressRange; 2] = [AddressRange::EVERY_V4, AddressRange::EVERY_V6];
 
     pub(super) fn is_v4(self) -> bool {
         self.address.is_ipv4()
@@ -87,8 +87,8 @@ impl Range {
         json!({"address_prefix": self.address, "prefix_len": self.bits})
     }
 
-    fn is_within(self, outer: Range) -> bool {
-        let behind = |range: Range| match range.address {
+    fn is_within(self, outer: AddressRange) -> bool {
+        let behind = |range: AddressRange| match range.address {
             IpAddr::V4(address) => {
                 u128::from(address.to_bits()).checked_shr(u32::from(32_u8.saturating_sub(outer.bits)))
             }
@@ -99,7 +99,7 @@ impl Range {
             && behind(self).unwrap_or_default() == behind(outer).unwrap_or_default()
     }
 
-    fn halves(self) -> Option<[Range; 2]> {
+    fn halves(self) -> Option<[AddressRange; 2]> {
         let bits = self.bits.checked_add(1)?;
         let upper = match self.address {
             IpAddr::V4(address) => {
@@ -109,20 +109,20 @@ impl Range {
                 Ipv6Addr::from_bits(address.to_bits() | 1_u128.checked_shl(128_u32.checked_sub(bits.into())?)?).into()
             }
         };
-        Some([Range { bits, ..self }, Range { address: upper, bits }])
+        Some([AddressRange { bits, ..self }, AddressRange { address: upper, bits }])
     }
 }
 
-impl From<Network> for Range {
-    fn from(network: Network) -> Range {
+impl From<Network> for AddressRange {
+    fn from(network: Network) -> AddressRange {
         match network {
-            Network::V4(address, bits) => Range { address: Ipv4Addr::from_bits(address).into(), bits },
-            Network::V6(address, bits) => Range { address: Ipv6Addr::from_bits(address).into(), bits },
+            Network::V4(address, bits) => AddressRange { address: Ipv4Addr::from_bits(address).into(), bits },
+            Network::V6(address, bits) => AddressRange { address: Ipv6Addr::from_bits(address).into(), bits },
         }
     }
 }
 
-impl fmt::Display for Range {
+impl fmt::Display for AddressRange {
     /// In CIDR notation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.bits)
@@ -133,7 +133,7 @@ impl fmt::Display for Range {
 mod tests {
     use super::*;
 
-    fn texts(ranges: &[Range]) -> Vec<String> {
+    fn texts(ranges: &[AddressRange]) -> Vec<String> {
         ranges.iter().map(ToString::to_string).collect()
     }
 
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(texts(&outside(&[])), ["0.0.0.0/0", "::/0"]);
         let one = outside(&[network("10.20.0.7"), network("fd00::1")]);
         assert_eq!(one.len(), 32 + 128);
-        let is_in = |address: &str| one.iter().any(|range| Range::from(network(address)).is_within(*range));
+        let is_in = |address: &str| one.iter().any(|range| AddressRange::from(network(address)).is_within(*range));
         assert!(["10.20.0.6", "10.20.0.8", "203.0.113.1", "fd00::2", "::1"].iter().all(|address| is_in(address)));
         assert!(!is_in("10.20.0.7") && !is_in("fd00::1"));
     }

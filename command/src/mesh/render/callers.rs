@@ -7,30 +7,30 @@ use std::collections::BTreeSet;
 
 /// Callers that the rules about a host name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Callers {
+pub(super) enum HostCallers {
     These(BTreeSet<String>),
     /// Every namespace of the site: what is named by SPIFFE ID, or of another trust domain, may run anywhere.
     All,
 }
 
-impl Default for Callers {
-    fn default() -> Callers {
-        Callers::These(BTreeSet::new())
+impl Default for HostCallers {
+    fn default() -> HostCallers {
+        HostCallers::These(BTreeSet::new())
     }
 }
 
-impl Callers {
-    pub(super) fn of(document: &Document, rule: &Rule) -> Callers {
+impl HostCallers {
+    pub(super) fn of(document: &Document, rule: &Rule) -> HostCallers {
         let namespaces = document.selectors(&rule.from).map(|selector| namespace(document, selector));
-        namespaces
-            .collect::<Option<BTreeSet<_>>>()
-            .map_or(Callers::All, |namespaces| Callers::These(namespaces.into_iter().map(str::to_owned).collect()))
+        namespaces.collect::<Option<BTreeSet<_>>>().map_or(HostCallers::All, |namespaces| {
+            HostCallers::These(namespaces.into_iter().map(str::to_owned).collect())
+        })
     }
 
-    pub(super) fn join(&mut self, other: &Callers) {
+    pub(super) fn join(&mut self, other: &HostCallers) {
         match (&mut *self, other) {
-            (Callers::These(own), Callers::These(others)) => own.extend(others.iter().cloned()),
-            _ => *self = Callers::All,
+            (HostCallers::These(own), HostCallers::These(others)) => own.extend(others.iter().cloned()),
+            _ => *self = HostCallers::All,
         }
     }
 
@@ -38,10 +38,12 @@ impl Callers {
     pub(super) fn export<'s>(&'s self, site: &'s Site) -> Vec<&'s str> {
         let listed = site.workload_namespaces.iter().map(String::as_str);
         let theirs: Vec<&str> = match self {
-            Callers::All if site.workload_namespaces.is_empty() => return vec!["*"],
-            Callers::All => listed.collect(),
-            Callers::These(these) if site.workload_namespaces.is_empty() => these.iter().map(String::as_str).collect(),
-            Callers::These(these) => listed.filter(|namespace| these.contains(*namespace)).collect(),
+            HostCallers::All if site.workload_namespaces.is_empty() => return vec!["*"],
+            HostCallers::All => listed.collect(),
+            HostCallers::These(these) if site.workload_namespaces.is_empty() => {
+                these.iter().map(String::as_str).collect()
+            }
+            HostCallers::These(these) => listed.filter(|namespace| these.contains(*namespace)).collect(),
         };
         std::iter::once(".").chain(theirs).collect()
     }

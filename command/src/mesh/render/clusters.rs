@@ -2,7 +2,7 @@
 //! that Istio makes its cluster of.
 
 use super::envoy_filter::{called, into_route};
-use super::object::{Maker, Object, Part, insert};
+use super::object::{Maker, Object, ObjectPart, insert};
 use super::way::{Lookup, authorities};
 use crate::analysis::ports::Upstream;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ pub(super) fn name(port: u16, host: &str) -> String {
 pub(super) fn object(maker: &Maker<'_>, name: &str, own: &[Own<'_>], trusted: &str) -> Object {
     let clusters = own.iter().map(|own| own.cluster(maker, trusted));
     let routes = own.iter().flat_map(|own| own.to_route(maker));
-    called(maker, name, Part::Routes, 20, clusters.chain(routes).collect())
+    called(maker, name, ObjectPart::Routes, 20, clusters.chain(routes).collect())
 }
 
 impl Own<'_> {

@@ -1,7 +1,7 @@
 //! Destinations of a policy, as a renderer sees them: hosts, their ports, and who speaks what on them.
 
 use super::Purpose;
-use super::callers::Callers;
+use super::callers::HostCallers;
 use crate::analysis::advice::code::Code;
 use crate::analysis::advice::{Advice, code, is_below, place_of};
 use crate::analysis::ports::{self, Spoken, Upstream};
@@ -12,18 +12,18 @@ use tollgate::policy::{Severity, host_spelling, networks};
 
 /// A host that has objects of its own.
 #[derive(Debug, Default)]
-pub(super) struct Reached {
+pub(super) struct ReachedHost {
     /// Ports that can be asked for.
     pub(super) ports: BTreeMap<u16, Spoken>,
     /// Callers that may ask.
-    pub(super) callers: Callers,
+    pub(super) callers: HostCallers,
 }
 
 /// Everything that the rules reach.
 #[derive(Debug, Default)]
 pub(super) struct Destinations {
     /// Names that have objects of their own, as they are canonical.
-    pub(super) hosts: BTreeMap<String, Reached>,
+    pub(super) hosts: BTreeMap<String, ReachedHost>,
     /// Ports that anything is reached on.
     pub(super) ports: BTreeSet<u16>,
     /// Private networks that rules admit by address.
@@ -38,9 +38,9 @@ impl Destinations {
     pub(super) fn of(document: &Document, gateway: &Gateway, purpose: Purpose, advice: &mut Advice) -> Destinations {
         let mut found = Destinations { ports: gateway.ports.also.iter().copied().collect(), ..Destinations::default() };
         for (number, rule) in document.rules.iter().enumerate() {
-            let callers = Callers::of(document, rule);
+            let callers = HostCallers::of(document, rule);
             for (item, target) in rule.to.iter().enumerate() {
-                let at = Spot { number, rule, callers: &callers, item, target };
+                let at = TargetSpot { number, rule, callers: &callers, item, target };
                 found.add(&at, document, gateway.routes, purpose, advice);
             }
         }
@@ -55,7 +55,7 @@ impl Destinations {
         found
     }
 
-    fn add(&mut self, at: &Spot<'_>, document: &Document, routes: Routes, purpose: Purpose, advice: &mut Advice) {
+    fn add(&mut self, at: &TargetSpot<'_>, document: &Document, routes: Routes, purpose: Purpose, advice: &mut Advice) {
         let place = document.place(at.target);
         if place.tls == Some(Tls::Passthrough) {
             let message = "TLS that a workload speaks itself is not decided yet: nothing is routed for it".to_owned();
@@ -108,7 +108,7 @@ impl Destinations {
         &mut self,
         host: String,
         reached: &BTreeMap<u16, Spoken>,
-        callers: &Callers,
+        callers: &HostCallers,
         pointer: impl Fn() -> String,
         advice: &mut Advice,
     ) {
@@ -140,15 +140,15 @@ impl Destinations {
 }
 
 /// A target of a rule.
-struct Spot<'d> {
+struct TargetSpot<'d> {
     number: usize,
     rule: &'d Rule,
-    callers: &'d Callers,
+    callers: &'d HostCallers,
     item: usize,
     target: &'d Target,
 }
 
-impl Spot<'_> {
+impl TargetSpot<'_> {
     /// Pointer to the words about a place.
     fn pointer(&self, below: &str) -> String {
         place_of(self.number, self.item, self.target, below)
@@ -184,10 +184,10 @@ impl Spot<'_> {
     }
 }
 
-type Said = (Code, String, String);
+type Complaint = (Code, String, String);
 
 /// Says why nothing leads to a host.
-fn unroutable(host: &str, is_listed: bool) -> Option<Said> {
+fn unroutable(host: &str, is_listed: bool) -> Option<Complaint> {
     if is_of_the_cluster(host) {
         let message = format!("`{host}` is a name of the cluster itself: nothing is routed for it");
         let fix = "an egress gateway leads out; reach Services directly".to_owned();

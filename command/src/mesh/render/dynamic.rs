@@ -6,8 +6,8 @@
 use super::destinations::Destinations;
 use super::envoy_filter::{before_router, filters, into_route};
 use super::literals;
-use super::object::{Maker, Object, Part, insert};
-use super::way::{self, Way};
+use super::object::{Maker, Object, ObjectPart, insert};
+use super::way::{self, DynamicWay};
 use crate::mesh::site::Site;
 use serde_json::{Map, Value, json};
 
@@ -20,11 +20,11 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destination
     patches.push(before_router(&literals::refusing(destinations)));
     // the clusters are patched in, since no object can name them: without the patch the route leads nowhere
     let route = maker.api.route_of_any(maker, &ways, strip);
-    vec![route, filters(maker, "dynamic", Part::Dynamic, 20, patches)]
+    vec![route, filters(maker, "dynamic", ObjectPart::Dynamic, 20, patches)]
 }
 
 /// Leads a route to the way's cluster, and keeps the look-ups of other ways out of it.
-fn to_way(maker: &Maker<'_>, number: usize, way: &Way, ways: &[Way]) -> Vec<Value> {
+fn to_way(maker: &Maker<'_>, number: usize, way: &DynamicWay, ways: &[DynamicWay]) -> Vec<Value> {
     let name = maker.api.name_of_any(maker, number, way);
     let mut value = json!({"route": {"cluster": way.name}});
     let off: Map<String, Value> =

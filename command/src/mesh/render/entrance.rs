@@ -1,7 +1,7 @@
 //! The entrance of the mesh's traffic: a port that ends the mesh's mTLS, so that callers have an identity.
 
 use super::envoy_filter::filters;
-use super::object::{Kind, Maker, Object, Part};
+use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use super::patches::PROVIDER;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::Permission;
@@ -11,8 +11,8 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
     let gateway = maker.gateway;
     let listener = maker.api.listener(maker);
     let to_gateway = maker.object(
-        Part::Gateway,
-        Kind::DestinationRule,
+        ObjectPart::Gateway,
+        ObjectKind::DestinationRule,
         &gateway.name,
         json!({
             "host": gateway.service,
@@ -28,7 +28,7 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
     );
     let mut logging = json!({"accessLogging": [{"providers": [{"name": PROVIDER}]}]});
     maker.api.attach(gateway, &mut logging);
-    let logging = maker.object(Part::Gateway, Kind::Telemetry, &gateway.name, logging);
+    let logging = maker.object(ObjectPart::Gateway, ObjectKind::Telemetry, &gateway.name, logging);
     [listener, to_gateway, logging].into_iter().chain(once(maker, strip, advice)).collect()
 }
 
@@ -52,5 +52,5 @@ fn once(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Option<Obje
         "match": {"context": "GATEWAY", "routeConfiguration": {"vhost": {"route": {"action": "ROUTE"}}}},
         "patch": {"operation": "MERGE", "value": never},
     });
-    Some(filters(maker, "once", Part::Gateway, 5, vec![patch]))
+    Some(filters(maker, "once", ObjectPart::Gateway, 5, vec![patch]))
 }

@@ -1,6 +1,6 @@
 //! Patches of the gateway's Envoy.
 
-use super::object::{Kind, Maker, Object, Part};
+use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use serde_json::{Value, json};
 
 /// The network filter that every chain of HTTP filters stands in.
@@ -83,16 +83,16 @@ fn network(operation: &str, name: &str, value: &Value) -> Value {
 }
 
 /// An EnvoyFilter of the gateway, named after it and what it is for.
-pub(super) fn filters(maker: &Maker<'_>, suffix: &str, part: Part, priority: i32, patches: Vec<Value>) -> Object {
+pub(super) fn filters(maker: &Maker<'_>, suffix: &str, part: ObjectPart, priority: i32, patches: Vec<Value>) -> Object {
     called(maker, &maker.name(suffix), part, priority, patches)
 }
 
 /// Makes an EnvoyFilter with a name of its own.
-pub(super) fn called(maker: &Maker<'_>, name: &str, part: Part, priority: i32, patches: Vec<Value>) -> Object {
+pub(super) fn called(maker: &Maker<'_>, name: &str, part: ObjectPart, priority: i32, patches: Vec<Value>) -> Object {
     let spec = json!({
         "workloadSelector": {"labels": maker.gateway.selector},
         "priority": priority,
         "configPatches": patches,
     });
-    maker.object(part, Kind::EnvoyFilter, name, spec)
+    maker.object(part, ObjectKind::EnvoyFilter, name, spec)
 }

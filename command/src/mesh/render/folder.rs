@@ -1,6 +1,6 @@
 //! A folder that holds what was rendered.
 
-use super::object::Part;
+use super::object::ObjectPart;
 use super::output::{Files, is_rendered};
 use crate::read::Unreadable;
 use crate::read::escape;
@@ -12,27 +12,27 @@ use walkdir::WalkDir;
 
 /// A way in which a folder is not what is rendered.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Difference {
+pub(crate) struct FileDifference {
     pub(crate) file: String,
     /// `ServiceEntry egress.api.example.com`, or nothing if it is about the file.
     pub(crate) object: Option<String>,
-    pub(crate) how: How,
+    pub(crate) how: DifferenceKind,
 }
 
 /// Kind of a difference from the rendering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum How {
+pub(crate) enum DifferenceKind {
     Missing,
     Left,
     Changed,
 }
 
-impl How {
+impl DifferenceKind {
     pub(crate) fn word(self) -> &'static str {
         match self {
-            How::Missing => "missing",
-            How::Left => "left over",
-            How::Changed => "changed",
+            DifferenceKind::Missing => "missing",
+            DifferenceKind::Left => "left over",
+            DifferenceKind::Changed => "changed",
         }
     }
 }
@@ -84,7 +84,7 @@ pub(crate) fn write(folder: &Path, files: &Files, earlier: &Files) -> io::Result
     };
     for (name, text) in files {
         let path = folder.join(name);
-        let is_secret = *name == Part::Secret.file();
+        let is_secret = *name == ObjectPart::Secret.file();
         let is_there = earlier.get(name) == Some(text) && !(is_secret && is_open(&path));
         if !is_there {
             replace(&path, text, is_secret).map_err(|error| named(name, error))?;
@@ -135,20 +135,20 @@ fn is_open(path: &Path) -> bool {
 }
 
 /// Compares a folder with the rendering.
-pub(crate) fn differences(rendered: &Files, found: &Files) -> BTreeSet<Difference> {
+pub(crate) fn differences(rendered: &Files, found: &Files) -> BTreeSet<FileDifference> {
     let mut all = BTreeSet::new();
     for (file, how) in compared(rendered, found) {
         let (wanted, found) = match (how, rendered.get(file), found.get(file)) {
-            (How::Changed, Some(wanted), Some(found)) => (documents(wanted), documents(found)),
+            (DifferenceKind::Changed, Some(wanted), Some(found)) => (documents(wanted), documents(found)),
             _ => Default::default(),
         };
         let objects: Vec<_> = compared(&wanted, &found).collect();
         if objects.is_empty() {
-            all.insert(Difference { file: file.clone(), object: None, how });
+            all.insert(FileDifference { file: file.clone(), object: None, how });
         }
         all.extend(objects.into_iter().map(|((kind, name), how)| {
             let object = Some(format!("{kind} {name}"));
-            Difference { file: file.clone(), object, how }
+            FileDifference { file: file.clone(), object, how }
         }));
     }
     all
@@ -158,12 +158,12 @@ pub(crate) fn differences(rendered: &Files, found: &Files) -> BTreeSet<Differenc
 fn compared<'m, K: Ord, V: PartialEq>(
     wanted: &'m BTreeMap<K, V>,
     found: &'m BTreeMap<K, V>,
-) -> impl Iterator<Item = (&'m K, How)> {
+) -> impl Iterator<Item = (&'m K, DifferenceKind)> {
     let of_wanted = wanted.iter().filter_map(|(key, value)| match found.get(key) {
-        None => Some((key, How::Missing)),
-        Some(found) => (found != value).then_some((key, How::Changed)),
+        None => Some((key, DifferenceKind::Missing)),
+        Some(found) => (found != value).then_some((key, DifferenceKind::Changed)),
     });
-    let left = found.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (key, How::Left));
+    let left = found.keys().filter(|key| !wanted.contains_key(*key)).map(|key| (key, DifferenceKind::Left));
     of_wanted.chain(left)
 }
 

@@ -4,8 +4,8 @@
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
 use super::clusters::{self, Own};
-use super::destinations::Reached;
-use super::object::{Kind, Maker, Object, Part, insert};
+use super::destinations::ReachedHost;
+use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use crate::analysis::advice::{Advice, code};
 use crate::analysis::ports::{Spoken, Upstream};
 use crate::mesh::site::{Permission, Site};
@@ -19,7 +19,7 @@ const LONGEST: usize = 253;
 const HASH: usize = 16;
 
 /// Settings that all hosts share.
-pub(super) struct Common<'c> {
+pub(super) struct HostMaker<'c> {
     maker: Maker<'c>,
     site: &'c Site,
     default_port: u16,
@@ -28,7 +28,7 @@ pub(super) struct Common<'c> {
 }
 
 /// A host, and how it is reached.
-pub(super) struct Host<'h> {
+pub(super) struct RoutedHost<'h> {
     pub(super) maker: &'h Maker<'h>,
     /// Headers that end at the gateway.
     pub(super) strip: &'h [String],
@@ -37,13 +37,13 @@ pub(super) struct Host<'h> {
     pub(super) name: String,
     /// Namespaces that see it.
     pub(super) exported: Vec<&'h str>,
-    pub(super) ways: Vec<Way>,
+    pub(super) ways: Vec<PortWay>,
     trusted: &'h str,
 }
 
 /// One port of a host.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
+pub(super) struct PortWay {
     /// Port that a workload connects to, and that the ServiceEntry has.
     pub(super) mesh: u16,
     /// Port of the host.
@@ -52,12 +52,12 @@ pub(super) struct Way {
     /// HTTP/2 is spoken to it, whatever the caller speaks.
     http2: bool,
     /// End of such a request's authority.
-    pub(super) named: Named,
+    pub(super) named: NamedPort,
 }
 
 /// The port at the end of a request's authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum NamedPort {
     /// It does not, or it names the default.
     Default,
     /// It does.
@@ -66,13 +66,13 @@ pub(super) enum Named {
     Added,
 }
 
-impl<'c> Common<'c> {
-    pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [String]) -> Common<'c> {
-        Common { maker, site, default_port, strip }
+impl<'c> HostMaker<'c> {
+    pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [String]) -> HostMaker<'c> {
+        HostMaker { maker, site, default_port, strip }
     }
 
     /// The objects of a host; none if there is no way to ask for it.
-    pub(super) fn objects(&self, host: &str, reached: &Reached, advice: &mut Advice) -> Vec<Object> {
+    pub(super) fn objects(&self, host: &str, reached: &ReachedHost, advice: &mut Advice) -> Vec<Object> {
         // no name of a gateway has a dot, so that no two hosts of two gateways can have one name
         let name = name(&self.maker.gateway.name, host);
         if !name.ends_with(host) {
@@ -92,17 +92,17 @@ impl<'c> Common<'c> {
         let has_default = ports.contains_key(&self.default_port);
         let way = |(port, spoken): (&u16, &Spoken)| {
             let (mesh, named) = match *port {
-                port if port == self.default_port => (80, Named::Default),
+                port if port == self.default_port => (80, NamedPort::Default),
                 // an authority without a port means the default; the other is asked for by name, and has a number of its own
-                80 if has_default => (free(ports), Named::Port),
-                80 => (80, Named::Added),
-                port => (port, Named::Port),
+                80 if has_default => (free(ports), NamedPort::Port),
+                80 => (80, NamedPort::Added),
+                port => (port, NamedPort::Port),
             };
-            Way { mesh, upstream: *port, tls: spoken.tls, http2: spoken.http2, named }
+            PortWay { mesh, upstream: *port, tls: spoken.tls, http2: spoken.http2, named }
         };
         let (maker, strip, trusted) = (&self.maker, self.strip, self.site.ca_certificates.as_str());
         let exported = reached.callers.export(self.site);
-        Host { maker, strip, host, name, exported, ways: ports.iter().map(way).collect(), trusted }.objects()
+        RoutedHost { maker, strip, host, name, exported, ways: ports.iter().map(way).collect(), trusted }.objects()
     }
 }
 
@@ -111,7 +111,7 @@ fn free(ports: &BTreeMap<u16, Spoken>) -> u16 {
     (10_080..).find(|port| !ports.contains_key(port)).unwrap_or_default()
 }
 
-impl Host<'_> {
+impl RoutedHost<'_> {
     fn objects(&self) -> Vec<Object> {
         if self.ways.is_empty() {
             return Vec::new();
@@ -124,12 +124,12 @@ impl Host<'_> {
     }
 
     /// An object of the host's name.
-    pub(super) fn object(&self, kind: Kind, spec: Value) -> Object {
-        self.maker.object(Part::Routes, kind, &self.name, spec)
+    pub(super) fn object(&self, kind: ObjectKind, spec: Value) -> Object {
+        self.maker.object(ObjectPart::Routes, kind, &self.name, spec)
     }
 
     fn service_entry(&self) -> Object {
-        let port = |way: &Way| {
+        let port = |way: &PortWay| {
             let mut port = json!({"number": way.mesh, "name": format!("http-{}", way.mesh), "protocol": "HTTP"});
             if way.mesh != way.upstream {
                 insert(&mut port, "targetPort", way.upstream.into());
@@ -143,13 +143,13 @@ impl Host<'_> {
             "resolution": "DNS",
             "ports": self.ways.iter().map(port).collect::<Vec<_>>(),
         });
-        self.object(Kind::ServiceEntry, spec)
+        self.object(ObjectKind::ServiceEntry, spec)
     }
 
     /// The gateway's own clusters, which no other namespace's ServiceEntry can be mistaken for.
     fn clusters(&self) -> Option<Object> {
         let maker = self.maker;
-        let own = |(number, way): (usize, &Way)| {
+        let own = |(number, way): (usize, &PortWay)| {
             let route = maker.api.route_of(self, number, way);
             Own { host: self.host, port: way.upstream, tls: way.tls, http2: way.http2, route }
         };
@@ -160,7 +160,7 @@ impl Host<'_> {
 
     /// Says how the host is spoken to: over TLS it has to prove its name, and gRPC stays HTTP/2.
     fn origination(&self) -> Object {
-        let setting = |way: &Way| {
+        let setting = |way: &PortWay| {
             let tls = match way.tls {
                 Upstream::Plain => json!({"mode": "DISABLE"}),
                 Upstream::Tls => json!({
@@ -182,16 +182,16 @@ impl Host<'_> {
             "exportTo": ["."],
             "trafficPolicy": {"portLevelSettings": self.ways.iter().map(setting).collect::<Vec<_>>()},
         });
-        self.object(Kind::DestinationRule, spec)
+        self.object(ObjectKind::DestinationRule, spec)
     }
 }
 
-impl Way {
+impl PortWay {
     /// Authorities of requests that go this way (RE2, the whole of it).
     pub(super) fn authority(&self) -> String {
         match self.named {
-            Named::Default => format!("[^:]+(:{})?", self.upstream),
-            Named::Port | Named::Added => format!("[^:]+:{}", self.upstream),
+            NamedPort::Default => format!("[^:]+(:{})?", self.upstream),
+            NamedPort::Port | NamedPort::Added => format!("[^:]+:{}", self.upstream),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Bounds of what one caller can hold at the gateway.
 
 use super::envoy_filter::{filters, first, into_manager};
-use super::object::{Maker, Object, Part};
+use super::object::{Maker, Object, ObjectPart};
 use crate::mesh::site::Permission;
 use serde_json::json;
 
@@ -34,5 +34,6 @@ pub(super) fn objects(maker: &Maker<'_>) -> Option<Object> {
         },
     });
     let patches = vec![into_manager(&manager), first(&connections)];
-    (maker.gateway.envoy_filter == Permission::Allowed).then(|| filters(maker, "limits", Part::Gateway, 5, patches))
+    (maker.gateway.envoy_filter == Permission::Allowed)
+        .then(|| filters(maker, "limits", ObjectPart::Gateway, 5, patches))
 }

@@ -1,7 +1,7 @@
 //! Objects that leave workloads no way out but the gateway.
 
 use super::network::{control_plane, dns, namespace_is, tcp};
-use super::object::{Kind, Maker, Object, Part};
+use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use crate::mesh::site::{Lockdown, Site};
 use serde_json::json;
 
@@ -26,5 +26,5 @@ fn workload(maker: &Maker<'_>, site: &Site, namespace: &str) -> Object {
         "policyTypes": ["Egress"],
         "egress": [dns(&gateway.dns), control_plane(site), to_gateway],
     });
-    maker.object_in(namespace, Part::Network, Kind::NetworkPolicy, &maker.name("only-way-out"), spec)
+    maker.object_in(namespace, ObjectPart::Network, ObjectKind::NetworkPolicy, &maker.name("only-way-out"), spec)
 }

@@ -33,7 +33,7 @@ mod yaml;
 
 pub(crate) use self::consequences::Consequences;
 use self::destinations::Destinations;
-use self::hosts::Common;
+use self::hosts::HostMaker;
 use self::object::{Maker, Object};
 pub(crate) use self::output::stream;
 use self::output::{Files, files, title};
@@ -109,7 +109,7 @@ pub(crate) fn render(
     let revision = policy.get("revision").and_then(Value::as_str).unwrap_or_default().to_owned();
     objects.push(plugin::object(&maker, site, document, policy, pack, advice)?);
     objects.extend(tripwire::objects(&maker, site, document, advice));
-    let common = Common::new(maker, site, document.default_port(), &strip);
+    let common = HostMaker::new(maker, site, document.default_port(), &strip);
     for (host, reached) in &destinations.hosts {
         objects.extend(common.objects(host, reached, advice));
     }

@@ -1,8 +1,8 @@
 //! Network traffic to the gateway's pods, and from them. NetworkPolicies add up: what else pods need is for others to allow.
 
-use super::addresses::{self, Range};
+use super::addresses::{self, AddressRange};
 use super::destinations::Destinations;
-use super::object::{Kind, Maker, Object, Part, insert};
+use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use crate::mesh::site::{Dns, Site};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -51,7 +51,7 @@ pub(super) fn object(maker: &Maker<'_>, site: &Site, destinations: &Destinations
         ],
         "egress": egress,
     });
-    maker.object(Part::Network, Kind::NetworkPolicy, &maker.name("gateway"), spec)
+    maker.object(ObjectPart::Network, ObjectKind::NetworkPolicy, &maker.name("gateway"), spec)
 }
 
 /// The label that every namespace has.
@@ -90,7 +90,7 @@ pub(super) fn control_plane(site: &Site) -> Value {
 fn public() -> Value {
     // Kubernetes takes no mapped addresses, and the network carries none: to reach one is to reach the IPv4 address
     let ranges = addresses::inside().into_iter().filter(|range| !range.is_mapped());
-    let (four, six): (Vec<Range>, Vec<Range>) = ranges.partition(|range| range.is_v4());
+    let (four, six): (Vec<AddressRange>, Vec<AddressRange>) = ranges.partition(|range| range.is_v4());
     let [four, six] = [four, six].map(|ranges| ranges.iter().map(ToString::to_string).collect::<Vec<_>>());
     json!([{"ipBlock": {"cidr": "0.0.0.0/0", "except": four}}, {"ipBlock": {"cidr": "::/0", "except": six}}])
 }

@@ -1,12 +1,12 @@
 //! Objects of the cluster, and the files that hold them.
 
-use super::api::Api;
+use super::api::GatewayApi;
 use crate::mesh::site::Gateway;
 use serde_json::{Value, json};
 
 /// Purpose of an object: each has a file of its own. In the order in which they are best applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Part {
+pub(crate) enum ObjectPart {
     /// Entrance of the mesh's traffic, and its log.
     Gateway,
     /// The filter and its policy.
@@ -25,42 +25,42 @@ pub(crate) enum Part {
     Network,
 }
 
-impl Part {
-    pub(crate) const ALL: [Part; 8] = [
-        Part::Gateway,
-        Part::Plugin,
-        Part::Secret,
-        Part::Tripwire,
-        Part::Routes,
-        Part::Sidecars,
-        Part::Dynamic,
-        Part::Network,
+impl ObjectPart {
+    pub(crate) const ALL: [ObjectPart; 8] = [
+        ObjectPart::Gateway,
+        ObjectPart::Plugin,
+        ObjectPart::Secret,
+        ObjectPart::Tripwire,
+        ObjectPart::Routes,
+        ObjectPart::Sidecars,
+        ObjectPart::Dynamic,
+        ObjectPart::Network,
     ];
 
     /// The file that holds its objects.
     pub(crate) fn file(self) -> &'static str {
         match self {
-            Part::Gateway => "gateway.yaml",
-            Part::Plugin => "plugin.yaml",
-            Part::Secret => "secret.yaml",
-            Part::Tripwire => "tripwire.yaml",
-            Part::Routes => "routes.yaml",
-            Part::Sidecars => "sidecars.yaml",
-            Part::Dynamic => "dynamic.yaml",
-            Part::Network => "network.yaml",
+            ObjectPart::Gateway => "gateway.yaml",
+            ObjectPart::Plugin => "plugin.yaml",
+            ObjectPart::Secret => "secret.yaml",
+            ObjectPart::Tripwire => "tripwire.yaml",
+            ObjectPart::Routes => "routes.yaml",
+            ObjectPart::Sidecars => "sidecars.yaml",
+            ObjectPart::Dynamic => "dynamic.yaml",
+            ObjectPart::Network => "network.yaml",
         }
     }
 
     /// Tells a part with a set of objects for each host.
     pub(crate) fn is_for_each_host(self) -> bool {
-        self == Part::Routes
+        self == ObjectPart::Routes
     }
 }
 
 /// An object as the API server takes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Object {
-    pub(crate) part: Part,
+    pub(crate) part: ObjectPart,
     pub(crate) value: Value,
 }
 
@@ -69,17 +69,24 @@ pub(crate) struct Object {
 pub(crate) struct Maker<'r> {
     pub(crate) gateway: &'r Gateway,
     /// The API by which the gateway is made.
-    pub(super) api: &'static dyn Api,
+    pub(super) api: &'static dyn GatewayApi,
     pub(crate) policy: &'r str,
 }
 
 impl Maker<'_> {
     /// An object in the gateway's namespace.
-    pub(crate) fn object(&self, part: Part, kind: Kind, name: &str, spec: Value) -> Object {
+    pub(crate) fn object(&self, part: ObjectPart, kind: ObjectKind, name: &str, spec: Value) -> Object {
         self.object_in(&self.gateway.namespace, part, kind, name, spec)
     }
 
-    pub(crate) fn object_in(&self, namespace: &str, part: Part, kind: Kind, name: &str, spec: Value) -> Object {
+    pub(crate) fn object_in(
+        &self,
+        namespace: &str,
+        part: ObjectPart,
+        kind: ObjectKind,
+        name: &str,
+        spec: Value,
+    ) -> Object {
         let (version, kind) = kind.names();
         let value = json!({
             "apiVersion": version,
@@ -107,7 +114,7 @@ impl Maker<'_> {
 
 /// Kind of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ObjectKind {
     AuthorizationPolicy,
     DestinationRule,
     EnvoyFilter,
@@ -125,22 +132,22 @@ pub(crate) enum Kind {
     WasmPlugin,
 }
 
-impl Kind {
+impl ObjectKind {
     fn names(self) -> (&'static str, &'static str) {
         match self {
-            Kind::AuthorizationPolicy => ("security.istio.io/v1", "AuthorizationPolicy"),
-            Kind::DestinationRule => ("networking.istio.io/v1", "DestinationRule"),
-            Kind::EnvoyFilter => ("networking.istio.io/v1alpha3", "EnvoyFilter"),
-            Kind::Gateway => ("networking.istio.io/v1", "Gateway"),
-            Kind::HttpRoute => ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-            Kind::KubernetesGateway => ("gateway.networking.k8s.io/v1", "Gateway"),
-            Kind::NetworkPolicy => ("networking.k8s.io/v1", "NetworkPolicy"),
-            Kind::ServiceEntry => ("networking.istio.io/v1", "ServiceEntry"),
-            Kind::Sidecar => ("networking.istio.io/v1", "Sidecar"),
-            Kind::Telemetry => ("telemetry.istio.io/v1", "Telemetry"),
-            Kind::TrafficExtension => ("extensions.istio.io/v1alpha1", "TrafficExtension"),
-            Kind::VirtualService => ("networking.istio.io/v1", "VirtualService"),
-            Kind::WasmPlugin => ("extensions.istio.io/v1alpha1", "WasmPlugin"),
+            ObjectKind::AuthorizationPolicy => ("security.istio.io/v1", "AuthorizationPolicy"),
+            ObjectKind::DestinationRule => ("networking.istio.io/v1", "DestinationRule"),
+            ObjectKind::EnvoyFilter => ("networking.istio.io/v1alpha3", "EnvoyFilter"),
+            ObjectKind::Gateway => ("networking.istio.io/v1", "Gateway"),
+            ObjectKind::HttpRoute => ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+            ObjectKind::KubernetesGateway => ("gateway.networking.k8s.io/v1", "Gateway"),
+            ObjectKind::NetworkPolicy => ("networking.k8s.io/v1", "NetworkPolicy"),
+            ObjectKind::ServiceEntry => ("networking.istio.io/v1", "ServiceEntry"),
+            ObjectKind::Sidecar => ("networking.istio.io/v1", "Sidecar"),
+            ObjectKind::Telemetry => ("telemetry.istio.io/v1", "Telemetry"),
+            ObjectKind::TrafficExtension => ("extensions.istio.io/v1alpha1", "TrafficExtension"),
+            ObjectKind::VirtualService => ("networking.istio.io/v1", "VirtualService"),
+            ObjectKind::WasmPlugin => ("extensions.istio.io/v1alpha1", "WasmPlugin"),
         }
     }
 }

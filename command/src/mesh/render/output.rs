@@ -1,6 +1,6 @@
 //! The rendering as text: files of a folder, or one stream. The same input gives the same bytes.
 
-use super::object::{Object, Part};
+use super::object::{Object, ObjectPart};
 use super::patches::Patch;
 use super::yaml::yaml;
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(crate) fn is_rendered(text: &str) -> bool {
 /// A file for each part, one that lists them for kustomize, and the patches.
 pub(crate) fn files(objects: &[Object], patches: &[Patch], title: &str) -> io::Result<Files> {
     let mut files = Files::new();
-    for part in Part::ALL {
+    for part in ObjectPart::ALL {
         let mut of_part = objects.iter().filter(|object| object.part == part).peekable();
         if of_part.peek().is_some() {
             let mut text = title.as_bytes().to_vec();

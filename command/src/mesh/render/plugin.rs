@@ -1,6 +1,6 @@
 //! The filter's own object: the policy, and the image that enforces it.
 
-use super::object::{Kind, Maker, Object, Part, insert};
+use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use super::removal;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::{FailStrategy, Module, Site};
@@ -73,8 +73,8 @@ pub(crate) fn object(
         policy = packed(policy)?;
     }
     let spec = spec(maker, site, policy.into(), advice);
-    let part = if document.tripwire.is_some() { Part::Secret } else { Part::Plugin };
-    let kind = if extends(maker, site) { Kind::TrafficExtension } else { Kind::WasmPlugin };
+    let part = if document.tripwire.is_some() { ObjectPart::Secret } else { ObjectPart::Plugin };
+    let kind = if extends(maker, site) { ObjectKind::TrafficExtension } else { ObjectKind::WasmPlugin };
     let object = maker.object(part, kind, &maker.gateway.name, spec);
     size(json_length(&object.value), advice);
     Ok(object)

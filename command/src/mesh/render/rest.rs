@@ -1,7 +1,7 @@
 //! Hosts that no object names go to the gateway, too: there it is decided, and a denial has a reason and a record.
 
 use super::destinations::Destinations;
-use super::object::{Kind, Maker, Object, Part};
+use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use crate::mesh::site::Site;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ fn anchor(maker: &Maker<'_>, site: &Site, destinations: &Destinations) -> Object
         "resolution": "STATIC",
         "ports": ports,
     });
-    maker.object(Part::Sidecars, Kind::ServiceEntry, &maker.name("anchor"), spec)
+    maker.object(ObjectPart::Sidecars, ObjectKind::ServiceEntry, &maker.name("anchor"), spec)
 }
 
 /// A name that nothing answers to (RFC 6761).
@@ -45,5 +45,5 @@ fn sidecar(maker: &Maker<'_>, namespace: &str) -> Object {
             "egressProxy": {"host": gateway.service, "port": {"number": gateway.ports.http}},
         },
     });
-    maker.object_in(namespace, Part::Sidecars, Kind::Sidecar, &gateway.name, spec)
+    maker.object_in(namespace, ObjectPart::Sidecars, ObjectKind::Sidecar, &gateway.name, spec)
 }

@@ -2,7 +2,7 @@
 //! somebody else opened on these pods.
 
 use super::envoy_filter::{before, before_router, filters, into, rbac};
-use super::object::{Kind, Maker, Object, Part};
+use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use super::replies;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::{Permission, Site};
@@ -31,7 +31,7 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
         ];
         patches.extend(without_http(site));
         patches.push(replies::mappers(document));
-        objects.push(filters(maker, "tripwire", Part::Tripwire, 10, patches));
+        objects.push(filters(maker, "tripwire", ObjectPart::Tripwire, 10, patches));
     } else if document.tripwire.is_none() {
         let message = "nothing shuts the gateway if the filter is missing: the site forbids EnvoyFilter".to_owned();
         let fix = "give the policy a `tripwire` header, which an AuthorizationPolicy then demands".to_owned();
@@ -40,7 +40,7 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
     if let Some(tripwire) = &document.tripwire {
         let mut spec = by_header(maker, &tripwire.header, &tripwire.values);
         maker.api.attach(maker.gateway, &mut spec);
-        objects.push(maker.object(Part::Secret, Kind::AuthorizationPolicy, &maker.name("tripwire"), spec));
+        objects.push(maker.object(ObjectPart::Secret, ObjectKind::AuthorizationPolicy, &maker.name("tripwire"), spec));
     }
     objects
 }

@@ -1,6 +1,6 @@
 //! A way out for hosts that no object names: a route, a cluster, and the cache of names that both the cluster and its filter use.
 
-use super::addresses::{self, Range};
+use super::addresses::{self, AddressRange};
 use crate::mesh::site::{Family, Gateway, Inside};
 use serde_json::{Value, json};
 use tollgate::policy::networks;
@@ -9,19 +9,19 @@ use tollgate_envoy::dynamic::Cache;
 /// Authorities that are addresses in any spelling (RE2, the whole of it). No name is one: its last label has a letter.
 pub(super) const LITERAL: &str = r"([0-9.]+|\[[^\]]*\])(:[0-9]+)?";
 
-pub(super) struct Way {
+pub(super) struct DynamicWay {
     /// Of the route, the cluster, and its cache.
     pub(super) name: &'static str,
     /// The authorities that go this way (RE2, the whole of it); all that go no other, if there is none.
     pub(super) authority: Option<String>,
     /// Answers that are dropped: of an answer with nothing else, the request is refused.
-    refused: Vec<Range>,
+    refused: Vec<AddressRange>,
     family: Family,
 }
 
 /// The ways of a gateway. The first that an authority matches is taken.
-pub(super) fn all(gateway: &Gateway) -> Vec<Way> {
-    let way = |name, authority, refused| Way { name, authority, refused, family: gateway.dns.family };
+pub(super) fn all(gateway: &Gateway) -> Vec<DynamicWay> {
+    let way = |name, authority, refused| DynamicWay { name, authority, refused, family: gateway.dns.family };
     let literal = way("tollgate-dynamic-literal", Some(LITERAL.to_owned()), Vec::new());
     let inside = (!gateway.inside.is_empty()).then(|| {
         let open: Vec<_> =
@@ -59,7 +59,7 @@ impl Lookup {
     }
 }
 
-impl Way {
+impl DynamicWay {
     /// Name of its filter in the chain.
     pub(super) fn filter_name(&self) -> String {
         self.name.replacen('-', ".", 1)

@@ -17,7 +17,7 @@ pub(crate) struct Gateway {
     pub(crate) selector: BTreeMap<String, String>,
     /// `NAME.NAMESPACE.svc…` of its Service.
     pub(crate) service: String,
-    pub(crate) ports: Ports,
+    pub(crate) ports: GatewayPorts,
     /// The most pods there will be.
     pub(crate) replicas: Option<u64>,
     #[serde(default)]
@@ -34,7 +34,7 @@ pub(crate) struct Gateway {
 /// The ports that the mesh's mTLS arrives at.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Ports {
+pub(crate) struct GatewayPorts {
     /// Of the HTTP filter.
     pub(crate) http: u16,
     /// Of the filter for TLS passed through.
@@ -110,7 +110,7 @@ impl Gateway {
     }
 }
 
-impl Ports {
+impl GatewayPorts {
     fn wrong(&self) -> Option<Wrong> {
         let also = self.also.iter().enumerate().map(|(number, port)| (format!("also[{number}]"), *port));
         let all = [("http".to_owned(), self.http), ("tls".to_owned(), self.tls.unwrap_or(1))];

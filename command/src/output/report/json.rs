@@ -6,17 +6,17 @@ use serde::Serialize;
 use std::io::{self, Write};
 
 #[derive(Serialize)]
-struct Output<'a> {
+struct FindingsOutput<'a> {
     valid: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a Summary>,
     files: Vec<&'a str>,
-    findings: Vec<Entry<'a>>,
+    findings: Vec<FindingEntry<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry<'a> {
+struct FindingEntry<'a> {
     code: &'a str,
     severity: &'a str,
     message: &'a str,
@@ -32,7 +32,7 @@ struct Entry<'a> {
 }
 
 pub(super) fn write(report: &Report<'_>, out: &mut impl Write) -> io::Result<()> {
-    let output = Output {
+    let output = FindingsOutput {
         valid: report.policy.is_some(),
         policy: report.policy.as_ref(),
         files: report.files.iter().map(File::path).collect(),
@@ -47,10 +47,10 @@ pub(crate) fn pretty(value: &impl Serialize, out: &mut impl Write) -> io::Result
     writeln!(out)
 }
 
-fn entry<'a>(located: &'a Located, files: &'a [File]) -> Entry<'a> {
+fn entry<'a>(located: &'a Located, files: &'a [File]) -> FindingEntry<'a> {
     let finding = &located.finding;
     let position = located.position(files);
-    Entry {
+    FindingEntry {
         code: finding.code,
         severity: severity(finding.severity),
         message: &finding.message,

@@ -1,20 +1,20 @@
 //! The Gateway API of Kubernetes: Gateway and HTTPRoute.
 
-use super::Api;
+use super::GatewayApi;
 use crate::mesh::render::envoy_filter::LISTENER;
-use crate::mesh::render::hosts::{Host, Named, Way, name};
-use crate::mesh::render::object::{Kind, Maker, Object, Part, insert};
+use crate::mesh::render::hosts::{NamedPort, PortWay, RoutedHost, name};
+use crate::mesh::render::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use crate::mesh::render::patches::proxy_config;
 use crate::mesh::render::removal::MOST_OF_A_RULE;
 use crate::mesh::render::rest::anchor_host;
-use crate::mesh::render::way::Way as DynamicWay;
+use crate::mesh::render::way::DynamicWay;
 use crate::mesh::site::Gateway;
 use serde_json::{Value, json};
 
 #[derive(Debug)]
-pub(super) struct Kubernetes;
+pub(super) struct KubernetesApi;
 
-impl Api for Kubernetes {
+impl GatewayApi for KubernetesApi {
     fn attach(&self, gateway: &Gateway, spec: &mut Value) {
         let gateway = json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": gateway.name});
         insert(spec, "targetRefs", json!([gateway]));
@@ -24,8 +24,8 @@ impl Api for Kubernetes {
         let gateway = maker.gateway;
         let annotations = json!({"proxy.istio.io/config": proxy_config()});
         let mut object = maker.object(
-            Part::Gateway,
-            Kind::KubernetesGateway,
+            ObjectPart::Gateway,
+            ObjectKind::KubernetesGateway,
             &gateway.name,
             json!({
                 "gatewayClassName": "istio",
@@ -46,11 +46,11 @@ impl Api for Kubernetes {
         object
     }
 
-    fn routes(&self, host: &Host<'_>) -> Vec<Object> {
+    fn routes(&self, host: &RoutedHost<'_>) -> Vec<Object> {
         let gateway = host.maker.gateway;
-        let into_gateway = |way: &Way| {
+        let into_gateway = |way: &PortWay| {
             let mut rule = json!({"backendRefs": [{"name": gateway.service_name(), "port": gateway.ports.http}]});
-            if way.named == Named::Added {
+            if way.named == NamedPort::Added {
                 let authority = format!("{}:{}", host.host, way.upstream);
                 let set = json!({"set": [{"name": "Host", "value": authority}]});
                 let filter = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": set});
@@ -60,13 +60,18 @@ impl Api for Kubernetes {
                 "group": "networking.istio.io", "kind": "ServiceEntry", "name": host.name, "port": way.mesh,
             });
             let name = name(&format!("{}-mesh-{}", gateway.name, way.mesh), host.host);
-            host.maker.object(Part::Routes, Kind::HttpRoute, &name, json!({"parentRefs": [parent], "rules": [rule]}))
+            host.maker.object(
+                ObjectPart::Routes,
+                ObjectKind::HttpRoute,
+                &name,
+                json!({"parentRefs": [parent], "rules": [rule]}),
+            )
         };
         let removed: Vec<&String> = host.strip.iter().take(MOST_OF_A_RULE).collect();
-        let out_of_gateway = |way: &Way| {
+        let out_of_gateway = |way: &PortWay| {
             let mut filters =
                 vec![json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": removed}})];
-            if way.named == Named::Added {
+            if way.named == NamedPort::Added {
                 filters.push(json!({"type": "URLRewrite", "urlRewrite": {"hostname": host.host}}));
             }
             json!({
@@ -81,11 +86,11 @@ impl Api for Kubernetes {
             "rules": host.ways.iter().map(out_of_gateway).collect::<Vec<_>>(),
         });
         let mut objects: Vec<Object> = host.ways.iter().map(into_gateway).collect();
-        objects.push(host.object(Kind::HttpRoute, out));
+        objects.push(host.object(ObjectKind::HttpRoute, out));
         objects
     }
 
-    fn route_of(&self, host: &Host<'_>, number: usize, _: &Way) -> String {
+    fn route_of(&self, host: &RoutedHost<'_>, number: usize, _: &PortWay) -> String {
         format!("{}.{}.{number}", host.maker.gateway.namespace, host.name)
     }
 
@@ -108,7 +113,7 @@ impl Api for Kubernetes {
             "parentRefs": [{"name": gateway.name}],
             "rules": ways.iter().map(rule).collect::<Vec<_>>(),
         });
-        maker.object(Part::Dynamic, Kind::HttpRoute, &maker.name("any"), spec)
+        maker.object(ObjectPart::Dynamic, ObjectKind::HttpRoute, &maker.name("any"), spec)
     }
 
     fn name_of_any(&self, maker: &Maker<'_>, number: usize, _: &DynamicWay) -> String {

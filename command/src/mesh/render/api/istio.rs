@@ -1,19 +1,19 @@
 //! Istio's own API: Gateway and VirtualService.
 
-use super::Api;
+use super::GatewayApi;
 use crate::mesh::render::clusters;
 use crate::mesh::render::envoy_filter::LISTENER;
-use crate::mesh::render::hosts::{Host, Named, Way};
-use crate::mesh::render::object::{Kind, Maker, Object, Part, insert};
+use crate::mesh::render::hosts::{NamedPort, PortWay, RoutedHost};
+use crate::mesh::render::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use crate::mesh::render::rest::anchor_host;
-use crate::mesh::render::way::Way as DynamicWay;
+use crate::mesh::render::way::DynamicWay;
 use crate::mesh::site::Gateway;
 use serde_json::{Value, json};
 
 #[derive(Debug)]
-pub(super) struct Istio;
+pub(super) struct IstioApi;
 
-impl Api for Istio {
+impl GatewayApi for IstioApi {
     fn attach(&self, gateway: &Gateway, spec: &mut Value) {
         insert(spec, "selector", json!({"matchLabels": gateway.selector}));
     }
@@ -21,8 +21,8 @@ impl Api for Istio {
     fn listener(&self, maker: &Maker<'_>) -> Object {
         let gateway = maker.gateway;
         maker.object(
-            Part::Gateway,
-            Kind::Gateway,
+            ObjectPart::Gateway,
+            ObjectKind::Gateway,
             &gateway.name,
             json!({
                 "selector": gateway.selector,
@@ -36,24 +36,24 @@ impl Api for Istio {
         )
     }
 
-    fn routes(&self, host: &Host<'_>) -> Vec<Object> {
+    fn routes(&self, host: &RoutedHost<'_>) -> Vec<Object> {
         let gateway = host.maker.gateway;
         let destination = |to: &str, port: u16| json!([{"destination": {"host": to, "port": {"number": port}}}]);
         // once is once: what is charged to a quota is sent once
         let never = json!({"attempts": 0});
-        let into_gateway = |way: &Way| {
+        let into_gateway = |way: &PortWay| {
             let mut route = json!({
                 "name": format!("to-gateway-{}", way.mesh),
                 "match": [{"gateways": ["mesh"], "port": way.mesh}],
                 "route": destination(&gateway.service, gateway.ports.http),
                 "retries": never,
             });
-            if way.named == Named::Added {
+            if way.named == NamedPort::Added {
                 insert(&mut route, "rewrite", json!({"authority": format!("{}:{}", host.host, way.upstream)}));
             }
             route
         };
-        let out_of_gateway = |way: &Way| {
+        let out_of_gateway = |way: &PortWay| {
             let mut route = json!({
                 "name": clusters::name(way.upstream, host.host),
                 "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
@@ -61,7 +61,7 @@ impl Api for Istio {
                 "route": destination(host.host, way.mesh),
                 "retries": never,
             });
-            if way.named == Named::Added {
+            if way.named == NamedPort::Added {
                 insert(&mut route, "rewrite", json!({"authority": host.host}));
             }
             route
@@ -74,10 +74,10 @@ impl Api for Istio {
             "gateways": ["mesh", gateway.name],
             "http": routes,
         });
-        vec![host.object(Kind::VirtualService, spec)]
+        vec![host.object(ObjectKind::VirtualService, spec)]
     }
 
-    fn route_of(&self, host: &Host<'_>, _: usize, way: &Way) -> String {
+    fn route_of(&self, host: &RoutedHost<'_>, _: usize, way: &PortWay) -> String {
         clusters::name(way.upstream, host.host)
     }
 
@@ -102,7 +102,7 @@ impl Api for Istio {
             "gateways": [gateway.name],
             "http": ways.iter().map(route).collect::<Vec<_>>(),
         });
-        maker.object(Part::Dynamic, Kind::VirtualService, &maker.name("any"), spec)
+        maker.object(ObjectPart::Dynamic, ObjectKind::VirtualService, &maker.name("any"), spec)
     }
 
     fn name_of_any(&self, _: &Maker<'_>, _: usize, way: &DynamicWay) -> String {

@@ -3,15 +3,15 @@
 mod gateway;
 mod istio;
 
-use super::hosts::{Host, Way};
+use super::hosts::{PortWay, RoutedHost};
 use super::object::{Maker, Object};
-use super::way::Way as DynamicWay;
+use super::way::DynamicWay;
 use crate::mesh::site;
 use serde_json::Value;
 use std::fmt;
 
 /// One of the APIs. What is rendered whatever the API does not ask for it.
-pub(super) trait Api: fmt::Debug + Sync {
+pub(super) trait GatewayApi: fmt::Debug + Sync {
     /// Names the pods that an object is about, in its `spec`.
     fn attach(&self, gateway: &site::Gateway, spec: &mut Value);
 
@@ -19,10 +19,10 @@ pub(super) trait Api: fmt::Debug + Sync {
     fn listener(&self, maker: &Maker<'_>) -> Object;
 
     /// Routes of a host, out of the workload and out of the gateway.
-    fn routes(&self, host: &Host<'_>) -> Vec<Object>;
+    fn routes(&self, host: &RoutedHost<'_>) -> Vec<Object>;
 
     /// Name by which Envoy knows the route out of the gateway for one of a host's ways.
-    fn route_of(&self, host: &Host<'_>, number: usize, way: &Way) -> String;
+    fn route_of(&self, host: &RoutedHost<'_>, number: usize, way: &PortWay) -> String;
 
     /// Routes for hosts that no object names; `strip` are headers that end at the gateway.
     fn route_of_any(&self, maker: &Maker<'_>, ways: &[DynamicWay], strip: &[String]) -> Object;
@@ -47,10 +47,10 @@ pub(super) trait Api: fmt::Debug + Sync {
 }
 
 /// The API of a gateway.
-pub(super) fn of(gateway: &site::Gateway) -> &'static dyn Api {
+pub(super) fn of(gateway: &site::Gateway) -> &'static dyn GatewayApi {
     match gateway.api {
-        site::Api::Istio => &istio::Istio,
+        site::Api::Istio => &istio::IstioApi,
         // a waypoint is refused before anything is rendered for it
-        site::Api::Gateway | site::Api::Waypoint => &gateway::Kubernetes,
+        site::Api::Gateway | site::Api::Waypoint => &gateway::KubernetesApi,
     }
 }
