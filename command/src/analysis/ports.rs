@@ -1,10 +1,10 @@
-//! Ports at which a rule's places are asked for, and who speaks what on them.
+//! Ports at which a rule's places are asked for, and the protocol on each.
 
 use crate::read::document::{Document, Place, Protocol, Tls};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::policy::{DEFAULT_PORTS, host_spelling};
 
-/// Who speaks TLS on a port.
+/// Side that speaks TLS on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Upstream {
     /// The gateway, to the destination.
@@ -21,7 +21,8 @@ pub(crate) struct Spoken {
     pub(crate) http2: bool,
 }
 
-/// Ports that sidecars write into the authority of plain HTTP that names none, by host: 80 where no default port is asked for.
+/// Ports that sidecars write into the authority of plain HTTP that names none, by host: 80 where no default port is
+/// asked for.
 pub(crate) fn written(document: &Document) -> BTreeMap<String, u16> {
     let default_port = document.default_port();
     let mut asked: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
@@ -45,7 +46,7 @@ pub(crate) fn of(place: &Place<'_>) -> BTreeSet<u16> {
     }
 }
 
-/// What can be asked for, and how it is reached. Port 80 with TLS is nothing that a client can name.
+/// Ports that can be asked for, and the protocol of each. Port 80 with TLS is left out: no client can name it.
 pub(crate) fn reached(ports: &BTreeSet<u16>, place: &Place<'_>, default_port: u16) -> BTreeMap<u16, Spoken> {
     let tls = if place.tls == Some(Tls::None) { Upstream::Plain } else { Upstream::Tls };
     let http2 = matches!(place.protocol, Some(Protocol::Http2 | Protocol::Grpc));

@@ -1,11 +1,11 @@
-//! Which selectors an identity belongs to. For showing it; decisions ask the index.
+//! Selectors to which an identity belongs. For showing it; decisions ask the index.
 
 use crate::read::document::{Document, Selector};
 use tollgate::policy::Settings;
 use tollgate::request::Identity;
 
-/// Whether a selector (a set's own selectors in its place) selects an identity, read as `from` of a rule reads it. None
-/// is a request without one.
+/// Tells whether a selector (a set's own selectors in its place) selects an identity, read as `from` of a rule reads
+/// it. None is a request without one.
 pub(crate) fn selects(
     document: &Document,
     settings: &Settings,
@@ -32,7 +32,7 @@ pub(crate) fn selects(
     selector.any == Some(true)
 }
 
-/// Whether any selector of a list selects an identity.
+/// Tells whether any selector of a list selects an identity.
 pub(crate) fn any_selects(
     document: &Document,
     settings: &Settings,

@@ -1,5 +1,4 @@
-//! The codes of advice. What each means, why it matters and what to write instead stands in `docs/lints.md`, under the
-//! code.
+//! The codes of advice. `docs/lints.md` says under each what it means, why it matters and what to write instead.
 
 use tollgate::policy::Severity::{self, Error, Note, Warning};
 

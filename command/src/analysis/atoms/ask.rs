@@ -24,10 +24,10 @@ pub(crate) struct Ask {
     pub(crate) paths: Vec<PathPart>,
     #[serde(skip_serializing_if = "is_everything")]
     pub(crate) upgrades: Listed<String>,
-    /// Where identities come from; left out where that makes no difference.
+    /// Source of the identities; left out where that makes no difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<&'static str>,
-    /// Whether a header names another method or path; left out where that does not matter.
+    /// True if a header names another method or path; left out where that does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) overridden: Option<bool>,
 }
@@ -61,8 +61,8 @@ pub(crate) struct PathPart {
 }
 
 impl Ask {
-    /// Whether some of the requests are of the usual form: no upgrade, no override header, a canonical path, a method in
-    /// upper case.
+    /// Tells whether some of the requests are of the usual form: no upgrade, no override header, a canonical path, a
+    /// method in upper case.
     pub(crate) fn is_usual(&self) -> bool {
         let upper = |method: &String| !method.bytes().any(|byte| byte.is_ascii_lowercase());
         let method = match &self.methods {

@@ -23,14 +23,14 @@ pub(super) struct Tuple {
 #[derive(Debug)]
 pub(super) struct Classes {
     ports: Vec<Class<Port>>,
-    /// Whether some guard asks more of requests to the port than that it be the port.
+    /// True for a port of which some guard asks more than that it be the port.
     is_spoken_of: Vec<bool>,
     methods: Vec<Class<Method>>,
     upgrades: Vec<Option<&'static str>>,
     overridden: Vec<bool>,
     patterns: Vec<Pattern>,
     paths: Vec<paths::PathClass>,
-    /// Whether the paths' classes are not all there may be.
+    /// True if there may be more classes of paths than these.
     pub(super) is_sample: bool,
 }
 

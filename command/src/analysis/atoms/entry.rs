@@ -48,7 +48,7 @@ enum Unit {
     },
 }
 
-/// Which requests a quota counts.
+/// The requests that a quota counts.
 #[derive(Debug)]
 pub(crate) struct Reach {
     from: Vec<Who>,
@@ -69,7 +69,7 @@ impl Reach {
         }
     }
 
-    /// Whether this one surely counts every request that the other does.
+    /// Tells whether this one surely counts every request that the other does.
     pub(crate) fn covers(&self, other: &Reach) -> bool {
         let who = |who: &Who| self.from.iter().any(|wide| wide.covers(who));
         let place = |place: &Place, guard: &Guard| {
@@ -139,7 +139,7 @@ pub(super) fn targets_of(document: &Document, rule: &Rule) -> Vec<Vec<Place>> {
     rule.to.iter().map(|target| aim(document, target, Reading::Rule).0).collect()
 }
 
-/// Where a target points, and what it asks besides.
+/// Hosts of a target, and its demands on requests to them.
 fn aim(document: &Document, target: &Target, reading: Reading) -> (Vec<Place>, Guard) {
     let place = document.place(target);
     let to = Place::listed(place.hosts, place.cidrs, reading == Reading::Wide);

@@ -1,8 +1,8 @@
-//! What a target asks of requests besides who and where: ports, methods, upgrades and paths.
+//! Demands of a target on requests besides caller and host: ports, methods, upgrades and paths.
 
 use super::paths::Pattern;
 
-/// What a target asks of a request besides who and where.
+/// Demands of a target on a request besides caller and host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Guard {
     pub(super) reading: Reading,
@@ -23,7 +23,7 @@ pub(super) enum Reading {
 }
 
 impl Guard {
-    /// What asks for nothing.
+    /// The guard that every request passes.
     pub(super) const ANYTHING: Guard = Guard {
         reading: Reading::Wide,
         ports: Vec::new(),
@@ -33,7 +33,7 @@ impl Guard {
         encoded_slash: false,
     };
 
-    /// Whether this one surely asks for no more than the other, in the wide reading.
+    /// Tells whether this one surely asks for no more than the other, in the wide reading.
     pub(super) fn covers(&self, other: &Guard) -> bool {
         fn lists<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
             wide.is_empty() || !narrow.is_empty() && narrow.iter().all(|one| wide.contains(one))
@@ -45,7 +45,7 @@ impl Guard {
             && (self.paths.is_empty() || self.encoded_slash == other.encoded_slash)
     }
 
-    /// Whether it asks for nothing but ports.
+    /// Tells whether it asks for nothing but ports.
     pub(super) fn is_open(&self) -> bool {
         self.reading == Reading::Wide && self.methods.is_empty() && self.paths.is_empty() && !self.websocket
     }

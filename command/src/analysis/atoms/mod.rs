@@ -1,8 +1,9 @@
-//! What the entries of policies tell apart: classes of callers, hosts, ports, methods and paths, small enough that one
+//! Classes of callers, hosts, ports, methods and paths that the entries of policies tell apart, small enough that one
 //! request decides for all of its class.
 //!
 //! A region (some callers, some hosts) is parted by the entries that speak of it. Every part is then asked about with
-//! one request, and what is said of the part is what [`Policy::decide`](tollgate::policy::Policy::decide) said of it.
+//! one request. The answer for the part is that of [`Policy::decide`](tollgate::policy::Policy::decide) for the
+//! request.
 
 mod address;
 mod ask;

@@ -7,7 +7,7 @@ use super::place::{Host, Place};
 use super::who::{Caller, Callers, Who};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// How much of a set of callers an entry speaks of.
+/// Share of a set of callers of which an entry speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     None,
@@ -106,7 +106,7 @@ impl Parts {
     }
 }
 
-/// How classes of a region are said.
+/// Words for the classes of a region.
 pub(super) struct Words<'p> {
     parts: &'p Parts,
     callers: Callers,

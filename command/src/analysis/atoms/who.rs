@@ -30,12 +30,12 @@ pub(crate) enum Caller {
     /// Whoever of the set is named by no smaller one; and one of them.
     Other(Who, String),
     Anonymous,
-    /// And one of them.
+    /// All whose identity does not count, and one of them.
     Untrusted(String),
 }
 
 impl Who {
-    /// Whom a list of selectors names, `any` as the trust domains that the policy trusts.
+    /// Callers that a list of selectors names. `any` stands for the trust domains that the policy trusts.
     pub(super) fn listed(document: &Document, selectors: &[Selector], any_is_everyone: bool) -> Vec<Who> {
         let domains = document.trust_domains();
         let mut listed = BTreeSet::new();
@@ -68,12 +68,12 @@ impl Who {
         domains.chain([Who::Anonymous]).collect()
     }
 
-    /// Whom a policy lets through while they are being onboarded.
+    /// Callers that a policy lets through while they are being onboarded.
     pub(crate) fn onboarding(document: &Document) -> Vec<Who> {
         Who::listed(document, &document.dry_run_for, false)
     }
 
-    /// Whether all of the other set is in this one.
+    /// Tells whether all of the other set is in this one.
     pub(super) fn covers(&self, other: &Who) -> bool {
         match (self, other) {
             (Who::Domain(domain), Who::Namespace(of, _)) => domain == of,
@@ -192,7 +192,7 @@ impl Callers {
     }
 }
 
-/// `other`, or with a number where that is taken.
+/// `other`; with a number if that is taken.
 pub(super) fn free(is_taken: impl Fn(&str) -> bool) -> Option<String> {
     let numbered = (2_u32..).map(|number| format!("other{number}"));
     std::iter::once("other".to_owned()).chain(numbered).find(|word| !is_taken(word))

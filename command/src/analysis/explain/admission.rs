@@ -37,9 +37,11 @@ struct Tried {
 }
 
 impl Admissions<'_> {
-    /// Edits of rules that admit the request, the one that admits least besides first; of those that admit as much, one on the nearest
-    /// rule, and there one of what failed first. Words more in targets and `from` of rules are tried first, and a target more in a rule
-    /// of the identity where none of them admits.
+    /// Edits of rules that admit the request. The edit that admits least besides comes first; of those that admit as
+    /// much, one on the nearest rule, and there one of the part that failed first.
+    ///
+    /// More words in targets and in `from` of rules are tried first. One more target in a rule of the identity is tried
+    /// if none of them admits the request.
     pub(crate) fn least(&self) -> Vec<Edit> {
         let near = Authorizer::new(self.explainer.policy).nearest(self.arrival, self.at, &mut Default::default());
         let nearest = near.and_then(|near| self.explainer.document.rules.iter().position(|rule| rule.id == near.rule));
@@ -152,7 +154,7 @@ impl Admissions<'_> {
         Some(Tried { edit, alone: Alone { policy, document: Document::read(&text)? } })
     }
 
-    /// Tells a rule some place of which looks as if it held the wanted one.
+    /// Tells whether some place of a rule looks as if it held the wanted one.
     fn may_fit(&self, number: usize) -> bool {
         let document = self.explainer.document;
         let targets = document.rules.get(number).map(|rule| rule.to.as_slice()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What one entry says of a request, found by asking a policy that holds nothing but it.
+//! Verdict of one entry on a request, found by asking a policy that holds nothing but it.
 
 use super::spot::Spot;
 use crate::read::document::{Document, Rule, Target};
@@ -15,7 +15,7 @@ const SHOWN: usize = 6;
 /// Targets of a rule that are asked one by one.
 const MOST_TARGETS: usize = 100;
 
-/// How an entry stands to a request.
+/// Verdict of an entry on a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Verdict {
@@ -42,7 +42,7 @@ pub(crate) struct Looked {
     pub(crate) failed: Option<&'static str>,
     /// In words.
     pub(crate) detail: String,
-    /// Whether the entry is in dry-run.
+    /// True if the entry is in dry-run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) dry_run: bool,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Looked {
 /// The form of a request stood in the way, and nothing else.
 const FORM: &str = "form";
 
-/// What a rule says of a request.
+/// Asks one rule about a request. None if there is no such rule.
 pub(crate) fn rule(
     document: &Document,
     excerpts: &Excerpts<'_>,
@@ -84,7 +84,7 @@ pub(crate) fn rule(
     Some(Looked { id: rule.id.clone(), spot, verdict, failed, detail, dry_run: false })
 }
 
-/// The targets of a rule that come nearest: of which this is the first thing that failed. All of them where they are too many to ask.
+/// The targets of a rule that come nearest, which fail at this part first. All of them if they are too many to ask.
 pub(crate) fn near_targets<'r>(
     excerpts: &Excerpts<'_>,
     written: &Value,
@@ -109,7 +109,7 @@ pub(crate) fn near_targets<'r>(
     if near.is_empty() { rule.to.iter().collect() } else { near }
 }
 
-/// Why a rule does not admit a request, in words. `near` are the targets that come nearest.
+/// Says in words why a rule does not admit a request. `near` are the targets that come nearest.
 fn failure(
     document: &Document,
     rule: &Rule,
@@ -165,7 +165,7 @@ fn listed(targets: &[&Target], values: impl Fn(&Target) -> Vec<String>) -> Strin
     }
 }
 
-/// What a deny entry says of a request.
+/// Asks one deny entry about a request. None if there is no such entry.
 pub(crate) fn deny(
     document: &Document,
     excerpts: &Excerpts<'_>,

@@ -1,4 +1,4 @@
-//! What comes nearest to letting a denied request through: edits that are tried out before they are shown.
+//! Nearest ways to let a denied request through: edits that are tried out before they are shown.
 
 use super::admission::Admissions;
 use super::edit::{Change, Edit, Into};
@@ -14,7 +14,7 @@ use tollgate::decision::{Authorizer, Outcome, Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
 use tollgate::request::{Arrival, Host, Identity, Presented, Source, Upgrade};
 
-/// Reasons that may stand behind one another: so many edits are made in turn.
+/// Edits that are made in turn: one reason may stand behind another.
 const ROUNDS: usize = 4;
 /// Rules that are tried for one kind of edit.
 const TRIES: usize = 40;
@@ -115,7 +115,7 @@ fn advice(reason: &str, arrival: &Arrival<'_>, nearest: Option<&Nearest>) -> Opt
     Some(advice.to_owned())
 }
 
-/// Advice to who sent an ambiguous request.
+/// Advice to the sender of an ambiguous request.
 fn plainer(arrival: &Arrival<'_>) -> String {
     if arrival.overridden {
         return "send no header that overrides method or path".to_owned();
@@ -157,7 +157,7 @@ fn edits(explainer: &Explainer<'_>, json: &str, request: &Request<'_>, at: Times
     None
 }
 
-/// Why a policy denies a request, and the entry that does.
+/// Reason for which a policy denies a request, and the entry that does.
 type Obstacle = (Reason, Option<String>);
 
 impl Search<'_, '_> {
@@ -166,7 +166,8 @@ impl Search<'_, '_> {
         Gateway::behind(self.explainer.edge.clone())
     }
 
-    /// Why a policy denies the request; none within if it lets it through, none at all if it is no policy.
+    /// Decides the request by a policy. The inner option is the obstacle, none if the request is let through; the outer
+    /// one is none if the policy is invalid.
     fn decide(&self, policy: &Value) -> Option<Option<Obstacle>> {
         let policy = Policy::load(policy.to_string().as_bytes()).ok()?;
         let denied = self.gateway().play(&policy, self.request, self.at, |_, judged, _| {

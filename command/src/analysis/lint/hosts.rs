@@ -107,7 +107,7 @@ fn addresses(
     }
 }
 
-/// What of a network is private: itself, or the private networks in it.
+/// The private part of a network: itself, or the private networks in it.
 fn inside(network: Network) -> Vec<Network> {
     let private = networks("private");
     if private.iter().any(|private| network.is_within(*private)) {
@@ -116,7 +116,7 @@ fn inside(network: Network) -> Vec<Network> {
     private.into_iter().filter(|private| private.is_within(network)).collect()
 }
 
-/// Whether deny entries close a place to all these callers.
+/// Tells whether deny entries close a place to all these callers.
 fn is_denied(subject: &Subject<'_>, denied: &Targets<'_>, who: &[Who], place: &Where, target: &Target) -> bool {
     let fits = |deny: &Entry<'_>| rest_covers(subject.document, deny.target, List::Deny, target);
     denied.covering(who, std::slice::from_ref(place), fits).is_some()

@@ -1,4 +1,4 @@
-//! What single parts of rules say: paths, methods, callers, records.
+//! Advice on single parts of rules: paths, methods, callers, records.
 
 use super::cover::Where;
 use super::habits::targets;

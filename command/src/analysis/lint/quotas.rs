@@ -1,4 +1,4 @@
-//! Quotas that never refuse, and what they forget.
+//! Quotas that never refuse, and quotas that a restart forgets.
 
 use super::cover::{List, Where, Who};
 use super::reach::EVERYTHING;
@@ -52,7 +52,7 @@ fn targets(quota: &Quota) -> impl Iterator<Item = &Target> {
     quota.to.iter().chain(std::iter::once(&EVERYTHING).filter(|_| quota.to.is_empty()))
 }
 
-/// Whom and where to rules admit, so that what has nothing in common with them is found by look-ups.
+/// Callers and places that rules admit, arranged so that look-ups find what has nothing in common with them.
 struct Reached {
     /// Pairs of a rule; pairs that hold one on the first side, on the second, on both.
     own: HashSet<(Who, Where)>,
@@ -109,7 +109,7 @@ impl Reached {
         self.wider_where.extend(places.into_iter().map(|place| (who.clone(), place)));
     }
 
-    /// Whether some rule and a quota have a caller and a place in common.
+    /// Tells whether some rule and a quota have a caller and a place in common.
     fn by(&self, subject: &Subject<'_>, quota: &Quota) -> bool {
         let document = subject.document;
         let who = Who::all(document, subject.policy.settings(), &quota.from, List::Quotas);
@@ -145,7 +145,7 @@ fn stricter<'s>(subject: &Subject<'s>, number: usize, quota: &Quota) -> Option<&
     found.map(|(_, other)| other)
 }
 
-/// Whether a quota's limit is of the same kind as another's and allows as much or more.
+/// Tells whether a quota's limit is of the same kind as another's and allows as much or more.
 fn allows_as_much(subject: &Subject<'_>, more: usize, less: usize) -> bool {
     let written = &subject.document.quotas;
     let (Some(more_written), Some(less_written)) = (written.get(more), written.get(less)) else { return false };
@@ -163,7 +163,6 @@ fn allows_as_much(subject: &Subject<'_>, more: usize, less: usize) -> bool {
             more_window == less_window && more >= less
         }
         (Limit::Concurrent(more), Limit::Concurrent(less)) => more >= less,
-        // cheaper, and with as much room for debt
         // never dearer, and with as much room for debt
         (Limit::Rate(more), Limit::Rate(less)) => {
             let is_cheaper = |n| more.cost(n) <= less.cost(n);
@@ -173,7 +172,7 @@ fn allows_as_much(subject: &Subject<'_>, more: usize, less: usize) -> bool {
     }
 }
 
-/// Whether a quota counts all that another counts.
+/// Tells whether a quota counts all that another counts.
 fn covers(subject: &Subject<'_>, outer: &Quota, inner: &Quota) -> bool {
     let document = subject.document;
     let settings = subject.policy.settings();
@@ -192,7 +191,8 @@ fn covers(subject: &Subject<'_>, outer: &Quota, inner: &Quota) -> bool {
         })
 }
 
-/// Whether the rest of a quota's target holds all of another's. What the inner leaves out is everything, too.
+/// Tells whether the rest of a quota's target holds all of another's. A key that the inner one leaves out means
+/// everything, too.
 fn counts(document: &Document, outer: &Target, inner: &Target) -> bool {
     let same = |outer: &Target, inner: &Target| {
         document.place(outer).ports == document.place(inner).ports

@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use tollgate::decision::Timestamp;
 use tollgate::policy::nearest;
 
-/// Returns what is denied, for others who ask.
+/// Advises on rules. Returns the targets that are denied, for others who ask.
 pub(crate) fn lint<'s>(subject: &Subject<'s>, advice: &mut Advice) -> Targets<'s> {
     let (rules, denied) = (open(subject), closed(subject));
-    // What was found to be too much covers nothing else, so that all of it can be removed at once. From the end, since of
-    // two that say the same the later is the one too many.
+    // A target that was found to be too much covers nothing else, so that all of them can be removed at once. From the
+    // end, since of two that say the same the later is the one too many.
     let mut removed = HashSet::new();
     for (number, rule) in subject.document.rules.iter().enumerate().rev() {
         if ended(number, rule, subject.now, advice) {
@@ -142,7 +142,7 @@ fn is_closed(
     false
 }
 
-/// A target all of which others admit, too.
+/// A target all of whose requests others admit, too.
 fn covered(
     subject: &Subject<'_>,
     rules: &Targets<'_>,
@@ -177,7 +177,7 @@ fn covered(
     advice.add(code, target("rules", entry.entry, entry.item, ""), message, fix);
 }
 
-/// Whether a target admits, for whom and where both speak of, all that another does, and for as long.
+/// Tells whether a target admits all that another does, for the callers and places that both speak of, and for as long.
 fn holds(subject: &Subject<'_>, outer: &Entry<'_>, inner: &Entry<'_>) -> bool {
     let document = subject.document;
     let ends = |entry: &Entry<'_>| document.rules.get(entry.entry).and_then(expiry).unwrap_or(Timestamp::NEVER);
@@ -187,7 +187,7 @@ fn holds(subject: &Subject<'_>, outer: &Entry<'_>, inner: &Entry<'_>) -> bool {
     ends(outer) >= ends(inner) && regions && rest_covers(document, outer.target, List::Rules, inner.target)
 }
 
-/// Whether another target speaks of just these callers and places.
+/// Tells whether another target speaks of just these callers and places.
 fn same_pairs(subject: &Subject<'_>, who: &[Who], places: &[Where], other: &Entry<'_>) -> bool {
     let document = subject.document;
     let Some(rule) = document.rules.get(other.entry) else { return false };
