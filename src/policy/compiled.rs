@@ -9,7 +9,7 @@ use crate::index::{Hosts, Identities, Interner, NONE, Section};
 use crate::quota::{Quota, QuotaNamespace};
 use std::sync::Arc;
 
-/// A compiled policy: everything a decision needs, immutable. [`Policy::decide`] decides.
+/// A compiled policy: everything a decision needs, immutable. [`Authorizer`](crate::decision::Authorizer) decides by it.
 #[derive(Debug)]
 pub struct Policy {
     pub(crate) settings: Arc<Settings>,

@@ -2,8 +2,8 @@
 //! request decides for all of its class.
 //!
 //! A region (some callers, some hosts) is parted by the entries that speak of it. Every part is then asked about with
-//! one request. The answer for the part is that of [`Policy::decide`](tollgate::policy::Policy::decide) for the
-//! request.
+//! one request. The answer for the part is that of [`Authorizer::decide`](tollgate::decision::Authorizer::decide) for
+//! the request.
 
 mod address;
 mod ask;
