@@ -8,6 +8,7 @@ MODULE   := target/tollgate.wasm
 LINKED   := $(TARGET)/wasm32-wasip1/filter/tollgate_wasm.wasm
 # Another wasm-opt makes another module: tools/wasm-opt pins its version and its hash.
 BINARYEN := $(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' tools/wasm-opt/package.json)
+MUTANTS := 27.1.0
 WASM_OPT := .tools/binaryen-$(BINARYEN)/node_modules/.bin/wasm-opt
 COMPOSE   = TOLLGATE_COMPOSE=$(abspath target/compose) $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose) -f envoy-local/compose.yaml
 LOCAL    := cargo run --quiet --package tollgate-local --
@@ -16,7 +17,7 @@ QUIET    := $(shell test -t 2 || echo --quiet)
 AGAIN    := $(MAKE) --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target wasm-opt local linked build wasm image push demo up status down compose compose-down compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas clean
+.PHONY: help setup wasm-target wasm-opt local linked build wasm image push demo up status down compose compose-down compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas mutants clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -117,6 +118,9 @@ fuzz: ## Run every fuzz target for a moment
 
 quotas: ## Play millions of random operations on quotas against their model (TOLLGATE_QUOTAS_SEED, TOLLGATE_QUOTAS_TIMES)
 	TOLLGATE_QUOTAS_TIMES=$(or $(TOLLGATE_QUOTAS_TIMES),20) cargo test --workspace --test core quotas:: -- --nocapture
+
+mutants: ## Break lines of decision, request and quota one by one, and list what no test notices (FILES="src/quota/bucket.rs …", MUTANTS_RE)
+	@tools/mutants $(MUTANTS) $(FILES)
 
 clean: down ## Stop the gateway and remove everything that was built or fetched
 	cargo clean
