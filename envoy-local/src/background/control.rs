@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+use super::settings::directory;
+
 /// Asks how things are.
 pub(super) const STATUS: &str = "status";
 /// Asks for commands to try, a few for each caller.
@@ -19,7 +21,7 @@ pub(super) const DOWN: &str = "down";
 pub(super) struct Control(UnixStream);
 
 fn socket() -> PathBuf {
-    super::directory().join("control")
+    directory().join("control")
 }
 
 impl Control {

@@ -2,6 +2,7 @@
 
 mod control;
 mod serve;
+mod settings;
 
 use std::fs::File;
 use std::io::{Write, stdout};
@@ -13,34 +14,18 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tollgate_read::Loaded;
 
-use crate::demo::{Ports, Script};
-use crate::{module, paths};
+use crate::demo::Ports;
+use crate::module;
 use control::Control;
 pub use serve::serve;
-
-/// Settings of the background gateway.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Envoy's release.
-    pub envoy: String,
-    /// The policy file, absolute.
-    pub policy: PathBuf,
-    /// Callers: accounts (`NAMESPACE/NAME`) or SPIFFE IDs; those of the demo if empty.
-    pub callers: Vec<String>,
-    /// The first of its ports; 0 takes free ones for all.
-    pub port: u16,
-}
+pub use settings::Settings;
+use settings::directory;
 
 /// Names callers in place of the demo's.
 pub const CALLERS: &str = "TOLLGATE_AS";
 
 const POLL: Duration = Duration::from_millis(50);
-
-fn directory() -> PathBuf {
-    paths::local().join("up")
-}
 
 fn log_file() -> PathBuf {
     directory().join("up.log")
@@ -115,29 +100,6 @@ pub fn down() -> Result<bool> {
         None => writeln!(stdout(), "It was not running.")?,
     }
     Ok(true)
-}
-
-impl Settings {
-    /// The callers, and the scenarios to try.
-    fn script(&self, policy: &Loaded) -> Result<Script> {
-        let domains = &policy.policy.settings().trust_domains;
-        match (self.callers.as_slice(), domains.first()) {
-            ([], _) => Script::shipped(),
-            (callers, domain) => Script::of_callers(callers, domain.map_or("cluster.local", String::as_str)),
-        }
-    }
-
-    /// The gateway, its admin interface, then the workloads in the order of their names.
-    fn ports(&self, script: &Script) -> Result<Ports> {
-        if self.port == 0 {
-            return Ok(Ports::default());
-        }
-        let mut free = self.port..=u16::MAX;
-        let mut next = || free.next().context("there are not enough ports above the first one");
-        let (gateway, admin) = (next()?, next()?);
-        let workloads = script.workloads.keys().map(|name| Ok((name.clone(), next()?))).collect::<Result<_>>()?;
-        Ok(Ports { gateway, admin, workloads })
-    }
 }
 
 impl Ports {

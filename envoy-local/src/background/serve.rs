@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Settings;
 use super::control::Answering;
+use super::settings::{Settings, directory};
 use crate::demo::{Script, Stage};
 use crate::plugin::Plugin;
 
 /// Time between two looks at the policy file.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Runs until [`super::down`] asks to end.
+/// Runs until [`down`](super::down) asks to end.
 pub fn serve(settings: &Settings, binary: &Path, module: &Path) -> Result<bool> {
     let loaded = crate::policy::load(&settings.policy)?;
     let script = settings.script(&loaded)?;
     let policy = Watched::new(&settings.policy, loaded.json)?;
     let ports = settings.ports(&script)?;
-    let stage = Stage::start(binary, module, &super::directory(), &script, &policy.serving, &ports)?;
+    let stage = Stage::start(binary, module, &directory(), &script, &policy.serving, &ports)?;
     let policy = Mutex::new(policy);
     let ended = AtomicBool::new(false);
     let answering = Answering::open()?;
