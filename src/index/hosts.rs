@@ -5,6 +5,7 @@ use super::embedded::embedded_v4;
 use super::interner::Interner;
 use super::network::Network;
 use super::section::Ranked;
+use super::star_names::{Labels, StarNames, bit};
 use crate::request::Host;
 use std::net::IpAddr;
 
@@ -16,6 +17,7 @@ const NETWORK: u16 = 3;
 const TWO_LABELS: u16 = 4;
 const EVERY_NAME: u16 = 5;
 const EVERYTHING: u16 = 6;
+const STAR: u16 = 7;
 
 /// Rank of `**`, of networks and of everything: behind every suffix, of which a name has at most 127.
 const LAST: u8 = u8::MAX;
@@ -25,6 +27,7 @@ const LAST: u8 = u8::MAX;
 pub(crate) struct Hosts {
     names: Interner,
     cidrs: Cidrs,
+    stars: StarNames,
     two_labels: Option<u32>,
     every_name: Option<u32>,
     everything: Option<u32>,
@@ -45,7 +48,8 @@ impl Resolved {
         self.all.get(..self.narrow).unwrap_or_default()
     }
 
-    /// Those that closing entries see: the addresses that an IPv6 literal embeds as well.
+    /// Those that closing entries see: the addresses that an IPv6 literal embeds as well, and patterns whose `*` is part of an
+    /// encoded label.
     pub(crate) fn wide(&self) -> &[Ranked] {
         &self.all
     }
@@ -65,6 +69,15 @@ impl Hosts {
         self.intern(EXACT, name.as_bytes())
     }
 
+    /// A name whose `*`, at an offset, stands for one label or a part of one; and whether it is new.
+    pub(crate) fn star(&mut self, pattern: &str, star: usize) -> Option<(u32, bool)> {
+        let interned = self.names.intern(STAR, pattern.as_bytes())?;
+        if interned.new.is_some() {
+            self.stars.add(pattern.as_bytes(), star)?;
+        }
+        Some((interned.number, interned.new.is_some()))
+    }
+
     /// Exactly one label before that name.
     pub(crate) fn one_label_before(&mut self, name: &str) -> Option<u32> {
         self.intern(ONE_LABEL, name.as_bytes())
@@ -72,7 +85,7 @@ impl Hosts {
 
     /// One or more labels before that name.
     pub(crate) fn labels_before(&mut self, name: &str) -> Option<u32> {
-        self.suffix_labels |= label_bit(name.as_bytes().split(|byte| *byte == b'.').count());
+        self.suffix_labels |= bit(name.as_bytes().split(|byte| *byte == b'.').count());
         self.intern(LABELS, name.as_bytes())
     }
 
@@ -114,6 +127,7 @@ impl Hosts {
     pub(crate) fn finish(&mut self) {
         self.names.shrink();
         self.cidrs.finish();
+        self.stars.shrink();
     }
 
     /// The to-names of a host.
@@ -126,10 +140,16 @@ impl Hosts {
         }
         all.extend(self.everything.map(last));
         resolved.narrow = all.len();
-        if let Host::Ip(IpAddr::V6(address)) = host {
-            for address in embedded_v4(address) {
-                self.resolve_address(IpAddr::V4(address), all);
+        match host {
+            Host::Ip(IpAddr::V6(address)) => {
+                for address in embedded_v4(address) {
+                    self.resolve_address(IpAddr::V4(address), all);
+                }
             }
+            Host::Name(name) if !self.stars.is_empty() => {
+                self.find_stars(name.as_bytes(), Labels::Encoded, 0, all);
+            }
+            _ => {}
         }
     }
 
@@ -139,12 +159,15 @@ impl Hosts {
 
     fn resolve_name(&self, name: &[u8], all: &mut Vec<Ranked>) {
         let mut rank = 0_u8;
+        all.extend(self.names.find(EXACT, name).map(|node| Ranked { node, rank }));
+        if !self.stars.is_empty() {
+            rank = self.find_stars(name, Labels::Plain, rank, all);
+        }
         let mut found = |node: Option<u32>, rank: u8| all.extend(node.map(|node| Ranked { node, rank }));
-        found(self.names.find(EXACT, name), rank);
         let mut labels = 0_usize;
         let mut rest = behind_dot(name);
         if let Some(parent) = rest {
-            rank = 1;
+            rank = rank.saturating_add(1);
             found(self.names.find(ONE_LABEL, parent), rank);
             if self.suffix_labels != 0 {
                 labels = parent.split(|byte| *byte == b'.').count();
@@ -154,7 +177,7 @@ impl Hosts {
             && let Some(suffix) = rest
         {
             rank = rank.saturating_add(1);
-            if self.suffix_labels & label_bit(labels) != 0 {
+            if self.suffix_labels & bit(labels) != 0 {
                 found(self.names.find(LABELS, suffix), rank);
             }
             rest = behind_dot(suffix);
@@ -166,8 +189,13 @@ impl Hosts {
         found(self.every_name, LAST);
     }
 
+    #[inline(never)]
+    fn find_stars(&self, name: &[u8], labels: Labels, rank: u8, all: &mut Vec<Ranked>) -> u8 {
+        self.stars.find(name, labels, rank, |pattern| self.names.find(STAR, pattern), all)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
-        self.names.bytes().saturating_add(self.cidrs.bytes())
+        self.names.bytes().saturating_add(self.cidrs.bytes()).saturating_add(self.stars.bytes())
     }
 
     fn intern(&mut self, kind: u16, name: &[u8]) -> Option<u32> {
@@ -182,8 +210,4 @@ fn last(node: u32) -> Ranked {
 fn behind_dot(name: &[u8]) -> Option<&[u8]> {
     let dot = name.iter().position(|byte| *byte == b'.')?;
     name.get(dot.checked_add(1)?..)
-}
-
-fn label_bit(labels: usize) -> u128 {
-    1_u128.wrapping_shl(labels.min(127) as u32)
 }

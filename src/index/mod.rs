@@ -18,6 +18,7 @@ mod plan;
 mod search;
 mod section;
 mod section_builder;
+mod star_names;
 mod tables;
 mod target;
 mod visited_sets;

@@ -25,6 +25,8 @@ use std::sync::Arc;
 /// Most patterns that are no cheap form, in a target and in a policy.
 const GLOBS_A_TARGET: usize = 64;
 const GLOBS_A_POLICY: usize = 512;
+/// Most names with a `*` inside, in a policy.
+const STARS_A_POLICY: usize = 10_000;
 
 /// How many deny entries in dry-run are found of those that match alike: a record names one and up to 16 more.
 pub(crate) const STAGED: u32 = 17;
@@ -53,6 +55,8 @@ pub(super) struct Compiler {
     pub(super) exemptions: Vec<Exemption>,
     regions_of_hosts: FxHashMap<u32, u32>,
     globs: usize,
+    /// Names with a `*` inside, each counted once.
+    stars: usize,
     /// Targets whose destination was not defined when they were read.
     waiting: Vec<Waiting>,
     /// Room for the lists that are being read.
@@ -162,6 +166,7 @@ impl Compiler {
             exemptions: Vec::new(),
             regions_of_hosts: FxHashMap::default(),
             globs: 0,
+            stars: 0,
             waiting: Vec::new(),
             nodes: Vec::new(),
             key: String::new(),
@@ -620,6 +625,15 @@ impl Compiler {
         }
     }
 
+    fn count_star(&mut self, is_new: bool, findings: &mut Findings<'_>) {
+        self.stars = self.stars.saturating_add(usize::from(is_new));
+        if is_new && self.stars == STARS_A_POLICY.saturating_add(1) {
+            let message = format!("more than {STARS_A_POLICY} names of the policy have a `*` inside");
+            let fix = "`*.example.com` and `**.example.com` are not counted".to_owned();
+            findings.error_in("hosts", code::LIMIT, message, fix);
+        }
+    }
+
     /// Number of a region label, or [`NONE`].
     fn region(&mut self, region: Option<&str>) -> u32 {
         region.map_or(NONE, |region| self.residency.region(region))
@@ -627,12 +641,12 @@ impl Compiler {
 
     fn places(
         &mut self,
-        hosts: &[super::host_pattern::HostPattern<'_>],
+        hosts: &[super::model::HostPattern<'_>],
         cidrs: &[super::cidr::CidrPattern],
         region: u32,
         findings: &mut Findings<'_>,
     ) -> super::target::Places {
-        use super::host_pattern::HostPattern;
+        use super::model::HostPattern;
         let mut places = super::target::Places::default();
         for host in hosts {
             let node = match host {
@@ -641,6 +655,10 @@ impl Compiler {
                     self.one_region(node, name, region, findings);
                     node
                 }
+                HostPattern::Star(name) => self.hosts.star(name.text(), name.star()).map(|(node, is_new)| {
+                    self.count_star(is_new, findings);
+                    node
+                }),
                 HostPattern::One(name) => self.hosts.one_label_before(name),
                 HostPattern::Many(name) => self.hosts.labels_before(name),
                 HostPattern::All => {

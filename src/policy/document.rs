@@ -5,7 +5,7 @@ use super::amount::{Burst, Bytes, Count};
 use super::cidr::CidrPattern;
 use super::decode::{Any, At, Entries, Field, Items, Note, Shape, Stop, Text, each, object};
 use super::finding::{Findings, Listed, code, nearest};
-use super::host_pattern::HostPattern;
+use super::model::HostPattern;
 use super::path_pattern::PathPattern;
 use super::period::Period;
 use super::settings::{AuditAllowed, AuditPath, Detail, Mode, RemoveBy, VerifyRoute};

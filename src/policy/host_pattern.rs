@@ -1,22 +1,10 @@
-//! Host patterns: `api.example.com`, `*.example.com`, `**.example.com`, `**`.
+//! Host patterns as they are written, and what to write instead of those that are none.
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code};
+use super::model::{HostPattern, StarName};
 use crate::request::{NameError, check_name};
 use std::borrow::Cow;
-
-/// A checked host pattern. Names are lower case, without a trailing dot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum HostPattern<'a> {
-    /// That name.
-    Exact(Cow<'a, str>),
-    /// Exactly one label before that name.
-    One(Cow<'a, str>),
-    /// One or more labels before that name.
-    Many(Cow<'a, str>),
-    /// Every name of two or more labels; in `deny` and `quotas` every name.
-    All,
-}
 
 impl<'de> Shape<'de> for HostPattern<'de> {
     const EXPECTED: &'static str = "a host";
@@ -30,7 +18,7 @@ impl<'de> Shape<'de> for HostPattern<'de> {
 }
 
 /// Why something is no host pattern, and what to write instead.
-pub(crate) type Bad = (String, Option<String>);
+pub(super) type Bad = (String, Option<String>);
 
 fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
     if &*text == "**" {
@@ -45,21 +33,38 @@ fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
     }
     match check_name(canonical.as_bytes()) {
         Ok(_) => Ok(HostPattern::Exact(canonical)),
+        Err(error) if canonical.contains('*') => star_name(canonical, error),
         Err(error) => Err(explain(&canonical, error)),
     }
 }
 
-/// How a host pattern is spelled where it is compared: lower case, without a dot at the end.
+/// A name with one `*` inside: with a letter in place of the `*` it is a name.
+fn star_name(canonical: Cow<'_, str>, error: NameError) -> Result<HostPattern<'_>, Bad> {
+    let filled = canonical.replace('*', "a");
+    match check_name(filled.as_bytes()) {
+        Ok(_) => match StarName::new(canonical.clone()) {
+            Some(name) => Ok(HostPattern::Star(name)),
+            None => Err(explain(&canonical, error)),
+        },
+        Err(error) if StarName::new(Cow::Borrowed(&canonical)).is_some() => Err(explain_star(&canonical, error)),
+        Err(_) => Err(explain(&canonical, error)),
+    }
+}
+
+/// Reads a host pattern.
 ///
 /// # Errors
 /// What is no host pattern: why, and what to write instead.
-pub fn host_spelling(text: &str) -> Result<String, Bad> {
-    Ok(match parse(Cow::Borrowed(text))? {
-        HostPattern::Exact(name) => name.into_owned(),
-        HostPattern::One(name) => format!("*.{name}"),
-        HostPattern::Many(name) => format!("**.{name}"),
-        HostPattern::All => "**".to_owned(),
-    })
+pub fn host_pattern(text: &str) -> Result<HostPattern<'_>, (String, Option<String>)> {
+    parse(Cow::Borrowed(text))
+}
+
+/// Returns the spelling in which a host pattern is compared: lower case, without a dot at the end.
+///
+/// # Errors
+/// What is no host pattern: why, and what to write instead.
+pub fn host_spelling(text: &str) -> Result<String, (String, Option<String>)> {
+    host_pattern(text).map(|pattern| pattern.to_string())
 }
 
 /// Lower case, without one trailing dot; borrowed where the text is so already.
@@ -135,6 +140,12 @@ fn explain(name: &str, error: NameError) -> Bad {
     (format!("`{name}` is no host name: {error}"), None)
 }
 
+/// Why a name with a `*` inside is none for another cause than its `*`.
+fn explain_star(name: &str, error: NameError) -> Bad {
+    let plain = ["://", "/", "@", ":", "["].iter().all(|sign| !name.contains(sign));
+    if plain && name.is_ascii() { (format!("`{name}` is no host name: {error}"), None) } else { explain(name, error) }
+}
+
 /// The patterns that come nearest to one with a wildcard where none may be.
 fn wildcard(pattern: &str) -> String {
     let is_name = |name: &&str| check_name(name.as_bytes()).is_ok();
@@ -148,11 +159,11 @@ fn wildcard(pattern: &str) -> String {
     }
     match pattern.rsplit_once('*').and_then(|(_, behind)| behind.split_once('.')) {
         Some((_, name)) if is_name(&name) && name.contains('.') => format!(
-            "a wildcard is a whole first label: list the names, or write `\"*.{name}\"` (one label before `{name}`) or \
-             `\"**.{name}\"` (one or more)"
+            "inside a name `*` stands once, for one label or a part of one: list the names, or write `\"**.{name}\"` \
+             (one or more labels before `{name}`)"
         ),
-        _ => "a wildcard is a whole first label: `*.example.com` (one label), `**.example.com` (one or more), `**` \
-              (every name)"
+        _ => "write `*.example.com` (one label), `**.example.com` (one or more) or `**` (every name); inside a name `*` \
+              stands once, for a label or a part of one, and not in the last two (`sts.*.example.com`, `api-*.example.com`)"
             .to_owned(),
     }
 }

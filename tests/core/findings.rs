@@ -591,7 +591,17 @@ fn host_patterns() -> Vec<Row> {
         row("[::1]", "`[::1]` is an IP address", "addresses stand in `cidrs`"),
         row("u@a.com", "`u@a.com` holds userinfo", "write the host alone"),
         row("a.com:443", "`a.com:443` holds a port", "write `a.com` and `ports: [443]`"),
-        row("a.*.com", "`*` cannot stand where it does in `a.*.com`", "a wildcard is a whole first label"),
+        row("a.*.com", "`*` cannot stand where it does in `a.*.com`", "not in the last two"),
+        row("a.b-*.com", "`*` cannot stand where it does in `a.b-*.com`", "not in the last two"),
+        row("a-*.b-*.c.com", "`*` cannot stand where it does in `a-*.b-*.c.com`", "write `\"**.c.com\"`"),
+        row("*.*.b.com", "`*` cannot stand where it does in `*.*.b.com`", "write `\"**.b.com\"`: one or more labels"),
+        row("*.a-*.b.com", "`*` cannot stand where it does in `*.a-*.b.com`", "write `\"**.b.com\"`"),
+        row("**.a-*.b.com", "`*` cannot stand where it does in `**.a-*.b.com`", "write `\"**.b.com\"`"),
+        row("a.**.b.com", "`*` cannot stand where it does in `a.**.b.com`", "write `\"**.b.com\"`"),
+        row("-*.a.com", "a label starts with `-`", ""),
+        row("a.*-.b.com", "a label ends with `-`", ""),
+        row("api-*.a.com:443", "`api-*.a.com:443` holds a port", "write `api-*.a.com` and `ports: [443]`"),
+        row(&format!("{}*.a.com", "a".repeat(63)), "a label is longer than 63 bytes", ""),
         row("*a.com", "`*` cannot stand", "write `a.com` and `\"**.a.com\"`"),
         row("*", "`*` cannot stand", "`**` (every name)"),
         row("***.com", "`*` cannot stand", "write `\"**.com\"`"),
@@ -770,6 +780,7 @@ fn limits() -> Vec<Row> {
     let sets: Vec<String> = (0..1100).map(|number| format!(r#""s{number}":[{{"any":true}}]"#)).collect();
     let refers: Vec<String> = (0..1100).map(|number| format!(r#"{{"workloads":"s{number}"}}"#)).collect();
     let targets = vec!["{}"; 954];
+    let too_many: Vec<String> = (0..10_001).map(|number| format!("a{number}-*.b.test")).collect();
     vec![
         (
             globs_by_target(1, 65, ""),
@@ -783,6 +794,13 @@ fn limits() -> Vec<Row> {
             "TG014",
             "rules[0].to[8].paths",
             "more than 512 patterns of the policy are no cheap form",
+            "are not counted",
+        ),
+        (
+            hosts(&too_many.join(r#"",""#)),
+            "TG014",
+            "rules[0].to[0].hosts",
+            "more than 10000 names of the policy have a `*` inside",
             "are not counted",
         ),
         (paths(&too_long), "TG014", "rules[0].to[0].paths[0]", "is longer than 256 bytes", "may be longer"),

@@ -23,6 +23,8 @@ pub enum Shape {
     F,
     /// `n` deny entries on everyone, half of them networks and half hosts, below one rule that admits the rest.
     G,
+    /// `n` rules of an identity each, to 10,000 names with a `*` inside, as many as a policy may have.
+    H,
 }
 
 /// One request to a policy of a shape.
@@ -40,7 +42,7 @@ pub struct Request {
 
 impl Shape {
     /// Every shape.
-    pub const ALL: [Shape; 7] = [Shape::A, Shape::B, Shape::C, Shape::D, Shape::E, Shape::F, Shape::G];
+    pub const ALL: [Shape; 8] = [Shape::A, Shape::B, Shape::C, Shape::D, Shape::E, Shape::F, Shape::G, Shape::H];
 
     /// Description in one line.
     pub fn about(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Shape {
             Shape::E => "one identity × host, n paths",
             Shape::F => "two hosts a rule, one of them in all",
             Shape::G => "n deny entries (networks, hosts) on everyone",
+            Shape::H => "n identities, 10,000 names with `*` inside",
         }
     }
 
@@ -93,6 +96,16 @@ fn account(i: usize) -> String {
 /// The host of rule `i`.
 fn host(i: usize) -> String {
     format!("api-{i:06}.partner-{:03}.example.com", i % 1000)
+}
+
+/// The name with a `*` inside of rule `i`, with something in its place: every second one a part of the first label, the others
+/// all of the second.
+fn starred(i: usize, star: &str) -> String {
+    let i = i % 10_000;
+    match i % 2 {
+        0 => format!("api-{i:06}-{star}.partner-{:03}.example.com", i % 100),
+        _ => format!("api-{i:06}.{star}.partner-{:03}.example.com", i % 100),
+    }
 }
 
 /// Beginning of the path of rule `i`.

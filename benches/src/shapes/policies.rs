@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{COMMON_ACCOUNT, COMMON_HOST, Shape, account, host, network, path};
+use super::{COMMON_ACCOUNT, COMMON_HOST, Shape, account, host, network, path, starred};
 
 pub(super) fn policy(shape: Shape, n: usize) -> String {
     let rules = |rule: &dyn Fn(usize) -> String| document("", "", &list(n, rule));
@@ -19,6 +19,7 @@ pub(super) fn policy(shape: Shape, n: usize) -> String {
         Shape::D => rules(&|i| rule(i, &account(i), &[COMMON_HOST.to_owned()], &[])),
         Shape::E => rules(&|i| rule(i, COMMON_ACCOUNT, &[COMMON_HOST.to_owned()], &[pattern(i)])),
         Shape::F => rules(&|i| rule(i, &account(i), &[host(i), COMMON_HOST.to_owned()], &[])),
+        Shape::H => rules(&|i| rule(i, &account(i), &[starred(i, "*")], &[])),
         Shape::G => {
             let deny = list(n, &|i| {
                 let to = match i % 2 {

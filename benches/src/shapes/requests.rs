@@ -1,6 +1,6 @@
 //! Requests to them.
 
-use super::{COMMON_ACCOUNT, COMMON_HOST, Request, Shape, account, host, network, path};
+use super::{COMMON_ACCOUNT, COMMON_HOST, Request, Shape, account, host, network, path, starred};
 
 /// Requests go to rules all over the policy. Every second one is allowed; the others miss by one part, each by
 /// another in turn.
@@ -39,6 +39,7 @@ pub(super) fn allowed(shape: Shape, n: usize, i: usize, k: usize) -> Request {
         }
         Shape::F if k.is_multiple_of(4) => (account(i), COMMON_HOST.to_owned(), tail),
         Shape::F => (account(i), host(i), tail),
+        Shape::H => (account(i), starred(i, &format!("zone-{k:05}")), tail),
         // A host that no entry closes, or an address that none does.
         Shape::G if k.is_multiple_of(4) => (account(i), format!("public-{k:05}.example.org"), tail),
         Shape::G => (account(i), format!("198.{}.7.{}", 20 + k / 200, k % 200), tail),

@@ -25,6 +25,7 @@ pub(crate) fn within(name: &str) -> Option<String> {
     }
 }
 
-fn is_one(name: &str) -> bool {
+/// Tells whether a name is a public suffix itself.
+pub(crate) fn is_one(name: &str) -> bool {
     psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix == name.as_bytes())
 }

@@ -154,6 +154,7 @@ fn has_host(part: &Value, host: Host<'_>) -> bool {
             (Host::Ip(address), Some((first, last))) => {
                 address.is_ipv4() == first.is_ipv4() && first <= address && address <= last
             }
+            (Host::Name(name), None) if has_star_inside(of) => fits(of, name),
             (Host::Name(name), None) => match of.rsplit_once("*.") {
                 None if of == "*" => !name.contains('.'),
                 None if of == "**" => name.contains('.'),
@@ -166,6 +167,28 @@ fn has_host(part: &Value, host: Host<'_>) -> bool {
             _ => false,
         }
     })
+}
+
+/// Tells a `*` before which there are other characters, or behind which there is no dot.
+fn has_star_inside(of: &str) -> bool {
+    !of.starts_with("**") && of.find('*').is_some_and(|at| at > 0 || of.len() > 1 && !of[1..].starts_with('.'))
+}
+
+/// Whether a name fits a pattern with one `*` inside.
+fn fits(of: &str, name: &str) -> bool {
+    let (pattern, widely) = of.strip_suffix(" (widely)").map_or((of, false), |pattern| (pattern, true));
+    let labels: Vec<(&str, &str)> = pattern.split('.').zip(name.split('.')).collect();
+    pattern.split('.').count() == name.split('.').count()
+        && labels.into_iter().all(|(pattern, label)| match pattern.split_once('*') {
+            None => pattern == label,
+            Some(("", "")) => true,
+            Some((before, behind)) => {
+                label.len() > before.len() + behind.len()
+                    && label.starts_with(before)
+                    && label.ends_with(behind)
+                    && (widely || !label.starts_with("xn--"))
+            }
+        })
 }
 
 /// The first and the last address of what is written as an address, a CIDR block or a range.

@@ -197,7 +197,7 @@ impl Unit {
 fn by_precision(to: Vec<Place>) -> Vec<Vec<Place>> {
     let mut parts: BTreeMap<Option<Place>, Vec<Place>> = BTreeMap::new();
     for place in to {
-        let wildcard = matches!(place, Place::Star(_) | Place::Below(_) | Place::Dotted).then(|| place.clone());
+        let wildcard = matches!(place, Place::Star(_) | Place::Below(_) | Place::Inside(..) | Place::Dotted).then(|| place.clone());
         parts.entry(wildcard).or_default().push(place);
     }
     parts.into_values().collect()

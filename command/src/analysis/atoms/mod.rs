@@ -19,6 +19,7 @@ mod paths;
 mod place;
 mod region;
 mod side;
+mod star;
 mod who;
 mod witness;
 

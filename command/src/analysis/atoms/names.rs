@@ -3,7 +3,8 @@
 use super::address::{self, Range};
 use super::part::{Part, rejoined};
 use super::place::{Host, Place, parent_of};
-use std::collections::{BTreeMap, HashMap};
+use super::star::{Class, is_of_first_label};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// All classes of a region, by name.
 pub(super) struct Names<'h> {
@@ -20,6 +21,8 @@ struct Node<'h> {
     below: Vec<&'h str>,
     /// How many classes there are of it and of all names below.
     classes: usize,
+    /// Those that patterns with a `*` before this name tell apart.
+    stars: Vec<&'h Class>,
 }
 
 /// Classes of a name: itself, one label below, more labels below.
@@ -36,6 +39,7 @@ struct Chosen<'h> {
     held: BTreeMap<&'h str, Held>,
     /// How many of the name and of all names below.
     classes: HashMap<&'h str, usize>,
+    stars: BTreeSet<&'h Class>,
 }
 
 /// How much of a name a shorter one says.
@@ -51,7 +55,7 @@ impl Held {
             Host::Name(_) => self.itself = true,
             Host::One(..) => self.one = true,
             Host::More(..) => self.more = true,
-            Host::Range(_) => {}
+            Host::Inside(_) | Host::Range(_) => {}
         }
     }
 }
@@ -61,7 +65,11 @@ impl<'h> Names<'h> {
         let mut nodes: BTreeMap<&str, Node<'_>> = BTreeMap::new();
         for host in all {
             if let Some(name) = host.name() {
-                nodes.entry(name).or_default().has.add(host);
+                let node = nodes.entry(name).or_default();
+                node.has.add(host);
+                if let Host::Inside(class) = host {
+                    node.stars.push(class);
+                }
             }
         }
         let names: Vec<&str> = nodes.keys().copied().filter(|name| !name.is_empty()).collect();
@@ -89,8 +97,12 @@ impl<'h> Names<'h> {
         for host in hosts {
             match host {
                 Host::Range(range) => ranges.push(range.clone()),
-                Host::Name(name) | Host::One(name, _) | Host::More(name, _) => {
+                Host::Name(_) | Host::One(..) | Host::More(..) | Host::Inside(_) => {
+                    let Some(name) = host.name() else { continue };
                     chosen.held.entry(name).or_default().add(host);
+                    if let Host::Inside(class) = host {
+                        chosen.stars.insert(class);
+                    }
                     for name in self.upward(name) {
                         let count = chosen.classes.entry(name).or_default();
                         *count = count.saturating_add(1);
@@ -102,7 +114,7 @@ impl<'h> Names<'h> {
         let mut parts: Vec<Part<Place>> = address::joined(ranges).into_iter().map(Place::Range).map(whole).collect();
         for (name, held) in &chosen.held {
             let said = self.said(name, &chosen);
-            if held.itself && !matches!(said, Said::All) {
+            if held.itself && (!matches!(said, Said::All) || self.is_behind_a_star(name, &chosen)) {
                 parts.push(whole(Place::Name((*name).to_owned())));
             }
             if matches!(said, Said::Nothing) {
@@ -123,6 +135,13 @@ impl<'h> Names<'h> {
         self.nodes.get(name).is_some_and(|node| chosen.classes.get(name) == Some(&node.classes))
     }
 
+    /// Tells whether the name matches a pattern with a `*` inside that is left out of what is said of a shorter name.
+    fn is_behind_a_star(&self, name: &'h str, chosen: &Chosen<'_>) -> bool {
+        let itself = Place::Name(name.to_owned());
+        let mut stars = self.upward(name).filter_map(|above| self.nodes.get(above)).flat_map(|node| &node.stars);
+        stars.any(|star| !chosen.stars.contains(star) && star.of.covers(&itself))
+    }
+
     /// How much of a name is said with what is below a shorter one.
     fn said(&self, name: &'h str, chosen: &Chosen<'_>) -> Said {
         for inner in self.upward(name) {
@@ -139,6 +158,16 @@ impl<'h> Names<'h> {
         Said::Nothing
     }
 
+    /// All names below one.
+    fn below(&self, name: &'h str) -> impl Iterator<Item = &'h str> + '_ {
+        let mut left: Vec<&'h str> = self.nodes.get(name).map_or(Vec::new(), |node| node.below.clone());
+        std::iter::from_fn(move || {
+            let next = left.pop()?;
+            left.extend(self.nodes.get(next).into_iter().flat_map(|node| node.below.iter().copied()));
+            Some(next)
+        })
+    }
+
     /// What is chosen below a name.
     fn inside(&self, name: &'h str, held: Held, chosen: &Chosen<'_>) -> Vec<Part<Place>> {
         let (star, deep) = match name {
@@ -152,14 +181,29 @@ impl<'h> Names<'h> {
             let has = self.nodes.get(*inner).is_some_and(|node| node.has.one || node.has.more);
             std::iter::once(itself(inner)).chain(has.then(|| Place::Below((*inner).to_owned())))
         };
+        let stars = self.nodes.get(name).map_or(&[][..], |node| &node.stars);
+        let is_first = |class: &&Class| matches!(&class.of, Place::Inside(name, _) if is_of_first_label(name));
+        let left_stars: Vec<&Class> = stars.iter().copied().filter(|class| !chosen.stars.contains(class)).collect();
         let mut parts = Vec::new();
         if held.more {
             let but = left_out.iter().flat_map(tree).chain((!held.one && !name.is_empty()).then(|| star.clone()));
-            parts.push(Part { of: deep, but: but.collect() });
+            let behind = left_stars.iter().filter(|class| held.one || !is_first(class)).map(|class| class.of.clone());
+            parts.push(Part { of: deep, but: but.chain(behind).collect() });
         }
         if held.one && (!held.more || name.is_empty()) {
             let but = left_out.iter().filter(|inner| is_next(inner, name)).map(itself);
-            parts.push(Part { of: star, but: but.collect() });
+            let behind = left_stars.iter().filter(|class| is_first(class)).map(|class| class.of.clone());
+            parts.push(Part { of: star, but: but.chain(behind).collect() });
+        }
+        for class in stars.iter().filter(|class| chosen.stars.contains(*class)) {
+            let first = is_first(class);
+            let is_said = if first { held.one } else { held.more };
+            if !is_said || left_stars.iter().any(|left| is_first(left) == first) {
+                let names = self.below(name).filter(|inner| class.of.covers(&Place::Name((*inner).to_owned())));
+                let names = names.filter(|inner| self.nodes.get(inner).is_some_and(|node| node.has.itself));
+                let names = names.map(|inner| Place::Name(inner.to_owned()));
+                parts.push(Part { of: class.of.clone(), but: class.but.iter().cloned().chain(names).collect() });
+            }
         }
         parts
     }

@@ -38,6 +38,8 @@ pub(super) struct Parts {
     pub(super) kind_of_host: Vec<usize>,
     /// Entries that speak of some callers and some hosts only, by pair.
     pub(super) crossing: BTreeMap<(usize, usize), Vec<usize>>,
+    /// Whether these are all classes there are.
+    pub(super) are_all: bool,
 }
 
 /// The entries of each kind, and its members.
@@ -69,7 +71,7 @@ impl Parts {
     /// Of the entries that speak of some request of the region, with their numbers.
     pub(super) fn of(entries: &[(usize, &Entry)], who: &Who, place: &Place, anonymous_too: bool) -> Parts {
         let callers = Caller::classes(who, entries.iter().flat_map(|(_, entry)| &entry.from));
-        let hosts = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to));
+        let (hosts, are_all) = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to));
         let by_caller = CallerIndex::new(&callers);
         let by_host = HostIndex::new(&hosts);
         let mut everywhere = Vec::new();
@@ -102,7 +104,7 @@ impl Parts {
         }
         let (callers_by_kind, kind_of_caller) = Kinds::of(of_caller);
         let (hosts_by_kind, kind_of_host) = Kinds::of(of_host);
-        Parts { callers, hosts, everywhere, callers_by_kind, hosts_by_kind, kind_of_caller, kind_of_host, crossing }
+        Parts { callers, hosts, everywhere, callers_by_kind, hosts_by_kind, kind_of_caller, kind_of_host, crossing, are_all }
     }
 }
 
@@ -173,6 +175,12 @@ impl HostIndex {
     fn of(&self, hosts: &[Host], to: &[Place]) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         for place in to {
+            if let Place::Inside(name, _) = place {
+                let below = self.by_place.get(&Place::Below(name.tail().to_owned())).into_iter().flatten().copied();
+                let holds = |at: &usize| hosts.get(*at).is_some_and(|host| place.covers(&Place::Name(host.authority())));
+                found.extend(below.filter(holds));
+                continue;
+            }
             let Place::Range(range) = place else {
                 found.extend(self.by_place.get(place).into_iter().flatten());
                 continue;

@@ -1,11 +1,12 @@
 //! Hosts: sets of them as policies name them, and the classes that a region falls into.
 
 use super::address::{self, Range};
+use super::star;
 use super::who::free;
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
-use tollgate::request::check_name;
+use tollgate::policy::{HostPattern, Reading, StarName, host_pattern};
 
 /// A set of hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +17,8 @@ pub(crate) enum Place {
     Star(String),
     /// `**.NAME`.
     Below(String),
+    /// A name with one `*` inside, and how it is read; narrowly where both readings are the same.
+    Inside(StarName<'static>, Reading),
     /// `*`: every name of one label. No pattern of the language says it.
     Single,
     /// `**` of a rule: every name of two or more labels.
@@ -34,6 +37,8 @@ pub(crate) enum Host {
     One(String, String),
     /// Two or more labels before the name, and below no longer name that an entry names; and one of them.
     More(String, String),
+    /// Names with one `*` inside that the same patterns match.
+    Inside(star::Class),
     Range(Range),
 }
 
@@ -45,19 +50,7 @@ impl Place {
             return Place::everywhere();
         }
         let mut listed = BTreeSet::new();
-        for host in hosts {
-            let host = host.to_ascii_lowercase();
-            let host = host.strip_suffix('.').unwrap_or(&host);
-            listed.insert(if host == "**" {
-                if wide { Place::Names } else { Place::Dotted }
-            } else if let Some(name) = host.strip_prefix("**.") {
-                Place::Below(name.to_owned())
-            } else if let Some(name) = host.strip_prefix("*.") {
-                Place::Star(name.to_owned())
-            } else {
-                Place::Name(host.to_owned())
-            });
-        }
+        listed.extend(hosts.iter().filter_map(|host| host_pattern(host).ok()).map(|host| Place::of(host, wide)));
         for range in cidrs.iter().flat_map(|cidr| address::networks(cidr)) {
             if wide {
                 listed.extend(range.embedded().map(Place::Range));
@@ -80,11 +73,31 @@ impl Place {
         }
     }
 
+    /// The set that a host pattern stands for.
+    fn of(pattern: HostPattern<'_>, wide: bool) -> Place {
+        match pattern {
+            HostPattern::Exact(name) => Place::Name(name.into_owned()),
+            HostPattern::Star(name) => Place::inside(name.into_owned(), wide),
+            HostPattern::One(name) => Place::Star(name.into_owned()),
+            HostPattern::Many(name) => Place::Below(name.into_owned()),
+            HostPattern::All => {
+                if wide {
+                    Place::Names
+                } else {
+                    Place::Dotted
+                }
+            }
+        }
+    }
+
+    pub(super) fn inside(name: StarName<'static>, wide: bool) -> Place {
+        let reading = if wide && name.is_read_in_two_ways() { Reading::Wide } else { Reading::Narrow };
+        Place::Inside(name, reading)
+    }
+
     /// The places of a host pattern that a person asks about; none where it is none.
     pub(crate) fn of_pattern(pattern: &str) -> Option<Place> {
-        let name = pattern.strip_prefix("**.").or_else(|| pattern.strip_prefix("*.")).unwrap_or(pattern);
-        let is_name = pattern == "**" || check_name(name.trim_end_matches('.').to_ascii_lowercase().as_bytes()).is_ok();
-        is_name.then(|| Place::listed(&[pattern.to_owned()], &[], false).into_iter().next()).flatten()
+        host_pattern(pattern).ok().map(|pattern| Place::of(pattern, false))
     }
 
     /// Whether all of the other set is in this one.
@@ -99,6 +112,14 @@ impl Place {
             (Place::Below(above), Place::Name(name) | Place::Star(name) | Place::Below(name)) => {
                 is_below(name, above) || name == above && !matches!(other, Place::Name(_))
             }
+            (Place::Dotted, Place::Inside(..)) => true,
+            (Place::Star(parent), Place::Inside(name, _)) => name.parts().0.is_empty() && name.tail() == parent,
+            (Place::Below(above), Place::Inside(name, _)) => name.tail() == above || is_below(name.tail(), above),
+            (Place::Inside(own, reading), Place::Name(name)) => own.contains(name, *reading),
+            (Place::Inside(own, reading), Place::Inside(other, of_other)) => {
+                own.covers(other)
+                    && (*reading == Reading::Wide || *of_other == Reading::Narrow || !own.is_read_in_two_ways())
+            }
             _ => self == other,
         }
     }
@@ -110,11 +131,26 @@ impl Place {
             (Place::Star(one), Place::Below(above)) | (Place::Below(above), Place::Star(one)) => {
                 one == above || is_below(one, above)
             }
+            (Place::Inside(name, _), Place::Star(above)) | (Place::Star(above), Place::Inside(name, _)) => {
+                name.meets_below(above, false)
+            }
+            (Place::Inside(name, _), Place::Below(above)) | (Place::Below(above), Place::Inside(name, _)) => {
+                name.meets_below(above, true)
+            }
+            (Place::Inside(one, _), Place::Inside(other, _)) => one.meets(other),
             _ => self.covers(other) || other.covers(self),
         }
     }
 
-    /// Sets that cover a name, from itself up to all names.
+    /// Sets that cover a pattern with a `*` inside, but for other such patterns.
+    pub(super) fn covering_star(name: &StarName<'_>) -> Vec<Place> {
+        let mut places = vec![Place::Names, Place::Dotted];
+        places.extend(name.parts().0.is_empty().then(|| Place::Star(name.tail().to_owned())));
+        places.extend(suffixes(name.tail()).map(|above| Place::Below(above.to_owned())));
+        places
+    }
+
+    /// Sets that cover a name, from itself up to all names, but for patterns with a `*` inside.
     pub(super) fn covering_name(name: &str) -> Vec<Place> {
         let mut places = vec![Place::Name(name.to_owned()), Place::Names];
         if let Some(parent) = parent_of(name) {
@@ -126,39 +162,45 @@ impl Place {
         places
     }
 
-    /// The name that the pattern is made of, if it has one.
+    /// The name that the pattern is made of, if it has one; of one with a `*` inside, the labels behind it.
     pub(super) fn name(&self) -> Option<&str> {
         match self {
             Place::Name(name) | Place::Star(name) | Place::Below(name) => Some(name),
+            Place::Inside(name, _) => Some(name.tail()),
             _ => None,
         }
     }
 }
 
 impl Host {
-    /// The classes of a set, given all sets that entries name.
-    pub(super) fn classes<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> Vec<Host> {
+    /// The classes of a set, given all sets that entries name; and whether they are all there are.
+    pub(super) fn classes<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> (Vec<Host>, bool) {
         match region {
-            Place::Name(name) => vec![Host::Name(name.clone())],
+            Place::Name(name) => (vec![Host::Name(name.clone())], true),
             Place::Range(range) => {
                 let named = named
                     .into_iter()
                     .filter_map(|place| if let Place::Range(range) = place { Some(range) } else { None });
-                range.cut(named).into_iter().map(Host::Range).collect()
+                (range.cut(named).into_iter().map(Host::Range).collect(), true)
             }
             _ => Host::names(region, named),
         }
     }
 
-    fn names<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> Vec<Host> {
-        let named: BTreeSet<&str> = named.into_iter().filter_map(Place::name).collect();
-        let inner = named.iter().filter(|name| {
-            region.covers(&Place::Name((**name).to_owned())) || region.covers(&Place::Star((**name).to_owned()))
+    fn names<'p>(region: &Place, named: impl IntoIterator<Item = &'p Place>) -> (Vec<Host>, bool) {
+        let named: BTreeSet<&Place> = named.into_iter().filter(|place| place.name().is_some()).collect();
+        let stars = star::Stars::of(named.iter().copied().chain([region]));
+        let mut names: BTreeSet<String> = named.iter().filter_map(|place| place.name()).map(str::to_owned).collect();
+        names.extend(region.name().map(str::to_owned));
+        stars.extend(&mut names);
+        let inner = names.iter().map(String::as_str).filter(|name| {
+            region.covers(&Place::Name((*name).to_owned())) || region.covers(&Place::Star((*name).to_owned()))
         });
         let root = region.name().unwrap_or("");
-        let roots: BTreeSet<&str> = inner.copied().chain([root]).collect();
-        let labels: HashSet<&str> = named.iter().flat_map(|name| name.split('.')).collect();
-        let Some(label) = free(|label| labels.contains(label)) else { return Vec::new() };
+        let roots: BTreeSet<&str> = inner.chain([root]).collect();
+        let labels: HashSet<&str> = names.iter().flat_map(|name| name.split('.')).chain(stars.labels()).collect();
+        let is_taken = |label: &str| labels.contains(label) || stars.fit(label);
+        let Some(label) = star::fresh(is_taken).or_else(|| free(is_taken)) else { return (Vec::new(), false) };
         let mut classes = Vec::new();
         for name in roots {
             if !name.is_empty() && region.covers(&Place::Name(name.to_owned())) {
@@ -174,13 +216,16 @@ impl Host {
                 classes.push(Host::More(name.to_owned(), more));
             }
         }
-        classes
+        let inside = stars.classes(&names);
+        classes.extend(inside.filter(|class| region.covers(&Place::Name(class.witness.clone()))).map(Host::Inside));
+        (classes, stars.are_all)
     }
 
     /// A host of the class, as an authority spells it.
     pub(super) fn authority(&self) -> String {
         match self {
             Host::Name(name) | Host::One(_, name) | Host::More(_, name) => name.clone(),
+            Host::Inside(class) => class.witness.clone(),
             Host::Range(range) => range.witness(),
         }
     }
@@ -189,14 +234,16 @@ impl Host {
     pub(super) fn name(&self) -> Option<&str> {
         match self {
             Host::Name(name) | Host::One(name, _) | Host::More(name, _) => Some(name),
+            Host::Inside(class) => class.of.name(),
             Host::Range(_) => None,
         }
     }
 
-    /// The sets that cover the class, if it is one of names.
+    /// The sets that cover the class, if it is one of names, but for patterns with a `*` inside.
     pub(super) fn covering(&self) -> Vec<Place> {
         match self {
             Host::Name(name) | Host::One(_, name) | Host::More(_, name) => Place::covering_name(name),
+            Host::Inside(class) => Place::covering_name(&class.witness),
             Host::Range(_) => Vec::new(),
         }
     }
@@ -205,6 +252,11 @@ impl Host {
 /// What follows the first label.
 pub(super) fn parent_of(name: &str) -> Option<&str> {
     name.split_once('.').map(|(_, parent)| parent)
+}
+
+/// The name, and what follows each of its labels.
+pub(super) fn suffixes(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(name), |name| parent_of(name))
 }
 
 /// Whether a name has labels before the other one.
@@ -224,6 +276,8 @@ impl fmt::Display for Place {
             Place::Name(name) => f.write_str(name),
             Place::Star(name) => write!(f, "*.{name}"),
             Place::Below(name) => write!(f, "**.{name}"),
+            Place::Inside(name, Reading::Narrow) => f.write_str(name.text()),
+            Place::Inside(name, Reading::Wide) => write!(f, "{} (widely)", name.text()),
             Place::Single => f.write_str("*"),
             Place::Dotted => f.write_str("**"),
             Place::Names => f.write_str("every name"),

@@ -7,7 +7,7 @@ use super::found::Found;
 use super::guard::{Guard, Reading};
 use super::part::Part;
 use super::parts::{Extent, Parts, Words, extent};
-use super::place::{Host, Place};
+use super::place::{Host, Place, suffixes};
 use super::who::{Caller, Who};
 use super::witness::{Witness, seconds};
 use crate::read::document::{Document, Mode, Source};
@@ -28,6 +28,8 @@ pub(crate) struct Analysis<'s> {
     by_place: HashMap<Place, Vec<usize>>,
     /// By the labels of the pattern's name from the last to the first.
     by_name: BTreeMap<String, Vec<usize>>,
+    /// Patterns with a `*` inside, by the labels behind it.
+    by_tail: HashMap<String, Vec<(Place, usize)>>,
     by_range: Vec<usize>,
     /// What of requests is asked about; everything at first.
     asked: Guard,
@@ -74,6 +76,7 @@ impl<'s> Analysis<'s> {
             by_namespace: HashMap::new(),
             by_place: HashMap::new(),
             by_name: BTreeMap::new(),
+            by_tail: HashMap::new(),
             by_range: Vec::new(),
             asked: Guard::ANYTHING,
             cache: Cache::new(),
@@ -96,6 +99,9 @@ impl<'s> Analysis<'s> {
                     continue;
                 }
                 analysis.by_place.entry(place.clone()).or_default().push(number);
+                if let Place::Inside(name, _) = place {
+                    analysis.by_tail.entry(name.tail().to_owned()).or_default().push((place.clone(), number));
+                }
                 if let Some(name) = place.name() {
                     analysis.by_name.entry(reversed(name)).or_default().push(number);
                 }
@@ -154,7 +160,10 @@ impl<'s> Analysis<'s> {
         match place {
             Place::Range(_) => by_place.extend(&self.by_range),
             Place::Names | Place::Dotted | Place::Single => by_place.extend(0..self.entries.len()),
-            Place::Name(name) => Place::covering_name(name).iter().for_each(|place| add(place, &mut by_place)),
+            Place::Name(name) => {
+                Place::covering_name(name).iter().for_each(|place| add(place, &mut by_place));
+                by_place.extend(self.stars_above(name, place));
+            }
             Place::Star(name) | Place::Below(name) => {
                 let above = Place::covering_name(name);
                 above
@@ -162,9 +171,13 @@ impl<'s> Analysis<'s> {
                     .chain([&Place::Star(name.clone()), &Place::Below(name.clone())])
                     .for_each(|place| add(place, &mut by_place));
                 add(&Place::Dotted, &mut by_place);
-                let prefix = format!("{}.", reversed(name));
-                let below = self.by_name.range(prefix.clone()..).take_while(|(name, _)| name.starts_with(&prefix));
-                by_place.extend(below.flat_map(|(_, numbers)| numbers));
+                by_place.extend(self.stars_above(name, place));
+                by_place.extend(self.named_below(name));
+            }
+            Place::Inside(name, _) => {
+                Place::covering_star(name).iter().for_each(|place| add(place, &mut by_place));
+                by_place.extend(self.stars_above(name.tail(), place));
+                by_place.extend(self.named_below(name.tail()));
             }
         }
         let speaks = |number: &usize| {
@@ -185,6 +198,20 @@ impl<'s> Analysis<'s> {
         by_place.into_iter().filter(speaks).collect()
     }
 
+    /// Entries with a pattern that has a `*` inside and these labels, or fewer of them, behind it, if it has a host in common
+    /// with the place.
+    fn stars_above<'n>(&'n self, name: &'n str, place: &'n Place) -> impl Iterator<Item = usize> + 'n {
+        let stars = suffixes(name).filter_map(|tail| self.by_tail.get(tail)).flatten();
+        stars.filter(|(star, _)| star.meets(place)).map(|(_, number)| *number)
+    }
+
+    /// Entries with a pattern that is made of a name below this one.
+    fn named_below(&self, name: &str) -> impl Iterator<Item = usize> + '_ {
+        let prefix = format!("{}.", reversed(name));
+        let below = self.by_name.range(prefix.clone()..).take_while(move |(name, _)| name.starts_with(&prefix));
+        below.flat_map(|(_, numbers)| numbers.iter().copied())
+    }
+
     /// Everything there is to say of a region.
     pub(crate) fn region<V: Clone + Ord>(
         &mut self,
@@ -198,6 +225,7 @@ impl<'s> Analysis<'s> {
         let speaking: Vec<(usize, &Entry)> =
             speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
         let parts = Parts::of(&speaking, who, place, anonymous_too);
+        self.is_sample |= !parts.are_all;
         let words = Words::of(&parts);
         let mut found = Vec::new();
         let mut crossing_by_kind: BTreeMap<(usize, usize), Vec<(usize, usize)>> = BTreeMap::new();
@@ -328,6 +356,7 @@ impl Analysis<'_> {
         let speaking: Vec<(usize, &Entry)> =
             speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
         let parts = Parts::of(&speaking, who, place, anonymous_too);
+        self.is_sample |= !parts.are_all;
         for (caller_entries, callers) in parts.callers_by_kind.iter() {
             for (host_entries, hosts) in parts.hosts_by_kind.iter() {
                 let numbers: Vec<usize> =
@@ -423,10 +452,21 @@ fn without_inner(regions: BTreeSet<(Who, Place)>) -> Vec<(Who, Place)> {
     let ranges: Vec<&Place> =
         regions.iter().map(|(_, place)| place).filter(|place| matches!(place, Place::Range(_))).collect();
     let ranges: BTreeSet<&Place> = ranges.into_iter().collect();
+    let mut stars: HashMap<&str, BTreeSet<&Place>> = HashMap::new();
+    for (_, place) in &regions {
+        if let Place::Inside(name, _) = place {
+            stars.entry(name.tail()).or_default().insert(place);
+        }
+    }
+    let wider_stars = |tail: &str, place: &Place| -> Vec<Place> {
+        let above = suffixes(tail).filter_map(|tail| stars.get(tail)).flatten();
+        above.filter(|star| star.covers(place)).map(|star| (*star).clone()).collect()
+    };
     let is_inner = |(who, place): &(Who, Place)| {
         let mut places: Vec<Place> = match place {
             Place::Range(_) => ranges.iter().filter(|wide| wide.covers(place)).map(|wide| (*wide).clone()).collect(),
-            Place::Name(name) => Place::covering_name(name),
+            Place::Name(name) => [Place::covering_name(name), wider_stars(name, place)].concat(),
+            Place::Inside(name, _) => [Place::covering_star(name), wider_stars(name.tail(), place)].concat(),
             Place::Star(name) | Place::Below(name) => {
                 let above = Place::covering_name(name).into_iter().filter(|above| above.covers(place));
                 above.chain([Place::Below(name.clone()), Place::Dotted, Place::Names]).collect()

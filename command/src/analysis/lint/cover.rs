@@ -4,8 +4,7 @@
 use crate::read::document::{Document, Place, Selector, Target};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use tollgate::policy::Network;
-use tollgate::policy::{DEFAULT_PORTS, Settings, networks};
+use tollgate::policy::{DEFAULT_PORTS, HostPattern, Network, Reading, Settings, StarName, host_pattern, networks};
 
 /// One selector, taken apart. Of two that have an identity in common, one holds the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +18,7 @@ pub(crate) enum Who {
     Spiffe(Box<str>),
 }
 
-/// One place, taken apart. Of two that have a host in common, one holds the other.
+/// One place, taken apart. Of two that have a host in common, one holds the other, but for names with a `*` inside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Where {
     /// Every name and every address.
@@ -30,6 +29,8 @@ pub(crate) enum Where {
     Below(Box<str>),
     /// `*.x`.
     OneBelow(Box<str>),
+    /// A name with a `*` inside.
+    Star(StarName<'static>),
     Name(Box<str>),
     Network(Network),
 }
@@ -97,20 +98,19 @@ impl Where {
     }
 
     pub(crate) fn of_host(pattern: &str) -> Where {
-        let lower = pattern.to_ascii_lowercase();
-        let name = lower.strip_suffix('.').unwrap_or(&lower);
-        if name == "**" {
-            Where::EveryName
-        } else if let Some(name) = name.strip_prefix("**.") {
-            Where::Below(name.into())
-        } else if let Some(name) = name.strip_prefix("*.") {
-            Where::OneBelow(name.into())
-        } else {
-            Where::Name(name.into())
+        match host_pattern(pattern) {
+            Ok(HostPattern::All) => Where::EveryName,
+            Ok(HostPattern::Many(name)) => Where::Below(name.into()),
+            Ok(HostPattern::One(name)) => Where::OneBelow(name.into()),
+            Ok(HostPattern::Star(name)) => Where::Star(name.into_owned()),
+            Ok(HostPattern::Exact(name)) => Where::Name(name.into()),
+            // the checker lets no other through
+            Err(_) => Where::Name(pattern.into()),
         }
     }
 
-    /// Itself and everything that holds it. `**` holds names of two labels or more.
+    /// Itself and everything that holds it, but for names with a `*` inside: [`Stars`] knows those. `**` holds names of two labels
+    /// or more.
     pub(crate) fn holders(&self) -> Vec<Where> {
         let mut holders = vec![self.clone()];
         let mut suffixes = |name: &str, from: usize| {
@@ -135,6 +135,13 @@ impl Where {
                 suffixes(name, 0);
                 holders.push(Where::EveryName);
             }
+            Where::Star(name) => {
+                suffixes(name.tail(), 0);
+                if name.parts().0.is_empty() {
+                    holders.push(Where::OneBelow(name.tail().into()));
+                }
+                holders.push(Where::EveryName);
+            }
             Where::Name(name) => {
                 suffixes(name, 1);
                 if let Some((_, parent)) = name.split_once('.') {
@@ -145,6 +152,49 @@ impl Where {
             Where::Network(network) => holders.extend(network.wider().map(Where::Network)),
         }
         holders.push(Where::Everything);
+        holders
+    }
+}
+
+/// Names with a `*` inside, by the labels around the starred one.
+#[derive(Debug, Default)]
+pub(crate) struct Stars(HashMap<String, Vec<StarName<'static>>>);
+
+impl Stars {
+    pub(crate) fn add(&mut self, place: &Where) {
+        let Where::Star(name) = place else { return };
+        let (head, _, _, tail) = name.parts();
+        let known = self.0.entry(format!("{head}*.{tail}")).or_default();
+        if !known.contains(name) {
+            known.push(name.clone());
+        }
+    }
+
+    /// The place and everything that holds it.
+    pub(crate) fn holders(&self, place: &Where) -> Vec<Where> {
+        let mut holders = place.holders();
+        if self.0.is_empty() {
+            return holders;
+        }
+        let found = |frame: String| self.0.get(&frame).into_iter().flatten().cloned();
+        match place {
+            Where::Star(name) => {
+                let (head, _, _, tail) = name.parts();
+                let wider = found(format!("{head}*.{tail}")).filter(|star| star != name && star.covers(name));
+                holders.extend(wider.map(Where::Star));
+            }
+            Where::Name(name) => {
+                let mut at = 0_usize;
+                for label in name.split('.') {
+                    let (head, rest) = name.split_at_checked(at).unwrap_or_default();
+                    let tail = rest.strip_prefix(label).and_then(|tail| tail.strip_prefix('.')).unwrap_or_default();
+                    let matching = found(format!("{head}*.{tail}")).filter(|star| star.contains(name, Reading::Narrow));
+                    holders.extend(matching.map(Where::Star));
+                    at = at.saturating_add(label.len()).saturating_add(1);
+                }
+            }
+            _ => {}
+        }
         holders
     }
 }
@@ -225,6 +275,7 @@ fn escapes(pattern: &str) -> Cow<'_, str> {
 #[derive(Debug, Default)]
 pub(crate) struct Targets<'d> {
     by: HashMap<(Who, Where), Vec<Entry<'d>>>,
+    stars: Stars,
     /// Whom and where to, together, that were kept; beyond [`MOST`] nothing is.
     kept: usize,
 }
@@ -249,6 +300,7 @@ impl<'d> Targets<'d> {
         if self.kept > MOST {
             return;
         }
+        places.iter().for_each(|place| self.stars.add(place));
         for who in who {
             for place in places {
                 self.by.entry((who.clone(), place.clone())).or_default().push(entry);
@@ -266,7 +318,7 @@ impl<'d> Targets<'d> {
     ) -> Option<Entry<'d>> {
         let mut first = None;
         for who in who.iter().map(Who::holders) {
-            for place in places.iter().map(Where::holders) {
+            for place in places.iter().map(|place| self.stars.holders(place)) {
                 let keys = who.iter().flat_map(|who| place.iter().map(move |place| (who.clone(), place.clone())));
                 let entries =
                     keys.filter_map(|key| self.by.get(&key)).flat_map(|entries| entries.iter().take(COMPARED));
@@ -284,7 +336,11 @@ mod tests {
 
     #[test]
     fn a_place_is_held_by_itself_and_by_what_is_wider() {
-        let holds = |outer: &str, inner: &str| Where::of_host(inner).holders().contains(&Where::of_host(outer));
+        let holds = |outer: &str, inner: &str| {
+            let mut stars = Stars::default();
+            stars.add(&Where::of_host(outer));
+            stars.holders(&Where::of_host(inner)).contains(&Where::of_host(outer))
+        };
         for (outer, inner, expected) in [
             ("a.b.test", "a.b.test", true),
             ("A.b.test.", "a.b.test", true),
@@ -300,6 +356,16 @@ mod tests {
             ("**", "**.test", true),
             ("**", "localhost", false),
             ("**", "a.test", true),
+            ("**.b.test", "a.*.b.test", true),
+            ("**.a.b.test", "a.*.b.test", false),
+            ("*.b.test", "a-*.b.test", true),
+            ("*.b.test", "a.*.b.test", false),
+            ("a.*.b.test", "a.x.b.test", true),
+            ("a.*.b.test", "a.x-*.b.test", true),
+            ("a-*.b.test", "a-b-*.b.test", true),
+            ("a-*.b.test", "*.b.test", false),
+            ("a-*.b.test", "a-.b.test", false),
+            ("*-a.b.test", "xn--x-a.b.test", false),
         ] {
             assert_eq!(holds(outer, inner), expected, "{outer} {inner}");
         }

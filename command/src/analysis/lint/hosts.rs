@@ -3,8 +3,8 @@
 use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, is_below, place_of, target};
-use crate::analysis::public_suffix::within;
 use crate::read::document::{Rule, Target};
+use crate::analysis::public_suffix::{is_one, within};
 use tollgate::policy::Network;
 use tollgate::policy::networks;
 
@@ -30,16 +30,17 @@ pub(crate) fn lint(subject: &Subject<'_>, denied: &Targets<'_>, advice: &mut Adv
 /// `**`, and wildcards below which anybody can have a name.
 fn wide(rule: &Rule, entry: &Entry<'_>, host: usize, pattern: &str, advice: &mut Advice) {
     let at = || place_of(entry.entry, entry.item, entry.target, &format!("hosts[{host}]"));
-    let name = match Where::of_host(pattern) {
+    let suffix = match Where::of_host(pattern) {
         Where::EveryName => {
             let message = format!("`{}` admits every name there is: what is sent there, nobody chose", rule.id);
             let fix = "list the hosts; a dry-run records which ones are asked for".to_owned();
             return advice.add(code::EVERYWHERE, at(), message, fix);
         }
-        Where::OneBelow(name) | Where::Below(name) => name,
+        Where::OneBelow(name) | Where::Below(name) => within(&name),
+        Where::Star(name) => Some(name.tail().to_owned()).filter(|tail| is_one(tail)),
         _ => return,
     };
-    if let Some(suffix) = within(&name) {
+    if let Some(suffix) = suffix {
         let message =
             format!("`{pattern}` of `{}` admits names that anybody can have: `{suffix}` is a public suffix", rule.id);
         advice.add(code::PUBLIC_SUFFIX, at(), message, "write the names that are meant".to_owned());
@@ -59,7 +60,11 @@ fn internal(
     advice: &mut Advice,
 ) {
     let place = Where::of_host(pattern);
-    let (Where::Name(name) | Where::OneBelow(name) | Where::Below(name)) = &place else { return };
+    let name = match &place {
+        Where::Name(name) | Where::OneBelow(name) | Where::Below(name) => name,
+        Where::Star(name) => name.tail(),
+        _ => return,
+    };
     let Some(inside) = INTERNAL.iter().find(|inside| is_below(name, inside)) else { return };
     if is_denied(subject, denied, who, &place, entry.target) {
         return;

@@ -1,6 +1,6 @@
 //! Names and networks that stand twice in one list, or beside a pattern that holds them.
 
-use super::cover::Where;
+use super::cover::{Stars, Where};
 use super::habits::targets;
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, named};
@@ -29,6 +29,8 @@ fn within(at: &str, words: &[String], places: Vec<Vec<Where>>, advice: &mut Advi
     if words.len() < 2 {
         return;
     }
+    let mut stars = Stars::default();
+    places.iter().flatten().for_each(|place| stars.add(place));
     let mut elements: HashMap<&Where, usize> = HashMap::new();
     for (item, places) in places.iter().enumerate() {
         for place in places {
@@ -37,7 +39,7 @@ fn within(at: &str, words: &[String], places: Vec<Vec<Where>>, advice: &mut Advi
     }
     for (item, (word, places)) in words.iter().zip(&places).enumerate() {
         // all of it is in one other element; of two that say the same the later is the one too many
-        let holders = |place: &Where| place.holders().into_iter().filter_map(|holder| elements.get(&holder).copied());
+        let holders = |place: &Where| stars.holders(place).into_iter().filter_map(|holder| elements.get(&holder).copied());
         let Some(first) = places.first() else { continue };
         let holds =
             |other: &usize| *other != item && places.iter().all(|place| holders(place).any(|holder| holder == *other));

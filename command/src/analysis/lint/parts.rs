@@ -5,7 +5,7 @@ use super::habits::targets;
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, is_below, place_of, target};
 use crate::read::document::{AuditPath, Mode, Rule, Target};
-use tollgate::policy::is_costly;
+use tollgate::policy::{Reading, is_costly};
 use tollgate::request::Path;
 
 /// Services whose paths hold the very secret that they ask for.
@@ -83,6 +83,9 @@ fn secrets(subject: &Subject<'_>, rule: &Rule, (number, item): (usize, usize), g
         Where::Name(name) | Where::OneBelow(name) | Where::Below(name) => {
             SECRET_PATHS.iter().find(|secret| is_below(&name, secret))
         }
+        Where::Star(name) => SECRET_PATHS
+            .iter()
+            .find(|secret| is_below(name.tail(), secret) || name.contains(secret, Reading::Narrow)),
         _ => None,
     };
     let hosts = subject.document.place(given).hosts;

@@ -1,6 +1,6 @@
 //! Rules that admit nothing, or nothing that others do not.
 
-use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
+use super::cover::{Entry, List, Stars, Targets, Where, Who, rest_covers};
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, target};
 use crate::read::document::{Mode, Rule, Target};
@@ -196,7 +196,9 @@ fn same_pairs(subject: &Subject<'_>, who: &[Who], places: &[Where], other: &Entr
     let all_in =
         |who: &[Who], others: &[Who]| who.iter().all(|who| who.holders().iter().any(|holder| others.contains(holder)));
     let places_in = |places: &[Where], others: &[Where]| {
-        places.iter().all(|place| place.holders().iter().any(|holder| others.contains(holder)))
+        let mut stars = Stars::default();
+        others.iter().for_each(|place| stars.add(place));
+        places.iter().all(|place| stars.holders(place).iter().any(|holder| others.contains(holder)))
     };
     all_in(&other_who, who) && places_in(&other_places, places)
 }

@@ -1,10 +1,9 @@
 //! Names that a site lets resolve to addresses of the inside, and how far that goes.
 
 use crate::analysis::advice::{Advice, code};
-use crate::analysis::public_suffix::within;
+use crate::analysis::public_suffix::{is_one, within};
 use crate::mesh::site::Gateway;
-use tollgate::policy::Network;
-use tollgate::policy::{host_spelling, networks};
+use tollgate::policy::{HostPattern, Network, host_pattern, networks};
 
 /// Networks in which the gateway itself answers, or everybody: no name is led there.
 const NEVER: [&str; 7] = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/127", "fe80::/10", "ff00::/8"];
@@ -15,13 +14,18 @@ const METADATA: &str = "169.254.169.254";
 pub(super) fn judge(gateway: &Gateway, advice: &mut Advice) {
     for (entry, inside) in gateway.inside.iter().enumerate() {
         for (number, host) in inside.hosts.iter().enumerate() {
-            let host = host_spelling(host).unwrap_or_default();
-            let why = match host.trim_start_matches("**.").trim_start_matches("*.") {
-                "**" => Some("every name there is may resolve to the inside".to_owned()),
-                name if host != name => within(name).map(|suffix| {
-                    format!("anybody can have a name there that resolves to the inside: `{suffix}` is a public suffix")
-                }),
-                _ => None,
+            let Ok(host) = host_pattern(host) else { continue };
+            let suffix = match &host {
+                HostPattern::One(name) | HostPattern::Many(name) => within(name),
+                HostPattern::Star(name) => Some(name.tail().to_owned()).filter(|tail| is_one(tail)),
+                HostPattern::Exact(_) | HostPattern::All => None,
+            };
+            let why = match suffix {
+                _ if host == HostPattern::All => Some("every name there is may resolve to the inside".to_owned()),
+                Some(suffix) => Some(format!(
+                    "anybody can have a name there that resolves to the inside: `{suffix}` is a public suffix"
+                )),
+                None => None,
             };
             if let Some(why) = why {
                 let message =

@@ -1,10 +1,9 @@
 //! Advice on a gateway that resolves names as they are asked for: what it has to hold, and what its walls refuse.
 
 use crate::analysis::advice::{Advice, code, is_below, place_of};
-use crate::mesh::site::{Gateway, Routes};
 use crate::read::document::{Amount, By, Document, Mode, Quota, Rule, Selector, Target};
-use tollgate::policy::Network;
-use tollgate::policy::{duration, host_spelling, networks};
+use crate::mesh::site::{Gateway, Routes};
+use tollgate::policy::{Network, Reading, duration, host_pattern, host_spelling, networks};
 
 /// Names that callers can make up within a minute, of those that the cache holds.
 const MOST_NEW_NAMES: u64 = 2_000;
@@ -103,12 +102,8 @@ fn is_everybody(document: &Document, from: &[Selector]) -> bool {
 
 /// Tells whether a host pattern holds all that another does, as what closes reads it.
 fn covers(outer: &str, inner: &str) -> bool {
-    let outer = host_spelling(outer).unwrap_or_default();
-    let name = inner.trim_start_matches('*').trim_start_matches('.');
-    match outer.strip_prefix("**.") {
-        Some(suffix) => is_below(name, suffix) && (name != suffix || inner.starts_with('*')),
-        None => outer == inner || outer == "**",
-    }
+    let (outer, inner) = (host_pattern(outer), host_pattern(inner));
+    outer.is_ok_and(|outer| inner.is_ok_and(|inner| outer.covers(&inner, Reading::Wide)))
 }
 
 /// Tells whether a quota bounds how many names these callers can make up.

@@ -39,7 +39,7 @@ fn names(inside: &[Inside]) -> String {
         match (host.strip_prefix("**."), host.strip_prefix("*.")) {
             (Some(parent), _) => format!(r".+\.{}", escaped(parent)),
             (None, Some(parent)) => format!(r"[^.]+\.{}", escaped(parent)),
-            (None, None) => escaped(host),
+            (None, None) => escaped(host).replace('*', "[^.]+"),
         }
     };
     let hosts: Vec<String> = inside.iter().flat_map(|inside| &inside.hosts).map(one).collect();

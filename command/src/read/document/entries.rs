@@ -220,7 +220,8 @@ impl JsonSchema for Onboarded {
 pub(crate) struct Target {
     /// Name of an entry of `destinations`.
     pub(crate) destination: Option<String>,
-    /// `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more), `**` (every name).
+    /// `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more), `sts.*.example.com` and
+    /// `api-*.example.com` (a label, or part of one), `**` (every name).
     #[schemars(with = "NotEmpty<Host>")]
     pub(crate) hosts: Vec<String>,
     /// `10.0.0.0/8`, an address, or `private`. They judge addresses in the request, not what a name resolves to.
@@ -283,7 +284,8 @@ pub(crate) enum EncodedSlash {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Destination {
-    /// `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more), `**` (every name).
+    /// `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more), `sts.*.example.com` and
+    /// `api-*.example.com` (a label, or part of one), `**` (every name).
     #[schemars(with = "NotEmpty<Host>")]
     pub(crate) hosts: Vec<String>,
     /// `10.0.0.0/8`, an address, or `private`.

@@ -124,8 +124,8 @@ text!(
 );
 text!(
     Host,
-    r"^(\*\*|(\*\*?\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?)$",
-    "write `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more) or `**`; addresses stand in `cidrs`"
+    r"^(\*\*|(\*\*?\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?|([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*(\*|[A-Za-z0-9_][A-Za-z0-9_-]*\*([A-Za-z0-9_-]*[A-Za-z0-9_])?|\*[A-Za-z0-9_-]*[A-Za-z0-9_])(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?){2,}\.?)$",
+    "write `api.example.com`, `*.example.com` (one label before), `**.example.com` (one or more), `sts.*.example.com` or `api-*.example.com` (a label, or part of one) or `**`; addresses stand in `cidrs`"
 );
 text!(
     Cidr,

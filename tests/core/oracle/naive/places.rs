@@ -4,8 +4,9 @@ use super::Side;
 use super::request::{Place, unmapped};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Specificity of a match: exact host, `*.`, `**.`, `**` or CIDR; then the longer suffix. Greater is more specific.
-pub type Rank = (u8, usize);
+/// The precision of a match: exact host, `*` inside, `*.`, `**.`, `**` or CIDR; then more labels behind the wildcard; then, for
+/// `*` inside, more literal bytes. Greater is more specific.
+pub type Rank = (u8, usize, usize);
 
 /// Rank of the match of a host pattern; none if it does not match.
 pub fn host(pattern: &str, place: &Place, side: Side) -> Option<Rank> {
@@ -13,14 +14,15 @@ pub fn host(pattern: &str, place: &Place, side: Side) -> Option<Rank> {
         return None;
     };
     if pattern == "**" {
-        return (side == Side::Deny || labels.len() >= 2).then_some((0, 0));
+        return (side == Side::Deny || labels.len() >= 2).then_some((0, 0, 0));
     }
     let pattern = pattern.to_ascii_lowercase();
     let pattern: Vec<&str> = pattern.strip_suffix('.').unwrap_or(&pattern).split('.').collect();
     let (kind, suffix) = match pattern.as_slice() {
         ["**", suffix @ ..] => (1, suffix),
         ["*", suffix @ ..] => (2, suffix),
-        exact => (3, exact),
+        labels if labels.iter().any(|label| label.contains('*')) => return inside(labels, place, side),
+        exact => (4, exact),
     };
     let more = labels.len().checked_sub(suffix.len())?;
     let deep_enough = match kind {
@@ -28,7 +30,25 @@ pub fn host(pattern: &str, place: &Place, side: Side) -> Option<Rank> {
         2 => more == 1,
         _ => more == 0,
     };
-    (deep_enough && labels[more..] == *suffix).then_some((kind, suffix.len()))
+    (deep_enough && labels[more..] == *suffix).then_some((kind, suffix.len(), 0))
+}
+
+/// A name with one `*` inside, label by label.
+fn inside(pattern: &[&str], place: &Place, side: Side) -> Option<Rank> {
+    let Place::Name(labels) = place else {
+        return None;
+    };
+    let matches = |(pattern, label): (&&str, &String)| match pattern.split_once('*') {
+        None => label == pattern,
+        Some(("", "")) => true,
+        Some((before, behind)) => {
+            let some = label.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+            some.is_some_and(|some| !some.is_empty()) && (side == Side::Deny || !label.starts_with("xn--"))
+        }
+    };
+    let behind = pattern.iter().rev().take_while(|label| !label.contains('*')).count();
+    let literal = pattern.iter().map(|label| label.len()).sum();
+    (pattern.len() == labels.len() && pattern.iter().zip(labels).all(matches)).then_some((3, behind, literal))
 }
 
 /// Rank of the match of a CIDR; none if it does not hold the host. In `deny` it also holds an IPv6 address by the IPv4
@@ -43,7 +63,7 @@ pub fn cidr(cidr: &str, place: &Place, side: Side) -> Option<Rank> {
     }
     let networks = if cidr == "private" { PRIVATE.to_vec() } else { vec![cidr] };
     let holds = networks.iter().any(|network| addresses.iter().any(|&address| contains(network, address)));
-    holds.then_some((0, 0))
+    holds.then_some((0, 0, 0))
 }
 
 const PRIVATE: [&str; 18] = [

@@ -84,7 +84,7 @@ pub fn region<'p>(policy: &'p Value, target: &'p Value) -> Option<&'p str> {
 fn place(target: &Value, place: &Place, side: Side) -> Option<Rank> {
     let (hosts, cidrs) = (target.get("hosts"), target.get("cidrs"));
     if hosts.is_none() && cidrs.is_none() {
-        return Some((0, 0));
+        return Some((0, 0, 0));
     }
     let hosts = hosts.into_iter().flat_map(strings).filter_map(|pattern| places::host(pattern, place, side));
     let cidrs = cidrs.into_iter().flat_map(strings).filter_map(|cidr| places::cidr(cidr, place, side));

@@ -6,7 +6,8 @@ use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
 const WILDCARDS: &str =
-    "*.a.test **.a.test *.test **.test ** *.b.a.test **.b.a.test **.internal *.H.test. **.localhost";
+    "*.a.test **.a.test *.test **.test ** *.b.a.test **.b.a.test **.internal *.H.test. **.localhost
+    c.*.a.test b*.a.test b*1.a.test *1.a.test  c.b-*.a.test. c*.b.a.test x*.a.test C.x*.a.test xn--*.a.test";
 const CIDRS: &str = "
     10.0.0.0/8 10.1.0.0/16 10.1.2.3 10.1.2.0/24 private 0.0.0.0/0 ::/0 fd00::/8 ::1 2001:db8::/32 ::ffff:10.0.0.0/104
     169.254.169.254 64:ff9b::/96 2002::/16 8.8.8.8/32 0.0.0.0/8";

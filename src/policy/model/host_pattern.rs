@@ -1,0 +1,114 @@
+//! Host patterns: `api.example.com`, `*.example.com`, `**.example.com`, `**`, `sts.*.example.com`.
+
+use super::StarName;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A checked host pattern. Names are lower case, without a trailing dot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HostPattern<'a> {
+    /// That name.
+    Exact(Cow<'a, str>),
+    /// A name with one `*` inside.
+    Star(StarName<'a>),
+    /// Exactly one label before that name.
+    One(Cow<'a, str>),
+    /// One or more labels before that name.
+    Many(Cow<'a, str>),
+    /// Every name of two or more labels; in the wide reading every name.
+    All,
+}
+
+/// The way a pattern is read: what opens narrowly, what closes widely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reading {
+    /// In `rules` and `except`.
+    Narrow,
+    /// In `deny` and `quotas`.
+    Wide,
+}
+
+impl<'a> HostPattern<'a> {
+    /// The same, owned.
+    pub fn into_owned(self) -> HostPattern<'static> {
+        let owned = |name: Cow<'a, str>| Cow::Owned(name.into_owned());
+        match self {
+            HostPattern::Exact(name) => HostPattern::Exact(owned(name)),
+            HostPattern::Star(name) => HostPattern::Star(name.into_owned()),
+            HostPattern::One(name) => HostPattern::One(owned(name)),
+            HostPattern::Many(name) => HostPattern::Many(owned(name)),
+            HostPattern::All => HostPattern::All,
+        }
+    }
+
+    /// The labels that every name it matches ends with; none for `**`.
+    pub fn tail(&self) -> Option<&str> {
+        match self {
+            HostPattern::Exact(name) | HostPattern::One(name) | HostPattern::Many(name) => Some(name),
+            HostPattern::Star(name) => Some(name.tail()),
+            HostPattern::All => None,
+        }
+    }
+
+    /// Tells whether a canonical name matches.
+    pub fn contains(&self, name: &str, reading: Reading) -> bool {
+        match self {
+            HostPattern::Exact(own) => own == name,
+            HostPattern::Star(own) => own.contains(name, reading),
+            HostPattern::One(own) => name.split_once('.').is_some_and(|(_, parent)| parent == own),
+            HostPattern::Many(own) => is_below(name, own),
+            HostPattern::All => reading == Reading::Wide || name.contains('.'),
+        }
+    }
+
+    /// Tells whether every name that another matches is matched, both read alike; false where that is not sure.
+    pub fn covers(&self, other: &HostPattern<'_>, reading: Reading) -> bool {
+        match (self, other) {
+            (_, HostPattern::Exact(name)) => self.contains(name, reading),
+            (HostPattern::All, _) => true,
+            (HostPattern::Star(own), HostPattern::Star(other)) => own.covers(other),
+            (HostPattern::One(own), HostPattern::Star(other)) => other.parts().0.is_empty() && other.tail() == own,
+            (HostPattern::One(own), HostPattern::One(other)) => own == other,
+            (HostPattern::Many(own), HostPattern::Star(other)) => other.tail() == own || is_below(other.tail(), own),
+            (HostPattern::Many(own), HostPattern::One(other) | HostPattern::Many(other)) => {
+                own == other || is_below(other, own)
+            }
+            _ => false,
+        }
+    }
+
+    /// Tells whether some name matches both.
+    pub fn meets(&self, other: &HostPattern<'_>, reading: Reading) -> bool {
+        match (self, other) {
+            (HostPattern::Star(one), HostPattern::Star(other)) => one.meets(other),
+            (HostPattern::Star(star), HostPattern::One(name)) | (HostPattern::One(name), HostPattern::Star(star)) => {
+                star.meets_below(name, false)
+            }
+            (HostPattern::Star(star), HostPattern::Many(name)) | (HostPattern::Many(name), HostPattern::Star(star)) => {
+                star.meets_below(name, true)
+            }
+            (HostPattern::One(one), HostPattern::Many(above)) | (HostPattern::Many(above), HostPattern::One(one)) => {
+                one == above || is_below(one, above)
+            }
+            _ => self.covers(other, reading) || other.covers(self, reading),
+        }
+    }
+}
+
+/// Tells whether a name has labels before the other one.
+fn is_below(name: &str, above: &str) -> bool {
+    name.strip_suffix(above).is_some_and(|before| before.ends_with('.'))
+}
+
+impl fmt::Display for HostPattern<'_> {
+    /// As it is compared.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostPattern::Exact(name) => f.write_str(name),
+            HostPattern::Star(name) => f.write_str(name.text()),
+            HostPattern::One(name) => write!(f, "*.{name}"),
+            HostPattern::Many(name) => write!(f, "**.{name}"),
+            HostPattern::All => f.write_str("**"),
+        }
+    }
+}
