@@ -30,7 +30,8 @@ pub(crate) struct Constraints {
 #[derive(Debug, Default)]
 pub(crate) struct ConstraintTable {
     constraint_table: Vec<Constraints>,
-    ports: Vec<Box<[u16]>>,
+    /// Each set in ranges that neither overlap nor touch, from the lowest.
+    ports: Vec<Box<[[u16; 2]]>>,
     methods: Vec<Box<[Box<str>]>>,
 }
 
@@ -43,8 +44,7 @@ impl ConstraintTable {
     /// Tells whether the constraints admit the port.
     #[inline]
     pub(crate) fn has_port(&self, constraints: &Constraints, port: u16) -> bool {
-        constraints.ports == NONE
-            || self.ports.get(constraints.ports as usize).is_some_and(|ports| ports.contains(&port))
+        constraints.ports == NONE || self.ports.get(constraints.ports as usize).is_some_and(|ports| holds(ports, port))
     }
 
     /// Tells whether the constraints list the method, in its only spelling. False where none are given.
@@ -80,17 +80,14 @@ impl ConstraintTable {
 pub(crate) struct ConstraintTableBuilder {
     constraint_table: ConstraintTable,
     numbers: FxHashMap<Constraints, u32>,
-    ports: FxHashMap<Box<[u16]>, u32>,
+    ports: FxHashMap<Box<[[u16; 2]]>, u32>,
     methods: FxHashMap<Box<[Box<str>]>, u32>,
 }
 
 impl ConstraintTableBuilder {
-    /// The number of a set of ports.
-    pub(crate) fn ports(&mut self, ports: &[u16]) -> Option<u32> {
-        if let Some(number) = self.ports.get(ports) {
-            return Some(*number);
-        }
-        intern(&mut self.ports, &mut self.constraint_table.ports, ports.into())
+    /// The number of a set of ports: ranges that neither overlap nor touch, from the lowest.
+    pub(crate) fn ports(&mut self, ports: Box<[[u16; 2]]>) -> Option<u32> {
+        intern(&mut self.ports, &mut self.constraint_table.ports, ports)
     }
 
     /// The number of a set of methods.
@@ -122,6 +119,12 @@ impl ConstraintTableBuilder {
         self.constraint_table.constraint_table.shrink_to_fit();
         self.constraint_table
     }
+}
+
+#[inline]
+fn holds(ranges: &[[u16; 2]], port: u16) -> bool {
+    let at = ranges.partition_point(|[_, last]| *last < port);
+    ranges.get(at).is_some_and(|[first, _]| *first <= port)
 }
 
 fn intern<T: Clone + Eq + std::hash::Hash>(numbers: &mut FxHashMap<T, u32>, all: &mut Vec<T>, item: T) -> Option<u32> {

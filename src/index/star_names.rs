@@ -51,10 +51,7 @@ impl StarNames {
         let from = before.iter().rposition(|byte| *byte == b'.').map_or(0, |dot| dot.saturating_add(1));
         let suffix = behind.iter().position(|byte| *byte == b'.')?;
         let until = star.checked_add(1)?.checked_add(suffix)?;
-        let ends = Ends {
-            before: u8::try_from(star.checked_sub(from)?).ok()?,
-            behind: u8::try_from(suffix).ok()?,
-        };
+        let ends = Ends { before: u8::try_from(star.checked_sub(from)?).ok()?, behind: u8::try_from(suffix).ok()? };
         let mut buffer = [0; LONGEST];
         let frame = self.frames.intern(0, starred(&mut buffer, pattern, from, until)?)?;
         if frame.new.is_some() {

@@ -265,7 +265,7 @@ impl Compiler {
                 findings.no_hosts();
             }
             draft.region = self.region(doc.region.as_ref().map(|region| &*region.0));
-            draft.ports = doc.ports.good().map(|ports| ports.into_iter().map(|port| port.0).collect());
+            draft.ports = doc.ports.good();
             let (hosts, cidrs) = (doc.hosts.good().unwrap_or_default(), doc.cidrs.good().unwrap_or_default());
             draft.places = self.places(&hosts, &cidrs, draft.region, findings);
         }
@@ -588,7 +588,7 @@ impl Compiler {
             }
             self.destinations.list(number, kind, || draft.tos.reserve())?
         } else {
-            let ports = doc.ports.good().map(|ports| ports.into_iter().map(|port| port.0).collect());
+            let ports = doc.ports.good();
             let (hosts, cidrs) = (doc.hosts.good().unwrap_or_default(), doc.cidrs.good().unwrap_or_default());
             let mut places = self.places(&hosts, &cidrs, region, findings);
             places.everything = kind.closes() && hosts.is_empty() && cidrs.is_empty();

@@ -5,7 +5,7 @@ use super::amount::{Burst, Bytes, Count};
 use super::cidr::CidrPattern;
 use super::decode::{Any, At, Entries, Field, Items, Note, Shape, Stop, Text, each, object};
 use super::finding::{Findings, Listed, code, nearest};
-use super::model::HostPattern;
+use super::model::{HostPattern, Ports};
 use super::path_pattern::PathPattern;
 use super::period::Period;
 use super::settings::{AuditAllowed, AuditPath, Detail, Mode, RemoveBy, VerifyRoute};
@@ -105,7 +105,7 @@ object! {
         "destination" => destination: Text<'a>,
         "hosts" => hosts: Vec<HostPattern<'a>>,
         "cidrs" => cidrs: Vec<CidrPattern>,
-        "ports" => ports: Vec<Port>,
+        "ports" => ports: Ports,
         "region" => region: Region<'a>,
         "tls" => tls: Tls,
         "methods" => methods: Vec<MethodName<'a>>,
@@ -120,7 +120,7 @@ object! {
     DestinationDoc<'a>, "a destination" {
         "hosts" => hosts: Vec<HostPattern<'a>>,
         "cidrs" => cidrs: Vec<CidrPattern>,
-        "ports" => ports: Vec<Port>,
+        "ports" => ports: Ports,
         "region" => region: Region<'a>,
         "tls" => tls: Tls,
         "protocol" => protocol: Protocol,

@@ -33,14 +33,13 @@ pub(crate) use compile::STAGED;
 pub use compiled::Policy;
 pub use finding::{Finding, Rejection, Severity, Step, code, nearest};
 pub use host_pattern::{host_pattern, host_spelling};
-pub use model::{HostPattern, Reading, StarName};
+pub use model::{DEFAULT_PORTS, HostPattern, PortRange, Ports, Reading, StarName};
 pub use packed::unpack;
 pub use period::duration;
 pub use quota::QuotaEntry;
 pub use settings::{
     AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, RemoveBy, Settings, Tripwire, VerifyRoute,
 };
-pub use target::DEFAULT_PORTS;
 pub use terms::Terms;
 
 pub(crate) use residency::Regions;

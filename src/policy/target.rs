@@ -2,6 +2,7 @@
 
 use super::document::TargetDoc;
 use super::finding::{Findings, code};
+use super::model::Ports;
 use crate::index::{ConstraintTableBuilder, Hosts, NONE};
 
 /// What a target belongs to; it decides what its absent parts mean.
@@ -26,9 +27,6 @@ impl Kind {
     }
 }
 
-/// Ports of a rule's target that gives none.
-pub const DEFAULT_PORTS: [u16; 2] = [80, 443];
-
 /// Hosts and networks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
@@ -52,7 +50,7 @@ impl Places {
 #[derive(Clone, Debug)]
 pub(super) struct DestinationDraft {
     pub(super) places: Places,
-    pub(super) ports: Option<Vec<u16>>,
+    pub(super) ports: Option<Ports>,
     /// Number of the region label, or [`NONE`].
     pub(super) region: u32,
 }
@@ -77,11 +75,16 @@ impl DestinationDraft {
 
     /// Its set of ports in a section: what is not given is 80 and 443 in a rule, and every port elsewhere.
     pub(super) fn port_set(&self, kind: Kind, constraint_table: &mut ConstraintTableBuilder) -> Option<u32> {
-        match (&self.ports, kind) {
-            (Some(ports), _) => constraint_table.ports(ports),
-            (None, Kind::Rules) => constraint_table.ports(&DEFAULT_PORTS),
-            (None, _) => Some(NONE),
+        let usual = Ports::usual();
+        let ports = match (&self.ports, kind) {
+            (Some(ports), _) => ports,
+            (None, Kind::Rules) => &usual,
+            (None, _) => &Ports::ALL,
+        };
+        if ports.is_all() {
+            return Some(NONE);
         }
+        constraint_table.ports(ports.listed().iter().map(|range| [range.first(), range.last()]).collect())
     }
 }
 

@@ -1,7 +1,8 @@
 //! Single values of the language, checked as they are read.
 
-use super::decode::{Shape, Text};
+use super::decode::{Items, Shape, Stop, Text, each};
 use super::finding::{Findings, code};
+use super::model::{PortRange, Ports};
 use super::settings::HeaderName;
 use crate::request::{Identity, is_method};
 use crate::timestamp::Timestamp;
@@ -58,6 +59,59 @@ impl<'de> Shape<'de> for Port {
             Ok(port) if port > 0 => Some(Port(port)),
             _ => findings.error(code::VALUE, format!("`{number}` is no port"), "ports are 1 to 65535".to_owned()),
         }
+    }
+}
+
+impl<'de> Shape<'de> for Ports {
+    const EXPECTED: &'static str = "a list";
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if &*text == "any" {
+            return Some(Ports::ALL);
+        }
+        findings.wrong_type(Self::EXPECTED, "a string");
+        None
+    }
+
+    fn list(items: Items<'_, 'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
+        let mut ranges: Vec<PortRange> = Vec::with_capacity(1);
+        if each(items, findings, |range, _| ranges.push(range))? {
+            return Ok(Some(Ports::of(ranges)));
+        }
+        findings.empty_list();
+        Ok(None)
+    }
+}
+
+/// A port, or a range of them.
+impl<'de> Shape<'de> for PortRange {
+    const EXPECTED: &'static str = "a port";
+
+    fn number(number: u64, findings: &mut Findings<'de>) -> Option<Self> {
+        let Port(port) = Port::number(number, findings)?;
+        PortRange::new(port, port)
+    }
+
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        if let Some(range) = PortRange::parse(&text) {
+            return Some(range);
+        }
+        if &*text == "any" {
+            let fix = "write `ports: any`, in place of the list".to_owned();
+            return findings.error(code::VALUE, "`any` stands in a list", fix);
+        }
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        let range = text.split_once('-').and_then(|(from, to)| Some((number(from)?, number(to)?)));
+        let Some((from, to)) = range else {
+            findings.wrong_type(Self::EXPECTED, "a string");
+            return None;
+        };
+        let (low, high) = (from.min(to), from.max(to));
+        let fix = match low > 0 && high <= u64::from(u16::MAX) {
+            true => format!("write `\"{low}-{high}\"`: two ports, the lower one first"),
+            false => "ports are 1 to 65535".to_owned(),
+        };
+        findings.error(code::VALUE, format!("`{}` is no range of ports", &*text), fix)
     }
 }
 

@@ -812,6 +812,21 @@ fn a_gateway_has_as_many_ports_as_it_can_hold() {
 }
 
 #[test]
+fn ranges_are_rendered_port_by_port_and_any_is_what_the_site_says() {
+    let policy = |ports: &Value| policy(&json!([{"hosts": ["a.example.com"], "ports": ports}]));
+    assert_eq!(judged(&policy(&json!(["20000-20063"])), &site()).1, Some(0));
+    assert_eq!(judged(&policy(&json!(["20000-20064"])), &site()).0, ["TG425"]);
+    assert_eq!(judged(&policy(&json!([443, "20000-30000"])), &site()).0, ["TG424", "TG425"]);
+    assert_eq!(judged(&policy(&json!("any")), &site()).0, ["TG425"]);
+    let also = with(site(), &[("ports", json!({"http": 8443, "also": [8080]})), ("routes", json!("catch-all"))]);
+    assert_eq!(judged(&policy(&json!("any")), &also).0, Vec::<String>::new());
+    let objects = Place::new(&policy(&json!("any")), &also).objects(&[]);
+    let anchor = &of_kind(&objects, "ServiceEntry")[0]["spec"]["ports"];
+    let ports: Vec<_> = anchor.as_array().unwrap().iter().map(|port| port["number"].as_u64().unwrap()).collect();
+    assert_eq!(ports, [80, 8080]);
+}
+
+#[test]
 fn what_of_a_policy_a_site_does_not_carry_is_warned_of() {
     let catch_all = || with(site(), &[("routes", json!("catch-all"))]);
     let outside = json!({"version": 1, "name": "shop", "workloads": {"set": [{"namespace": "vault"}]}, "rules": [

@@ -1,6 +1,6 @@
 //! Ports at which a rule's places are asked for, and the protocol on each.
 
-use crate::read::document::{Document, Place, Protocol, Tls};
+use crate::read::document::{Document, Place, Ports, Protocol, Tls};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::policy::{DEFAULT_PORTS, host_spelling};
 
@@ -28,7 +28,7 @@ pub(crate) fn written(document: &Document) -> BTreeMap<String, u16> {
     let mut asked: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for target in document.rules.iter().flat_map(|rule| &rule.to) {
         let place = document.place(target);
-        let reached = reached(&of(&place), &place, default_port);
+        let reached = reached(&of(&place, &[]), &place, default_port);
         for host in place.hosts.iter().filter_map(|written| host_spelling(written).ok()) {
             asked.entry(host).or_default().extend(reached.keys());
         }
@@ -37,12 +37,14 @@ pub(crate) fn written(document: &Document) -> BTreeMap<String, u16> {
     asked.into_keys().map(|host| (host, 80)).collect()
 }
 
-/// Ports of a place: those that it names, or the default ones.
-pub(crate) fn of(place: &Place<'_>) -> BTreeSet<u16> {
+/// Ports of a place: those that it names, or the default ones. `any` stands for the default ones and for those that a gateway
+/// opens besides, `also`.
+pub(crate) fn of(place: &Place<'_>, also: &[u16]) -> BTreeSet<u16> {
     match place.ports {
-        [] if place.tls == Some(Tls::None) => BTreeSet::from([80]),
-        [] => DEFAULT_PORTS.into(),
-        given => given.iter().copied().collect(),
+        None if place.tls == Some(Tls::None) => BTreeSet::from([80]),
+        None => DEFAULT_PORTS.into(),
+        Some(Ports::Any) => DEFAULT_PORTS.into_iter().chain(also.iter().copied()).collect(),
+        Some(Ports::Listed(listed)) => listed.iter().flat_map(|range| range.ports()).collect(),
     }
 }
 

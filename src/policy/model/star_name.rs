@@ -87,7 +87,8 @@ impl<'a> StarName<'a> {
     /// Tells whether everything that another such pattern matches is matched, both read alike. Where the readings differ, what is read
     /// narrowly is within what is read widely.
     pub fn covers(&self, other: &StarName<'_>) -> bool {
-        let ((head, prefix, suffix, tail), (own_head, own_prefix, own_suffix, own_tail)) = (other.parts(), self.parts());
+        let ((head, prefix, suffix, tail), (own_head, own_prefix, own_suffix, own_tail)) =
+            (other.parts(), self.parts());
         head == own_head
             && tail == own_tail
             && prefix.starts_with(own_prefix)

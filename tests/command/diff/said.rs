@@ -112,10 +112,16 @@ impl Facts {
         if named.is_none() && old != new {
             return false;
         }
-        let port = json!(named.unwrap_or(old));
+        let port = named.unwrap_or(old);
+        let holds = |listed: &Vec<Value>| {
+            listed.iter().any(|listed| match listed.as_str().and_then(|range| range.split_once('-')) {
+                Some((first, last)) => (first.parse().unwrap()..=last.parse().unwrap()).contains(&port),
+                None => *listed == port,
+            })
+        };
         match (ports["only"].as_array(), ports["but"].as_array()) {
-            (Some(only), _) => only.contains(&port),
-            (_, Some(but)) => !but.contains(&port),
+            (Some(only), _) => holds(only),
+            (_, Some(but)) => !holds(but),
             _ => panic!("{ports}"),
         }
     }

@@ -6,9 +6,6 @@ use super::{host, selector};
 use crate::pointer::Trail;
 use crate::tree::{Node, Value};
 
-/// Ports of a range that a finding lists.
-const PORTS_SHOWN: u64 = 16;
-
 /// Advises what to write instead of a value of another type.
 pub(super) fn fix(trail: &Trail<'_, '_>, root: &Node<'_>) -> Option<String> {
     let node = trail.node()?;
@@ -68,9 +65,10 @@ fn whole_list(key: &str, shape: Shape, node: &Node<'_>, root: &Node<'_>) -> Opti
         }),
         Value::Text(words) if shape == Shape::Port => {
             let words: Vec<&str> = words.split([',', ' ']).filter(|word| !word.is_empty()).collect();
-            let numbers: Option<Vec<String>> = words.iter().map(|word| Some(number(word)?.to_string())).collect();
-            Some(match (numbers, words.as_slice()) {
-                (Some(numbers), _) => format!("write `ports: [{}]`", numbers.join(", ")),
+            let one = |word: &&str| number(word).map(|port| port.to_string()).or_else(|| range(word));
+            let ports: Option<Vec<String>> = words.iter().map(one).collect();
+            Some(match (ports, words.as_slice()) {
+                (Some(ports), _) => format!("write `ports: [{}]`", ports.join(", ")),
                 (None, [word]) => port(word),
                 (None, _) => "write `ports: [443]`, a number for each port".to_owned(),
             })
@@ -157,17 +155,10 @@ fn port(word: &str) -> String {
     if let Some(port) = number(word) {
         return format!("write `{port}` without quotes");
     }
-    let range = word.split_once(['-', ':']).and_then(|(from, to)| Some((number(from)?, number(to)?)));
-    match range {
-        Some((from, to)) if from <= to && to.saturating_sub(from) < PORTS_SHOWN => {
-            let all: Vec<String> = (from..=to).map(|port| port.to_string()).collect();
-            format!("there are no ranges: list the ports, `{}`", all.join(", "))
-        }
-        Some((from, to)) => {
-            format!("there are no ranges: list the ports one by one, `{from}, {}, …, {to}`", from.saturating_add(1))
-        }
+    match range(word) {
+        Some(range) => format!("write `{range}`: a range is two ports with `-` between, in quotes"),
         None if ["any", "all", "*"].contains(&word.to_ascii_lowercase().as_str()) => {
-            "ports are listed one by one, as `ports: [80, 443]`; only in `deny` and `quotas` none means all".to_owned()
+            "write `ports: any`, in place of the list".to_owned()
         }
         None => {
             let known = [("https", 443), ("http", 80), ("ssh", 22), ("smtp", 25), ("postgres", 5432)];
@@ -177,6 +168,14 @@ fn port(word: &str) -> String {
             }
         }
     }
+}
+
+/// A range of ports as it belongs there, however it was written: `8000:8100`, `8000..8100`, `8000 to 8100`.
+fn range(word: &str) -> Option<String> {
+    let between = ["...", "..", "-", ":", "–", "/", " to "];
+    let (from, to) = between.iter().find_map(|sign| word.split_once(sign))?;
+    let (from, to) = (number(from.trim())?, number(to.trim())?);
+    (from <= to).then(|| format!("\"{from}-{to}\""))
 }
 
 /// Guesses the method that a word stands for; none if nothing better can be said.

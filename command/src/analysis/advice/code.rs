@@ -51,6 +51,7 @@ pub(crate) const FULL_DETAIL: Code = warning("TG209");
 pub(crate) const CONNECT: Code = warning("TG210");
 pub(crate) const NO_TRIPWIRE: Code = note("TG211");
 pub(crate) const DRY_RUN: Code = warning("TG212");
+pub(crate) const OTHER_PROTOCOLS: Code = warning("TG220");
 
 pub(crate) const NO_OWNER: Code = note("TG301");
 pub(crate) const EXPIRES_SOON: Code = note("TG302");
@@ -94,10 +95,10 @@ pub(crate) const INSIDE_TOO_WIDE: Code = error("TG426");
 pub(crate) const REFUSED: Code = warning("TG427");
 
 /// The codes that a file can suppress: these, and those of the checker's own advice.
-pub(crate) const ALL: [&str; 54] = [
+pub(crate) const ALL: [&str; 55] = [
     "TG101", "TG102", "TG110", "TG111", "TG112", "TG113", "TG114", "TG115", "TG116", "TG117", "TG118", "TG119",
     "TG120", "TG121", "TG122", "TG123", "TG124", "TG126", "TG201", "TG202", "TG203", "TG204", "TG205", "TG206",
-    "TG207", "TG208", "TG209", "TG210", "TG211", "TG212", "TG301", "TG302", "TG303", "TG304", "TG305", "TG306",
-    "TG307", "TG312", "TG401", "TG402", "TG403", "TG404", "TG405", "TG406", "TG407", "TG410", "TG411", "TG415",
-    "TG416", "TG420", "TG421", "TG423", "TG427", "TG428",
+    "TG207", "TG208", "TG209", "TG210", "TG211", "TG212", "TG220", "TG301", "TG302", "TG303", "TG304", "TG305",
+    "TG306", "TG307", "TG312", "TG401", "TG402", "TG403", "TG404", "TG405", "TG406", "TG407", "TG410", "TG411",
+    "TG415", "TG416", "TG420", "TG421", "TG423", "TG427", "TG428",
 ];

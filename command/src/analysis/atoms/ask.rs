@@ -1,8 +1,10 @@
 //! Requests to one host in words.
 
 use super::paths::{PathForm, Pattern};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::fmt;
+use tollgate::policy::PortRange;
 
 /// A list, or what is not on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -35,10 +37,19 @@ pub(crate) struct Ask {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Ports {
-    Only(Vec<u16>),
-    But(Vec<u16>),
+    Only(#[serde(serialize_with = "ranges")] Vec<PortRange>),
+    But(#[serde(serialize_with = "ranges")] Vec<PortRange>),
     /// Requests whose authority names none.
     Unnamed,
+}
+
+/// A number for a port, and text for a range.
+fn ranges<S: Serializer>(ranges: &[PortRange], serializer: S) -> Result<S::Ok, S::Error> {
+    let value = |range: &PortRange| match range.first() == range.last() {
+        true => range.first().into(),
+        false => Value::from(range.to_string()),
+    };
+    serializer.collect_seq(ranges.iter().map(value))
 }
 
 /// Paths of one form that match some patterns and others not.
@@ -99,7 +110,7 @@ impl PathPart {
 
 impl fmt::Display for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |ports: &[u16]| ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" ");
+        let list = |ports: &[PortRange]| ports.iter().map(PortRange::to_string).collect::<Vec<_>>().join(" ");
         match self {
             Ports::Only(ports) => f.write_str(&list(ports)),
             Ports::But(ports) if ports.is_empty() => f.write_str("any"),

@@ -1,9 +1,10 @@
 //! The classes of ports, methods, paths, upgrades and override headers that guards tell apart.
 
-use super::ask::{Ask, Listed, PathPart, Ports};
+use super::ask::{self, Ask, Listed, PathPart};
 use super::guard::{Guard, Reading};
 use super::paths::{self, PathForm, Pattern};
 use std::collections::{BTreeMap, BTreeSet};
+use tollgate::policy::{PortRange, Ports};
 
 /// Classes of ports, methods, paths, upgrades and override headers.
 pub(super) type At = [BTreeSet<usize>; 5];
@@ -41,7 +42,7 @@ struct Class<T> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Port {
-    One(u16),
+    Some(PortRange),
     Other,
     Unnamed,
 }
@@ -61,10 +62,10 @@ pub(super) type Cache = BTreeMap<(Vec<Pattern>, bool), Option<Vec<paths::PathCla
 impl Classes {
     /// The classes of guards; `names_port` tells whether authorities name their port.
     pub(super) fn of(guards: &[&Guard], names_port: bool, cache: &mut Cache) -> Classes {
-        let named: BTreeSet<u16> = guards.iter().flat_map(|guard| guard.ports.iter().copied()).collect();
         let ports = if names_port {
-            let other = [443_u16, 80].into_iter().chain(1024..).find(|port| !named.contains(port));
-            let all = named.into_iter().map(Port::One).chain(other.map(|_| Port::Other));
+            let named = pieces(guards.iter().flat_map(|guard| guard.ports.listed()));
+            let other = port_outside(&named);
+            let all = named.into_iter().map(Port::Some).chain(other.map(|_| Port::Other));
             parted(all, |port| guards.iter().map(|guard| guard.has_port(port.witness())).collect())
         } else {
             vec![Class { members: vec![Port::Unnamed] }]
@@ -206,13 +207,13 @@ impl Classes {
     pub(super) fn describe(&self, at: &At) -> Ask {
         let [ports, methods, paths, upgrades, overridden] = at;
         let members: BTreeSet<Port> = members(&self.ports, ports);
-        let held: BTreeSet<u16> = members.iter().filter_map(|port| port.witness()).collect();
+        let held: BTreeSet<PortRange> = members.iter().filter_map(|port| port.range()).collect();
         let ports = if members.contains(&Port::Unnamed) {
-            Ports::Unnamed
+            ask::Ports::Unnamed
         } else if members.contains(&Port::Other) {
-            Ports::But(named_ports(&self.ports).difference(&held).copied().collect())
+            ask::Ports::But(PortRange::joined(named_ports(&self.ports).difference(&held).copied()))
         } else {
-            Ports::Only(held.into_iter().collect())
+            ask::Ports::Only(PortRange::joined(held))
         };
         let upgrades = if upgrades.len() == self.upgrades.len() {
             Listed::But(Vec::new())
@@ -296,8 +297,26 @@ fn members<T: Clone + Ord>(classes: &[Class<T>], at: &BTreeSet<usize>) -> BTreeS
 }
 
 /// Ports that some list names.
-fn named_ports(classes: &[Class<Port>]) -> BTreeSet<u16> {
-    classes.iter().flat_map(|class| &class.members).filter_map(|port| port.witness()).collect()
+fn named_ports(classes: &[Class<Port>]) -> BTreeSet<PortRange> {
+    classes.iter().flat_map(|class| &class.members).filter_map(|port| port.range()).collect()
+}
+
+/// The ports of ranges, cut wherever one of them begins or ends.
+fn pieces<'r>(ranges: impl Iterator<Item = &'r PortRange>) -> BTreeSet<PortRange> {
+    let ranges: BTreeSet<PortRange> = ranges.copied().collect();
+    let starts: BTreeSet<u16> =
+        ranges.iter().flat_map(|range| [Some(range.first()), range.last().checked_add(1)]).flatten().collect();
+    let starts: Vec<u16> = starts.into_iter().collect();
+    let ends = starts.iter().skip(1).map(|next| next.saturating_sub(1)).chain([u16::MAX]);
+    let pieces = starts.iter().zip(ends).filter_map(|(first, last)| PortRange::new(*first, last));
+    let whole = Ports::of(ranges);
+    pieces.filter(|piece| whole.contains(piece.first())).collect()
+}
+
+/// A port that no range holds: a usual one, if it can be.
+fn port_outside(named: &BTreeSet<PortRange>) -> Option<u16> {
+    let is_named = |port: &u16| named.iter().any(|range| (range.first()..=range.last()).contains(port));
+    [443_u16, 80].into_iter().chain(1024..=u16::MAX).chain(1..1024).find(|port| !is_named(port))
 }
 
 /// Parts values by a signature.
@@ -312,14 +331,17 @@ fn parted<T>(values: impl IntoIterator<Item = T>, signature: impl Fn(&T) -> Vec<
 impl Port {
     /// None for a port that no list names.
     fn witness(self) -> Option<u16> {
-        if let Port::One(port) = self { Some(port) } else { None }
+        self.range().map(PortRange::first)
+    }
+
+    fn range(self) -> Option<PortRange> {
+        if let Port::Some(range) = self { Some(range) } else { None }
     }
 
     fn witness_among(self, classes: &[Class<Port>]) -> Option<u16> {
-        let named = named_ports(classes);
         match self {
-            Port::One(port) => Some(port),
-            Port::Other => [443_u16, 80].into_iter().chain(1024..).find(|port| !named.contains(port)),
+            Port::Some(range) => Some(range.first()),
+            Port::Other => port_outside(&named_ports(classes)),
             Port::Unnamed => None,
         }
     }

@@ -6,7 +6,6 @@ use super::who::Who;
 use crate::read::document::{Document, Mode, Quota, Rule, Selector, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::decision::Timestamp;
-use tollgate::policy::DEFAULT_PORTS;
 
 /// Callers and hosts that are treated alike by some part of an entry, and others that are not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -144,13 +143,13 @@ fn aim(document: &Document, target: &Target, reading: Reading) -> (Vec<Place>, G
     let place = document.place(target);
     let to = Place::listed(place.hosts, place.cidrs, reading == Reading::Wide);
     let sorted = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-    let ports: BTreeSet<u16> = match (place.ports, reading) {
-        ([], Reading::Rule) => DEFAULT_PORTS.into(),
-        (listed, _) => listed.iter().copied().collect(),
+    let ports = match reading {
+        Reading::Rule => place.ports_of_a_rule(),
+        Reading::Exception | Reading::Wide => place.ports_of_all(),
     };
     let guard = Guard {
         reading,
-        ports: ports.into_iter().collect(),
+        ports,
         methods: sorted(&target.methods),
         websocket: !target.upgrades.is_empty(),
         paths: target.paths.iter().map(|path| upper_escapes(path)).collect::<BTreeSet<_>>().into_iter().collect(),
@@ -197,7 +196,8 @@ impl Unit {
 fn by_precision(to: Vec<Place>) -> Vec<Vec<Place>> {
     let mut parts: BTreeMap<Option<Place>, Vec<Place>> = BTreeMap::new();
     for place in to {
-        let wildcard = matches!(place, Place::Star(_) | Place::Below(_) | Place::Inside(..) | Place::Dotted).then(|| place.clone());
+        let wildcard = matches!(place, Place::Star(_) | Place::Below(_) | Place::Inside(..) | Place::Dotted)
+            .then(|| place.clone());
         parts.entry(wildcard).or_default().push(place);
     }
     parts.into_values().collect()

@@ -1,13 +1,13 @@
 //! Demands of a target on requests besides caller and host: ports, methods, upgrades and paths.
 
 use super::paths::Pattern;
+use tollgate::policy::Ports;
 
 /// Demands of a target on a request besides caller and host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Guard {
     pub(super) reading: Reading,
-    /// Empty for every port.
-    pub(super) ports: Vec<u16>,
+    pub(super) ports: Ports,
     /// Empty if none are given.
     pub(super) methods: Vec<String>,
     pub(super) websocket: bool,
@@ -26,7 +26,7 @@ impl Guard {
     /// The guard that every request passes.
     pub(super) const ANYTHING: Guard = Guard {
         reading: Reading::Wide,
-        ports: Vec::new(),
+        ports: Ports::ALL,
         methods: Vec::new(),
         websocket: false,
         paths: Vec::new(),
@@ -38,7 +38,7 @@ impl Guard {
         fn lists<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
             wide.is_empty() || !narrow.is_empty() && narrow.iter().all(|one| wide.contains(one))
         }
-        lists(&self.ports, &other.ports)
+        self.ports.covers(&other.ports)
             && lists(&self.methods, &other.methods)
             && lists(&self.paths, &other.paths)
             && (!self.websocket || other.websocket)
@@ -51,7 +51,7 @@ impl Guard {
     }
 
     pub(super) fn has_port(&self, port: Option<u16>) -> bool {
-        self.ports.is_empty() || port.is_some_and(|port| self.ports.contains(&port))
+        self.ports.is_all() || port.is_some_and(|port| self.ports.contains(port))
     }
 
     pub(super) fn has_method(&self, method: &str) -> bool {

@@ -104,7 +104,17 @@ impl Parts {
         }
         let (callers_by_kind, kind_of_caller) = Kinds::of(of_caller);
         let (hosts_by_kind, kind_of_host) = Kinds::of(of_host);
-        Parts { callers, hosts, everywhere, callers_by_kind, hosts_by_kind, kind_of_caller, kind_of_host, crossing, are_all }
+        Parts {
+            callers,
+            hosts,
+            everywhere,
+            callers_by_kind,
+            hosts_by_kind,
+            kind_of_caller,
+            kind_of_host,
+            crossing,
+            are_all,
+        }
     }
 }
 
@@ -177,7 +187,8 @@ impl HostIndex {
         for place in to {
             if let Place::Inside(name, _) = place {
                 let below = self.by_place.get(&Place::Below(name.tail().to_owned())).into_iter().flatten().copied();
-                let holds = |at: &usize| hosts.get(*at).is_some_and(|host| place.covers(&Place::Name(host.authority())));
+                let holds =
+                    |at: &usize| hosts.get(*at).is_some_and(|host| place.covers(&Place::Name(host.authority())));
                 found.extend(below.filter(holds));
                 continue;
             }

@@ -12,6 +12,7 @@ use super::who::{Caller, Who};
 use super::witness::{Witness, seconds};
 use crate::read::document::{Document, Mode, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
+use tollgate::policy::{PortRange, Ports};
 
 /// Parts of a region that are asked about; beyond, what is found is a sample.
 const MOST_CELLS: usize = 400_000;
@@ -118,7 +119,7 @@ impl<'s> Analysis<'s> {
     pub(crate) fn pin(&mut self, port: Option<u16>, method: Option<&str>, path: Option<&str>) {
         self.asked = Guard {
             reading: Reading::Exception,
-            ports: port.into_iter().collect(),
+            ports: Ports::of(port.and_then(|port| PortRange::new(port, port))),
             methods: method.map(str::to_owned).into_iter().collect(),
             paths: path.map(str::to_owned).into_iter().collect(),
             ..Guard::ANYTHING

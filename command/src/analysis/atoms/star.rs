@@ -240,9 +240,9 @@ impl Frame {
                     || ends.behind.len() > cell.behind.len() && label.ends_with(&ends.behind)
             }) || cell.before.len() < ENCODED.len() && label.starts_with(ENCODED)
         };
-        fillers().map(|filler| format!("{}{filler}{}", cell.before, cell.behind)).find(|label| {
-            !longer(label) && is_free(label)
-        })
+        fillers()
+            .map(|filler| format!("{}{filler}{}", cell.before, cell.behind))
+            .find(|label| !longer(label) && is_free(label))
     }
 }
 

@@ -6,7 +6,7 @@ use super::wanted::{Asked, Wanted};
 use crate::analysis::atoms::{Alone, admitted_anew};
 use crate::analysis::who;
 use crate::read::clock;
-use crate::read::document::Document;
+use crate::read::document::{Document, Ports};
 use serde_json::{Value, json};
 use tollgate::decision::{Authorizer, Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
@@ -103,10 +103,11 @@ impl Admissions<'_> {
                 word("upgrades", Change::Add(vec![json!("websocket")]));
             }
             if target.destination.is_none() {
-                match target.ports.as_slice() {
+                match target.ports {
                     // what is not given is 80 and 443
-                    [] => word("ports", Change::Set(json!([80, 443, wanted.port]))),
-                    _ => word("ports", Change::Add(vec![json!(wanted.port)])),
+                    None => word("ports", Change::Set(json!([80, 443, wanted.port]))),
+                    Some(Ports::Listed(_)) => word("ports", Change::Add(vec![json!(wanted.port)])),
+                    Some(Ports::Any) => {}
                 }
                 word(wanted.key, Change::Add(vec![json!(wanted.place)]));
             }

@@ -7,7 +7,7 @@ use crate::read::excerpt::Excerpts;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tollgate::decision::{Authorizer, Failed, Reason, Scratch, Timestamp};
-use tollgate::policy::DEFAULT_PORTS;
+use tollgate::policy::{DEFAULT_PORTS, PortRange};
 use tollgate::request::{Arrival, Upgrade};
 
 /// Values of a list that are shown.
@@ -124,8 +124,8 @@ fn failure(
         Failed::Port => {
             let port = port.map(|port| port.to_string()).unwrap_or_default();
             let ports = |target: &Target| match document.place(target).ports {
-                [] => DEFAULT_PORTS.iter().map(u16::to_string).collect(),
-                ports => ports.iter().map(u16::to_string).collect(),
+                None => DEFAULT_PORTS.iter().map(u16::to_string).collect(),
+                Some(ports) => ports.listed().iter().map(PortRange::to_string).collect(),
             };
             format!("port {port} is not among {}", listed(near, ports))
         }

@@ -76,7 +76,10 @@ fn other_port(explainer: &Explainer<'_>, arrival: &Arrival<'_>, host: Host<'_>, 
     }
     let document = explainer.document;
     let targets = document.rules.iter().flat_map(|rule| &rule.to);
-    let mut ports: Vec<u16> = targets.flat_map(|target| document.place(target).ports).copied().collect();
+    let mut ports: Vec<u16> = targets
+        .filter_map(|target| document.place(target).ports)
+        .flat_map(|ports| ports.listed().iter().map(|range| range.first()))
+        .collect();
     ports.sort_unstable();
     ports.dedup();
     // what is asked of port 80 is another protocol

@@ -4,7 +4,7 @@
 use crate::read::document::{Document, Place, Selector, Target};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use tollgate::policy::{DEFAULT_PORTS, HostPattern, Network, Reading, Settings, StarName, host_pattern, networks};
+use tollgate::policy::{HostPattern, Network, Reading, Settings, StarName, host_pattern, networks};
 
 /// One selector, taken apart. Of two that have an identity in common, one holds the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -210,13 +210,12 @@ pub(crate) enum List {
 
 /// Whether the rest of a target, besides whom and where to, holds all that the rest of a rule's target admits.
 pub(crate) fn rest_covers(document: &Document, outer: &Target, list: List, inner: &Target) -> bool {
-    let ports = |target| document.place(target).ports;
-    let inner_ports = if ports(inner).is_empty() { &DEFAULT_PORTS } else { ports(inner) };
-    let ports_covered = match (ports(outer), list) {
-        ([], List::Deny | List::Quotas) => true,
-        ([], List::Rules) => inner_ports.iter().all(|port| DEFAULT_PORTS.contains(port)),
-        (listed, _) => inner_ports.iter().all(|port| listed.contains(port)),
+    let place = document.place(outer);
+    let ports = match list {
+        List::Rules => place.ports_of_a_rule(),
+        List::Deny | List::Quotas => place.ports_of_all(),
     };
+    let ports_covered = ports.covers(&document.place(inner).ports_of_a_rule());
     let methods_covered = match (outer.methods.as_slice(), inner.methods.as_slice(), list) {
         ([], _, List::Deny | List::Quotas) | ([], [], _) => true,
         ([], listed, List::Rules) => listed.iter().all(|method| method != "CONNECT"),

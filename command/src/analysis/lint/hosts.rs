@@ -3,8 +3,8 @@
 use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, is_below, place_of, target};
-use crate::read::document::{Rule, Target};
 use crate::analysis::public_suffix::{is_one, within};
+use crate::read::document::{Rule, Target};
 use tollgate::policy::Network;
 use tollgate::policy::networks;
 

@@ -39,7 +39,8 @@ fn within(at: &str, words: &[String], places: Vec<Vec<Where>>, advice: &mut Advi
     }
     for (item, (word, places)) in words.iter().zip(&places).enumerate() {
         // all of it is in one other element; of two that say the same the later is the one too many
-        let holders = |place: &Where| stars.holders(place).into_iter().filter_map(|holder| elements.get(&holder).copied());
+        let holders =
+            |place: &Where| stars.holders(place).into_iter().filter_map(|holder| elements.get(&holder).copied());
         let Some(first) = places.first() else { continue };
         let holds =
             |other: &usize| *other != item && places.iter().all(|place| holders(place).any(|holder| holder == *other));

@@ -5,6 +5,7 @@ mod habits;
 mod hosts;
 mod lists;
 mod parts;
+mod ports;
 mod quotas;
 mod reach;
 mod settings;
@@ -35,6 +36,7 @@ pub(crate) fn advise(subject: &Subject<'_>) -> Advice {
     let denied = reach::lint(subject, &mut advice);
     hosts::lint(subject, &denied, &mut advice);
     parts::lint(subject, &mut advice);
+    ports::lint(subject, &mut advice);
     lists::lint(subject, &mut advice);
     habits(subject.document, &mut advice);
     quotas::lint(subject, &mut advice);

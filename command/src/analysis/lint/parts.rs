@@ -83,9 +83,9 @@ fn secrets(subject: &Subject<'_>, rule: &Rule, (number, item): (usize, usize), g
         Where::Name(name) | Where::OneBelow(name) | Where::Below(name) => {
             SECRET_PATHS.iter().find(|secret| is_below(&name, secret))
         }
-        Where::Star(name) => SECRET_PATHS
-            .iter()
-            .find(|secret| is_below(name.tail(), secret) || name.contains(secret, Reading::Narrow)),
+        Where::Star(name) => {
+            SECRET_PATHS.iter().find(|secret| is_below(name.tail(), secret) || name.contains(secret, Reading::Narrow))
+        }
         _ => None,
     };
     let hosts = subject.document.place(given).hosts;

@@ -201,5 +201,5 @@ fn counts(document: &Document, outer: &Target, inner: &Target) -> bool {
             && outer.upgrades == inner.upgrades
     };
     let nothing_given = outer.methods.is_empty() && outer.paths.is_empty() && outer.upgrades.is_empty();
-    same(outer, inner) || nothing_given && document.place(outer).ports.is_empty()
+    same(outer, inner) || nothing_given && document.place(outer).ports_of_all().is_all()
 }

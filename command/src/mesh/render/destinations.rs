@@ -6,7 +6,7 @@ use crate::analysis::advice::code::Code;
 use crate::analysis::advice::{Advice, code, is_below, place_of};
 use crate::analysis::ports::{self, Spoken, Upstream};
 use crate::mesh::site::{Gateway, Routes};
-use crate::read::document::{Document, Place, Protocol, Rule, Target, Tls};
+use crate::read::document::{Document, Place, Ports, Protocol, Rule, Target, Tls};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::policy::{Severity, host_spelling, networks};
 
@@ -41,7 +41,7 @@ impl Destinations {
             let callers = HostCallers::of(document, rule);
             for (item, target) in rule.to.iter().enumerate() {
                 let at = TargetSpot { number, rule, callers: &callers, item, target };
-                found.add(&at, document, gateway.routes, purpose, advice);
+                found.add(&at, document, gateway, purpose, advice);
             }
         }
         if found.ports.len() > MOST_PORTS {
@@ -55,14 +55,30 @@ impl Destinations {
         found
     }
 
-    fn add(&mut self, at: &TargetSpot<'_>, document: &Document, routes: Routes, purpose: Purpose, advice: &mut Advice) {
+    fn add(
+        &mut self,
+        at: &TargetSpot<'_>,
+        document: &Document,
+        gateway: &Gateway,
+        purpose: Purpose,
+        advice: &mut Advice,
+    ) {
         let place = document.place(at.target);
         if place.tls == Some(Tls::Passthrough) {
             let message = "TLS that a workload speaks itself is not decided yet: nothing is routed for it".to_owned();
             let fix = "let the gateway speak TLS (`tls: originate`); the workload asks in plain HTTP".to_owned();
             return advice.add(code::PASSTHROUGH, at.pointer("tls"), message, fix);
         }
-        let ports = at.of_http(&place, purpose, advice);
+        let routes = gateway.routes;
+        if place.ports == Some(&Ports::Any) && gateway.ports.also.is_empty() {
+            let message = format!("`any` is every port, and a gateway has {MOST_PORTS} at most");
+            let fix = match routes {
+                Routes::Listed => "name the ports".to_owned(),
+                Routes::CatchAll => "say under `ports.also` of the site file which ports `any` stands for".to_owned(),
+            };
+            advice.add(code::TOO_MANY_PORTS, at.pointer("ports"), message, fix);
+        }
+        let ports = at.of_http(&place, &gateway.ports.also, purpose, advice);
         if ports.is_empty() {
             return;
         }
@@ -155,7 +171,7 @@ impl TargetSpot<'_> {
     }
 
     /// The ports of a place on which HTTP is spoken; says of the others that nothing leads there.
-    fn of_http(&self, place: &Place<'_>, purpose: Purpose, advice: &mut Advice) -> BTreeSet<u16> {
+    fn of_http(&self, place: &Place<'_>, also: &[u16], purpose: Purpose, advice: &mut Advice) -> BTreeSet<u16> {
         let severity = match purpose {
             Purpose::Render => Severity::Error,
             Purpose::Lint => Severity::Warning,
@@ -167,17 +183,20 @@ impl TargetSpot<'_> {
             advice.add(code, self.pointer(below), message, fix.to_owned());
         };
         match place.protocol {
-            Some(Protocol::Http | Protocol::Http2 | Protocol::Grpc) => return ports::of(place),
+            Some(Protocol::Http | Protocol::Http2 | Protocol::Grpc) => return ports::of(place, also),
             Some(protocol) => {
                 say("protocol", format!("`{}` is no HTTP", protocol.name()));
                 return BTreeSet::new();
             }
             None => {}
         }
-        let ports = ports::of(place);
-        for (number, port) in place.ports.iter().enumerate() {
-            if let Some(protocol) = Protocol::of_port(*port) {
-                say(&format!("ports[{number}]"), format!("port {port} speaks {}, which is no HTTP", protocol.name()));
+        let ports = ports::of(place, also);
+        for (number, range) in place.ports.into_iter().flat_map(|ports| ports.listed()).enumerate() {
+            let of_other = range.ports().find_map(|port| Some((port, Protocol::of_port(port)?)));
+            if let Some((port, protocol)) = of_other {
+                let of_range = if range.first() < range.last() { format!(" of `{range}`") } else { String::new() };
+                let what = format!("port {port}{of_range} speaks {}, which is no HTTP", protocol.name());
+                say(&format!("ports[{number}]"), what);
             }
         }
         ports.into_iter().filter(|port| Protocol::of_port(*port).is_none()).collect()

@@ -1,8 +1,8 @@
 //! Advice on a gateway that resolves names as they are asked for: what it has to hold, and what its walls refuse.
 
 use crate::analysis::advice::{Advice, code, is_below, place_of};
-use crate::read::document::{Amount, By, Document, Mode, Quota, Rule, Selector, Target};
 use crate::mesh::site::{Gateway, Routes};
+use crate::read::document::{Amount, By, Document, Mode, Quota, Rule, Selector, Target};
 use tollgate::policy::{Network, Reading, duration, host_pattern, host_spelling, networks};
 
 /// Names that callers can make up within a minute, of those that the cache holds.
@@ -77,7 +77,7 @@ enum Denied<'d> {
 fn is_denied(document: &Document, what: &Denied<'_>) -> bool {
     let holds = |target: &Target| {
         let place = document.place(target);
-        let is_whole = place.ports.is_empty()
+        let is_whole = place.ports_of_all().is_all()
             && target.methods.is_empty()
             && target.paths.is_empty()
             && target.upgrades.is_empty();
@@ -159,8 +159,7 @@ fn selects_all(document: &Document, quota: &Quota, rule: &Rule) -> bool {
 
 fn counts_all(document: &Document, target: &Target, given: &Target, host: &str) -> bool {
     let (counted, place) = (document.place(target), document.place(given));
-    let ports = counted.ports.is_empty()
-        || place.ports.iter().all(|port| counted.ports.contains(port)) && !place.ports.is_empty();
+    let ports = counted.ports_of_all().covers(&place.ports_of_a_rule());
     let is_whole = target.methods.is_empty() && target.paths.is_empty() && target.upgrades.is_empty() && ports;
     let everywhere = counted.hosts.is_empty() && counted.cidrs.is_empty();
     is_whole && (everywhere || counted.hosts.iter().any(|counted| covers(counted, host)))

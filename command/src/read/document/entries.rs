@@ -3,7 +3,7 @@
 
 use super::protocol::Protocol;
 use super::values::{
-    Amount, By, Cidr, Host, Id, Method, Mode, Namespace, NotEmpty, Overrun, PathPattern, Period, Port, Scope,
+    Amount, By, Cidr, Host, Id, Method, Mode, Namespace, NotEmpty, Overrun, PathPattern, Period, Ports, Scope,
     ServiceAccount, SpiffeId, Tls, TrustDomain,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -227,9 +227,9 @@ pub(crate) struct Target {
     /// `10.0.0.0/8`, an address, or `private`. They judge addresses in the request, not what a name resolves to.
     #[schemars(with = "NotEmpty<Cidr>")]
     pub(crate) cidrs: Vec<String>,
-    /// In rules 80 and 443 unless given; in `deny` and `quotas` every port.
-    #[schemars(with = "NotEmpty<Port>")]
-    pub(crate) ports: Vec<u16>,
+    /// Ports, ranges in quotes (`"8000-8100"`), or `any` in place of the list. In rules 80 and 443 unless given; in `deny` and
+    /// `quotas` every port.
+    pub(crate) ports: Option<Ports>,
     /// A label that `residency` compares.
     #[schemars(length(min = 1))]
     pub(crate) region: Option<String>,
@@ -254,7 +254,7 @@ impl Target {
         destination: None,
         hosts: Vec::new(),
         cidrs: Vec::new(),
-        ports: Vec::new(),
+        ports: None,
         region: None,
         tls: None,
         methods: Vec::new(),
@@ -291,9 +291,9 @@ pub(crate) struct Destination {
     /// `10.0.0.0/8`, an address, or `private`.
     #[schemars(with = "NotEmpty<Cidr>")]
     pub(crate) cidrs: Vec<String>,
-    /// In rules 80 and 443 unless given; in `deny` and `quotas` every port.
-    #[schemars(with = "NotEmpty<Port>")]
-    pub(crate) ports: Vec<u16>,
+    /// Ports, ranges in quotes (`"8000-8100"`), or `any` in place of the list. In rules 80 and 443 unless given; in `deny` and
+    /// `quotas` every port.
+    pub(crate) ports: Option<Ports>,
     /// A label that `residency` compares.
     #[schemars(length(min = 1))]
     pub(crate) region: Option<String>,

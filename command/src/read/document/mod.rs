@@ -15,7 +15,7 @@ pub(crate) use protocol::Protocol;
 pub(crate) use settings::{
     Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, RouteWord, Source, Tripwire,
 };
-pub(crate) use values::{Amount, By, Mode, Overrun, Tls};
+pub(crate) use values::{Amount, By, Mode, Overrun, Ports, Tls};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -109,7 +109,7 @@ impl Document {
             Some(destination) => Place {
                 hosts: &destination.hosts,
                 cidrs: &destination.cidrs,
-                ports: &destination.ports,
+                ports: destination.ports.as_ref(),
                 region: destination.region.as_deref(),
                 tls: destination.tls,
                 protocol: destination.protocol,
@@ -117,7 +117,7 @@ impl Document {
             None => Place {
                 hosts: &target.hosts,
                 cidrs: &target.cidrs,
-                ports: &target.ports,
+                ports: target.ports.as_ref(),
                 region: target.region.as_deref(),
                 tls: target.tls,
                 protocol: None,
@@ -139,8 +139,20 @@ impl Document {
 pub(crate) struct Place<'d> {
     pub(crate) hosts: &'d [String],
     pub(crate) cidrs: &'d [String],
-    pub(crate) ports: &'d [u16],
+    pub(crate) ports: Option<&'d Ports>,
     pub(crate) region: Option<&'d str>,
     pub(crate) tls: Option<Tls>,
     pub(crate) protocol: Option<Protocol>,
+}
+
+impl Place<'_> {
+    /// The ports of a place in a rule: 80 and 443 where none are given.
+    pub(crate) fn ports_of_a_rule(&self) -> tollgate::policy::Ports {
+        self.ports.map_or_else(tollgate::policy::Ports::usual, Ports::set)
+    }
+
+    /// The ports of a place where what is left out is everything.
+    pub(crate) fn ports_of_all(&self) -> tollgate::policy::Ports {
+        self.ports.map_or(tollgate::policy::Ports::ALL, Ports::set)
+    }
 }

@@ -69,6 +69,11 @@ impl Protocol {
         PORTS.iter().find(|(known, _)| *known == port).map(|(_, protocol)| *protocol)
     }
 
+    /// The ports that are known for a protocol that is no HTTP.
+    pub(crate) fn ports() -> impl Iterator<Item = (u16, Protocol)> {
+        PORTS.into_iter()
+    }
+
     /// Its name for people.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -2,8 +2,10 @@
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
 use std::borrow::Cow;
 use std::fmt;
+use tollgate::policy::PortRange;
 
 /// `enforce` or `dry-run`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -158,19 +160,88 @@ text!(
 text!(HeaderName, r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", "write the name of a header, or its beginning and `*`");
 text!(Secret, "^[A-Za-z0-9_-]{16,}$", "use at least 16 of `A-Z`, `a-z`, `0-9`, `_` and `-`");
 
-/// A TCP port.
-#[derive(Debug)]
-pub(super) struct Port;
+/// Ports as they are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// The word in place of a list.
+    Any,
+    /// Ports and ranges of them.
+    Listed(Vec<PortRange>),
+}
 
-impl JsonSchema for Port {
+impl Ports {
+    /// The set that they are.
+    pub(crate) fn set(&self) -> tollgate::policy::Ports {
+        match self {
+            Ports::Any => tollgate::policy::Ports::ALL,
+            Ports::Listed(listed) => tollgate::policy::Ports::of(listed.iter().copied()),
+        }
+    }
+
+    /// What is listed; nothing for `any`.
+    pub(crate) fn listed(&self) -> &[PortRange] {
+        match self {
+            Ports::Any => &[],
+            Ports::Listed(listed) => listed,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Ports {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Ports, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum One {
+            Port(u16),
+            Range(String),
+        }
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Word(String),
+            List(Vec<One>),
+        }
+        let list = match Written::deserialize(deserializer)? {
+            Written::Word(word) if word == "any" => return Ok(Ports::Any),
+            Written::Word(word) => return Err(D::Error::custom(format!("`{word}` is no list of ports"))),
+            Written::List(list) => list,
+        };
+        let range = |one: &One| match one {
+            One::Port(port) => PortRange::new(*port, *port),
+            One::Range(text) => PortRange::parse(text),
+        };
+        let listed: Option<Vec<PortRange>> = list.iter().map(range).collect();
+        listed.map(Ports::Listed).ok_or_else(|| D::Error::custom("no port"))
+    }
+}
+
+impl JsonSchema for Ports {
     fn inline_schema() -> bool {
         true
     }
     fn schema_name() -> Cow<'static, str> {
-        "Port".into()
+        "Ports".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "integer", "minimum": 1, "maximum": 65535})
+        json_schema!({
+            "anyOf": [
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "items": {
+                        "anyOf": [
+                            {"type": "integer", "minimum": 1, "maximum": 65535},
+                            {
+                                "type": "string",
+                                "pattern": "^[1-9][0-9]{0,4}-[1-9][0-9]{0,4}$",
+                                "patternErrorMessage": "write a port as a number, as `443`, or a range in quotes, as `\"8000-8100\"`",
+                            },
+                        ],
+                    },
+                },
+                {"const": "any"},
+            ],
+        })
     }
 }
 

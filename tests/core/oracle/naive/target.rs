@@ -93,7 +93,14 @@ fn place(target: &Value, place: &Place, side: Side) -> Option<Rank> {
 
 fn port(target: &Value, port: u16, side: Side) -> bool {
     match (target.get("ports"), side) {
-        (Some(ports), _) => ports.as_array().unwrap().contains(&port.into()),
+        (Some(Value::String(word)), _) => word == "any",
+        (Some(ports), _) => ports.as_array().unwrap().iter().any(|listed| match listed {
+            Value::String(range) => {
+                let (first, last) = range.split_once('-').unwrap();
+                (first.parse().unwrap()..=last.parse().unwrap()).contains(&port)
+            }
+            number => *number == port,
+        }),
         (None, Side::Rules) => port == 80 || port == 443,
         (None, Side::Deny | Side::Except) => true,
     }

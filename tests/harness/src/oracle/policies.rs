@@ -5,8 +5,7 @@ use super::words::{ACCOUNTS, ENCODED, HOSTS, METHODS, NAMESPACES, PATTERNS, REGI
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
-const WILDCARDS: &str =
-    "*.a.test **.a.test *.test **.test ** *.b.a.test **.b.a.test **.internal *.H.test. **.localhost
+const WILDCARDS: &str = "*.a.test **.a.test *.test **.test ** *.b.a.test **.b.a.test **.internal *.H.test. **.localhost
     c.*.a.test b*.a.test b*1.a.test *1.a.test  c.b-*.a.test. c*.b.a.test x*.a.test C.x*.a.test xn--*.a.test";
 const CIDRS: &str = "
     10.0.0.0/8 10.1.0.0/16 10.1.2.3 10.1.2.0/24 private 0.0.0.0/0 ::/0 fd00::/8 ::1 2001:db8::/32 ::ffff:10.0.0.0/104
@@ -231,7 +230,11 @@ fn label(rng: &mut Rng, target: &mut Value) {
 }
 
 fn ports(rng: &mut Rng) -> Value {
-    (0..rng.usize(1..3)).map(|_| port(rng)).collect()
+    if one_in(rng, 12) {
+        return "any".into();
+    }
+    let range = |rng: &mut Rng| pick(rng, "80-443 444-8443 1-79 1-65535 8443-8443").into();
+    (0..rng.usize(1..3)).map(|_| if one_in(rng, 5) { range(rng) } else { Value::from(port(rng)) }).collect()
 }
 
 fn port(rng: &mut Rng) -> u16 {
