@@ -33,7 +33,7 @@ pub(crate) use compile::STAGED;
 pub use compiled::Policy;
 pub use finding::{Finding, Rejection, Severity, Step, code, nearest};
 pub use host_pattern::{host_pattern, host_spelling};
-pub use model::{DEFAULT_PORTS, HostPattern, PortRange, Ports, Reading, StarName};
+pub use model::{DEFAULT_PORTS, HostPattern, PortRange, Ports, Reading, Selector, StarName};
 pub use packed::unpack;
 pub use period::duration;
 pub use quota::QuotaEntry;

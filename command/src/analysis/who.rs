@@ -16,20 +16,8 @@ pub(crate) fn selects(
         let set = document.workloads.get(set).map(Vec::as_slice).unwrap_or_default();
         return set.iter().any(|selector| selects(document, settings, selector, identity));
     }
-    let Some(identity) = identity else { return selector.anonymous == Some(true) };
-    let own = settings.trust_domains.first().map(String::as_str);
-    let of_domain = selector.trust_domain.as_deref().or(own) == Some(identity.trust_domain());
-    if let Some(id) = &selector.spiffe {
-        return id == identity.id();
-    }
-    if let Some(account) = &selector.service_account {
-        let named = account.split_once('/').map(|(namespace, name)| format!("{namespace}/sa/{name}"));
-        return of_domain && named.as_deref() == identity.service_account_key();
-    }
-    if let Some(namespace) = &selector.namespace {
-        return of_domain && Some(namespace.as_str()) == identity.namespace();
-    }
-    selector.any == Some(true)
+    let own = settings.trust_domains.first().map_or("", String::as_str);
+    selector.typed(own).is_some_and(|selector| selector.contains(identity))
 }
 
 /// Tells whether any selector of a list selects an identity.

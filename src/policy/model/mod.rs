@@ -2,10 +2,12 @@
 
 mod host_pattern;
 mod ports;
+mod selector;
 mod star_name;
 
 pub use host_pattern::{HostPattern, Reading};
 pub use ports::{PortRange, Ports};
+pub use selector::Selector;
 pub use star_name::StarName;
 
 /// Ports of a rule's target that gives none.

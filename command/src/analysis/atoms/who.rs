@@ -5,6 +5,7 @@ use crate::read::document::{Document, Selector};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use tollgate::policy;
 use tollgate::request::Identity;
 
 /// A set of callers.
@@ -40,23 +41,17 @@ impl Who {
         let domains = document.trust_domains();
         let mut listed = BTreeSet::new();
         for selector in document.selectors(selectors) {
-            let domain = selector
-                .trust_domain
-                .clone()
-                .unwrap_or_else(|| domains.first().copied().unwrap_or_default().to_owned());
-            if let Some(id) = &selector.spiffe {
-                listed.insert(Who::Id(id.clone()));
-            } else if let Some((namespace, account)) =
-                selector.service_account.as_ref().and_then(|of| of.split_once('/'))
-            {
-                listed.insert(Who::Id(format!("spiffe://{domain}/ns/{namespace}/sa/{account}")));
-            } else if let Some(namespace) = &selector.namespace {
-                listed.insert(Who::Namespace(domain, namespace.clone()));
-            } else if selector.any.is_some() {
-                listed.extend(domains.iter().map(|domain| Who::Domain((*domain).to_owned())));
-                listed.extend(any_is_everyone.then_some(Who::Anonymous));
-            } else if selector.anonymous.is_some() {
-                listed.insert(Who::Anonymous);
+            match selector.typed(domains.first().copied().unwrap_or_default()) {
+                Some(policy::Selector::Spiffe(id)) => drop(listed.insert(Who::Id(id.into()))),
+                Some(policy::Selector::Namespace { domain, namespace }) => {
+                    listed.insert(Who::Namespace(domain.into(), namespace.into()));
+                }
+                Some(policy::Selector::Any) => {
+                    listed.extend(domains.iter().map(|domain| Who::Domain((*domain).to_owned())));
+                    listed.extend(any_is_everyone.then_some(Who::Anonymous));
+                }
+                Some(policy::Selector::Anonymous) => drop(listed.insert(Who::Anonymous)),
+                None => {}
             }
         }
         listed.into_iter().collect()

@@ -4,6 +4,7 @@
 use crate::read::document::{Document, Place, Selector, Target};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use tollgate::policy;
 use tollgate::policy::{HostPattern, Network, Reading, Settings, StarName, host_pattern, networks};
 
 /// One selector, taken apart. Of two that have an identity in common, one holds the other.
@@ -51,19 +52,12 @@ impl Who {
 
     fn of(settings: &Settings, selector: &Selector) -> Option<Who> {
         let own = settings.trust_domains.first().map_or("", String::as_str);
-        let domain = selector.trust_domain.as_deref().unwrap_or(own);
-        if let Some(id) = &selector.spiffe {
-            Some(Who::Spiffe(id.as_str().into()))
-        } else if let Some((namespace, name)) = selector.service_account.as_ref().and_then(|text| text.split_once('/'))
-        {
-            Some(Who::Spiffe(format!("spiffe://{domain}/ns/{namespace}/sa/{name}").into()))
-        } else if let Some(namespace) = &selector.namespace {
-            Some(Who::Namespace(domain.into(), namespace.as_str().into()))
-        } else if selector.any == Some(true) {
-            Some(Who::Any)
-        } else {
-            (selector.anonymous == Some(true)).then_some(Who::Anonymous)
-        }
+        Some(match selector.typed(own)? {
+            policy::Selector::Spiffe(id) => Who::Spiffe(id),
+            policy::Selector::Namespace { domain, namespace } => Who::Namespace(domain, namespace),
+            policy::Selector::Any => Who::Any,
+            policy::Selector::Anonymous => Who::Anonymous,
+        })
     }
 
     /// Itself and everything that holds it.

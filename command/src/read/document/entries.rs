@@ -9,6 +9,7 @@ use super::values::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
+use tollgate::policy;
 
 /// Who may reach what.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -189,6 +190,24 @@ pub(crate) struct Selector {
     /// In `dryRunFor`: until when, for people and advice.
     #[schemars(skip)]
     pub(crate) until: Option<String>,
+}
+
+impl Selector {
+    /// Returns whom it selects, where `own` is the mesh's trust domain; none for a set of workloads.
+    pub(crate) fn typed(&self, own: &str) -> Option<policy::Selector> {
+        let domain = self.trust_domain.as_deref().unwrap_or(own);
+        if let Some(id) = &self.spiffe {
+            Some(policy::Selector::Spiffe(id.as_str().into()))
+        } else if let Some(account) = &self.service_account {
+            policy::Selector::service_account(domain, account)
+        } else if let Some(namespace) = &self.namespace {
+            Some(policy::Selector::Namespace { domain: domain.into(), namespace: namespace.as_str().into() })
+        } else if self.any == Some(true) {
+            Some(policy::Selector::Any)
+        } else {
+            (self.anonymous == Some(true)).then_some(policy::Selector::Anonymous)
+        }
+    }
 }
 
 /// A selector of `dryRunFor`, for the schema: it may have an end.
