@@ -1,7 +1,7 @@
 //! Networks: nested prefixes in a sorted list, each with the next larger one that holds it. One binary search a
 //! look-up, then up.
 
-use super::network::{Network, mask_v6};
+use super::network::Network;
 use std::net::IpAddr;
 
 const NONE: u32 = u32::MAX;
@@ -17,7 +17,8 @@ struct Net {
 
 impl Net {
     fn holds(&self, address: u128) -> bool {
-        address & mask_v6(self.bits) == self.start
+        // none of the leading bits differs; a shift by all of them leaves none
+        (address ^ self.start).checked_shr(128_u32.saturating_sub(u32::from(self.bits))).unwrap_or(0) == 0
     }
 }
 
@@ -30,9 +31,10 @@ pub(crate) struct Cidrs {
 
 impl Cidrs {
     pub(crate) fn push(&mut self, network: Network, node: u32) {
-        match network {
-            Network::V4(start, bits) => self.v4.push(Net { start: widened(start), bits, node, parent: NONE }),
-            Network::V6(start, bits) => self.v6.push(Net { start, bits, node, parent: NONE }),
+        let bits = network.bits();
+        match network.address() {
+            IpAddr::V4(start) => self.v4.push(Net { start: widened(start.to_bits()), bits, node, parent: NONE }),
+            IpAddr::V6(start) => self.v6.push(Net { start: start.to_bits(), bits, node, parent: NONE }),
         }
     }
 

@@ -110,11 +110,11 @@ impl Hosts {
     /// A network.
     pub(crate) fn network(&mut self, network: Network) -> Option<u32> {
         let mut key = [0; 18];
-        let (family, address, bits) = match network {
-            Network::V4(address, bits) => (4, u128::from(address), bits),
-            Network::V6(address, bits) => (6, address, bits),
+        let (family, address) = match network.address() {
+            IpAddr::V4(address) => (4, u128::from(address.to_bits())),
+            IpAddr::V6(address) => (6, address.to_bits()),
         };
-        for (to, from) in key.iter_mut().zip(address.to_be_bytes().into_iter().chain([family, bits])) {
+        for (to, from) in key.iter_mut().zip(address.to_be_bytes().into_iter().chain([family, network.bits()])) {
             *to = from;
         }
         let interned = self.names.intern(NETWORK, &key)?;

@@ -31,7 +31,6 @@ pub(crate) use identities::Identities;
 pub(crate) use interner::Interner;
 pub(crate) use lists::{List, sort};
 pub use network::Network;
-pub(crate) use network::{mask_v4, mask_v6};
 pub(crate) use pattern::PathKind;
 pub(crate) use search::Search;
 pub(crate) use section::{Ranked, Section};

@@ -1,55 +1,61 @@
 //! A network of addresses.
 
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A network: the address with all host bits zero, and the length of its prefix.
+/// A network without host bits, never one of the IPv4-mapped addresses (`::ffff:0:0/96`): those are read as IPv4. It is never read
+/// from text by the library, whose parser takes leading zeros (`010.0.0.0/8`) for decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Network {
-    /// Prefix length 0–32.
-    V4(u32, u8),
-    /// Prefix length 0–128; never inside `::ffff:0:0/96`, which is read as IPv4.
-    V6(u128, u8),
-}
+pub struct Network(IpNet);
 
-/// The leading `bits` bits set; all of them for 32 and above.
-pub(crate) fn mask_v4(bits: u8) -> u32 {
-    u32::MAX.checked_shr(u32::from(bits)).map_or(u32::MAX, |host| !host)
-}
+impl Network {
+    /// `None` where the prefix is longer than addresses are, where host bits are set, and for what is IPv4-mapped.
+    pub fn new(address: IpAddr, bits: u8) -> Option<Network> {
+        let network = IpNet::new(address, bits).ok().filter(|network| network.trunc() == *network)?;
+        let is_mapped = matches!(address, IpAddr::V6(address) if bits >= 96 && address.to_ipv4_mapped().is_some());
+        (!is_mapped).then_some(Network(network))
+    }
 
-/// The leading `bits` bits set; all of them for 128 and above.
-pub(crate) fn mask_v6(bits: u8) -> u128 {
-    u128::MAX.checked_shr(u32::from(bits)).map_or(u128::MAX, |host| !host)
+    /// An IPv4 network whose host bits are zero, for constants.
+    pub(crate) const fn v4(address: Ipv4Addr, bits: u8) -> Network {
+        Network(IpNet::V4(Ipv4Net::new_assert(address, bits)))
+    }
+
+    /// An IPv6 network whose host bits are zero and that is not IPv4-mapped, for constants.
+    pub(crate) const fn v6(address: Ipv6Addr, bits: u8) -> Network {
+        Network(IpNet::V6(Ipv6Net::new_assert(address, bits)))
+    }
+
+    /// The first address.
+    pub fn address(self) -> IpAddr {
+        self.0.network()
+    }
+
+    /// Bits of the prefix: 0 to 32, or to 128.
+    pub fn bits(self) -> u8 {
+        self.0.prefix_len()
+    }
+
+    /// The first and the last address.
+    pub fn ends(self) -> (IpAddr, IpAddr) {
+        (self.0.network(), self.0.broadcast())
+    }
+
+    /// Tells whether every address of another network is one of it. None of IPv6 holds any of IPv4: a mapped address is read as IPv4.
+    pub fn covers(self, other: Network) -> bool {
+        self.0.contains(&other.0)
+    }
+
+    /// The networks that it is a part of, the narrowest first.
+    pub fn wider(self) -> impl Iterator<Item = Network> {
+        std::iter::successors(self.0.supernet(), IpNet::supernet).map(Network)
+    }
 }
 
 impl fmt::Display for Network {
     /// In CIDR notation (RFC 4632, RFC 4291).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Network::V4(address, bits) => write!(f, "{}/{bits}", Ipv4Addr::from_bits(address)),
-            Network::V6(address, bits) => write!(f, "{}/{bits}", Ipv6Addr::from_bits(address)),
-        }
-    }
-}
-
-impl Network {
-    /// Every network that it is a part of, the widest first. None of IPv6 holds any of IPv4: a mapped address is read as IPv4.
-    pub fn wider(self) -> impl Iterator<Item = Network> {
-        let bits = match self {
-            Network::V4(_, bits) | Network::V6(_, bits) => bits,
-        };
-        (0..bits).map(move |bits| match self {
-            Network::V4(address, _) => Network::V4(address & mask_v4(bits), bits),
-            Network::V6(address, _) => Network::V6(address & mask_v6(bits), bits),
-        })
-    }
-
-    /// Tells whether every address of it is one of the other's.
-    pub fn is_within(self, outer: Network) -> bool {
-        match (self, outer) {
-            (Network::V4(inner, length), Network::V4(outer, bits)) => length >= bits && inner & mask_v4(bits) == outer,
-            (Network::V6(inner, length), Network::V6(outer, bits)) => length >= bits && inner & mask_v6(bits) == outer,
-            _ => false,
-        }
+        self.0.fmt(f)
     }
 }

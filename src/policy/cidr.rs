@@ -2,7 +2,8 @@
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code};
-use crate::index::{Network, mask_v4, mask_v6};
+use crate::index::Network;
+use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What one entry of `cidrs` stands for.
@@ -36,11 +37,11 @@ impl<'de> Shape<'de> for CidrPattern {
 }
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, bits: u8) -> Network {
-    Network::V4(Ipv4Addr::new(a, b, c, d).to_bits(), bits)
+    Network::v4(Ipv4Addr::new(a, b, c, d), bits)
 }
 
 const fn v6(first: u16, second: u16, last: u16, bits: u8) -> Network {
-    Network::V6(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, last).to_bits(), bits)
+    Network::v6(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, last), bits)
 }
 
 /// Addresses that no public service has, and the metadata addresses of clouds among them.
@@ -96,13 +97,29 @@ fn parse(text: &str) -> Result<Network, Bad> {
             _ => return Err((format!("`{text}` has no prefix length from 0 to {most}"), None)),
         },
     };
-    match address {
-        IpAddr::V4(address) => network_v4(address, bits, text),
-        IpAddr::V6(address) => match address.to_ipv4_mapped() {
-            Some(v4) if bits >= 96 => network_v4(v4, bits.saturating_sub(96), text),
-            _ => network_v6(address, bits, text),
+    // an IPv4-mapped network is one of IPv4
+    let (address, bits) = match address {
+        IpAddr::V6(address) if bits >= 96 => match address.to_ipv4_mapped() {
+            Some(mapped) => (IpAddr::V4(mapped), bits.saturating_sub(96)),
+            None => (IpAddr::V6(address), bits),
         },
+        other => (other, bits),
+    };
+    let Some(network) = Network::new(address, bits) else { return Err(host_bits(text, address, bits)) };
+    let every_address = Network::v6(Ipv6Addr::UNSPECIFIED, 0);
+    let mapped = Ipv4Addr::UNSPECIFIED.to_ipv6_mapped();
+    let (first, last) = network.ends();
+    if network != every_address
+        && first <= IpAddr::V6(mapped)
+        && IpAddr::V6(mapped) <= last
+        && network.address().is_ipv6()
+    {
+        return Err((
+            format!("`{text}` covers all IPv4-mapped addresses, and those are read as IPv4"),
+            Some("add the IPv4 CIDR `0.0.0.0/0` if IPv4 is meant, and name the IPv6 networks".to_owned()),
+        ));
     }
+    Ok(network)
 }
 
 /// A number from 0 to 128 without sign or leading zeros.
@@ -111,28 +128,7 @@ fn prefix_length(text: &str) -> Option<u8> {
     text.parse().ok().filter(|_| canonical)
 }
 
-fn network_v4(address: Ipv4Addr, bits: u8, text: &str) -> Result<Network, Bad> {
-    let network = address.to_bits() & mask_v4(bits);
-    if network != address.to_bits() {
-        return Err(host_bits(text, &format!("{}/{bits}", Ipv4Addr::from_bits(network))));
-    }
-    Ok(Network::V4(network, bits))
-}
-
-fn network_v6(address: Ipv6Addr, bits: u8, text: &str) -> Result<Network, Bad> {
-    let network = address.to_bits() & mask_v6(bits);
-    if network != address.to_bits() {
-        return Err(host_bits(text, &format!("{}/{bits}", Ipv6Addr::from_bits(network))));
-    }
-    if bits > 0 && Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().to_bits() & mask_v6(bits) == network {
-        return Err((
-            format!("`{text}` covers all IPv4-mapped addresses, and those are read as IPv4"),
-            Some("add the IPv4 CIDR `0.0.0.0/0` if IPv4 is meant, and name the IPv6 networks".to_owned()),
-        ));
-    }
-    Ok(Network::V6(network, bits))
-}
-
-fn host_bits(text: &str, meant: &str) -> Bad {
+fn host_bits(text: &str, address: IpAddr, bits: u8) -> Bad {
+    let meant = IpNet::new(address, bits).map(|network| network.trunc().to_string()).unwrap_or_default();
     (format!("`{text}` has host bits set"), Some(format!("the network is `{meant}`")))
 }

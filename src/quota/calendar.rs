@@ -1,5 +1,7 @@
 //! Calendar windows in UTC.
 
+use time::{Date, Month};
+
 /// A kind of calendar window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Calendar {
@@ -63,40 +65,26 @@ impl Calendar {
     }
 }
 
-/// Months since January 1970.
-///
-/// Years are counted from March, so that the leap day comes last: a cycle of 400 years has 146,097 days, and the months
-/// from March on have 153 days every five.
+/// Months since January 1970; the last number where the calendar ends before.
 fn month(days: u64) -> u64 {
-    let days = days.saturating_add(DAYS_BEFORE_1970);
-    let (cycle, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let leap_days = day.div_euclid(1460).saturating_add(day.div_euclid(146_096));
-    let year = day.saturating_add(day.div_euclid(36_524)).saturating_sub(leap_days).div_euclid(365);
-    let day = day.saturating_sub(days_of(year));
-    let month = day.saturating_mul(5).saturating_add(2).div_euclid(153);
-    let months = cycle.saturating_mul(400).saturating_add(year).saturating_mul(12).saturating_add(month);
-    months.saturating_sub(MONTHS_BEFORE_1970)
+    let date = i32::try_from(days).ok().and_then(|days| Date::from_julian_day(EPOCH.checked_add(days)?).ok());
+    date.and_then(|date| {
+        let years = u64::try_from(date.year().checked_sub(1970)?).ok()?;
+        years.checked_mul(12)?.checked_add(u64::from(u8::from(date.month())))?.checked_sub(1)
+    })
+    .unwrap_or(u64::MAX)
 }
 
-/// Days from 1970-01-01 to the first of a month, given in months since January 1970.
+/// Days from 1970-01-01 to the first of a month, given in months since January 1970; the last number where the calendar ends before.
 fn first_of(month: u64) -> u64 {
-    let months = month.saturating_add(MONTHS_BEFORE_1970);
-    let (year, month) = (months.div_euclid(12), months.rem_euclid(12));
-    let (cycle, year) = (year.div_euclid(400), year.rem_euclid(400));
-    let within = month.saturating_mul(153).saturating_add(2).div_euclid(5);
-    let days = cycle.saturating_mul(146_097).saturating_add(days_of(year)).saturating_add(within);
-    days.saturating_sub(DAYS_BEFORE_1970)
+    let year = i32::try_from(month.div_euclid(12)).ok().and_then(|years| years.checked_add(1970));
+    let month = u8::try_from(month.rem_euclid(12)).ok().and_then(|month| Month::try_from(month.checked_add(1)?).ok());
+    let first = year.zip(month).and_then(|(year, month)| Date::from_calendar_date(year, month, 1).ok());
+    first.and_then(|date| u64::try_from(date.to_julian_day().checked_sub(EPOCH)?).ok()).unwrap_or(u64::MAX)
 }
 
-/// Days in so many years of a cycle.
-fn days_of(years: u64) -> u64 {
-    let leap_days = years.div_euclid(4).saturating_sub(years.div_euclid(100));
-    years.saturating_mul(365).saturating_add(leap_days)
-}
-
-/// From the first of March of year 0 to 1970-01-01.
-const DAYS_BEFORE_1970: u64 = 719_468;
-const MONTHS_BEFORE_1970: u64 = 1970 * 12 - 2;
+/// Julian day of 1970-01-01.
+const EPOCH: i32 = 2_440_588;
 
 #[cfg(test)]
 mod tests {

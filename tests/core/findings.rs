@@ -297,7 +297,13 @@ fn structure() -> Vec<Row> {
             "write `ports: any`",
         ),
         (to(r#"{"hosts":["a.com"],"ports":"443"}"#), "TG005", "rules[0].to[0].ports", "expected a list", ""),
-        (to(r#"{"hosts":["a.com"],"ports":[]}"#), "TG005", "rules[0].to[0].ports", "the list is empty", "leave the key out"),
+        (
+            to(r#"{"hosts":["a.com"],"ports":[]}"#),
+            "TG005",
+            "rules[0].to[0].ports",
+            "the list is empty",
+            "leave the key out",
+        ),
         (
             policy(r#""authority":{"verifyRoute":1}"#),
             "TG005",

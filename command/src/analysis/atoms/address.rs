@@ -100,11 +100,12 @@ pub(super) fn joined(mut ranges: Vec<Range>) -> Vec<Range> {
 /// The ranges of an entry of `cidrs`.
 pub(super) fn networks(cidr: &str) -> Vec<Range> {
     let range = |network: &Network| {
-        let (is_v6, first, bits) = match *network {
-            Network::V4(address, bits) => (false, u128::from(address), bits.saturating_add(96)),
-            Network::V6(address, bits) => (true, address, bits),
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits(),
         };
-        Range { is_v6, first, last: first | u128::MAX.checked_shr(u32::from(bits)).unwrap_or(0) }
+        let (first, last) = network.ends();
+        Range { is_v6: first.is_ipv6(), first: bits(first), last: bits(last) }
     };
     tollgate::policy::networks(cidr).iter().map(range).collect()
 }

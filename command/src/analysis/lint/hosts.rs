@@ -95,7 +95,7 @@ fn addresses(
             let fix = "name the public networks that are meant, or deny `private`".to_owned();
             advice.add(code::PRIVATE, at(), message, fix);
         }
-        if networks(cidr).iter().any(|network| matches!(network, Network::V4(_, 0) | Network::V6(_, 0))) {
+        if networks(cidr).iter().any(|network| network.bits() == 0) {
             let message = format!("`{}` admits every address there is", rule.id);
             advice.add(code::EVERYWHERE, at(), message, "name the networks that are meant".to_owned());
         }
@@ -115,10 +115,10 @@ fn addresses(
 /// The private part of a network: itself, or the private networks in it.
 fn inside(network: Network) -> Vec<Network> {
     let private = networks("private");
-    if private.iter().any(|private| network.is_within(*private)) {
+    if private.iter().any(|private| private.covers(network)) {
         return vec![network];
     }
-    private.into_iter().filter(|private| private.is_within(network)).collect()
+    private.into_iter().filter(|private| network.covers(*private)).collect()
 }
 
 /// Tells whether deny entries close a place to all these callers.
@@ -134,8 +134,8 @@ fn deny_entries(subject: &Subject<'_>, advice: &mut Advice) {
         let places = || deny.to.iter().map(|target| (target, subject.document.place(target)));
         let listed: Vec<Network> =
             places().flat_map(|(_, place)| place.cidrs).flat_map(|cidr| networks(cidr)).collect();
-        let holds = |network: &Network| listed.iter().any(|listed| network.is_within(*listed));
-        let is_about_private = listed.iter().any(|listed| private.iter().any(|private| listed.is_within(*private)));
+        let holds = |network: &Network| listed.iter().any(|listed| listed.covers(*network));
+        let is_about_private = listed.iter().any(|listed| private.iter().any(|private| private.covers(*listed)));
         let missing: Vec<&Network> = private.iter().filter(|network| !holds(network)).collect();
         if let Some(first) = missing.first().filter(|_| is_about_private) {
             let message = format!(

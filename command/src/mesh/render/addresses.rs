@@ -40,11 +40,11 @@ pub(super) fn inside() -> Vec<AddressRange> {
 /// A network, and the networks of IPv6 that embed it.
 pub(super) fn forms(network: Network) -> Vec<AddressRange> {
     let own = AddressRange::from(network);
-    let Network::V4(address, bits) = network else { return vec![own] };
+    let IpAddr::V4(address) = network.address() else { return vec![own] };
     let embedded = EMBEDDINGS.map(|(prefix, before)| {
         let behind = 96_u8.saturating_sub(before);
-        let address = Ipv6Addr::from_bits(prefix.to_bits() | u128::from(address) << behind);
-        AddressRange { address: address.into(), bits: bits.saturating_add(before) }
+        let address = Ipv6Addr::from_bits(prefix.to_bits() | u128::from(address.to_bits()) << behind);
+        AddressRange { address: address.into(), bits: network.bits().saturating_add(before) }
     });
     std::iter::once(own).chain(embedded).collect()
 }
@@ -115,10 +115,7 @@ impl AddressRange {
 
 impl From<Network> for AddressRange {
     fn from(network: Network) -> AddressRange {
-        match network {
-            Network::V4(address, bits) => AddressRange { address: Ipv4Addr::from_bits(address).into(), bits },
-            Network::V6(address, bits) => AddressRange { address: Ipv6Addr::from_bits(address).into(), bits },
-        }
+        AddressRange { address: network.address(), bits: network.bits() }
     }
 }
 

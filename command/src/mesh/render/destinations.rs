@@ -148,7 +148,7 @@ impl Destinations {
         self.ports.extend(ports);
         let private = networks("private");
         for network in networks(cidr) {
-            if private.iter().any(|private| network.is_within(*private)) {
+            if private.iter().any(|private| private.covers(network)) {
                 self.private.entry(network.to_string()).or_default().extend(ports);
             }
         }

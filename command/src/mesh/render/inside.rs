@@ -49,7 +49,7 @@ pub(super) fn judge(gateway: &Gateway, advice: &mut Advice) {
 /// Parts of a network that no name may lead to.
 fn never(network: Network) -> Option<String> {
     let mut never = NEVER.iter().flat_map(|never| networks(never));
-    let meet = never.find(|never| network.is_within(*never) || never.is_within(network));
-    let metadata = networks(METADATA).into_iter().find(|metadata| metadata.is_within(network) && *metadata != network);
+    let meet = never.find(|never| never.covers(network) || network.covers(*never));
+    let metadata = networks(METADATA).into_iter().find(|metadata| network.covers(*metadata) && *metadata != network);
     meet.or(metadata).map(|network| network.to_string())
 }

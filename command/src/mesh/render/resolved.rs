@@ -57,15 +57,15 @@ const LOCALHOST: &str = "localhost";
 /// Private parts of a network: itself, or the private networks in it.
 fn inner(network: Network) -> Vec<Network> {
     let private = networks("private");
-    if private.iter().any(|private| network.is_within(*private)) {
+    if private.iter().any(|private| private.covers(network)) {
         return vec![network];
     }
-    private.into_iter().filter(|private| private.is_within(network)).collect()
+    private.into_iter().filter(|private| network.covers(*private)).collect()
 }
 
 fn is_inside(gateway: &Gateway, network: Network) -> bool {
     let mut inside = gateway.inside.iter().flat_map(|inside| &inside.cidrs).flat_map(|cidr| networks(cidr));
-    inside.any(|inside| network.is_within(inside))
+    inside.any(|inside| inside.covers(network))
 }
 
 enum Denied<'d> {
@@ -86,7 +86,7 @@ fn is_denied(document: &Document, what: &Denied<'_>) -> bool {
                 Denied::Name(name) => place.hosts.iter().any(|host| covers(host, name)),
                 Denied::Network(network) => {
                     let mut denied = place.cidrs.iter().flat_map(|cidr| networks(cidr));
-                    denied.any(|denied| network.is_within(denied))
+                    denied.any(|denied| denied.covers(*network))
                 }
             }
     };
