@@ -1,6 +1,7 @@
 //! Host patterns: `api.example.com`, `*.example.com`, `**.example.com`, `**`, `sts.*.example.com`.
 
-use super::StarName;
+use super::reading::Reading;
+use super::star_name::StarName;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -17,15 +18,6 @@ pub enum HostPattern<'a> {
     Many(Cow<'a, str>),
     /// Every name of two or more labels; in the wide reading every name.
     All,
-}
-
-/// The way a pattern is read: what opens narrowly, what closes widely.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reading {
-    /// In `rules` and `except`.
-    Narrow,
-    /// In `deny` and `quotas`.
-    Wide,
 }
 
 impl<'a> HostPattern<'a> {

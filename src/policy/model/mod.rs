@@ -2,13 +2,12 @@
 
 mod host_pattern;
 mod ports;
+mod reading;
 mod selector;
 mod star_name;
 
-pub use host_pattern::{HostPattern, Reading};
-pub use ports::{PortRange, Ports};
+pub use host_pattern::HostPattern;
+pub use ports::{DEFAULT_PORTS, PortRange, Ports};
+pub use reading::Reading;
 pub use selector::Selector;
 pub use star_name::StarName;
-
-/// Ports of a rule's target that gives none.
-pub const DEFAULT_PORTS: [u16; 2] = [80, 443];

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Ports of a rule's target that gives none.
+pub const DEFAULT_PORTS: [u16; 2] = [80, 443];
+
 /// The ports from one to another, both among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PortRange {
@@ -84,7 +87,7 @@ impl Ports {
 
     /// The ports of a rule's target that gives none: 80 and 443.
     pub fn usual() -> Ports {
-        Ports::of(super::DEFAULT_PORTS.into_iter().filter_map(|port| PortRange::new(port, port)))
+        Ports::of(DEFAULT_PORTS.into_iter().filter_map(|port| PortRange::new(port, port)))
     }
 
     /// Tells whether every port is among them.

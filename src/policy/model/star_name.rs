@@ -1,6 +1,6 @@
 //! Names with one `*` inside: `sts.*.amazonaws.com`, `api-*.example.com`.
 
-use super::Reading;
+use super::reading::Reading;
 use std::borrow::Cow;
 
 /// How a label begins that spells another script (RFC 5890 §2.3.1).
