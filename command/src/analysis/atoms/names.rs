@@ -1,4 +1,4 @@
-//! Classes of hosts in few words: a name with what is below it is said at once.
+//! Classes of hosts in few words: a name stands for what is below it.
 
 use super::address::{self, Range};
 use super::part::{Part, rejoined};
@@ -11,7 +11,7 @@ pub(super) struct Names<'h> {
     nodes: BTreeMap<&'h str, Node<'h>>,
 }
 
-/// What there is of a name.
+/// Classes of a name, and its neighbours among the names.
 #[derive(Default)]
 struct Node<'h> {
     has: Held,
@@ -19,7 +19,7 @@ struct Node<'h> {
     above: Option<&'h str>,
     /// Names whose next shorter one this is.
     below: Vec<&'h str>,
-    /// How many classes there are of it and of all names below.
+    /// Number of classes of it and of all names below.
     classes: usize,
     /// Those that patterns with a `*` before this name tell apart.
     stars: Vec<&'h Class>,
@@ -37,12 +37,12 @@ struct Held {
 #[derive(Default)]
 struct Chosen<'h> {
     held: BTreeMap<&'h str, Held>,
-    /// How many of the name and of all names below.
+    /// Number of chosen classes of the name and of all names below.
     classes: HashMap<&'h str, usize>,
     stars: BTreeSet<&'h Class>,
 }
 
-/// How much of a name a shorter one says.
+/// Share of a name that is said already with a shorter one.
 enum Said {
     Nothing,
     AllButItself,
@@ -209,7 +209,7 @@ impl<'h> Names<'h> {
     }
 }
 
-/// Whether a name has one label more than the other.
+/// Tells whether a name has one label more than the other.
 fn is_next(name: &str, above: &str) -> bool {
     parent_of(name).unwrap_or("") == above
 }

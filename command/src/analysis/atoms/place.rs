@@ -43,8 +43,8 @@ pub(crate) enum Host {
 }
 
 impl Place {
-    /// What hosts and CIDRs stand for; everything where neither is given. The wide reading finds IPv4 addresses inside IPv6
-    /// ones.
+    /// Sets of hosts that hosts and CIDRs name; everything if neither is given. The wide reading finds IPv4 addresses
+    /// inside IPv6 ones.
     pub(super) fn listed(hosts: &[String], cidrs: &[String], wide: bool) -> Vec<Place> {
         if hosts.is_empty() && cidrs.is_empty() {
             return Place::everywhere();
@@ -100,7 +100,7 @@ impl Place {
         host_pattern(pattern).ok().map(|pattern| Place::of(pattern, false))
     }
 
-    /// Whether all of the other set is in this one.
+    /// Tells whether all of the other set is in this one.
     pub(crate) fn covers(&self, other: &Place) -> bool {
         match (self, other) {
             (Place::Range(wide), Place::Range(range)) => wide.covers(range),
@@ -124,7 +124,7 @@ impl Place {
         }
     }
 
-    /// Whether the two have a host in common.
+    /// Tells whether the two have a host in common.
     pub(super) fn meets(&self, other: &Place) -> bool {
         match (self, other) {
             (Place::Range(one), Place::Range(other)) => one.meets(other),
@@ -249,7 +249,7 @@ impl Host {
     }
 }
 
-/// What follows the first label.
+/// The name without its first label; none if that is all.
 pub(super) fn parent_of(name: &str) -> Option<&str> {
     name.split_once('.').map(|(_, parent)| parent)
 }

@@ -32,7 +32,7 @@ pub(crate) struct Analysis<'s> {
     /// Patterns with a `*` inside, by the labels behind it.
     by_tail: HashMap<String, Vec<(Place, usize)>>,
     by_range: Vec<usize>,
-    /// What of requests is asked about; everything at first.
+    /// Requests that are asked about; all of them at first.
     asked: Guard,
     cache: Cache,
     now: u64,
@@ -41,33 +41,33 @@ pub(crate) struct Analysis<'s> {
     pub(crate) is_sample: bool,
 }
 
-/// What is asked of a region.
+/// Settings of the questions about a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inquiry {
     /// Only requests of which an entry speaks that not both policies have.
     pub(crate) changed_only: bool,
-    /// Whether authorities name their port.
+    /// True if authorities name their port.
     pub(crate) names_port: bool,
     /// Identities come from the mesh's tunnel, not from a certificate.
     pub(crate) by_principal: bool,
-    /// Whether that is to be said.
+    /// True if the source of identities is to be said.
     pub(crate) says_source: bool,
 }
 
-/// Says whatever there is to say of a request, and for what time: now, and each of the given ones.
+/// Answers for a request, each with its time: now, or one of the given ones.
 pub(crate) type Judge<'j, V> = dyn FnMut(&Witness, &[u64]) -> Vec<(V, u64)> + 'j;
 
-/// Part of what is said of a cell.
+/// An answer for some requests of a cell, and one of them.
 type Row<V> = (Ask, V, Witness);
 
-/// The number of what is said, and of which classes; with a request of theirs.
+/// The number of an answer and the classes it is for; with a request of theirs.
 type Rows = Vec<((usize, At), Stand)>;
 
 /// The number of a request, and its time.
 type Stand = (usize, u64);
 
 impl<'s> Analysis<'s> {
-    /// Of decisions; `with_quotas` of what they are charged to, too.
+    /// Analyses decisions; `with_quotas`, the quotas that are charged as well.
     pub(crate) fn new(documents: Vec<&'s Document>, now: u64, with_quotas: bool) -> Self {
         let entries = entries(&documents, with_quotas);
         let mut analysis = Analysis {
@@ -126,7 +126,7 @@ impl<'s> Analysis<'s> {
         };
     }
 
-    /// Where entries are that only one of the policies has, each region once and none inside another.
+    /// Regions of the entries that only one of the policies has, each once and none inside another.
     pub(crate) fn changed_regions(&self) -> Vec<(Who, Place)> {
         let changed = self.entries.iter().filter(|entry| entry.changed);
         let pairs = |entry: &'_ Entry| {
@@ -145,7 +145,7 @@ impl<'s> Analysis<'s> {
         self.documents.iter().any(|document| document.mode == Mode::DryRun)
     }
 
-    /// Whether one of the policies may take such a caller for anonymous.
+    /// Tells whether one of the policies may take such a caller for anonymous.
     fn may_be_anonymous(&self, who: &Who, inquiry: Inquiry) -> bool {
         let source = if inquiry.by_principal { Source::PeerPrincipal } else { Source::PeerCertificate };
         let ignores = |document: &&Document| !document.sources().contains(&source);
@@ -278,14 +278,14 @@ impl<'s> Analysis<'s> {
         found
     }
 
-    /// Whether one more part may be asked about; else what is found is a sample.
+    /// Counts one more part. Returns false if it may not be asked about any more: then the result is a sample.
     fn takes_one_more(&mut self) -> bool {
         self.cells = self.cells.saturating_add(1);
         self.is_sample |= self.cells > MOST_CELLS;
         self.cells <= MOST_CELLS
     }
 
-    /// What is said of the requests of one class of callers to one class of hosts.
+    /// Asks about the requests of one class of callers to one class of hosts.
     fn cell<V: Clone + Ord>(
         &mut self,
         parts: &Parts,
@@ -344,7 +344,7 @@ impl Analysis<'_> {
         (classes, tuples)
     }
 
-    /// Shows a request of every class of a region, and how many classes that no entry tells apart it stands for.
+    /// Shows a request of every class of a region, and the number of indivisible classes for which it stands.
     pub(crate) fn classes_of(
         &mut self,
         who: &Who,

@@ -1,5 +1,7 @@
-//! What holds everything that something else holds: of selectors, places, ports, methods and paths, each as rules read
-//! them. Where it is not sure, nothing is covered: a claim of advice has to be true.
+//! Containment of selectors, places, ports, methods and paths, each as rules read them: one covers another if it holds
+//! all that the other holds.
+//!
+//! Where it is not sure, nothing is covered: a claim of advice has to be true.
 
 use crate::read::document::{Document, Place, Selector, Target};
 use std::borrow::Cow;
@@ -37,7 +39,7 @@ pub(crate) enum Where {
 }
 
 impl Who {
-    /// What a list selects, sets in their place.
+    /// The selectors of a list, sets replaced by theirs.
     pub(crate) fn all(document: &Document, settings: &Settings, selectors: &[Selector], list: List) -> Vec<Who> {
         if selectors.is_empty() && list != List::Rules {
             return vec![Who::Everyone];
@@ -202,7 +204,7 @@ pub(crate) enum List {
     Quotas,
 }
 
-/// Whether the rest of a target, besides whom and where to, holds all that the rest of a rule's target admits.
+/// Tells whether the rest of a target, besides whom and where to, holds all that the rest of a rule's target admits.
 pub(crate) fn rest_covers(document: &Document, outer: &Target, list: List, inner: &Target) -> bool {
     let place = document.place(outer);
     let ports = match list {
@@ -224,7 +226,7 @@ pub(crate) fn rest_covers(document: &Document, outer: &Target, list: List, inner
     ports_covered && methods_covered && upgrades_covered && paths_cover(outer, inner)
 }
 
-/// Whether the paths of a target hold all those of another. Whatever covers narrowly does so widely, too.
+/// Tells whether the paths of a target hold all those of another. A target that covers narrowly does so widely, too.
 fn paths_cover(outer: &Target, inner: &Target) -> bool {
     if outer.paths.is_empty() {
         return true;
@@ -235,8 +237,8 @@ fn paths_cover(outer: &Target, inner: &Target) -> bool {
     inner.paths.iter().all(|inner| outer.paths.iter().any(|outer| path_covers(&escapes(outer), &escapes(inner))))
 }
 
-/// Whether a path pattern matches whatever another does: where it is the same, or everything below a prefix that the other
-/// begins with.
+/// Tells whether a path pattern matches whatever another does: if it is the same, or everything below a prefix with
+/// which the other begins.
 fn path_covers(outer: &str, inner: &str) -> bool {
     if outer == inner {
         return true;
@@ -264,7 +266,7 @@ fn escapes(pattern: &str) -> Cow<'_, str> {
     Cow::Owned(upper.collect())
 }
 
-/// Targets by whom they speak of and where to.
+/// Targets by their pairs of caller and place.
 #[derive(Debug, Default)]
 pub(crate) struct Targets<'d> {
     by: HashMap<(Who, Where), Vec<Entry<'d>>>,
@@ -301,8 +303,8 @@ impl<'d> Targets<'d> {
         }
     }
 
-    /// For every pair of whom and where to, a target that holds it and that `fits`: the first of them, if each pair has
-    /// one.
+    /// Finds for every pair of caller and place a target that holds it and that `fits`. Returns the first of them if
+    /// each pair has one.
     pub(crate) fn covering(
         &self,
         who: &[Who],
