@@ -180,7 +180,7 @@ fn has_star_inside(of: &str) -> bool {
     !of.starts_with("**") && of.find('*').is_some_and(|at| at > 0 || of.len() > 1 && !of[1..].starts_with('.'))
 }
 
-/// Whether a name fits a pattern with one `*` inside.
+/// Tells whether a name fits a pattern with one `*` inside.
 fn fits(of: &str, name: &str) -> bool {
     let (pattern, widely) = of.strip_suffix(" (widely)").map_or((of, false), |pattern| (pattern, true));
     let labels: Vec<(&str, &str)> = pattern.split('.').zip(name.split('.')).collect();

@@ -142,7 +142,7 @@ impl<'h> Names<'h> {
         stars.any(|star| !chosen.stars.contains(star) && star.of.covers(&itself))
     }
 
-    /// How much of a name is said with what is below a shorter one.
+    /// Share of a name that is said already with the names below a shorter one.
     fn said(&self, name: &'h str, chosen: &Chosen<'_>) -> Said {
         for inner in self.upward(name) {
             let above = self.nodes.get(inner).and_then(|node| node.above);
@@ -168,7 +168,7 @@ impl<'h> Names<'h> {
         })
     }
 
-    /// What is chosen below a name.
+    /// The parts that say which classes are chosen below a name.
     fn inside(&self, name: &'h str, held: Held, chosen: &Chosen<'_>) -> Vec<Part<Place>> {
         let (star, deep) = match name {
             "" => (Place::Single, Place::Dotted),

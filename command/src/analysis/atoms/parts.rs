@@ -38,7 +38,7 @@ pub(super) struct Parts {
     pub(super) kind_of_host: Vec<usize>,
     /// Entries that speak of some callers and some hosts only, by pair.
     pub(super) crossing: BTreeMap<(usize, usize), Vec<usize>>,
-    /// Whether these are all classes there are.
+    /// True if there are no more classes than these.
     pub(super) are_all: bool,
 }
 

@@ -259,7 +259,7 @@ pub(super) fn suffixes(name: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(name), |name| parent_of(name))
 }
 
-/// Whether a name has labels before the other one.
+/// Tells whether a name has labels before the other one.
 pub(super) fn is_below(name: &str, above: &str) -> bool {
     name.strip_suffix(above).is_some_and(|before| before.ends_with('.'))
 }

@@ -213,7 +213,7 @@ impl<'s> Analysis<'s> {
         below.flat_map(|(_, numbers)| numbers.iter().copied())
     }
 
-    /// Everything there is to say of a region.
+    /// Asks about every class of a region.
     pub(crate) fn region<V: Clone + Ord>(
         &mut self,
         who: &Who,

@@ -11,7 +11,7 @@ use tollgate::request::check_name;
 
 /// Beginnings times ends of one frame that are looked at.
 const MOST: usize = 40_000;
-/// How a label begins that only wide readings take for part of one.
+/// Beginning of labels that only wide readings take for part of one.
 const ENCODED: &str = "xn--";
 
 /// Names that the same patterns match, and no entry names.
@@ -19,9 +19,9 @@ const ENCODED: &str = "xn--";
 pub(crate) struct Class {
     /// The pattern that all of them match,
     pub(super) of: Place,
-    /// and those that none of them does.
+    /// The pattern that all of them match.
     pub(super) but: Vec<Place>,
-    /// One of them.
+    /// Patterns that none of them matches.
     pub(super) witness: String,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Class {
 #[derive(Debug)]
 pub(super) struct Stars {
     frames: BTreeMap<(String, String), Frame>,
-    /// Whether all classes are looked at.
+    /// True if all classes are looked at.
     pub(super) are_all: bool,
 }
 
@@ -37,13 +37,14 @@ pub(super) struct Stars {
 #[derive(Debug, Default)]
 struct Frame {
     patterns: BTreeSet<(Ends, Reading)>,
-    /// What the same patterns match; and the beginnings and ends of a label of it.
+    /// Classes by the patterns that match them: the ends of a label of the class, and true if all its labels are
+    /// encoded.
     classes: BTreeMap<Vec<usize>, (Ends, bool)>,
     /// Names that are too short for what they begin and end with.
     short: BTreeSet<String>,
 }
 
-/// How a label begins and ends.
+/// Beginning and end of a label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Ends {
     before: String,
@@ -55,7 +56,7 @@ impl Ends {
         other.before.starts_with(&self.before) && other.behind.ends_with(&self.behind)
     }
 
-    /// What labels begin and end with that have the ends of both.
+    /// The ends of labels that have both; none if no label does.
     fn and(&self, other: &Ends) -> Option<Ends> {
         let before = longer(&self.before, &other.before, |long, short| long.starts_with(short))?;
         let behind = longer(&self.behind, &other.behind, |long, short| long.ends_with(short))?;
@@ -161,7 +162,7 @@ impl Stars {
 }
 
 impl Frame {
-    /// Finds the classes; says whether they are all.
+    /// Finds the classes. Returns true if they are all.
     fn part(&mut self) -> bool {
         let two_ways = self.patterns.iter().any(|(_, reading)| *reading == Reading::Wide);
         let befores: BTreeSet<&str> = self.patterns.iter().map(|(ends, _)| ends.before.as_str()).collect();

@@ -195,8 +195,8 @@ impl Stars {
     }
 }
 
-/// The list in which a target stands, which says what is meant by what it leaves out: the usual in rules, everything elsewhere. In
-/// deny entries `any` takes in requests without an identity, too.
+/// The list in which a target stands. It decides what a key means that the target leaves out: the usual in rules,
+/// everything elsewhere. In deny entries `any` takes in requests without an identity, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum List {
     Rules,
@@ -271,7 +271,7 @@ fn escapes(pattern: &str) -> Cow<'_, str> {
 pub(crate) struct Targets<'d> {
     by: HashMap<(Who, Where), Vec<Entry<'d>>>,
     stars: Stars,
-    /// Whom and where to, together, that were kept; beyond [`MOST`] nothing is.
+    /// Pairs of caller and place that were kept; beyond [`MOST`] nothing is.
     kept: usize,
 }
 
