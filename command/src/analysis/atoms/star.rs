@@ -17,11 +17,11 @@ const ENCODED: &str = "xn--";
 /// Names that the same patterns match, and no entry names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Class {
-    /// The pattern that all of them match,
-    pub(super) of: Place,
     /// The pattern that all of them match.
-    pub(super) but: Vec<Place>,
+    pub(super) of: Place,
     /// Patterns that none of them matches.
+    pub(super) but: Vec<Place>,
+    /// One of them.
     pub(super) witness: String,
 }
 
