@@ -3,6 +3,7 @@
 
 use super::envoy_filter::{called, into_route};
 use super::object::{Maker, Object, ObjectPart, insert};
+use super::routed::cluster_name;
 use super::way::{Lookup, authorities};
 use crate::analysis::ports::Upstream;
 use serde_json::{Value, json};
@@ -19,11 +20,6 @@ pub(super) struct Own<'o> {
     pub(super) route: String,
 }
 
-/// The name that Tollgate knows for one that leads to this host.
-pub(super) fn name(port: u16, host: &str) -> String {
-    format!("tollgate.out|{port}|{host}")
-}
-
 /// The patches for one host.
 pub(super) fn object(maker: &Maker<'_>, name: &str, own: &[Own<'_>], trusted: &str) -> Object {
     let clusters = own.iter().map(|own| own.cluster(maker, trusted));
@@ -33,7 +29,7 @@ pub(super) fn object(maker: &Maker<'_>, name: &str, own: &[Own<'_>], trusted: &s
 
 impl Own<'_> {
     fn name(&self) -> String {
-        name(self.port, self.host)
+        cluster_name(self.port, self.host)
     }
 
     fn cluster(&self, maker: &Maker<'_>, trusted: &str) -> Value {

@@ -3,6 +3,7 @@
 //! Clusters resolve the authority's host behind Tollgate, so that a denied name is never looked up; speak TLS to it, and have it prove
 //! that name. Each is a [`Way`] of its own: for names, for addresses that stand in the authority, and for names that the site lets inside.
 
+use super::api;
 use super::destinations::Destinations;
 use super::envoy_filter::{before_router, filters, into_route};
 use super::literals;
@@ -19,13 +20,13 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destination
     patches.extend(ways.iter().map(|way| before_router(&way.resolving())));
     patches.push(before_router(&literals::refusing(destinations)));
     // the clusters are patched in, since no object can name them: without the patch the route leads nowhere
-    let route = maker.api.route_of_any(maker, &ways, strip);
+    let route = api::of(maker.gateway).route_of_any(maker, &ways, strip);
     vec![route, filters(maker, "dynamic", ObjectPart::Dynamic, 20, patches)]
 }
 
 /// Leads a route to the way's cluster, and keeps the look-ups of other ways out of it.
 fn to_way(maker: &Maker<'_>, number: usize, way: &DynamicWay, ways: &[DynamicWay]) -> Vec<Value> {
-    let name = maker.api.name_of_any(maker, number, way);
+    let name = api::of(maker.gateway).name_of_any(maker, number, way);
     let mut value = json!({"route": {"cluster": way.name}});
     let off: Map<String, Value> =
         ways.iter().filter(|other| other.name != way.name).map(|other| (other.filter_name(), off())).collect();

@@ -1,5 +1,6 @@
 //! The entrance of the mesh's traffic: a port that ends the mesh's mTLS, so that callers have an identity.
 
+use super::api;
 use super::envoy_filter::filters;
 use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use super::patches::PROVIDER;
@@ -9,7 +10,7 @@ use serde_json::json;
 
 pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Vec<Object> {
     let gateway = maker.gateway;
-    let listener = maker.api.listener(maker);
+    let listener = api::of(maker.gateway).listener(maker);
     let to_gateway = maker.object(
         ObjectPart::Gateway,
         ObjectKind::DestinationRule,
@@ -27,7 +28,7 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
         }),
     );
     let mut logging = json!({"accessLogging": [{"providers": [{"name": PROVIDER}]}]});
-    maker.api.attach(gateway, &mut logging);
+    api::of(maker.gateway).attach(gateway, &mut logging);
     let logging = maker.object(ObjectPart::Gateway, ObjectKind::Telemetry, &gateway.name, logging);
     [listener, to_gateway, logging].into_iter().chain(once(maker, strip, advice)).collect()
 }
@@ -35,7 +36,7 @@ pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) 
 /// Has what was decided about and charged once be sent once. Istio's own routes say so themselves; those of the Gateway API cannot,
 /// and get Istio's default of two retries, nor can they take more than sixteen headers away.
 fn once(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Option<Object> {
-    if !maker.api.retries_unasked() {
+    if !api::of(maker.gateway).retries_unasked() {
         return None;
     }
     if maker.gateway.envoy_filter == Permission::Forbidden {

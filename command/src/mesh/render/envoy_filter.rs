@@ -1,5 +1,6 @@
 //! Patches of the gateway's Envoy.
 
+use super::api;
 use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use serde_json::{Value, json};
 
@@ -42,9 +43,6 @@ pub(super) fn before(name: &str, filter: &Value) -> Value {
     network("INSERT_BEFORE", name, filter)
 }
 
-/// The name of the rendered listener.
-pub(super) const LISTENER: &str = "https-mesh";
-
 /// Merges settings into a route of the rendered listener. Another Gateway on these pods may have one of the same name, with a
 /// mirror of its own: it is left as it is, and leads nowhere.
 pub(super) fn into_route(maker: &Maker<'_>, name: &str, value: &Value) -> Vec<Value> {
@@ -55,7 +53,7 @@ pub(super) fn into_route(maker: &Maker<'_>, name: &str, value: &Value) -> Vec<Va
             "patch": {"operation": "MERGE", "value": value},
         })
     };
-    maker.api.configurations(maker.gateway).into_iter().map(one).collect()
+    api::of(maker.gateway).configurations(maker.gateway).into_iter().map(one).collect()
 }
 
 /// Merges settings into every network filter of a name.

@@ -3,20 +3,16 @@
 //! A workload asks in plain HTTP, on port 80 for what an authority without a port means, else on the port that it names. The
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
+use super::api;
 use super::clusters::{self, Own};
 use super::destinations::ReachedHost;
-use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
+use super::object::{Maker, Object, ObjectKind, insert};
+use super::routed::{NamedPort, PortWay, RoutedHost, name};
 use crate::analysis::advice::{Advice, code};
 use crate::analysis::ports::{Spoken, Upstream};
 use crate::mesh::site::{Permission, Site};
-use crate::read::sha256;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
-
-/// The longest name of an object (RFC 1123, a subdomain).
-const LONGEST: usize = 253;
-/// Hex digits that a name that is cut off ends in.
-const HASH: usize = 16;
 
 /// Settings that all hosts share.
 pub(super) struct HostMaker<'c> {
@@ -25,45 +21,6 @@ pub(super) struct HostMaker<'c> {
     default_port: u16,
     /// Headers that end at the gateway.
     strip: &'c [String],
-}
-
-/// A host, and how it is reached.
-pub(super) struct RoutedHost<'h> {
-    pub(super) maker: &'h Maker<'h>,
-    /// Headers that end at the gateway.
-    pub(super) strip: &'h [String],
-    pub(super) host: &'h str,
-    /// Name of its objects.
-    pub(super) name: String,
-    /// Namespaces that see it.
-    pub(super) exported: Vec<&'h str>,
-    pub(super) ways: Vec<PortWay>,
-    trusted: &'h str,
-}
-
-/// One port of a host.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct PortWay {
-    /// Port that a workload connects to, and that the ServiceEntry has.
-    pub(super) mesh: u16,
-    /// Port of the host.
-    pub(super) upstream: u16,
-    tls: Upstream,
-    /// HTTP/2 is spoken to it, whatever the caller speaks.
-    http2: bool,
-    /// End of such a request's authority.
-    pub(super) named: NamedPort,
-}
-
-/// The port at the end of a request's authority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NamedPort {
-    /// It does not, or it names the default.
-    Default,
-    /// It does.
-    Port,
-    /// It does not when the workload asks; the port is written into it on the way to the gateway, and taken out behind it.
-    Added,
 }
 
 impl<'c> HostMaker<'c> {
@@ -117,15 +74,10 @@ impl RoutedHost<'_> {
             return Vec::new();
         }
         let mut objects = vec![self.service_entry()];
-        objects.extend(self.maker.api.routes(self));
+        objects.extend(api::of(self.maker.gateway).routes(self));
         objects.push(self.origination());
         objects.extend(self.clusters());
         objects
-    }
-
-    /// An object of the host's name.
-    pub(super) fn object(&self, kind: ObjectKind, spec: Value) -> Object {
-        self.maker.object(ObjectPart::Routes, kind, &self.name, spec)
     }
 
     fn service_entry(&self) -> Object {
@@ -150,7 +102,7 @@ impl RoutedHost<'_> {
     fn clusters(&self) -> Option<Object> {
         let maker = self.maker;
         let own = |(number, way): (usize, &PortWay)| {
-            let route = maker.api.route_of(self, number, way);
+            let route = api::of(maker.gateway).route_of(self, number, way);
             Own { host: self.host, port: way.upstream, tls: way.tls, http2: way.http2, route }
         };
         let own: Vec<Own<'_>> = self.ways.iter().enumerate().map(own).collect();
@@ -184,26 +136,4 @@ impl RoutedHost<'_> {
         });
         self.object(ObjectKind::DestinationRule, spec)
     }
-}
-
-impl PortWay {
-    /// Authorities of requests that go this way (RE2, the whole of it).
-    pub(super) fn authority(&self) -> String {
-        match self.named {
-            NamedPort::Default => format!("[^:]+(:{})?", self.upstream),
-            NamedPort::Port | NamedPort::Added => format!("[^:]+:{}", self.upstream),
-        }
-    }
-}
-
-/// A host's name behind a prefix; of one that is too long, the end is a hash of the whole.
-pub(super) fn name(prefix: &str, host: &str) -> String {
-    let long = format!("{prefix}.{host}");
-    if long.len() <= LONGEST {
-        return long;
-    }
-    let kept = LONGEST.saturating_sub(HASH).saturating_sub(2);
-    let start: String = long.chars().take(kept).collect();
-    let hash: String = sha256::hex(long.as_bytes()).chars().take(HASH).collect();
-    format!("{}-x{hash}", start.trim_end_matches(['.', '-']))
 }

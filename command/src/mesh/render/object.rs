@@ -1,6 +1,5 @@
 //! Objects of the cluster, and the files that hold them.
 
-use super::api::GatewayApi;
 use crate::mesh::site::Gateway;
 use serde_json::{Value, json};
 
@@ -68,8 +67,6 @@ pub(crate) struct Object {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maker<'r> {
     pub(crate) gateway: &'r Gateway,
-    /// The API by which the gateway is made.
-    pub(super) api: &'static dyn GatewayApi,
     pub(crate) policy: &'r str,
 }
 
@@ -151,6 +148,9 @@ impl ObjectKind {
         }
     }
 }
+
+/// Name of the rendered listener.
+pub(super) const LISTENER: &str = "https-mesh";
 
 /// Adds a key to a map.
 pub(crate) fn insert(map: &mut Value, key: &str, value: Value) {

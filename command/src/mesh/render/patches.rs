@@ -1,11 +1,11 @@
 //! Changes that others have to make: to the mesh's own configuration, and the gateway's pods.
 
+use super::api;
 use super::object::Maker;
-use super::yaml::yaml;
+use super::proxy_config::proxy_config;
 use crate::mesh::site::Site;
 use serde_json::{Value, json};
 use tollgate_envoy::access_log;
-use tollgate_envoy::stats::METRIC_LABELS;
 
 /// Name of the access log's format in the mesh's configuration.
 pub(crate) const PROVIDER: &str = "tollgate";
@@ -43,7 +43,7 @@ pub(crate) fn patches(maker: &Maker<'_>, site: &Site) -> Vec<Patch> {
         without: Some("without it decisions are made, and none is recorded"),
         value: mesh,
     }];
-    if maker.api.leaves_pods_to_others() {
+    if api::of(maker.gateway).leaves_pods_to_others() {
         let pods = json!({
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -77,19 +77,4 @@ fn scoped(site: &Site) -> Value {
         "metadata": {"name": "istiod", "namespace": site.istio.namespace},
         "spec": {"template": {"spec": {"containers": [{"name": "discovery", "env": [switch]}]}}},
     })
-}
-
-/// The configuration of the gateway's proxy, as YAML in an annotation.
-pub(crate) fn proxy_config() -> String {
-    let headers = json!({
-        "proxyHeaders": {
-            "attemptCount": {"disabled": true},
-            "envoyDebugHeaders": {"disabled": true},
-            "forwardedClientCert": "SANITIZE",
-            "server": {"disabled": true},
-        },
-        "proxyStatsMatcher": {"inclusionPrefixes": ["wasm", "dns_cache"]},
-        "extraStatTags": METRIC_LABELS,
-    });
-    yaml(&headers).unwrap_or_default()
 }

@@ -1,5 +1,6 @@
 //! The filter's own object: the policy, and the image that enforces it.
 
+use super::api;
 use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use super::removal;
 use crate::analysis::advice::{Advice, code};
@@ -82,7 +83,8 @@ pub(crate) fn object(
 
 /// Tells whether the object is the newer of the two that Istio knows; each API goes with its own.
 fn extends(maker: &Maker<'_>, site: &Site) -> bool {
-    maker.api.has_traffic_extensions() && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
+    api::of(maker.gateway).has_traffic_extensions()
+        && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
 }
 
 fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> Value {
@@ -123,7 +125,7 @@ fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> V
     // behind the authentication of requests, before authorization: so that the tripwire sees what Tollgate left
     insert(&mut spec, "phase", "AUTHZ".into());
     insert(&mut spec, "priority", 100.into());
-    maker.api.attach(maker.gateway, &mut spec);
+    api::of(maker.gateway).attach(maker.gateway, &mut spec);
     spec
 }
 

@@ -39,14 +39,11 @@ const ENVOYS: [&str; 25] = [
     "x-envoy-upstream-stream-duration-ms",
 ];
 
-/// Most headers that a rule of the Gateway API removes.
-pub(super) const MOST_OF_A_RULE: usize = 16;
-
 /// Tells whether routes take away every header that is named whole. Those of the Gateway API do so with an EnvoyFilter, or up to a number.
 pub(super) fn is_by_routes(gateway: &Gateway, document: &Document) -> bool {
     api::of(gateway).removes_any_number()
         || gateway.envoy_filter == Permission::Allowed
-        || names(document).iter().filter(|name| !ENVOYS.contains(&name.as_str())).count() <= MOST_OF_A_RULE
+        || names(document).iter().filter(|name| !ENVOYS.contains(&name.as_str())).count() <= api::MOST_OF_A_RULE
 }
 
 /// Their names, the most telling first. What a policy writes with a `*` at its end is left to the filter.

@@ -1,6 +1,7 @@
 //! Objects that shut the gateway where the filter is missing: a plugin that was deleted, a selector that selects nothing, a listener that
 //! somebody else opened on these pods.
 
+use super::api;
 use super::envoy_filter::{before, before_router, filters, into, rbac};
 use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use super::replies;
@@ -39,7 +40,7 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
     }
     if let Some(tripwire) = &document.tripwire {
         let mut spec = by_header(maker, &tripwire.header, &tripwire.values);
-        maker.api.attach(maker.gateway, &mut spec);
+        api::of(maker.gateway).attach(maker.gateway, &mut spec);
         objects.push(maker.object(ObjectPart::Secret, ObjectKind::AuthorizationPolicy, &maker.name("tripwire"), spec));
     }
     objects

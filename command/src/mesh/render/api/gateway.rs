@@ -1,12 +1,10 @@
 //! The Gateway API of Kubernetes: Gateway and HTTPRoute.
 
-use super::GatewayApi;
-use crate::mesh::render::envoy_filter::LISTENER;
-use crate::mesh::render::hosts::{NamedPort, PortWay, RoutedHost, name};
-use crate::mesh::render::object::{Maker, Object, ObjectKind, ObjectPart, insert};
-use crate::mesh::render::patches::proxy_config;
-use crate::mesh::render::removal::MOST_OF_A_RULE;
+use super::{GatewayApi, MOST_OF_A_RULE};
+use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, insert};
+use crate::mesh::render::proxy_config::proxy_config;
 use crate::mesh::render::rest::anchor_host;
+use crate::mesh::render::routed::{NamedPort, PortWay, RoutedHost, name};
 use crate::mesh::render::way::DynamicWay;
 use crate::mesh::site::Gateway;
 use serde_json::{Value, json};

@@ -1,11 +1,9 @@
 //! Istio's own API: Gateway and VirtualService.
 
 use super::GatewayApi;
-use crate::mesh::render::clusters;
-use crate::mesh::render::envoy_filter::LISTENER;
-use crate::mesh::render::hosts::{NamedPort, PortWay, RoutedHost};
-use crate::mesh::render::object::{Maker, Object, ObjectKind, ObjectPart, insert};
+use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, insert};
 use crate::mesh::render::rest::anchor_host;
+use crate::mesh::render::routed::{NamedPort, PortWay, RoutedHost, cluster_name};
 use crate::mesh::render::way::DynamicWay;
 use crate::mesh::site::Gateway;
 use serde_json::{Value, json};
@@ -55,7 +53,7 @@ impl GatewayApi for IstioApi {
         };
         let out_of_gateway = |way: &PortWay| {
             let mut route = json!({
-                "name": clusters::name(way.upstream, host.host),
+                "name": cluster_name(way.upstream, host.host),
                 "match": [{"gateways": [gateway.name], "authority": {"regex": way.authority()}}],
                 "headers": {"request": {"remove": host.strip}},
                 "route": destination(host.host, way.mesh),
@@ -78,7 +76,7 @@ impl GatewayApi for IstioApi {
     }
 
     fn route_of(&self, host: &RoutedHost<'_>, _: usize, way: &PortWay) -> String {
-        clusters::name(way.upstream, host.host)
+        cluster_name(way.upstream, host.host)
     }
 
     fn route_of_any(&self, maker: &Maker<'_>, ways: &[DynamicWay], strip: &[String]) -> Object {

@@ -3,8 +3,8 @@
 mod gateway;
 mod istio;
 
-use super::hosts::{PortWay, RoutedHost};
 use super::object::{Maker, Object};
+use super::routed::{PortWay, RoutedHost};
 use super::way::DynamicWay;
 use crate::mesh::site;
 use serde_json::Value;
@@ -45,6 +45,9 @@ pub(super) trait GatewayApi: fmt::Debug + Sync {
     /// Tells an API whose pods somebody else deploys.
     fn leaves_pods_to_others(&self) -> bool;
 }
+
+/// Most headers that a rule of the Gateway API removes.
+pub(super) const MOST_OF_A_RULE: usize = 16;
 
 /// The API of a gateway.
 pub(super) fn of(gateway: &site::Gateway) -> &'static dyn GatewayApi {
