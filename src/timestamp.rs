@@ -11,7 +11,7 @@ impl Timestamp {
     /// Later than every moment of a clock.
     pub const NEVER: Timestamp = Timestamp(u64::MAX);
 
-    /// Whether this moment has come at `now`; [`Timestamp::NEVER`] has not, even where a clock stands at its end.
+    /// Tells whether this moment has come at `now`; [`Timestamp::NEVER`] has not, even where a clock stands at its end.
     #[inline]
     pub fn has_come(self, now: Timestamp) -> bool {
         self <= now && self != Timestamp::NEVER

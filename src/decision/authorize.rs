@@ -155,8 +155,12 @@ impl<'p> Authorizer<'p> {
         let canonical = self.read(arrival, buffers).ok()?;
         let question = self.resolve(&canonical, now, groups, hosts);
         let rules = &self.policy.rules;
-        let candidates = rules.candidates(groups, hosts.narrow(), question.narrow_path(), &mut visited.rules);
-        let nearest = Unmatched::among(candidates, &question).nearest();
+        let mut unmatched = Unmatched::default();
+        for path in question.rule_paths() {
+            let candidates = rules.candidates(groups, hosts.narrow(), path, &mut visited.rules);
+            candidates.for_each(|candidate| unmatched.add(&candidate, &question));
+        }
+        let nearest = unmatched.nearest();
         let (rule, failed) = nearest.or_else(|| rules.first_of(groups).map(|target| (target.entry, Failed::Host)))?;
         Some(Near { rule: self.policy.rule_id(rule)?, failed })
     }
@@ -171,9 +175,10 @@ impl<'p> Authorizer<'p> {
             let deny = section.candidates(groups, hosts.wide(), question.wide_path(), &mut visited.deny);
             found.deny.extend(deny.map(|candidate| candidate.target.entry));
         }
-        let path = question.narrow_path();
-        let rules = self.policy.rules.candidates(groups, hosts.narrow(), path, &mut visited.rules);
-        found.rules.extend(rules.map(|candidate| candidate.target.entry));
+        for path in question.rule_paths() {
+            let rules = self.policy.rules.candidates(groups, hosts.narrow(), path, &mut visited.rules);
+            found.rules.extend(rules.map(|candidate| candidate.target.entry));
+        }
         for entries in [&mut found.deny, &mut found.rules] {
             entries.sort_unstable();
             entries.dedup();
@@ -245,14 +250,19 @@ impl<'p> Authorizer<'p> {
 
     /// Step 3: finds the most specific rule that admits, or why there is none.
     fn admit(&self, asked: &Asked<'_>, visited: &mut SectionVisits) -> Result<Admission, Unadmitted> {
-        let (rules, path) = (&self.policy.rules, asked.question.narrow_path());
+        let rules = &self.policy.rules;
         let mut admit = Admit { question: asked.question, best: None };
-        rules.search(asked.groups, asked.narrow, path, &mut visited.rules, &mut admit);
+        for path in asked.question.rule_paths() {
+            rules.search(asked.groups, asked.narrow, path, &mut visited.rules, &mut admit);
+        }
         if let Some(admission) = admit.best {
             return Ok(admission);
         }
-        let candidates = rules.candidates(asked.groups, asked.narrow, path, &mut visited.rules);
-        let unmatched = Unmatched::among(candidates, asked.question);
+        let mut unmatched = Unmatched::default();
+        for path in asked.question.rule_paths() {
+            let candidates = rules.candidates(asked.groups, asked.narrow, path, &mut visited.rules);
+            candidates.for_each(|candidate| unmatched.add(&candidate, asked.question));
+        }
         Err(match (unmatched.expired, unmatched.form) {
             (Some(expired), _) => Unadmitted::Expired(expired.rule),
             (None, true) => Unadmitted::Form,
@@ -274,17 +284,18 @@ impl<'p> Authorizer<'p> {
         if residency.is_empty() || residency.allows(asked.groups, admission.region) {
             return Ok(());
         }
-        let path = asked.question.narrow_path();
         let mut regions = Regions::default();
-        for candidate in self.policy.rules.candidates(asked.groups, asked.narrow, path, &mut visited.rules) {
-            let region = candidate.constraints.region;
-            if region == NONE || regions.contains(region) || !admits(&candidate, asked.question) {
-                continue;
+        for path in asked.question.rule_paths() {
+            for candidate in self.policy.rules.candidates(asked.groups, asked.narrow, path, &mut visited.rules) {
+                let region = candidate.constraints.region;
+                if region == NONE || regions.contains(region) || !admits(&candidate, asked.question) {
+                    continue;
+                }
+                if residency.allows(asked.groups, region) {
+                    return Ok(());
+                }
+                regions.insert(region);
             }
-            if residency.allows(asked.groups, region) {
-                return Ok(());
-            }
-            regions.insert(region);
         }
         let entries = residency.entries_of(asked.groups);
         let unsatisfied = |entry: &&u32| {

@@ -178,7 +178,7 @@ pub struct Decision<'p> {
 pub struct Evaluation<'s> {
     /// The SPIFFE ID and its source, if it is a valid one; whether it is trusted, the reason tells.
     pub identity: Option<Presented<'s>>,
-    /// The same SPIFFE ID taken apart, where it is trusted: else the request counts as anonymous.
+    /// That SPIFFE ID's parts, where it is trusted: else the request counts as anonymous.
     pub trusted: Option<Identity<'s>>,
     /// The canonical host; none where the authority has none.
     pub host: Option<Host<'s>>,

@@ -1,6 +1,6 @@
 //! A canonical request, as targets are asked about it: one by one, narrowly or widely.
 
-use crate::index::{Candidate, NONE, Ranked};
+use crate::index::{Candidate, EncodedSlash, NONE, Ranked};
 use crate::request::{Form, Upgrade, is_method, widen};
 use crate::timestamp::Timestamp;
 
@@ -56,6 +56,8 @@ pub(super) struct QuestionPath<'q> {
     pub(super) wide: &'q [u8],
     /// Too long for costly patterns.
     pub(super) is_long: bool,
+    /// The path as targets read it to which it holds a key; none where they cannot compare it, or there are none.
+    pub(super) key: Option<&'q [u8]>,
 }
 
 /// The longest path that is compared with costly patterns, in bytes. Half a thousand of them read a path of 56 kB in half
@@ -191,6 +193,15 @@ impl Question<'_> {
         self.comparable_path().map(|path| path.narrow)
     }
 
+    /// The paths that rules compare: what is ambiguous to most may be a key to some.
+    pub(super) fn rule_paths(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        let key = match self.layer {
+            Layer::Http(HttpQuestion { path: Some(path), .. }) if path.form == Form::Ambiguous => path.key,
+            _ => None,
+        };
+        std::iter::once(self.narrow_path()).chain(key.map(Some))
+    }
+
     /// The path that closing sections compare.
     pub(super) fn wide_path(&self) -> Option<&[u8]> {
         self.comparable_path().map(|path| path.wide)
@@ -248,7 +259,7 @@ impl HttpQuestion<'_> {
             match self.path.filter(|_| !self.method.is_connect) {
                 None if self.method.is_connect => failures.fail(Failures::PATH, true),
                 None => failures.fail(Failures::PATH_FORM, true),
-                Some(path) if !path.is_comparable(constraints.encoded_slash) => {
+                Some(path) if path.narrow(constraints.encoded_slash).is_none() => {
                     failures.fail(Failures::PATH_FORM, true)
                 }
                 // it does not admit, and nothing else is in its way
@@ -256,7 +267,8 @@ impl HttpQuestion<'_> {
                     failures.fail(Failures::PATH, true);
                 }
                 Some(path) => {
-                    pattern = candidate.matching_pattern(path.narrow, path.is_long);
+                    let text = path.narrow(constraints.encoded_slash);
+                    pattern = text.and_then(|text| candidate.matching_pattern(text, path.is_long));
                     failures.fail(Failures::PATH, pattern.is_none());
                 }
             }
@@ -317,7 +329,7 @@ impl QuestionPath<'_> {
             rest = slash.unwrap_or(behind);
         }
         widen(text, wide);
-        QuestionPath { form: self.form, narrow: text, wide, is_long: self.is_long }
+        QuestionPath { form: self.form, narrow: text, wide, is_long: self.is_long, key: None }
     }
 
     /// Tells whether the wide reading decoded or cut anything; else it only ignores case.
@@ -327,11 +339,20 @@ impl QuestionPath<'_> {
     }
 
     #[inline]
-    fn is_comparable(&self, encoded_slash: bool) -> bool {
+    fn is_comparable(&self, encoded_slash: EncodedSlash) -> bool {
         match self.form {
             Form::Canonical => true,
-            Form::EncodedSlash => encoded_slash,
+            Form::EncodedSlash => encoded_slash != EncodedSlash::Refused,
             Form::Ambiguous => false,
+        }
+    }
+
+    /// The text that an opening target compares, if it can compare any.
+    #[inline]
+    fn narrow(&self, encoded_slash: EncodedSlash) -> Option<&[u8]> {
+        match encoded_slash {
+            EncodedSlash::Key => self.key,
+            _ => self.is_comparable(encoded_slash).then_some(self.narrow),
         }
     }
 }

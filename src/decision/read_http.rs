@@ -6,7 +6,9 @@ use super::scratch::Buffers;
 use super::{Evaluation, Reason};
 use crate::index::Section;
 use crate::policy::{Mode, Policy, VerifyRoute};
-use crate::request::{Arrival, Authority, Comparison, Form, Host, Identity, Path, Presented, Routed, Source, widen};
+use crate::request::{
+    Arrival, Authority, Comparison, Form, Host, Identity, Path, Presented, Routed, Source, object_key, widen,
+};
 use crate::timestamp::Timestamp;
 
 /// The canonical values of a request: the outcome of the first step.
@@ -65,7 +67,7 @@ pub(super) fn read_http<'s>(
     arrival: &Arrival<'s>,
     buffers: &'s mut Buffers,
 ) -> Result<Canonical<'s>, Evaluation<'s>> {
-    let Buffers { authority: buffer, path, wide_path, slashed_path, wide_slashed_path } = buffers;
+    let Buffers { authority: buffer, path, wide_path, key, slashed_path, wide_slashed_path } = buffers;
     let dry_run = policy.settings.mode == Mode::DryRun;
     let presented = presented(policy, arrival);
     let (mut pending, mut subject) = (PendingDecision::default(), Subject::default());
@@ -107,7 +109,8 @@ pub(super) fn read_http<'s>(
         None => return Err(pending.deny(&subject, Reason::RouteMismatch, None)),
     }
     subject.port = Some(port);
-    let path = arrival.path.map(|bytes| read_path(policy, bytes, path, wide_path));
+    let key = arrival.path.filter(|_| policy.keys).and_then(|bytes| object_key(bytes, key));
+    let path = arrival.path.map(|bytes| QuestionPath { key, ..read_path(policy, bytes, path, wide_path) });
     let slashed = path.filter(|path| path.form == Form::EncodedSlash && !path.wide.is_empty());
     Ok(Canonical {
         subject,
@@ -170,5 +173,5 @@ fn read_path<'s>(policy: &Policy, bytes: &'s [u8], buffer: &'s mut Vec<u8>, wide
     if asks_widely && form != Form::Ambiguous {
         widen(text, wide);
     }
-    QuestionPath { form, narrow: text, wide, is_long: text.len() > LONGEST_FOR_COSTLY }
+    QuestionPath { form, narrow: text, wide, is_long: text.len() > LONGEST_FOR_COSTLY, key: None }
 }

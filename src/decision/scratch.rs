@@ -18,6 +18,7 @@ pub struct Buffers {
     pub(super) authority: Vec<u8>,
     pub(super) path: Vec<u8>,
     pub(super) wide_path: Vec<u8>,
+    pub(super) key: Vec<u8>,
     pub(super) slashed_path: Vec<u8>,
     pub(super) wide_slashed_path: Vec<u8>,
 }

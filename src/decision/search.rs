@@ -95,19 +95,13 @@ pub(super) struct Unmatched {
 }
 
 impl Unmatched {
-    /// Sums up candidates of which none admits.
-    pub(super) fn among<'s>(candidates: impl Iterator<Item = Candidate<'s>>, question: &Question<'_>) -> Unmatched {
-        let mut all = Unmatched::default();
-        candidates.for_each(|candidate| all.add(&candidate, question));
-        all
-    }
-
     /// The rule that came nearest, and what of it failed first.
     pub(super) fn nearest(&self) -> Option<(u32, Failed)> {
         self.nearest.map(|(failed, _, rule)| (rule, failed.0))
     }
 
-    fn add(&mut self, candidate: &Candidate<'_>, question: &Question<'_>) {
+    /// Takes in a candidate that does not admit.
+    pub(super) fn add(&mut self, candidate: &Candidate<'_>, question: &Question<'_>) {
         let found = question.narrowly(candidate, AllowContext::Rule, MatchGoal::Explain);
         let Some(first) = first_failed(found.failures) else { return };
         self.form |= found.failures.is_form_only();

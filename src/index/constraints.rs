@@ -16,14 +16,24 @@ pub(crate) struct Constraints {
     pub(crate) methods: u32,
     /// `upgrades: [websocket]` was given.
     pub(crate) upgrades: bool,
-    /// `encodedSlash: data` was given.
-    pub(crate) encoded_slash: bool,
+    pub(crate) encoded_slash: EncodedSlash,
     /// Number of the region label, or [`NONE`].
     pub(crate) region: u32,
     /// Number of the named destination, or [`NONE`].
     pub(crate) destination: u32,
     /// The first moment at which the target no longer admits.
     pub(crate) expires: Timestamp,
+}
+
+/// The meaning of `%2F` to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum EncodedSlash {
+    /// None was given: paths with one are not compared.
+    Refused,
+    /// An ordinary escape.
+    Data,
+    /// Part of a key that is opaque, as empty segments and escaped escapes are.
+    Key,
 }
 
 /// The constraints of a section's targets, and the sets they refer to.
@@ -108,6 +118,11 @@ impl ConstraintTableBuilder {
 
     pub(crate) fn get(&self, number: u32) -> Option<&Constraints> {
         self.constraint_table.get(number)
+    }
+
+    /// Tells whether any target reads paths as keys.
+    pub(crate) fn has_keys(&self) -> bool {
+        self.constraint_table.constraint_table.iter().any(|constraints| constraints.encoded_slash == EncodedSlash::Key)
     }
 
     /// Tells whether any target expires.

@@ -25,7 +25,7 @@ mod visited_sets;
 
 pub use alternatives::is_costly;
 pub(crate) use candidate::Candidate;
-pub(crate) use constraints::{ConstraintTableBuilder, Constraints, NONE};
+pub(crate) use constraints::{ConstraintTableBuilder, Constraints, EncodedSlash, NONE};
 pub(crate) use hosts::{Hosts, Resolved};
 pub(crate) use identities::Identities;
 pub(crate) use interner::Interner;

@@ -1,4 +1,4 @@
-//! How much a quota allows: numbers, and amounts of bytes.
+//! Amounts that a quota allows: numbers, and amounts of bytes.
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code};
@@ -58,7 +58,7 @@ impl<'de> Shape<'de> for Bytes {
     }
 }
 
-/// What may come at once, in the unit of the limit.
+/// Burst: the amount that may come at once, in the unit of the limit.
 #[derive(Debug)]
 pub(super) struct Burst {
     pub(super) amount: u64,

@@ -6,7 +6,7 @@ use crate::index::Network;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What one entry of `cidrs` stands for.
+/// Networks that one entry of `cidrs` stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CidrPattern {
     One(Network),

@@ -16,7 +16,7 @@ use super::settings::{Mode, Settings};
 use super::target::{DestinationDraft, Kind};
 use super::terms::Terms;
 use super::value::Id;
-use crate::index::{Constraints, Hosts, Identities, Interner, List, NONE, SectionBuilder, sort};
+use crate::index::{Constraints, EncodedSlash, Hosts, Identities, Interner, List, NONE, SectionBuilder, sort};
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
 use std::num::NonZeroU32;
@@ -28,10 +28,10 @@ const GLOBS_A_POLICY: usize = 512;
 /// Most names with a `*` inside, in a policy.
 const STARS_A_POLICY: usize = 10_000;
 
-/// How many deny entries in dry-run are found of those that match alike: a record names one and up to 16 more.
+/// Deny entries in dry-run that are found of those that match alike: a record names one and up to 16 more.
 pub(crate) const STAGED: u32 = 17;
 
-/// How many trust domains a finding names.
+/// Trust domains that a finding names.
 const DOMAINS_SHOWN: usize = 8;
 
 /// A policy that is being compiled.
@@ -86,7 +86,7 @@ impl Sections {
     }
 }
 
-/// Which list selectors stand in.
+/// List that selectors stand in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Selectors {
     /// `from` or `notFrom` of an entry.
@@ -279,7 +279,7 @@ impl Compiler {
         self.dry_run_for = self.select(selectors, Selectors::Onboarding, findings);
     }
 
-    /// What could only be known once everything was read.
+    /// Findings that need everything to be read.
     pub(super) fn finish(&mut self, findings: &mut Findings<'_>) {
         for (name, pointers) in self.workloads.undefined() {
             dangling("workloads", &name, pointers, findings);
@@ -347,6 +347,7 @@ impl Compiler {
         let (froms, tos) = (self.identities.len(), self.hosts.len());
         let Sections { rules, deny, deny_dry_run, except, quotas } = self.sections;
         let expires = rules.constraint_table.expires();
+        let keys = rules.constraint_table.has_keys();
         let sections = (
             rules.finish(froms, tos, bytes, &[], 1),
             deny.finish(froms, tos, bytes, &exemption_of, 1),
@@ -381,6 +382,7 @@ impl Compiler {
             workloads,
             destinations: self.destinations.into_names(),
             expires,
+            keys,
         })
     }
 
@@ -566,7 +568,7 @@ impl Compiler {
             ports: NONE,
             methods,
             upgrades: !doc.upgrades.is_absent(),
-            encoded_slash: !doc.encoded_slash.is_absent(),
+            encoded_slash: doc.encoded_slash.good().unwrap_or(EncodedSlash::Refused),
             region,
             destination: NONE,
             expires,
@@ -689,7 +691,7 @@ impl Compiler {
     }
 }
 
-/// How much there may be of what a text can multiply: as much as it has bytes, but for small ones.
+/// Bound of what a text can multiply: as much as it has bytes, but for small ones.
 fn room(bytes: usize) -> usize {
     bytes.max(1 << 20)
 }

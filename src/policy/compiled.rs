@@ -31,20 +31,22 @@ pub struct Policy {
     pub(crate) workloads: Vec<Box<[u32]>>,
     pub(super) destinations: Vec<Box<str>>,
     pub(super) expires: bool,
+    /// Some rule reads paths as keys.
+    pub(crate) keys: bool,
 }
 
 impl Policy {
-    /// What the policy says besides its entries.
+    /// Settings: what the policy says besides its entries.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Whether a decision may depend on the time (some rule expires): if not, no clock need be read.
+    /// Tells whether a decision may depend on the time (some rule expires): if not, no clock need be read.
     pub fn reads_clock(&self) -> bool {
         self.expires
     }
 
-    /// Whether a decision may depend on the routed cluster of requests whose identity came from a certificate.
+    /// Tells whether a decision may depend on the routed cluster of requests whose identity came from a certificate.
     pub fn reads_cluster(&self) -> bool {
         match self.settings.verify_route {
             Some(compared) => compared != VerifyRoute::Off,
@@ -91,12 +93,12 @@ impl Policy {
         self.terms.quota(number)
     }
 
-    /// What a request stays bound to once it was let through.
+    /// Terms that a request stays bound to once it was let through.
     pub fn terms(&self) -> &Arc<Terms> {
         &self.terms
     }
 
-    /// What a ledger has to know of them.
+    /// Namespace of the quotas in the shared store.
     pub fn namespace(&self) -> &QuotaNamespace {
         self.terms.namespace()
     }
@@ -148,7 +150,7 @@ impl Policy {
         self.destinations.get(destination as usize).map(|name| &**name)
     }
 
-    /// What a deny entry leaves out, and the number under which the `except` section knows it.
+    /// Exemption of a deny entry, and the number under which the `except` section knows it.
     pub(crate) fn exemption(&self, entry: u32) -> Option<(u32, &Exemption)> {
         let number = self.deny_entries.get(entry as usize)?.exemption;
         self.exemptions.get(number as usize).filter(|_| number != NONE).map(|exemption| (number, exemption))

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 /// A value of the policy document.
 pub(super) trait Shape<'de>: Sized {
-    /// What belongs here, as a noun with its article: `a list of hosts`.
+    /// The expected value, as a noun with its article: `a list of hosts`.
     const EXPECTED: &'static str;
 
     /// From a string.
@@ -73,7 +73,7 @@ impl Value<'_, '_> {
     }
 }
 
-/// Where a value goes.
+/// Destination of a value that is read.
 pub(super) trait Slot<'de> {
     fn take(&mut self, value: Value<'_, 'de>, findings: &mut Findings<'de>) -> Result<(), Stop>;
 }

@@ -12,6 +12,7 @@ use super::settings::{AuditAllowed, AuditPath, Detail, Mode, RemoveBy, VerifyRou
 use super::value::{
     Expiry, HeaderToRemove, Id, MethodName, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
 };
+use crate::index::EncodedSlash;
 use crate::quota::{By, Overrun};
 use crate::request::Source;
 
@@ -279,12 +280,9 @@ words! { UpgradeName, "`websocket`" {
     "websocket" => UpgradeName,
 }}
 
-/// `%2F` is an ordinary escape for this target.
-#[derive(Debug)]
-pub(super) struct EncodedSlash;
-
-words! { EncodedSlash, "`data`" {
-    "data" => EncodedSlash,
+words! { EncodedSlash, "`data` or `key`" {
+    "data" => EncodedSlash::Data,
+    "key" => EncodedSlash::Key,
 }}
 
 #[derive(Debug, PartialEq, Eq)]
@@ -300,7 +298,7 @@ words! { MetricLabel, "`rule`, `namespace` or `destination`" {
     "destination" => MetricLabel::Destination,
 }}
 
-/// Where the state of a quota is kept.
+/// Keeper of a quota's state.
 #[derive(Debug)]
 pub(super) enum Scope {
     Gateway,

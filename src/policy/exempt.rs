@@ -14,7 +14,7 @@ impl GroupSet {
         GroupSet { groups: sorted(groups), sets: sets.into() }
     }
 
-    /// Whether any of a request's groups is among them. `named`: the groups of each named set, by its number.
+    /// Tells whether any of a request's groups is among them. `named`: the groups of each named set, by its number.
     pub(crate) fn contains_any(&self, groups: &[u32], named: &[Box<[u32]>]) -> bool {
         let sets = self.sets.iter().filter_map(|set| named.get(*set as usize));
         std::iter::once(&self.groups).chain(sets).any(|set| groups.iter().any(|group| set.binary_search(group).is_ok()))
@@ -31,7 +31,7 @@ pub(super) fn sorted(mut groups: Vec<u32>) -> Box<[u32]> {
     groups.into()
 }
 
-/// What a deny entry leaves out by identity. What it leaves out by target is a section of the graph, in which the
+/// Identities that a deny entry leaves out. What it leaves out by target is a section of the graph, in which the
 /// exemption's number is the from-name.
 #[derive(Debug, Default)]
 pub(crate) struct Exemption {

@@ -1,4 +1,4 @@
-//! What is wrong with a policy, where, and what to write instead.
+//! Findings: a policy's mistakes, their places, and what to write instead.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -10,17 +10,17 @@ pub struct Finding {
     pub severity: Severity,
     /// Stable, for suppressions and reports: `TG0xx` for errors of the language, `TG1xx` for what is probably not meant.
     pub code: &'static str,
-    /// Where: `rules[3].to[0].hosts[1]`; empty for the document itself.
+    /// Pointer: `rules[3].to[0].hosts[1]`; empty for the document itself.
     pub pointer: String,
-    /// What is wrong: lower case, no full stop, the policy's own words in backticks.
+    /// The mistake: lower case, no full stop, the policy's own words in backticks.
     pub message: String,
-    /// What to write instead, where there is an answer.
+    /// The remedy: what to write instead, where there is an answer.
     pub fix: Option<String>,
     /// Byte offset into the text, where the text could not be parsed beyond it.
     pub offset: Option<usize>,
 }
 
-/// How bad a finding is.
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// The policy works, and as meant; this is what it comes to.
@@ -72,7 +72,7 @@ pub mod code {
     pub const ROUNDED: &str = "TG102";
 }
 
-/// Why a policy was rejected: at least one finding, in the order of the text.
+/// Reasons of a rejection: at least one finding, in the order of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// The policy's name, if that could be read.
@@ -115,10 +115,10 @@ pub enum Step<'a> {
     Item(usize),
 }
 
-/// How many findings are kept: a text of zeros has millions.
+/// Findings that are kept at most: a text of zeros has millions.
 const MOST: usize = 1000;
 
-/// How much of a text is kept in a finding, in bytes: a policy's own words can be as long as the policy.
+/// Bytes of a text that are kept in a finding: a policy's own words can be as long as the policy.
 const LONGEST: usize = 1024;
 
 /// The findings so far, and where in the document the reading stands.
@@ -126,7 +126,7 @@ const LONGEST: usize = 1024;
 pub(super) struct Findings<'de> {
     found: Vec<Finding>,
     advice: Vec<Finding>,
-    /// How many were not kept.
+    /// Number of findings that were not kept.
     more: usize,
     at: Vec<Step<'de>>,
 }
@@ -156,7 +156,7 @@ impl<'de> Findings<'de> {
         }
     }
 
-    /// Where the reading stands: `rules[3].to[0]`.
+    /// Pointer to the value that is being read: `rules[3].to[0]`.
     pub(super) fn pointer(&self) -> String {
         let mut pointer = String::new();
         for step in &self.at {
@@ -322,12 +322,12 @@ impl<'de> Findings<'de> {
         self.more = self.more.saturating_add(other.more);
     }
 
-    /// Whether the text ended before the document did.
+    /// Tells a text that ended before the document did.
     pub(super) fn has_syntax_error(&self) -> bool {
         self.found.iter().any(|finding| finding.code == code::SYNTAX)
     }
 
-    /// Whether nothing is wrong.
+    /// Tells whether nothing is wrong.
     pub(super) fn is_empty(&self) -> bool {
         self.found.is_empty()
     }

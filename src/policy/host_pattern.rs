@@ -17,7 +17,7 @@ impl<'de> Shape<'de> for HostPattern<'de> {
     }
 }
 
-/// Why something is no host pattern, and what to write instead.
+/// The reason why something is no host pattern, and what to write instead.
 pub(super) type Bad = (String, Option<String>);
 
 fn parse(text: Cow<'_, str>) -> Result<HostPattern<'_>, Bad> {
@@ -98,7 +98,7 @@ fn name<'a>(name: Cow<'a, str>, pattern: &str) -> Result<Cow<'a, str>, Bad> {
     }
 }
 
-/// What is wrong with a pattern, in the words of somebody who wrote something else into the field.
+/// Explains what is wrong with a pattern, in the words of somebody who wrote something else into the field.
 fn explain(name: &str, error: NameError) -> Bad {
     if name.is_empty() {
         return ("a host is empty".to_owned(), None);
@@ -140,7 +140,7 @@ fn explain(name: &str, error: NameError) -> Bad {
     (format!("`{name}` is no host name: {error}"), None)
 }
 
-/// Why a name with a `*` inside is none for another cause than its `*`.
+/// Explains why a name with a `*` inside is none for another cause than its `*`.
 fn explain_star(name: &str, error: NameError) -> Bad {
     let plain = ["://", "/", "@", ":", "["].iter().all(|sign| !name.contains(sign));
     if plain && name.is_ascii() { (format!("`{name}` is no host name: {error}"), None) } else { explain(name, error) }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 #[derive(Debug)]
 pub(super) struct Stop;
 
-/// Why a text is no JSON, and at which byte it ceases to be.
+/// The reason why a text is no JSON, and the byte at which it ceases to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     /// Nothing if the text ends too early.
@@ -31,20 +31,20 @@ pub(super) enum Token<'de> {
     Map,
 }
 
-/// What has parts.
+/// A value with parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Nest {
     List,
     Map,
 }
 
-/// Where the reading of a text stands.
+/// Position of the reading in a text.
 #[derive(Debug)]
 pub(super) struct Json<'de> {
     text: &'de str,
     /// The next byte.
     at: usize,
-    /// How many lists and maps are open.
+    /// Number of lists and maps that are open.
     depth: usize,
     /// The innermost of them has only just been opened, so nothing separates it from its first part.
     fresh: bool,
@@ -56,12 +56,12 @@ impl<'de> Json<'de> {
         Json { text, at: 0, depth: 0, fresh: false, fault: None }
     }
 
-    /// Why the reading stopped.
+    /// The reason why the reading stopped.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault
     }
 
-    /// How many lists and maps are open.
+    /// Number of lists and maps that are open.
     pub(super) fn depth(&self) -> usize {
         self.depth
     }
@@ -207,7 +207,7 @@ impl<'de> Json<'de> {
         self.escaped(piece).map(Cow::Owned)
     }
 
-    /// The same, where something other than its end stops the first piece.
+    /// Reads a string whose first piece is stopped by something other than its end.
     #[cold]
     #[inline(never)]
     fn escaped(&mut self, first: &str) -> Result<String, Stop> {
@@ -353,7 +353,7 @@ impl<'de> Json<'de> {
     }
 }
 
-/// How many bytes stand before a quote, a backslash or a control character. Eight at a time.
+/// Counts the bytes before a quote, a backslash or a control character. Eight at a time.
 #[inline]
 fn plain(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -421,7 +421,7 @@ mod tests {
         json.skip().and_then(|()| json.end()).is_ok()
     }
 
-    /// What serde_json makes of it, without the values of other numbers.
+    /// The value that serde_json makes of it, without the values of other numbers.
     fn theirs(text: &str) -> Option<Value> {
         fn plain(value: Value) -> Value {
             match value {

@@ -18,7 +18,7 @@ pub(super) struct LimitDraft {
     pub(super) pace: Pace,
 }
 
-/// What an amount is counted over.
+/// Stretch that an amount is counted over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
     /// So many nanoseconds; what may come at once, if that was said.
@@ -80,7 +80,7 @@ impl LimitDraft {
         })
     }
 
-    /// What all gateways together allow at once, in a window, or at a time.
+    /// Amount that all gateways together allow at once, in a window, or at a time.
     pub(super) fn whole(&self) -> u64 {
         match self.pace {
             Pace::Rate { burst, .. } => burst.unwrap_or(self.amount),
@@ -88,7 +88,7 @@ impl LimitDraft {
         }
     }
 
-    /// The same of one gateway: rounded down, but at least 1.
+    /// One gateway's share of it: rounded down, but at least 1.
     pub(super) fn share(&self, replicas: NonZeroU32) -> u64 {
         self.whole().div_euclid(u64::from(replicas.get())).max(1)
     }
@@ -119,7 +119,7 @@ fn unit(doc: &LimitDoc<'_>, findings: &mut Findings<'_>) -> Option<Unit> {
     }
 }
 
-/// What `per` and `burst` come to.
+/// Result of `per` and `burst`.
 fn pace(unit: Unit, per: Period<'_>, burst: Field<Burst>, findings: &mut Findings<'_>) -> Option<Pace> {
     let duration = match per {
         Period::Duration(duration) => duration,

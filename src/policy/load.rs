@@ -49,10 +49,10 @@ fn read_document(text: &[u8]) -> Result<(Settings, Compiler, Vec<Finding>), Reje
     document.finish(findings)
 }
 
-/// What may stand beside `packed`.
+/// Keys that may stand beside `packed`.
 const BESIDE_PACKED: [&str; 4] = ["version", "name", "revision", "packed"];
 
-/// Which keys belong into a text.
+/// Keys that belong into a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Whole,

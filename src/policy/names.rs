@@ -18,11 +18,11 @@ struct Named<T> {
     value: Option<T>,
     /// The list that stands for it in each section that refers to it.
     lists: Vec<(Kind, List)>,
-    /// Where it was referred to before it was defined.
+    /// Places that referred to it before it was defined.
     early: Vec<String>,
 }
 
-/// Whether a name is defined by now.
+/// Tells whether a name is defined by now.
 pub(super) enum Defined<'a, T> {
     Yes(&'a T),
     Later,

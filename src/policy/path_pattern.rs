@@ -15,13 +15,19 @@ pub(super) struct PathPattern<'a> {
     /// As written, the hex digits of escapes in upper case.
     pub(super) text: Cow<'a, str>,
     pub(super) kind: PathKind,
-    /// Holds `%2F`, which only a target with `encodedSlash: data` may.
+    /// Holds `%2F`, which only a target with `encodedSlash` may.
     pub(super) encoded_slash: bool,
-    /// Where it stands in its list.
+    /// Position in its list.
     pub(super) item: usize,
 }
 
 impl PathPattern<'_> {
+    /// Tells whether its first segment is literal: `key` wants one.
+    pub(super) fn begins_literally(&self) -> bool {
+        let first = self.text.split('/').nth(1).unwrap_or_default();
+        !first.contains(['*', '{'])
+    }
+
     /// Tells whether it is no cheap form.
     pub(super) fn is_costly(&self) -> bool {
         self.kind == PathKind::Glob && is_costly(&self.text)
@@ -77,7 +83,7 @@ fn classes(text: &str) -> u8 {
 
 /// Wildcards and braces.
 const WILD: u8 = 1;
-/// What no pattern holds.
+/// Bytes that no pattern holds.
 const FOREIGN: u8 = 2;
 
 const CLASS: [u8; 256] = {
@@ -101,7 +107,7 @@ fn bad(text: &str, why: &str, fix: &'static str) -> Bad {
     (format!("`{text}` {why}"), Some(fix))
 }
 
-/// Why a text with a byte that no pattern holds is none.
+/// Explains why a text with a byte that no pattern holds is none.
 fn foreign(text: &str) -> Bad {
     let byte = text.bytes().find(|byte| CLASS.get(usize::from(*byte)).is_none_or(|class| *class == FOREIGN));
     let (why, fix) = match byte {
@@ -115,7 +121,7 @@ fn foreign(text: &str) -> Bad {
     bad(text, why, fix)
 }
 
-/// Why no canonical path can match.
+/// Explains why no canonical path can match.
 fn ambiguous(text: &str) -> Bad {
     if !text.starts_with('/') {
         return bad(text, "does not start with `/`", "a path pattern is a whole path: `/v1/**`");

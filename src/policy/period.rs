@@ -1,4 +1,4 @@
-//! What a limit is counted over: a stretch of time, or a window of the calendar.
+//! Periods that a limit is counted over: a stretch of time, or a window of the calendar.
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code, nearest};
@@ -101,7 +101,7 @@ fn too_long(text: &str, findings: &mut Findings<'_>) -> Option<Period<'static>> 
     findings.error(code::LIMIT, format!("`{text}` is too long"), "the longest window is `month`".to_owned())
 }
 
-/// What to write instead.
+/// Says what to write instead.
 fn remedy(text: &str) -> String {
     if let Some(meant) = meant(text, UNITS, ALIASES) {
         return format!("did you mean `{meant}`?");

@@ -5,7 +5,7 @@ use super::finding::{Findings, code};
 /// A unit's only spelling, and what it is worth.
 pub(super) type Units = [(&'static str, u64)];
 
-/// Why a text is no quantity.
+/// The reason why a text is no quantity.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wrong {
     /// No number, a number in another form, or no known unit.
@@ -15,7 +15,7 @@ pub(super) enum Wrong {
     TooLarge,
 }
 
-/// What a text is worth.
+/// Value of a text.
 pub(super) fn measure(text: &str, units: &Units) -> Result<u64, Wrong> {
     let (digits, unit) = split(text);
     let is_plain = digits == "0" || !digits.is_empty() && !digits.starts_with('0');

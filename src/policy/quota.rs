@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 /// A quota of a policy, in file order. Whom and what it matches, the graph knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotaEntry {
-    /// What is kept, as one gateway enforces it.
+    /// The limit, as one gateway enforces it.
     pub quota: Quota,
     /// `mode`, if the entry gives one: an explicit `enforce` is more than the default.
     pub mode: Option<Mode>,
@@ -26,7 +26,7 @@ pub(super) struct QuotaDraft {
     overrun: Overrun,
     mode: Option<Mode>,
     limit: Option<LimitDraft>,
-    /// Where it stands in its list.
+    /// Position in its list.
     item: usize,
 }
 

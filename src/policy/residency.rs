@@ -37,11 +37,11 @@ pub(crate) struct Residency {
     /// Address of the id, and the regions that are listed.
     pub(crate) entries: Vec<(u32, Regions)>,
     by_group: FxHashMap<u32, Bound>,
-    /// What several entries list, each once for all groups of which the same entries speak.
+    /// Regions that several entries list, each once for all groups of which the same entries speak.
     commons: Vec<Regions>,
 }
 
-/// What the entries of one group come to.
+/// Result of the entries of one group.
 #[derive(Debug)]
 struct Bound {
     entries: Vec<u32>,
@@ -54,7 +54,7 @@ impl Residency {
         self.entries.is_empty()
     }
 
-    /// Whether any entry speaks of these groups; if so, whether all that do list the region.
+    /// Tells whether any entry speaks of these groups; if so, whether all that do list the region.
     pub(crate) fn allows(&self, groups: &[u32], region: u32) -> bool {
         let common = |bound: &Bound| self.commons.get(bound.common as usize);
         self.bounds(groups).all(|bound| common(bound).is_some_and(|common| common.contains(region)))

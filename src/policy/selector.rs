@@ -1,4 +1,4 @@
-//! What a list of selectors selects.
+//! Selections: the groups that a list of selectors takes in.
 
 use super::target::Kind;
 use crate::index::Identities;

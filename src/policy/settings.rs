@@ -1,4 +1,4 @@
-//! What a policy says besides its entries: how the filter reads identities, answers, records and counts.
+//! Settings, which a policy has besides its entries: how the filter reads identities, answers, records and counts.
 
 use crate::request::Source;
 use std::fmt;
@@ -12,28 +12,28 @@ pub struct Settings {
     pub revision: Option<String>,
     /// Enforce, or let through and record.
     pub mode: Mode,
-    /// Where identities come from, tried in order; never empty.
+    /// Sources of identities, tried in order; never empty.
     pub sources: Vec<Source>,
     /// Trust domains whose identities count; the first is the mesh's own. Never empty.
     pub trust_domains: Vec<String>,
     /// Port of an authority that names none.
     pub default_port: u16,
-    /// How far the routed cluster is compared with the authority; none where the policy leaves that to the source of
+    /// Extent to which the routed cluster is compared with the authority; none where the policy leaves that to the source of
     /// the identity.
     pub verify_route: Option<VerifyRoute>,
-    /// How much a denied caller is told.
+    /// Detail that a denied caller is told.
     pub detail: Detail,
-    /// Where people read on; in denials.
+    /// Address where people read on; in denials.
     pub docs_url: Option<String>,
     /// Request headers that no upstream gets, the tripwire's excepted.
     pub remove: Vec<HeaderName>,
-    /// Who removes them.
+    /// The one that removes them.
     pub remove_by: RemoveBy,
     /// The header that proves the filter's presence.
     pub tripwire: Option<Tripwire>,
-    /// Which admitted requests get a full record.
+    /// Admitted requests that get a full record.
     pub audit_allowed: AuditAllowed,
-    /// What a record says of the path.
+    /// Part of the path that a record has.
     pub audit_path: AuditPath,
     /// Labels of the request counter besides decision and reason.
     pub by: MetricLabels,
@@ -49,7 +49,7 @@ pub enum HeaderName {
     Prefix(String),
 }
 
-/// Who removes request headers.
+/// The one that removes request headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RemoveBy {
     /// The filter.
@@ -59,7 +59,7 @@ pub enum RemoveBy {
     Routes,
 }
 
-/// How far the routed cluster is compared with the authority.
+/// Extent to which the routed cluster is compared with the authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyRoute {
     /// Not at all.
@@ -80,7 +80,7 @@ impl fmt::Display for HeaderName {
     }
 }
 
-/// Whether denials are enforced.
+/// Enforcement of denials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// They are.
@@ -90,7 +90,7 @@ pub enum Mode {
     DryRun,
 }
 
-/// How much a denied caller is told.
+/// Detail that a denied caller is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
     /// Nothing: an empty body.
@@ -102,7 +102,7 @@ pub enum Detail {
     Full,
 }
 
-/// Which admitted requests get a full record.
+/// Admitted requests that get a full record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuditAllowed {
     /// All of them.
@@ -112,7 +112,7 @@ pub enum AuditAllowed {
     None,
 }
 
-/// What a record says of the path.
+/// Part of the path that a record has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuditPath {
     /// The path without its query.

@@ -1,11 +1,11 @@
-//! Where a target points, and what its parts may be combined to.
+//! Places of a target, and what its parts may be combined to.
 
 use super::document::TargetDoc;
 use super::finding::{Findings, code};
 use super::model::Ports;
-use crate::index::{ConstraintTableBuilder, Hosts, NONE};
+use crate::index::{ConstraintTableBuilder, EncodedSlash, Hosts, NONE};
 
-/// What a target belongs to; it decides what its absent parts mean.
+/// Owner of a target; it decides what its absent parts mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Rules,
@@ -16,12 +16,12 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whether its targets close: they are read widely.
+    /// Tells whether its targets close: they are read widely.
     pub(super) fn closes(self) -> bool {
         matches!(self, Kind::Deny | Kind::DenyDryRun | Kind::Quotas)
     }
 
-    /// Whether `any: true` takes in requests without an identity.
+    /// Tells whether `any: true` takes in requests without an identity.
     pub(super) fn any_is_everyone(self) -> bool {
         matches!(self, Kind::Deny | Kind::DenyDryRun)
     }
@@ -88,7 +88,7 @@ impl DestinationDraft {
     }
 }
 
-/// What the parts of a target may not be together.
+/// Combinations that the parts of a target may not have.
 pub(super) fn check(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>) {
     if doc.destination.is_absent() {
         if !kind.closes() && doc.hosts.is_absent() && doc.cidrs.is_absent() {
@@ -116,6 +116,9 @@ pub(super) fn check(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>
         let fix = "remove `paths`, or list the methods of requests that have one".to_owned();
         findings.error_in("paths", code::COMBINATION, message, fix);
     }
+    if doc.encoded_slash.as_ref() == Some(&EncodedSlash::Key) {
+        keys(doc, kind, findings);
+    }
     if doc.encoded_slash.is_absent() {
         for path in doc.paths.as_ref().into_iter().flatten().filter(|path| path.encoded_slash) {
             findings.enter_key("paths");
@@ -125,5 +128,24 @@ pub(super) fn check(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>
             findings.leave();
             findings.leave();
         }
+    }
+}
+
+/// Says where paths cannot be read as keys.
+fn keys(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>) {
+    if kind != Kind::Rules {
+        let fix = "write `data`: what closes is compared with `%2F` as it is and as `/`".to_owned();
+        let message = "`key` is for rules: what closes compares every reading of a path";
+        findings.error_in("encodedSlash", code::COMBINATION, message, fix);
+        return;
+    }
+    for path in doc.paths.as_ref().into_iter().flatten().filter(|path| !path.begins_literally()) {
+        findings.enter_key("paths");
+        findings.enter_item(path.item);
+        let message = format!("`{}` begins with no segment of its own, behind which a key could stand", path.text);
+        let fix = format!("write it first, as `/BUCKET{}`", path.text);
+        findings.error::<()>(code::PATH, message, fix);
+        findings.leave();
+        findings.leave();
     }
 }

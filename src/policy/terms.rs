@@ -20,7 +20,7 @@ impl Terms {
         Terms { settings, quotas, namespace }
     }
 
-    /// What the policy says besides its entries.
+    /// Settings of the policy.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -35,7 +35,7 @@ impl Terms {
         self.quotas.get(number as usize).map(|entry| &entry.quota)
     }
 
-    /// What a ledger has to know of the quotas.
+    /// Namespace of the quotas in the shared store.
     pub fn namespace(&self) -> &QuotaNamespace {
         &self.namespace
     }

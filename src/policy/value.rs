@@ -243,7 +243,7 @@ impl ServiceAccount<'_> {
     }
 }
 
-/// What stands before the first slash, and what behind it. Quicker here than the standard search, which is made for
+/// Splits a text at its first slash. Quicker here than the standard search, which is made for
 /// longer texts.
 fn split(text: &str) -> Option<(&str, &str)> {
     let slash = text.bytes().position(|byte| byte == b'/')?;
@@ -283,7 +283,7 @@ pub(super) struct HeaderToRemove {
     pub(super) name: HeaderName,
     /// As it was written, in lower case.
     pub(super) written: String,
-    /// Where it stands in its list.
+    /// Position in its list.
     pub(super) item: usize,
 }
 
@@ -314,7 +314,7 @@ impl<'de> Shape<'de> for HeaderToRemove {
     }
 }
 
-/// How many gateway pods there will be at most.
+/// Most gateway pods that there will be.
 #[derive(Debug)]
 pub(super) struct Replicas(pub(super) NonZeroU32);
 

@@ -156,7 +156,7 @@ impl Lab {
         self.ask(key).outcomes.iter().map(|result| result.refusal).collect()
     }
 
-    /// Whether everything that is enforced lets it pass.
+    /// Tells whether everything that is enforced lets it pass.
     fn passes(&mut self, key: &str) -> bool {
         let enforced = self.enforced.clone();
         !self.refusals(key).iter().zip(enforced).any(|(refusal, enforced)| enforced && refusal.is_some())

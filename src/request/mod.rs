@@ -14,7 +14,7 @@ pub use authority::{Authority, NameError, check_name};
 pub use identity::Identity;
 pub use method::is_method;
 pub use override_header::{OVERRIDE_HEADERS, begins_with_spelling, is_override, is_spelling};
-pub use path::{Form, Path, widen};
+pub use path::{Form, Path, object_key, widen};
 pub use route::{Comparison, Route, Routed};
 
 use std::net::IpAddr;

@@ -35,15 +35,93 @@ impl<'a> Path<'a> {
         if !reading.lower_hex {
             return Path { form, text };
         }
-        buffer.clear();
-        let mut bytes = text.iter();
-        while let Some(&byte) = bytes.next() {
-            buffer.push(byte);
-            if byte == b'%' {
-                buffer.extend(bytes.by_ref().take(2).map(u8::to_ascii_uppercase));
-            }
-        }
+        upper_escapes(text, buffer);
         Path { form, text: buffer }
+    }
+}
+
+/// Copies a text with the hex digits of its escapes in upper case.
+fn upper_escapes(text: &[u8], buffer: &mut Vec<u8>) {
+    buffer.clear();
+    let mut bytes = text.iter();
+    while let Some(&byte) = bytes.next() {
+        buffer.push(byte);
+        if byte == b'%' {
+            buffer.extend(bytes.by_ref().take(2).map(u8::to_ascii_uppercase));
+        }
+    }
+}
+
+/// Reads `:path` as one that holds the key of an object store, whose segments may be empty and may hold any escape, of `/` too, once
+/// more escaped. Returns the bytes before the first `?` with the hex digits of escapes in upper case; none where servers may see
+/// another key, however often they decode it.
+pub fn object_key<'a>(raw: &'a [u8], buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+    let text = raw.split(|&byte| byte == b'?').next().unwrap_or_default();
+    let mut bytes = text.strip_prefix(b"/")?.iter();
+    let mut lower_hex = false;
+    // the first segment names what holds the key, and is as canonical as anywhere
+    let mut first = Some(Segment::Empty);
+    while let Some(&byte) = bytes.next() {
+        let mut value = byte;
+        if byte == b'%' {
+            let escape = escape(byte, &mut bytes)?;
+            lower_hex |= escape.lower;
+            value = escape.value;
+            match value {
+                b'%' if first.is_some() && hides_escape(&bytes) => return None,
+                b'/' | b'%' => {}
+                0x80.. => lower_hex |= character(value, &mut bytes)?,
+                value if is_deceptive(value) => return None,
+                _ => {}
+            }
+        } else if !is_plain(byte) && !matches!(byte, b'/' | b'.' | b';') {
+            return None;
+        }
+        first = match first {
+            Some(Segment::Empty) if value == b'/' => return None,
+            Some(_) if value != b'/' => Some(Segment::Other),
+            _ => None,
+        };
+    }
+    if !is_without_dots(text) {
+        return None;
+    }
+    if !lower_hex {
+        return Some(text);
+    }
+    upper_escapes(text, buffer);
+    Some(buffer)
+}
+
+/// Tells whether no segment is `.` or `..`, also not before a `;`, with every escape decoded until nothing is left of it, and
+/// split at `\`, too.
+fn is_without_dots(text: &[u8]) -> bool {
+    let mut segment = Segment::Empty;
+    let mut bytes = text.iter();
+    while let Some(&byte) = bytes.next() {
+        let byte = if byte == b'%' { decoded(&mut bytes) } else { byte };
+        segment = match byte {
+            b'/' | b'\\' if segment.is_no_dots() => Segment::Empty,
+            b'.' => segment.dot(),
+            b';' if segment.is_no_dots() => Segment::Other,
+            b'/' | b'\\' | b';' => return false,
+            _ => Segment::Other,
+        };
+    }
+    segment.is_no_dots()
+}
+
+/// Reads what follows a `%`: any number of `25`, and two hex digits; `%` where there are none.
+fn decoded(bytes: &mut slice::Iter<'_, u8>) -> u8 {
+    let mut value = b'%';
+    loop {
+        let mut ahead = bytes.clone();
+        let Some(escape) = escape(b'%', &mut ahead) else { return value };
+        value = escape.value;
+        *bytes = ahead;
+        if value != b'%' {
+            return value;
+        }
     }
 }
 
@@ -328,6 +406,63 @@ mod tests {
                 "/a%2F%00",
             ],
         );
+    }
+
+    #[test]
+    fn a_key_is_opaque_but_for_what_leads_elsewhere() {
+        let key = |path: &str| {
+            object_key(path.as_bytes(), &mut Vec::new()).map(|key| String::from_utf8(key.to_owned()).unwrap())
+        };
+        for path in [
+            "/",
+            "/b",
+            "/b/a",
+            "/b//a",
+            "/b///",
+            "/b/a%2F%2Fb",
+            "/b/%2F",
+            "/b/%252F",
+            "/b/%2541",
+            "/b/100%25",
+            "/%25zz/a",
+        ] {
+            assert_eq!(key(path), Some(path.to_owned()), "{path}");
+        }
+        for path in [
+            "",
+            "b/a",
+            "//b",
+            "/%2Fb",
+            "/%252F/a",
+            "/b%2541/a",
+            "/b/..",
+            "/b/../a",
+            "/./b",
+            "/b/.;x",
+            "/b/..%3Bx",
+            "/b%2F..%2Fa",
+            "/b/%252E%252E/a",
+            "/b/%252e%25252e",
+            "/b/x%255C..",
+            "/b/x%252F..%252Fy",
+            "/b/..%253Bx",
+            "/b/%2525252E",
+            "/b/a%5Cb",
+            "/b/%2E%2E",
+            "/b/%00",
+            "/b/%7F",
+            "/b/%41",
+            "/b/%",
+            "/b/%4",
+            "/b\\a",
+            "/b#",
+            "/b a",
+            "/b/%FF",
+            "/b/%C3",
+        ] {
+            assert_eq!(key(path), None, "{path}");
+        }
+        assert_eq!(key("/b/caf%c3%a9%252f?x=/../"), Some("/b/caf%C3%A9%252f".to_owned()));
     }
 
     #[test]

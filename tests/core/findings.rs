@@ -484,6 +484,12 @@ fn combinations() -> Vec<Row> {
         ))
     };
     vec![
+        row(
+            deny(r#""to":[{"hosts":["a.com"],"paths":["/a/**"],"encodedSlash":"key"}]"#),
+            "deny[0].to[0].encodedSlash",
+            "`key` is for rules",
+            "write `data`",
+        ),
         row(from("{}"), "rules[0].from[0]", "a selector selects nothing", "give each one of `spiffe`"),
         row(
             policy(r#""authority":{"verifyRoute":false},"identity":{"sources":["peer-principal"]}"#),
@@ -673,6 +679,13 @@ fn networks() -> Vec<Row> {
 fn path_patterns() -> Vec<Row> {
     let row = |path: &str, message, fix| (paths(path), "TG012", "rules[0].to[0].paths[0]", message, fix);
     vec![
+        (
+            to(r#"{"hosts":["a.com"],"encodedSlash":"key","paths":["/b/**","/{a,b}/c"]}"#),
+            "TG012",
+            "rules[0].to[0].paths[1]",
+            "`/{a,b}/c` begins with no segment of its own",
+            "write it first",
+        ),
         row("", "does not start with `/`", "a path pattern is a whole path"),
         row("v1/**", "`v1/**` does not start with `/`", "a path pattern is a whole path"),
         row("**", "does not start with `/`", "a path pattern is a whole path"),

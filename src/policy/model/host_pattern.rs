@@ -8,7 +8,7 @@ use std::fmt;
 /// A checked host pattern. Names are lower case, without a trailing dot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostPattern<'a> {
-    /// That name.
+    /// The name itself.
     Exact(Cow<'a, str>),
     /// A name with one `*` inside.
     Star(StarName<'a>),
@@ -21,7 +21,7 @@ pub enum HostPattern<'a> {
 }
 
 impl<'a> HostPattern<'a> {
-    /// The same, owned.
+    /// Makes the pattern own its text.
     pub fn into_owned(self) -> HostPattern<'static> {
         let owned = |name: Cow<'a, str>| Cow::Owned(name.into_owned());
         match self {

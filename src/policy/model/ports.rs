@@ -39,7 +39,7 @@ impl PortRange {
         self.first..=self.last
     }
 
-    /// The same ports in the fewest ranges, from the lowest.
+    /// Merges ports into the fewest ranges, from the lowest.
     pub fn joined(ranges: impl IntoIterator<Item = PortRange>) -> Vec<PortRange> {
         let mut all: Vec<PortRange> = ranges.into_iter().collect();
         all.sort_unstable();

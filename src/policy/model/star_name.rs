@@ -3,7 +3,7 @@
 use super::reading::Reading;
 use std::borrow::Cow;
 
-/// How a label begins that spells another script (RFC 5890 §2.3.1).
+/// Beginning of a label that spells another script (RFC 5890 §2.3.1).
 const ENCODED: &str = "xn--";
 
 /// A name in which one `*` stands for a whole label, or for a part of one that is not empty. At least two labels follow the
@@ -57,7 +57,7 @@ impl<'a> StarName<'a> {
         self.parts().3
     }
 
-    /// The same, owned.
+    /// Makes the name own its text.
     pub fn into_owned(self) -> StarName<'static> {
         StarName { text: Cow::Owned(self.text.into_owned()), star: self.star }
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tollgate::decision::{Authorizer, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Source, Upgrade, is_method};
+use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Source, Upgrade, is_method, object_key};
 
 /// Settings of two policies that decide how a request is read.
 pub struct Facts {
@@ -134,6 +134,10 @@ pub fn is_in_words(arrival: &Arrival<'_>) -> bool {
     if arrival.path.is_some_and(|path| path.len() > 8 << 10) {
         return false;
     }
+    // what is ambiguous may be a key, where something takes keys
+    if arrival.path.is_some_and(|path| Path::parse(path, &mut Vec::new()).form == Form::Ambiguous && is_key(path)) {
+        return false;
+    }
     let mut buffer = Vec::new();
     let host = Authority::parse(arrival.authority, &mut buffer).map(|authority| authority.host);
     let Some(Host::Ip(IpAddr::V6(address))) = host else { return true };
@@ -241,6 +245,7 @@ fn has_path(part: &Value, path: Option<&[u8]>) -> bool {
     let fits = match part["form"].as_str().unwrap() {
         "canonical" => form == Form::Canonical,
         "encodedSlash" => form == Form::EncodedSlash,
+        "key" => form == Form::Ambiguous && is_key(path),
         "ambiguous" => form == Form::Ambiguous,
         _ => false,
     };
@@ -256,12 +261,22 @@ fn has_path(part: &Value, path: Option<&[u8]>) -> bool {
             && every("butWidely", false, true))
 }
 
+fn is_key(path: &[u8]) -> bool {
+    object_key(path, &mut Vec::new()).is_some()
+}
+
 /// Tells whether a pattern matches a path, by a policy that consists of it.
 fn matches(pattern: &Value, path: &[u8], wide: bool) -> bool {
     thread_local! {
         static KNOWN: RefCell<HashMap<(String, bool), Policy>> = RefCell::default();
     }
-    let target = json!([{"hosts": ["a.test"], "paths": [pattern], "encodedSlash": "data"}]);
+    // behind a literal segment, every pattern can be compared with a key
+    let of_key = !wide && Path::parse(path, &mut Vec::new()).form == Form::Ambiguous;
+    let key_path = [b"/key", path].concat();
+    let path = if of_key { &key_path } else { path };
+    let pattern = if of_key { json!(format!("/key{}", pattern.as_str().unwrap())) } else { pattern.clone() };
+    let slash = if of_key { "key" } else { "data" };
+    let target = json!([{"hosts": ["a.test"], "paths": [pattern], "encodedSlash": slash}]);
     let compile = || {
         let list = if wide {
             json!({"deny": [{"id": "x", "to": target}]})
@@ -273,7 +288,7 @@ fn matches(pattern: &Value, path: &[u8], wide: bool) -> bool {
         Policy::load(policy.to_string().as_bytes()).unwrap()
     };
     KNOWN.with_borrow_mut(|known| {
-        let policy = known.entry((pattern.to_string(), wide)).or_insert_with(compile);
+        let policy = known.entry((format!("{slash}{pattern}"), wide)).or_insert_with(compile);
         let arrival = Arrival { authority: b"a.test", method: b"GET", path: Some(path), ..Arrival::default() };
         let reason = Authorizer::new(policy).decide(&arrival, Timestamp(0), &mut Scratch::default()).decision.reason;
         reason == if wide { Reason::DenyRule } else { Reason::RuleAllow }

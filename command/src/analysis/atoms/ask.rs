@@ -152,6 +152,8 @@ impl fmt::Display for PathPart {
             (PathForm::Canonical, false) => f.write_str(&matching.join(" and "))?,
             (PathForm::EncodedSlash, true) => f.write_str("any with %2F")?,
             (PathForm::EncodedSlash, false) => write!(f, "{} with %2F", matching.join(" and "))?,
+            (PathForm::Key, true) => f.write_str("any key")?,
+            (PathForm::Key, false) => write!(f, "{} as keys", matching.join(" and "))?,
             (PathForm::Ambiguous, _) => return f.write_str("ambiguous ones"),
             (PathForm::Absent, _) => return f.write_str("none"),
         }

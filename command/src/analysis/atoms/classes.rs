@@ -3,6 +3,7 @@
 use super::ask::{self, Ask, Listed, PathPart};
 use super::guard::{Guard, Reading};
 use super::paths::{self, PathForm, Pattern};
+use crate::read::document::EncodedSlash;
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::policy::{PortRange, Ports};
 
@@ -57,7 +58,7 @@ enum Method {
 }
 
 /// Path classes that have been found before.
-pub(super) type Cache = BTreeMap<(Vec<Pattern>, bool), Option<Vec<paths::PathClass>>>;
+pub(super) type Cache = BTreeMap<(Vec<Pattern>, paths::Taken), Option<Vec<paths::PathClass>>>;
 
 impl Classes {
     /// The classes of guards; `names_port` tells whether authorities name their port.
@@ -96,14 +97,14 @@ impl Classes {
         let mut is_sample = false;
         let paths = if patterns.is_empty() {
             let witness = Some("/".to_owned());
-            vec![paths::PathClass { form: PathForm::Canonical, matches: Vec::new(), witness }]
+            vec![paths::PathClass { form: PathForm::Canonical, is_key: true, matches: Vec::new(), witness }]
         } else {
-            let encoded_slash = guards.iter().any(|guard| guard.encoded_slash);
-            let key = (patterns.clone(), encoded_slash);
-            let known = cache.entry(key).or_insert_with(|| paths::classes(&patterns, encoded_slash));
+            let takes = |slash| guards.iter().any(|guard| guard.encoded_slash == Some(slash));
+            let taken = paths::Taken { data: takes(EncodedSlash::Data), key: takes(EncodedSlash::Key) };
+            let known = cache.entry((patterns.clone(), taken)).or_insert_with(|| paths::classes(&patterns, taken));
             known.clone().unwrap_or_else(|| {
                 is_sample = true;
-                paths::few(&patterns, encoded_slash)
+                paths::few(&patterns, taken)
             })
         };
         let overridden = if lists { vec![false, true] } else { vec![false] };
@@ -195,8 +196,10 @@ impl Classes {
         match path.form {
             _ if wide && is_open => true,
             PathForm::Absent | PathForm::Ambiguous => wide,
-            PathForm::EncodedSlash if !guard.encoded_slash => wide,
-            PathForm::Canonical | PathForm::EncodedSlash => {
+            PathForm::Key if guard.encoded_slash != Some(EncodedSlash::Key) => wide,
+            PathForm::EncodedSlash if guard.encoded_slash.is_none() => wide,
+            _ if guard.encoded_slash == Some(EncodedSlash::Key) && !path.is_key => false,
+            PathForm::Canonical | PathForm::EncodedSlash | PathForm::Key => {
                 let matching = self.patterns.iter().zip(&path.matches).filter(|(_, matches)| **matches);
                 matching.into_iter().any(|(pattern, _)| pattern.wide == wide && guard.paths.contains(&pattern.text))
             }
@@ -254,7 +257,8 @@ impl Classes {
             return Vec::new();
         }
         let mut parts = BTreeSet::new();
-        for form in [PathForm::Canonical, PathForm::EncodedSlash, PathForm::Ambiguous, PathForm::Absent] {
+        let forms = [PathForm::Canonical, PathForm::EncodedSlash, PathForm::Key, PathForm::Ambiguous, PathForm::Absent];
+        for form in forms {
             let of_form: Vec<usize> =
                 self.paths.iter().enumerate().filter(|(_, class)| class.form == form).map(|(at, _)| at).collect();
             let mut left: BTreeSet<usize> = of_form.iter().copied().filter(|index| at.contains(index)).collect();

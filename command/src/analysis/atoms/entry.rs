@@ -153,7 +153,7 @@ fn aim(document: &Document, target: &Target, reading: Reading) -> (Vec<Place>, G
         methods: sorted(&target.methods),
         websocket: !target.upgrades.is_empty(),
         paths: target.paths.iter().map(|path| upper_escapes(path)).collect::<BTreeSet<_>>().into_iter().collect(),
-        encoded_slash: target.encoded_slash.is_some(),
+        encoded_slash: target.encoded_slash,
     };
     (to, guard)
 }

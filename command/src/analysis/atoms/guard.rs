@@ -1,6 +1,7 @@
 //! Demands of a target on requests besides caller and host: ports, methods, upgrades and paths.
 
 use super::paths::Pattern;
+use crate::read::document::EncodedSlash;
 use tollgate::policy::Ports;
 
 /// Demands of a target on a request besides caller and host.
@@ -12,7 +13,7 @@ pub(super) struct Guard {
     pub(super) methods: Vec<String>,
     pub(super) websocket: bool,
     pub(super) paths: Vec<String>,
-    pub(super) encoded_slash: bool,
+    pub(super) encoded_slash: Option<EncodedSlash>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,7 +31,7 @@ impl Guard {
         methods: Vec::new(),
         websocket: false,
         paths: Vec::new(),
-        encoded_slash: false,
+        encoded_slash: None,
     };
 
     /// Tells whether this one surely asks for no more than the other, in the wide reading.

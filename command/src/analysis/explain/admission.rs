@@ -6,7 +6,7 @@ use super::wanted::{Asked, Wanted};
 use crate::analysis::atoms::{Alone, admitted_anew};
 use crate::analysis::who;
 use crate::read::clock;
-use crate::read::document::{Document, Ports};
+use crate::read::document::{Document, EncodedSlash, Ports};
 use serde_json::{Value, json};
 use tollgate::decision::{Authorizer, Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
@@ -98,6 +98,9 @@ impl Admissions<'_> {
             }
             if wanted.encoded_slash && !target.paths.is_empty() && target.encoded_slash.is_none() {
                 word("encodedSlash", Change::Set(json!("data")));
+            }
+            if wanted.is_key && !target.paths.is_empty() && target.encoded_slash != Some(EncodedSlash::Key) {
+                word("encodedSlash", Change::Set(json!("key")));
             }
             if wanted.upgrade == Asked::Websocket && target.upgrades.is_empty() {
                 word("upgrades", Change::Add(vec![json!("websocket")]));

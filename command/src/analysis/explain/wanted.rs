@@ -3,7 +3,7 @@
 use crate::analysis::who;
 use serde_json::{Map, Value, json};
 use tollgate::policy::Settings;
-use tollgate::request::{Arrival, Form, Host, Identity, Path, Upgrade};
+use tollgate::request::{Arrival, Form, Host, Identity, Path, Upgrade, object_key};
 
 /// A request in the words of a policy.
 pub(crate) struct Wanted<'w> {
@@ -17,6 +17,8 @@ pub(crate) struct Wanted<'w> {
     /// The path, if a pattern can say it and nothing else.
     pub(crate) path: Option<String>,
     pub(crate) encoded_slash: bool,
+    /// Only a target that takes keys compares its path.
+    pub(crate) is_key: bool,
     /// The protocol that it asks to upgrade to: only one can be admitted.
     pub(crate) upgrade: Asked,
     pub(crate) overridden: bool,
@@ -37,6 +39,9 @@ impl<'w> Wanted<'w> {
         let mut buffer = Vec::new();
         let path = arrival.path.map(|raw| Path::parse(raw, &mut buffer)).filter(|path| path.form != Form::Ambiguous);
         let encoded_slash = path.as_ref().is_some_and(|path| path.form == Form::EncodedSlash);
+        // an empty segment alone is more often a mistake of the client's than part of a key
+        let may_be_key = |raw: &[u8]| raw.contains(&b'%') && object_key(raw, &mut Vec::new()).is_some();
+        let is_key = path.is_none() && arrival.path.is_some_and(may_be_key);
         let text = path.map(|path| String::from_utf8_lossy(path.text).into_owned());
         Wanted {
             selector: who::selector_of(settings, identity),
@@ -47,6 +52,7 @@ impl<'w> Wanted<'w> {
             method: String::from_utf8_lossy(arrival.method).into_owned(),
             path: text.filter(|text| !text.contains(['*', '{', '}', '[', ']'])),
             encoded_slash,
+            is_key,
             upgrade: Asked::of(arrival.upgrade),
             overridden: arrival.overridden,
         }

@@ -237,7 +237,9 @@ impl Search<'_, '_> {
                 Some(self.admissions(settings, &wanted, identity, arrival, &host))
             }
             // an ambiguous request gets through only where its `%2F` is said to be data
-            Reason::RequestAmbiguous if entry.is_none() && wanted.encoded_slash && !wanted.overridden => {
+            Reason::RequestAmbiguous
+                if entry.is_none() && (wanted.encoded_slash || wanted.is_key) && !wanted.overridden =>
+            {
                 let admissions = self.admissions(settings, &wanted, identity, arrival, &host);
                 Some(admissions.into_iter().filter(Edit::is_encoded_slash).collect())
             }

@@ -3,7 +3,7 @@
 //!
 //! Where it is not sure, nothing is covered: a claim of advice has to be true.
 
-use crate::read::document::{Document, Place, Selector, Target};
+use crate::read::document::{Document, EncodedSlash, Place, Selector, Target};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use tollgate::policy;
@@ -231,10 +231,16 @@ fn paths_cover(outer: &Target, inner: &Target) -> bool {
     if outer.paths.is_empty() {
         return true;
     }
-    if inner.paths.is_empty() || inner.encoded_slash.is_some() && outer.encoded_slash.is_none() {
+    if inner.paths.is_empty() || !takes_all(outer.encoded_slash, inner.encoded_slash) {
         return false;
     }
     inner.paths.iter().all(|inner| outer.paths.iter().any(|outer| path_covers(&escapes(outer), &escapes(inner))))
+}
+
+/// Tells whether every form of path that one target compares is compared by the other. Targets that take keys leave out a few
+/// canonical paths.
+fn takes_all(outer: Option<EncodedSlash>, inner: Option<EncodedSlash>) -> bool {
+    outer == inner || outer == Some(EncodedSlash::Data) && inner.is_none()
 }
 
 /// Tells whether a path pattern matches whatever another does: if it is the same, or everything below a prefix with

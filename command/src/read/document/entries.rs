@@ -263,7 +263,8 @@ pub(crate) struct Target {
     /// Upgrades that a rule lets through besides plain requests.
     #[schemars(with = "NotEmpty<Upgrade>")]
     pub(crate) upgrades: Vec<Upgrade>,
-    /// `data`: `%2F` is an ordinary escape here, as package registries and object stores use it.
+    /// `data`: `%2F` is an ordinary escape here, as package registries use it. `key`: behind the literal segments of the pattern
+    /// stands the key of an object store, which may hold empty segments and escaped escapes, too; in rules only.
     pub(crate) encoded_slash: Option<EncodedSlash>,
 }
 
@@ -292,11 +293,13 @@ pub(crate) enum Upgrade {
 }
 
 /// What `%2F` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum EncodedSlash {
     /// An ordinary escape.
     Data,
+    /// Part of a key that is opaque, as empty segments and escaped escapes are. In rules only.
+    Key,
 }
 
 /// A place with a name.

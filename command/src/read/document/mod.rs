@@ -10,7 +10,7 @@ mod protocol;
 mod settings;
 mod values;
 
-pub(crate) use entries::{Deny, Destination, Limit, Quota, Residency, Rule, Selector, Target};
+pub(crate) use entries::{Deny, Destination, EncodedSlash, Limit, Quota, Residency, Rule, Selector, Target};
 pub(crate) use protocol::Protocol;
 pub(crate) use settings::{
     Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, RouteWord, Source, Tripwire,

@@ -158,7 +158,12 @@ pub fn quotas(policy: &Value, arrival: &Arrival<'_>) -> Vec<String> {
 
 /// Tells whether an allow rule's pattern matches the path of a request.
 pub fn admits_path(pattern: &str, arrival: &Arrival<'_>) -> bool {
-    arrival.path.map(request::path).is_some_and(|path| !path.ambiguous && paths::narrow(pattern, &path))
+    arrival.path.map(request::path).is_some_and(|path| {
+        // What is ambiguous was admitted as a key.
+        let key = path.key.clone().filter(|_| path.ambiguous);
+        let path = key.map_or(path.clone(), |text| Path { text, ambiguous: false, ..path });
+        !path.ambiguous && paths::narrow(pattern, &path)
+    })
 }
 
 fn entries<'p>(policy: &'p Value, key: &str) -> &'p [Value] {

@@ -98,6 +98,8 @@ pub struct Path {
     pub encoded_slash: bool,
     /// Bytes of the path as it came.
     pub length: usize,
+    /// The text that targets with `encodedSlash: key` compare; they compare none else.
+    pub key: Option<String>,
 }
 
 impl Path {
@@ -114,7 +116,8 @@ impl Path {
 
 pub fn path(raw: &[u8]) -> Path {
     let bytes = raw.split(|&byte| byte == b'?').next().unwrap();
-    let ambiguous = Path { text: String::new(), ambiguous: true, encoded_slash: false, length: bytes.len() };
+    let ambiguous =
+        Path { text: String::new(), ambiguous: true, encoded_slash: false, length: bytes.len(), key: key(bytes) };
     let Some(tokens) = tokens(bytes) else {
         return ambiguous;
     };
@@ -124,7 +127,45 @@ pub fn path(raw: &[u8]) -> Path {
     if bytes.first() != Some(&b'/') || !canonical(&separated) {
         return ambiguous;
     }
-    Path { text: spell(&tokens), ambiguous: false, encoded_slash, length: bytes.len() }
+    Path { text: spell(&tokens), ambiguous: false, encoded_slash, length: bytes.len(), key: key(bytes) }
+}
+
+/// A path as the key of an object store: canonical but for empty segments, `%2F` and what stands behind `%25`; and however often
+/// it is decoded, it leads nowhere else.
+fn key(bytes: &[u8]) -> Option<String> {
+    let tokens = tokens(bytes).filter(|_| bytes.first() == Some(&b'/'))?;
+    let kept = |token: &Token| !matches!(token, Token::Escaped(b'/' | b'%') | Token::Plain(b'/'));
+    // The first segment is canonical for itself.
+    let slash = |token: &Token| matches!(token, Token::Plain(b'/') | Token::Escaped(b'/'));
+    let first: Vec<Token> = tokens[1..].iter().take_while(|token| !slash(token)).copied().collect();
+    let is_canonical = canonical(&[&[Token::Plain(b'/')], first.as_slice()].concat());
+    if !is_canonical || first.is_empty() && tokens.len() > 1 {
+        return None;
+    }
+    // With something in the place of what a key may hold, it is canonical.
+    let replaced: Vec<Token> =
+        tokens.iter().map(|token| if kept(token) { *token } else { Token::Plain(b'x') }).collect();
+    let whole = [&[Token::Plain(b'/')], replaced.as_slice()].concat();
+    let mut rest = bytes;
+    let mut decoded = Vec::new();
+    while let Some((first, behind)) = rest.split_first() {
+        let mut behind = behind;
+        if *first != b'%' {
+            decoded.push(*first);
+        } else {
+            while behind.starts_with(b"25") && behind.get(2..4).is_some_and(|next| hex(next).is_some()) {
+                behind = &behind[2..];
+            }
+            decoded.push(hex(&behind[..2])?);
+            behind = &behind[2..];
+        }
+        rest = behind;
+    }
+    let leads_up = decoded.split(|byte| b"/\\".contains(byte)).any(|segment| {
+        let before = segment.split(|byte| *byte == b';').next().unwrap();
+        before == b"." || before == b".."
+    });
+    (canonical(&whole) && !leads_up).then(|| spell(&tokens))
 }
 
 /// `None` where a `%` begins no escape.

@@ -28,16 +28,23 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
         return Match::No;
     }
     let has = |key: &str| target.get(key).is_some();
-    let encoded_slash_is_data = has("encodedSlash");
+    let encoded_slash = target.get("encodedSlash").map(|word| word.as_str().unwrap());
+    // Such a target compares keys, and nothing else.
+    let of_key = request.path.as_ref().filter(|_| encoded_slash == Some("key"));
+    let of_key = of_key.map(|path| Path {
+        text: path.key.clone().unwrap_or_default(),
+        ambiguous: path.key.is_none(),
+        encoded_slash: false,
+        ..path.clone()
+    });
+    let path = of_key.as_ref().or(request.path.as_ref());
     // Nobody sees what a tunnel asks for.
     let tunnel = match side {
         Side::Deny => request.method.eq_ignore_ascii_case(b"CONNECT"),
         Side::Rules | Side::Except => request.method == b"CONNECT",
     };
-    let unclear = tunnel
-        || request.path.is_none()
-        || request.path.as_ref().is_some_and(|path| path.ambiguous || path.encoded_slash && !encoded_slash_is_data);
-    let path_matches = match (&request.path, target.get("paths")) {
+    let unclear = tunnel || path.is_none_or(|path| path.ambiguous || path.encoded_slash && encoded_slash.is_none());
+    let path_matches = match (path, target.get("paths")) {
         (_, None) => true,
         (None, Some(_)) => false,
         (Some(_), Some(_)) if unclear => false,

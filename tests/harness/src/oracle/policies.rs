@@ -1,7 +1,7 @@
 //! Random small policies: few names, so that everything overlaps; now and then long lists and many paths, which an
 //! index keeps in other ways than short ones.
 
-use super::words::{ACCOUNTS, ENCODED, HOSTS, METHODS, NAMESPACES, PATTERNS, REGIONS, TIMES, all, one_in, pick};
+use super::words::{ACCOUNTS, ENCODED, HOSTS, KEYS, METHODS, NAMESPACES, PATTERNS, REGIONS, TIMES, all, one_in, pick};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
@@ -185,7 +185,7 @@ impl<'p, 'r> Generator<'p, 'r> {
             target["methods"] = some(rng, METHODS, 3);
         }
         if one_in(rng, 2) {
-            paths(rng, &mut target);
+            paths(rng, &mut target, list == "rules");
         }
         if one_in(rng, 8) {
             target["upgrades"] = json!(["websocket"]);
@@ -241,7 +241,13 @@ fn port(rng: &mut Rng) -> u16 {
     pick(rng, PORTS).parse().unwrap()
 }
 
-fn paths(rng: &mut Rng, target: &mut Value) {
+fn paths(rng: &mut Rng, target: &mut Value, takes_keys: bool) {
+    if takes_keys && one_in(rng, 6) {
+        target["encodedSlash"] = "key".into();
+        let count = if one_in(rng, 3) { rng.usize(9..14) } else { rng.usize(1..4) };
+        target["paths"] = (0..count).map(|_| pick(rng, KEYS)).collect();
+        return;
+    }
     let mut paths: Vec<Value> = Vec::new();
     if one_in(rng, 8) {
         target["encodedSlash"] = "data".into();

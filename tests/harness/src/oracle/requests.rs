@@ -26,7 +26,7 @@ const ROUTED_HOSTS: &str = "a.test *.a.test B.a.test *.test 10.1.2.3 fd00::1 x.t
 const SEGMENTS: &str = "
     v1 V1 a b A c ab axb xb a;x a;y a%3Bx a%3bx axx;yb ;x %40u @u caf%C3%A9 caf%c3%a9 Caf%c3%a9 q%3Fz x%2ay x*y
     x%5by%7bz p%2Fq p%2fq @s%2Fn 100%25 ..a r3 * %2A;x x{a,b}";
-const BAD_SEGMENTS: &str = r".. . %61 ..; ..%3Bx a%2 %252e %ff a\b a%00 p%2F%2Fq /";
+const BAD_SEGMENTS: &str = r".. . %61 ..; ..%3Bx a%2 %252e %ff a\b a%00 p%2F%2Fq / %252Fb a%252e%252e %25252e%252E x%255C.. ..%253Bx %2541 p%2f";
 
 /// A request, owned.
 #[derive(Clone, Debug)]

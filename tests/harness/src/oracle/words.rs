@@ -18,6 +18,10 @@ pub const PATTERNS: &str = "
 /// Path patterns for targets that take encoded slashes for data.
 pub const ENCODED: &str = "/p%2Fq /p%2fq/** /@s%2F* /v1/*%2F* /v1/**";
 
+/// Path patterns for targets that take keys: each begins with a literal segment.
+pub const KEYS: &str = "
+    /v1/** /v1/a/** /v1/* /v1/*/b /v1/**/b /v1/a*b /v1/a%2Fb /p%2Fq/** /v1 /v1/a /x%2Ay /a/**/b /v1/{a,b} /v1/*/** /b/** /a/**";
+
 /// Moments as policies spell them, and in seconds since 1970.
 pub const TIMES: [(&str, u64); 3] = [
     ("2020-02-29T12:00:00Z", 1_582_977_600),

@@ -1,7 +1,7 @@
 //! The forms of paths, as an automaton that is made once.
 
-use super::PathForm;
 use super::automaton::Automaton;
+use super::{PathForm, Taken};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ pub(super) fn bytes() -> impl Iterator<Item = u8> {
     (b'a'..=b'z').chain(b'!'..=b'`').chain(b'{'..=b'~')
 }
 
-/// Canonical paths, and those canonical but for `%2F`.
+/// Canonical paths, those canonical but for `%2F`, and keys.
 pub(super) struct Forms {
     states: Vec<State>,
 }
@@ -20,12 +20,14 @@ pub(super) struct Forms {
 struct State {
     /// In the order of [`bytes`].
     next: Vec<usize>,
-    /// The form of a path that ends here.
-    form: Option<PathForm>,
+    /// The form of a path that ends here, and whether it is a key.
+    form: Option<(PathForm, bool)>,
     /// True if some canonical path goes on from here.
     to_canonical: bool,
     /// Or one that is canonical but for `%2F`.
     to_encoded_slash: bool,
+    /// Or one that is a key.
+    to_key: bool,
 }
 
 impl Forms {
@@ -52,14 +54,16 @@ impl Forms {
                 }
                 next.push(number);
             }
-            let form = match automaton.matches(at).as_slice() {
-                [true, _, false, false] => Some(PathForm::Canonical),
-                [false, true, false, false] => Some(PathForm::EncodedSlash),
-                _ => None,
+            let (form, is_key) = match automaton.matches(at).as_slice() {
+                [true, _, false, false, key, dots] => (Some(PathForm::Canonical), *key && !dots),
+                [false, true, false, false, key, dots] => (Some(PathForm::EncodedSlash), *key && !dots),
+                [_, _, _, _, true, false] => (Some(PathForm::Key), true),
+                _ => (None, false),
             };
             let to_canonical = form == Some(PathForm::Canonical);
             let to_encoded_slash = form == Some(PathForm::EncodedSlash);
-            states.push(State { next, form, to_canonical, to_encoded_slash });
+            let form = form.map(|form| (form, is_key));
+            states.push(State { next, form, to_canonical, to_encoded_slash, to_key: is_key });
         }
         let mut forms = Forms { states };
         while forms.spread() {}
@@ -74,8 +78,12 @@ impl Forms {
             let nexts: Vec<&State> = nexts.filter_map(|next| self.states.get(*next)).collect();
             let to_canonical = nexts.iter().any(|next| next.to_canonical);
             let to_encoded_slash = nexts.iter().any(|next| next.to_encoded_slash);
+            let to_key = nexts.iter().any(|next| next.to_key);
             let Some(state) = self.states.get_mut(at) else { continue };
-            has_changed |= to_canonical && !state.to_canonical || to_encoded_slash && !state.to_encoded_slash;
+            has_changed |= to_canonical && !state.to_canonical
+                || to_encoded_slash && !state.to_encoded_slash
+                || to_key && !state.to_key;
+            state.to_key |= to_key;
             state.to_canonical |= to_canonical;
             state.to_encoded_slash |= to_encoded_slash;
         }
@@ -83,23 +91,26 @@ impl Forms {
     }
 
     /// The states that follow each of [`bytes`]; none where no path of the wanted forms goes on.
-    pub(super) fn next(&self, state: usize, encoded_slash: bool) -> impl Iterator<Item = Option<usize>> + '_ {
+    pub(super) fn next(&self, state: usize, taken: Taken) -> impl Iterator<Item = Option<usize>> + '_ {
         let goes_on = move |next: &usize| {
             let next = self.states.get(*next);
-            next.is_some_and(|next| next.to_canonical || encoded_slash && next.to_encoded_slash)
+            next.is_some_and(|next| {
+                next.to_canonical || taken.encoded_slash() && next.to_encoded_slash || taken.key && next.to_key
+            })
         };
         let state = self.states.get(state);
         state.into_iter().flat_map(|state| &state.next).map(move |next| Some(*next).filter(goes_on))
     }
 
-    /// The form of a path that ends in a state, if it is one of these two.
-    pub(super) fn form(&self, state: usize) -> Option<PathForm> {
+    /// The form of a path that ends in a state, if it is one of these, and whether it is a key.
+    pub(super) fn form(&self, state: usize) -> Option<(PathForm, bool)> {
         self.states.get(state)?.form
     }
 }
 
-/// The languages of canonical paths, of those canonical but for `%2F`, and of what neither may hold.
-fn languages() -> [String; 4] {
+/// The languages of canonical paths, of those canonical but for `%2F`, and of what neither may hold; of keys, and of what those may
+/// not hold.
+fn languages() -> [String; 6] {
     let unit = |escape: &dyn Fn(u8) -> bool| {
         let mut unit = String::from(r"[!-~&&[^/\\#%?]]|%(?:25|20");
         for byte in (0x21..=0x7e_u8).filter(|byte| escape(*byte)) {
@@ -126,20 +137,24 @@ fn languages() -> [String; 4] {
         }
     }
     hidden.push_str(").*");
-    [canonical, with_slash, dots, hidden]
+    let key = format!("/|/(?:{ordinary})+(?:(?:/|%2F)(?:{ordinary}|/|%2F)*)?");
+    let (slash, semicolon) = (r"(?:/|%2F|%(?:25)+(?:2[Ff]|5[Cc]))", "(?:;|%3B|%(?:25)+3[Bb])");
+    let key_dots = format!(r"(?:.*{slash})(?:\.|%(?:25)+2[Ee]){{1,2}}(?:(?:{slash}|{semicolon}).*)?");
+    let in_first = format!("/(?:[^/%]|%(?:[013-9A-F][0-9A-F]|2[0-9A-E]))*{}", hidden.trim_start_matches(".*"));
+    [canonical, with_slash, dots, hidden, key, format!("{key_dots}|{in_first}")]
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Forms, bytes};
-    use crate::analysis::atoms::paths::PathForm;
+    use crate::analysis::atoms::paths::{PathForm, Taken, is_key};
 
-    fn form(path: &str) -> Option<PathForm> {
+    fn form(path: &str) -> Option<(PathForm, bool)> {
         let forms = Forms::get()?;
         let mut state = Forms::FIRST;
         for byte in path.bytes() {
             let at = bytes().position(|known| known == byte)?;
-            state = forms.next(state, true).nth(at)??;
+            state = forms.next(state, Taken { data: true, key: true }).nth(at)??;
         }
         forms.form(state)
     }
@@ -181,18 +196,24 @@ mod tests {
             "%",
         ];
         let mut rng = fastrand::Rng::with_seed(7);
-        let mut seen = [0; 3];
+        let mut seen = [0; 4];
         for _ in 0..200_000 {
             let pieces = (0..rng.usize(0..8)).filter_map(|_| rng.choice(PIECES));
             let path: String = std::iter::once("/").chain(pieces).collect();
             let decided = Some(PathForm::of(&path)).filter(|form| *form != PathForm::Ambiguous);
+            let decided = decided.map(|form| (form, is_key(&path)));
             // paths are walked as they are spelled in the end, with escapes in upper case
             let lower = |pair: &str| pair.chars().take(2).any(|digit| digit.is_ascii_lowercase());
             if path.split('%').skip(1).any(lower) {
                 continue;
             }
             assert_eq!(form(&path), decided, "{path}");
-            seen[decided.map_or(2, |form| usize::from(form == PathForm::Canonical))] += 1;
+            seen[match decided {
+                Some((PathForm::Canonical, _)) => 0,
+                Some((PathForm::EncodedSlash, _)) => 1,
+                Some(_) => 2,
+                None => 3,
+            }] += 1;
         }
         assert!(seen.iter().all(|count| *count > 1_000), "{seen:?}");
     }

@@ -7,7 +7,7 @@ mod walk;
 
 use self::automaton::Automaton;
 use std::collections::{BTreeMap, HashSet};
-use tollgate::request::{Form, Path};
+use tollgate::request::{Form, Path, object_key};
 
 /// A path pattern, and how it is read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,8 @@ pub(crate) enum PathForm {
     Canonical,
     /// Canonical but for `%2F`.
     EncodedSlash,
+    /// Neither, and the key of an object store to targets that take such.
+    Key,
     Ambiguous,
     Absent,
 }
@@ -33,7 +35,35 @@ impl PathForm {
         match Path::parse(path.as_bytes(), &mut Vec::new()).form {
             Form::Canonical => PathForm::Canonical,
             Form::EncodedSlash => PathForm::EncodedSlash,
+            Form::Ambiguous if is_key(path) => PathForm::Key,
             Form::Ambiguous => PathForm::Ambiguous,
+        }
+    }
+}
+
+/// Tells whether targets that take keys compare the path.
+fn is_key(path: &str) -> bool {
+    object_key(path.as_bytes(), &mut Vec::new()).is_some()
+}
+
+/// The forms besides the canonical one that some pattern is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Taken {
+    pub(super) data: bool,
+    pub(super) key: bool,
+}
+
+impl Taken {
+    fn encoded_slash(self) -> bool {
+        self.data || self.key
+    }
+
+    fn takes(self, form: PathForm) -> bool {
+        match form {
+            PathForm::Canonical => true,
+            PathForm::EncodedSlash => self.encoded_slash(),
+            PathForm::Key => self.key,
+            PathForm::Ambiguous | PathForm::Absent => false,
         }
     }
 }
@@ -42,29 +72,32 @@ impl PathForm {
 #[derive(Clone, Debug)]
 pub(super) struct PathClass {
     pub(super) form: PathForm,
+    /// Targets that take keys compare them.
+    pub(super) is_key: bool,
     /// Tells for each pattern whether it matches.
     pub(super) matches: Vec<bool>,
     pub(super) witness: Option<String>,
 }
 
 /// The classes of a set of patterns; none where their automaton is too large.
-pub(super) fn classes(patterns: &[Pattern], encoded_slash: bool) -> Option<Vec<PathClass>> {
+pub(super) fn classes(patterns: &[Pattern], taken: Taken) -> Option<Vec<PathClass>> {
     let none = vec![false; patterns.len()];
     let mut found = vec![
-        PathClass { form: PathForm::Absent, matches: none.clone(), witness: None },
-        PathClass { form: PathForm::Ambiguous, matches: none, witness: Some("/a/../b".to_owned()) },
+        PathClass { form: PathForm::Absent, is_key: false, matches: none.clone(), witness: None },
+        PathClass { form: PathForm::Ambiguous, is_key: false, matches: none, witness: Some("/a/../b".to_owned()) },
     ];
-    if !encoded_slash {
+    if !taken.encoded_slash() {
         // no pattern is compared with one
         found.push(PathClass {
             form: PathForm::EncodedSlash,
+            is_key: true,
             matches: vec![false; patterns.len()],
             witness: Some("/a%2Fb".to_owned()),
         });
     }
     found.extend(match plainly(patterns) {
-        Some(plain) if !encoded_slash => plain,
-        _ => walk::classes(patterns, encoded_slash)?,
+        Some(plain) if !taken.encoded_slash() => plain,
+        _ => walk::classes(patterns, taken)?,
     });
     Some(found)
 }
@@ -91,26 +124,29 @@ fn plainly(patterns: &[Pattern]) -> Option<Vec<PathClass>> {
         };
         found.entry(patterns.iter().map(matches).collect()).or_insert(path.clone());
     }
-    let class = |(matches, path)| PathClass { form: PathForm::Canonical, matches, witness: Some(path) };
+    let class = |(matches, path)| PathClass { form: PathForm::Canonical, is_key: true, matches, witness: Some(path) };
     Some(found.into_iter().map(class).collect())
 }
 
 /// A path for each pattern, where there are too many classes to find them all.
-pub(super) fn few(patterns: &[Pattern], encoded_slash: bool) -> Vec<PathClass> {
+pub(super) fn few(patterns: &[Pattern], taken: Taken) -> Vec<PathClass> {
     let automata: Vec<Option<Automaton>> =
-        patterns.iter().map(|pattern| Automaton::of(&[reading::regex(pattern, encoded_slash)])).collect();
+        patterns.iter().map(|pattern| Automaton::of(&[reading::regex(pattern, taken.encoded_slash())])).collect();
     let mut found = BTreeMap::new();
     for pattern in patterns {
         let path = plainest(&pattern.text);
         let form = PathForm::of(&path);
-        if form == PathForm::Ambiguous {
+        if !taken.takes(form) {
             continue;
         }
         let matches = |automaton: &Option<Automaton>| automaton.as_ref().is_some_and(|automaton| automaton.has(&path));
         let matches: Vec<bool> = automata.iter().map(matches).collect();
         found.entry((form, matches)).or_insert(path);
     }
-    let class = |((form, matches), path)| PathClass { form, matches, witness: Some(path) };
+    let class = |((form, matches), path): ((PathForm, Vec<bool>), String)| {
+        let is_key = is_key(&path);
+        PathClass { form, is_key, matches, witness: Some(path) }
+    };
     found.into_iter().map(class).collect()
 }
 
