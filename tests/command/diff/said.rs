@@ -135,7 +135,8 @@ pub fn is_in_words(arrival: &Arrival<'_>) -> bool {
         return false;
     }
     // what is ambiguous may be a key, where something takes keys
-    if arrival.path.is_some_and(|path| Path::parse(path, &mut Vec::new()).form == Form::Ambiguous && is_key(path)) {
+    // and what is not may be none, to those
+    if arrival.path.is_some_and(|path| (Path::parse(path, &mut Vec::new()).form == Form::Ambiguous) == is_key(path)) {
         return false;
     }
     let mut buffer = Vec::new();
@@ -254,11 +255,12 @@ fn has_path(part: &Value, path: Option<&[u8]>) -> bool {
             .as_array()
             .is_none_or(|patterns| patterns.iter().all(|pattern| matches(pattern, path, wide) == wanted))
     };
-    fits && (part["form"] == "ambiguous"
-        || every("matching", true, false)
-            && every("matchingWidely", true, true)
-            && every("but", false, false)
-            && every("butWidely", false, true))
+    fits && (part["noKey"] != true || !is_key(path))
+        && (part["form"] == "ambiguous"
+            || every("matching", true, false)
+                && every("matchingWidely", true, true)
+                && every("but", false, false)
+                && every("butWidely", false, true))
 }
 
 fn is_key(path: &[u8]) -> bool {

@@ -57,6 +57,9 @@ fn ranges<S: Serializer>(ranges: &[PortRange], serializer: S) -> Result<S::Ok, S
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PathPart {
     pub(crate) form: PathForm,
+    /// Only those that no target compares as keys.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) no_key: bool,
     /// Every one of these matches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) matching: Vec<String>,
@@ -100,6 +103,7 @@ impl PathPart {
         };
         PathPart {
             form,
+            no_key: false,
             matching: names(matching, false),
             matching_widely: names(matching, true),
             but: names(but, false),
@@ -156,6 +160,9 @@ impl fmt::Display for PathPart {
             (PathForm::Key, false) => write!(f, "{} as keys", matching.join(" and "))?,
             (PathForm::Ambiguous, _) => return f.write_str("ambiguous ones"),
             (PathForm::Absent, _) => return f.write_str("none"),
+        }
+        if self.no_key {
+            f.write_str(" that are no keys")?;
         }
         if but.is_empty() { Ok(()) } else { write!(f, " but {}", but.join(" ")) }
     }

@@ -259,32 +259,51 @@ impl Classes {
         let mut parts = BTreeSet::new();
         let forms = [PathForm::Canonical, PathForm::EncodedSlash, PathForm::Key, PathForm::Ambiguous, PathForm::Absent];
         for form in forms {
-            let of_form: Vec<usize> =
-                self.paths.iter().enumerate().filter(|(_, class)| class.form == form).map(|(at, _)| at).collect();
-            let mut left: BTreeSet<usize> = of_form.iter().copied().filter(|index| at.contains(index)).collect();
-            if !of_form.is_empty() && left.len() == of_form.len() {
+            let is_of = |is_key: Option<bool>, class: &paths::PathClass| {
+                class.form == form && is_key.is_none_or(|is_key| class.is_key == is_key)
+            };
+            let numbers = |is_key| -> Vec<usize> {
+                let of_form = self.paths.iter().enumerate().filter(|(_, class)| is_of(is_key, class));
+                of_form.map(|(at, _)| at).collect()
+            };
+            let whole = numbers(None);
+            if !whole.is_empty() && whole.iter().all(|index| at.contains(index)) {
                 parts.insert(PathPart::of(form, &[], &[]));
                 continue;
             }
-            // patterns all of whose paths are in it; then all but some; then what is left, class by class
-            for (number, pattern) in self.patterns.iter().enumerate() {
-                let matched = self.matched(&of_form, number);
-                if !matched.is_empty() && matched.iter().all(|index| at.contains(index)) && !matched.is_disjoint(&left)
-                {
-                    left.retain(|index| !matched.contains(index));
-                    parts.insert(PathPart::of(form, &[pattern], &[]));
-                }
-            }
-            for index in left {
-                let Some(class) = self.paths.get(index) else { continue };
-                let patterns = |wanted: bool| -> Vec<&Pattern> {
-                    let of_class = self.patterns.iter().zip(&class.matches);
-                    of_class.filter(|(_, matches)| **matches == wanted).map(|(pattern, _)| pattern).collect()
-                };
-                parts.insert(PathPart::of(form, &patterns(true), &patterns(false)));
+            for is_key in [true, false] {
+                let own = self.parts_among(form, &numbers(Some(is_key)), at);
+                // the others are none to targets that take keys, though they have this form
+                let no_key = !is_key && matches!(form, PathForm::Canonical | PathForm::EncodedSlash);
+                parts.extend(own.into_iter().map(|part| PathPart { no_key, ..part }));
             }
         }
         parts.into_iter().collect()
+    }
+
+    /// Classes of one form in words: patterns all of whose paths are in it; then all but some; then what is left, class by class.
+    fn parts_among(&self, form: PathForm, of_form: &[usize], at: &BTreeSet<usize>) -> Vec<PathPart> {
+        let mut left: BTreeSet<usize> = of_form.iter().copied().filter(|index| at.contains(index)).collect();
+        if !of_form.is_empty() && left.len() == of_form.len() {
+            return vec![PathPart::of(form, &[], &[])];
+        }
+        let mut parts = Vec::new();
+        for (number, pattern) in self.patterns.iter().enumerate() {
+            let matched = self.matched(of_form, number);
+            if !matched.is_empty() && matched.iter().all(|index| at.contains(index)) && !matched.is_disjoint(&left) {
+                left.retain(|index| !matched.contains(index));
+                parts.push(PathPart::of(form, &[pattern], &[]));
+            }
+        }
+        for index in left {
+            let Some(class) = self.paths.get(index) else { continue };
+            let patterns = |wanted: bool| -> Vec<&Pattern> {
+                let of_class = self.patterns.iter().zip(&class.matches);
+                of_class.filter(|(_, matches)| **matches == wanted).map(|(pattern, _)| pattern).collect()
+            };
+            parts.push(PathPart::of(form, &patterns(true), &patterns(false)));
+        }
+        parts
     }
 
     fn matched(&self, of_form: &[usize], pattern: usize) -> BTreeSet<usize> {
