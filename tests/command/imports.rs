@@ -168,6 +168,9 @@ impl Visit<'_> for Reader {
         }
     }
 
+    // `pub(super)` names a module and takes nothing from it
+    fn visit_visibility(&mut self, _: &Visibility) {}
+
     fn visit_path(&mut self, path: &syn::Path) {
         let names: Names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         self.module.uses.extend(self.whole(&names));

@@ -25,10 +25,12 @@ pub(crate) fn judge(rendered: &Files, found: &Files, advice: &mut Advice) {
     for (file, text) in found {
         let rendered = rendered.get(file).map(|text| documents(text)).unwrap_or_default();
         for ((kind, name), document) in documents(text) {
-            if !matches!(kind, "VirtualService" | "HTTPRoute") || rendered.get(&(kind, name)) == Some(&document) {
-                continue;
-            }
-            let wanted = rendered.get(&(kind, name)).map(|document| settings(document)).unwrap_or_default();
+            // one that is not rendered any more is left over, and no patched one
+            let wanted = match rendered.get(&(kind, name)) {
+                Some(rendered) if *rendered != document && matches!(kind, "VirtualService" | "HTTPRoute") => rendered,
+                _ => continue,
+            };
+            let wanted = settings(wanted);
             let added = settings(document).into_iter().find(|(setting, count)| wanted.get(setting) < Some(count));
             if let Some(((key, _), _)) = added {
                 let message = format!("the {kind} `{name}` in `{file}` has a `{key}` that was not rendered");
