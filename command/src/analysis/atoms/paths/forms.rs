@@ -197,7 +197,7 @@ mod tests {
         ];
         let mut rng = fastrand::Rng::with_seed(7);
         let mut seen = [0; 4];
-        for _ in 0..200_000 {
+        for _ in 0..400_000 {
             let pieces = (0..rng.usize(0..8)).filter_map(|_| rng.choice(PIECES));
             let path: String = std::iter::once("/").chain(pieces).collect();
             let decided = Some(PathForm::of(&path)).filter(|form| *form != PathForm::Ambiguous);
