@@ -11,6 +11,7 @@ mod classes;
 mod entry;
 mod found;
 mod guard;
+mod host;
 mod measure;
 mod names;
 mod part;

@@ -1,8 +1,9 @@
 //! Classes of hosts in few words: a name stands for what is below it.
 
 use super::address::{self, Range};
+use super::host::Host;
 use super::part::{Part, rejoined};
-use super::place::{Host, Place, parent_of};
+use super::place::{Place, parent_of};
 use super::star::{Class, is_of_first_label};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

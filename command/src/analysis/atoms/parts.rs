@@ -1,9 +1,10 @@
 //! The classes of callers and of hosts into which entries part a region.
 
 use super::entry::Entry;
+use super::host::Host;
 use super::names::Names;
 use super::part::Part;
-use super::place::{Host, Place};
+use super::place::Place;
 use super::who::{Caller, Callers, Who};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
