@@ -1,7 +1,7 @@
 //! Coverage of a policy: the entries that some test made speak.
 
 use super::file::PolicySource;
-use super::play::TestedPolicy;
+use crate::read::document::Document;
 use crate::read::{self, File, Position};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -53,10 +53,19 @@ pub(crate) struct Uncovered {
     pub(crate) id: String,
 }
 
+/// A policy whose entries are to be covered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Covered<'p> {
+    pub(crate) document: &'p Document,
+    pub(crate) files: &'p [File],
+    /// Beginning of pointers into those files.
+    pub(crate) below: &'static str,
+}
+
 impl Coverages {
     /// The coverage of a policy, to go on counting.
-    pub(crate) fn of(&mut self, source: &PolicySource, subject: &TestedPolicy) -> &mut Coverage {
-        let (_, coverage) = self.of.entry(source.clone()).or_insert_with(|| (entries(subject), Coverage::default()));
+    pub(crate) fn of(&mut self, source: &PolicySource, covered: &Covered<'_>) -> &mut Coverage {
+        let (_, coverage) = self.of.entry(source.clone()).or_insert_with(|| (entries(covered), Coverage::default()));
         coverage
     }
 
@@ -79,8 +88,8 @@ impl Coverages {
 }
 
 /// The ids of a policy's entries, and where they stand.
-fn entries(subject: &TestedPolicy) -> BTreeMap<String, Option<CoveredSpot>> {
-    let document = &subject.document;
+fn entries(subject: &Covered<'_>) -> BTreeMap<String, Option<CoveredSpot>> {
+    let document = subject.document;
     let mut ids: Vec<(String, String)> = Vec::new();
     let mut list = |name: &str, of: &mut dyn Iterator<Item = &String>| {
         ids.extend(of.enumerate().map(|(number, id)| (format!("{}{name}[{number}]", subject.below), id.clone())));
@@ -90,7 +99,7 @@ fn entries(subject: &TestedPolicy) -> BTreeMap<String, Option<CoveredSpot>> {
     list("residency", &mut document.residency.iter().map(|entry| &entry.id));
     list("quotas", &mut document.quotas.iter().map(|entry| &entry.id));
     let (pointers, ids): (Vec<String>, Vec<String>) = ids.into_iter().unzip();
-    let places = read::places(&pointers, &subject.files);
+    let places = read::places(&pointers, subject.files);
     let spot = |place: Option<read::Span>| {
         let place = place?;
         let file: &File = subject.files.get(place.file)?;

@@ -1,6 +1,6 @@
 //! Playing the tests of a file, one after another on one gateway.
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Covered};
 use super::expected::Actual;
 use super::file::{Case, PolicySource, Suite};
 use crate::analysis::edge::{Edge, Normalization};
@@ -50,6 +50,11 @@ impl TestedPolicy {
         let document = Document::read(&loaded.json).unwrap_or_default();
         let edge = Edge::of(normalization, &document, loaded.policy.settings());
         Ok(TestedPolicy { policy: loaded.policy, document, json: loaded.json, files: loaded.files, below, edge })
+    }
+
+    /// The policy, for its coverage.
+    pub(crate) fn covered(&self) -> Covered<'_> {
+        Covered { document: &self.document, files: &self.files, below: self.below }
     }
 
     /// Plays a suite.

@@ -1,12 +1,20 @@
 //! A line of output.
 
-use super::EvalFormat;
 use crate::analysis::further::FurtherShown;
 use crate::read::escape;
 use serde::Serialize;
 use std::io::{self, Write};
 use tollgate::decision::{Decision, QuotaOutcome};
 use tollgate::request::Arrival;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum EvalFormat {
+    /// A JSON object a line
+    #[default]
+    Json,
+    /// Columns: decision, reason, rule, request
+    Human,
+}
 
 /// JSON form of a decision.
 #[derive(Debug, Serialize)]

@@ -1,7 +1,9 @@
 //! Lines of any input, in memory that does not grow with it.
 
-use super::CHUNK;
 use std::io::{self, BufRead, BufReader, Read};
+
+/// Bytes read at once.
+const CHUNK: usize = 1 << 18;
 
 /// Bytes of a line.
 const MAX_LINE: u64 = 16 << 20;

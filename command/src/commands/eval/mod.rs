@@ -3,7 +3,7 @@
 mod answer;
 mod lines;
 
-use self::answer::Answer;
+use self::answer::{Answer, EvalFormat};
 use self::lines::{InputLine, Lines};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -22,8 +22,6 @@ use std::path::PathBuf;
 use tollgate::decision::Timestamp;
 use tollgate::policy::Policy;
 
-/// Bytes read at once.
-const CHUNK: usize = 1 << 18;
 /// Lines that are complained about one by one.
 const COMPLAINTS: u64 = 10;
 
@@ -53,15 +51,6 @@ pub(crate) struct EvalArguments {
     /// How to write decisions
     #[arg(long, value_enum, default_value_t)]
     format: EvalFormat,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum EvalFormat {
-    /// A JSON object a line
-    #[default]
-    Json,
-    /// Columns: decision, reason, rule, request
-    Human,
 }
 
 pub(crate) fn run(arguments: &EvalArguments) -> Result<Exit, CommandError> {

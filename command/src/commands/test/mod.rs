@@ -112,7 +112,7 @@ fn play(
             paths.extend(files.iter().cloned());
         }
         let subject = TestedPolicy::load(&suite.policy, &text.file, normalization)?;
-        let played = subject.play(&suite, coverages.of(&suite.policy, &subject));
+        let played = subject.play(&suite, coverages.of(&suite.policy, &subject.covered()));
         files.push(test::File { path: text.file.path().to_owned(), played });
     }
     let wanted = arguments.coverage || arguments.min_coverage > 0.0;

@@ -1,7 +1,7 @@
 //! Destinations of a policy, as a renderer sees them: hosts, their ports, and who speaks what on them.
 
-use super::Purpose;
 use super::callers::HostCallers;
+use super::purpose::Purpose;
 use crate::analysis::advice::code::Code;
 use crate::analysis::advice::{Advice, code, is_below, place_of};
 use crate::analysis::ports::{self, Spoken, Upstream};

@@ -24,6 +24,7 @@ mod patches;
 mod plan;
 mod plugin;
 mod proxy_config;
+mod purpose;
 mod removal;
 mod replies;
 mod resolved;
@@ -42,6 +43,7 @@ use self::output::{Files, files, title};
 use self::patches::Patch;
 pub(crate) use self::plan::Plan;
 pub(crate) use self::plugin::Pack;
+pub(crate) use self::purpose::Purpose;
 use super::site::{Gateway, Routes, Site};
 use crate::analysis::advice::Advice;
 use crate::read::Loaded;
@@ -74,15 +76,6 @@ impl Rendered {
     pub(crate) fn files(&self) -> io::Result<Files> {
         files(&self.objects, &self.patches, &self.title())
     }
-}
-
-/// The target of a rendering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// To be applied: what leads nowhere is an error.
-    Render,
-    /// To be advised on.
-    Lint,
 }
 
 /// Renders a policy for a gateway, and says what of it the site cannot do.
