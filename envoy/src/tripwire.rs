@@ -2,7 +2,16 @@
 
 use super::cel::{call, cluster, name, text};
 use super::names::{OWN, RECORD, ROUTE_KEY, ROUTE_POLICY, TCP_RECORD};
+use crate::type_url;
 use serde_json::{Value, json};
+
+/// Envoy's RBAC filter for HTTP, under a name, with these rules.
+pub fn filter(name: &str, rules: &Value) -> Value {
+    json!({
+        "name": name,
+        "typed_config": {"@type": type_url("envoy.extensions.filters.http.rbac.v3.RBAC"), "rules": rules},
+    })
+}
 
 /// Rules of Envoy's RBAC filter that let through only what carries the record of a filter that decided to let it
 /// through. Behind Tollgate they never refuse anything; without Tollgate they refuse everything.

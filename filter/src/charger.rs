@@ -11,7 +11,7 @@ pub trait Charger {
     /// Charges a request that is let through to its quotas, all or none, and changes the decision if one refuses.
     /// `bytes` are those of its headers.
     ///
-    /// Where the answer comes later nothing is charged yet: the request is held, and asked for again when the edge
+    /// Nothing is charged yet where the answer comes later: the request is held, and asked for again when the edge
     /// calls [`Worker::resume`](crate::worker::Worker::resume).
     fn charge<'s>(
         &mut self,

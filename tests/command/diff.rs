@@ -254,7 +254,7 @@ fn check(
     seen: &std::cell::RefCell<BTreeMap<&'static str, usize>>,
     policies: (&Value, &Value),
 ) {
-    if at < now * SECOND || !said::is_in_words(arrival) {
+    if at < now * SECOND || !facts.is_in_words(arrival) {
         return;
     }
     let [(was, old_said), (is, new_said)] = [before, after].map(|policy| outcome(policy, arrival, at));

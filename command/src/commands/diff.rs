@@ -3,7 +3,6 @@
 use super::error::CommandError;
 use super::exit::Exit;
 use super::input;
-use crate::analysis::atoms::Side;
 use crate::analysis::diff::Difference;
 use crate::analysis::edge::own_domain;
 use crate::output::report::{self, Plain};
@@ -47,11 +46,7 @@ enum FailOn {
 
 pub(crate) fn run(arguments: &DiffArguments) -> Result<Exit, CommandError> {
     let now = clock::seconds(arguments.now.unwrap_or_else(clock::now));
-    let side = |path| {
-        let loaded = input::load(&[path], report::Format::Human)?;
-        Side::new(loaded).ok_or_else(|| CommandError::Internal("a valid policy cannot be read again".to_owned()))
-    };
-    let (old, new) = (side(&arguments.old)?, side(&arguments.new)?);
+    let (old, new) = (input::side(&arguments.old)?, input::side(&arguments.new)?);
     let difference = progress::during("comparing the policies", || Difference::between(&old, &new, now))?;
     let mut out = arguments.format.out();
     match arguments.format {

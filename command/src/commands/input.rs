@@ -1,6 +1,7 @@
 //! Policies that a command line names.
 
 use super::error::CommandError;
+use crate::analysis::atoms::Side;
 use crate::output::progress;
 use crate::output::report::{Format, Summary};
 use crate::read::document::Document;
@@ -17,6 +18,12 @@ pub(super) fn load<P: AsRef<Path>>(paths: &[P], format: Format) -> Result<Loaded
 /// A policy in numbers.
 pub(super) fn summary(loaded: &Loaded, document: &Document) -> Result<Summary, CommandError> {
     Ok(Summary::of(document, revision::of(&revision::whole(&loaded.json)?)?))
+}
+
+/// Reads a policy to ask it about many requests.
+pub(super) fn side(path: &Path) -> Result<Side, CommandError> {
+    let loaded = load(&[path], Format::Human)?;
+    Side::new(loaded).ok_or_else(|| CommandError::Internal("a valid policy cannot be read again".to_owned()))
 }
 
 /// Fails with the hint that the policy comes first, if the policy is no file and the other argument is one.

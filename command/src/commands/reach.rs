@@ -7,7 +7,7 @@ use crate::analysis::atoms::{Place, Side, Who};
 use crate::analysis::edge::{account, own_domain};
 use crate::analysis::reach::{Question, Reach};
 use crate::output::reach;
-use crate::output::report::{self, Format, Plain};
+use crate::output::report::{self, Plain};
 use crate::read::clock;
 use std::path::PathBuf;
 use tollgate::decision::Timestamp;
@@ -61,7 +61,7 @@ struct ReachArguments {
 
 pub(crate) fn who_can(arguments: &WhoCan) -> Result<Exit, CommandError> {
     input::comes_first(&arguments.policy, &arguments.host, "the host")?;
-    let side = read(&arguments.policy)?;
+    let side = input::side(&arguments.policy)?;
     let given = arguments.host.as_str();
     let (is_url, rest) = match given.split_once("://").filter(|(scheme, _)| !scheme.contains('/')) {
         Some((_, rest)) => (true, rest),
@@ -101,7 +101,7 @@ fn place(authority: &str) -> Option<(Place, Option<u16>)> {
 
 pub(crate) fn what_can(arguments: &WhatCan) -> Result<Exit, CommandError> {
     input::comes_first(&arguments.policy, &arguments.identity, "the identity")?;
-    let side = read(&arguments.policy)?;
+    let side = input::side(&arguments.policy)?;
     let own = own_domain(side.policy.settings()).to_owned();
     let given = arguments.identity.as_str();
     let who = match given.split_once('/') {
@@ -130,11 +130,6 @@ fn is_namespace(name: &str) -> bool {
         && name.len() <= 63
         && name.as_bytes().first().is_some_and(is_letter)
         && name.as_bytes().last().is_some_and(is_letter)
-}
-
-fn read(path: &PathBuf) -> Result<Side, CommandError> {
-    let loaded = input::load(&[path], Format::Human)?;
-    Side::new(loaded).ok_or_else(|| CommandError::Internal("a valid policy cannot be read again".to_owned()))
 }
 
 /// Answers a question; `nothing` is the answer where nothing may be reached.

@@ -4,7 +4,8 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::input;
 use crate::analysis::advice::{Advice, code, suppress};
-use crate::mesh::render::{Pack, Plan, Purpose, Rendered, folder, patched, render, stream};
+use crate::mesh::render::folder::{self, FileDifference};
+use crate::mesh::render::{Pack, Plan, Purpose, Rendered, patched, render, stream};
 use crate::mesh::site::{self, Gateway, Permission, Site};
 use crate::output::report::{self, Format, Plain, Report};
 use crate::output::{self, Out, progress};
@@ -12,6 +13,7 @@ use crate::read::document::Document;
 use crate::read::escape;
 use crate::read::{self, Loaded, Rejected};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use tollgate::policy::Severity;
@@ -57,9 +59,11 @@ pub(crate) fn run(arguments: &RenderArguments) -> Result<Exit, CommandError> {
     let rendered = progress::during("rendering", || {
         render(&loaded, &document, &site, gateway, Purpose::Render, arguments.pack, &mut advice)
     })?;
+    let mut differences = BTreeSet::new();
     if let Some(folder) = &arguments.check {
-        let found = folder::read(folder).map_err(CommandError::Unreadable)?;
-        patched::judge(&rendered.files()?, &found, &mut advice);
+        let (files, found) = (rendered.files()?, folder::read(folder).map_err(CommandError::Unreadable)?);
+        patched::judge(&files, &found, &mut advice);
+        differences = folder::differences(&files, &found);
     }
     let findings = suppress::only(read::locate(advice.findings, &loaded.files), &loaded.files);
     if findings.iter().any(|located| located.finding.severity == Severity::Error) {
@@ -69,9 +73,9 @@ pub(crate) fn run(arguments: &RenderArguments) -> Result<Exit, CommandError> {
         return Ok(Exit::Findings);
     }
     report::findings(&findings, &loaded.files);
-    let differs = write(arguments, &rendered)?;
+    write(arguments, &rendered, &differences)?;
     let warned = findings.iter().any(|located| located.finding.severity == Severity::Warning);
-    Ok(if differs || warned { Exit::Findings } else { Exit::Fine })
+    Ok(if warned || !differences.is_empty() { Exit::Findings } else { Exit::Fine })
 }
 
 /// Warnings of rendering a policy for a site. A site that is rejected is reported in the format.
@@ -110,19 +114,20 @@ fn choose<'s>(site: &'s Site, name: Option<&str>) -> Result<&'s Gateway, Command
     }
 }
 
-/// Writes the output that was asked for. Returns true if a folder that was to be checked differs.
-fn write(arguments: &RenderArguments, rendered: &Rendered) -> Result<bool, CommandError> {
+/// Writes the output that was asked for; `differences` are those of a folder that was to be checked.
+fn write(
+    arguments: &RenderArguments,
+    rendered: &Rendered,
+    differences: &BTreeSet<FileDifference>,
+) -> Result<(), CommandError> {
     let is_stream = !arguments.plan && arguments.check.is_none() && arguments.output.is_none();
     let mut out = if is_stream { Out::data() } else { arguments.format.out() };
-    let mut differs = false;
     match (arguments, arguments.format) {
         (RenderArguments { plan: true, .. }, Plain::Human) => output::render::plan(&Plan::of(rendered), &mut out)?,
         (RenderArguments { plan: true, .. }, Plain::Json) => report::pretty(&Plan::of(rendered), &mut out)?,
-        (RenderArguments { check: Some(folder), .. }, _) => {
-            let found = folder::read(folder).map_err(CommandError::Unreadable)?;
-            for difference in folder::differences(&rendered.files()?, &found) {
-                differs = true;
-                let object = difference.object.map(|object| format!("{object} of ")).unwrap_or_default();
+        (RenderArguments { check: Some(_), .. }, _) => {
+            for difference in differences {
+                let object = difference.object.as_ref().map(|object| format!("{object} of ")).unwrap_or_default();
                 writeln!(out, "{}: {object}{}", difference.how.word(), difference.file)?;
             }
         }
@@ -153,5 +158,5 @@ fn write(arguments: &RenderArguments, rendered: &Rendered) -> Result<bool, Comma
         }
     }
     out.finish()?;
-    Ok(differs)
+    Ok(())
 }

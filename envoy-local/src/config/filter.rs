@@ -40,11 +40,8 @@ pub fn tripwire() -> Value {
 }
 
 /// Envoy's own RBAC filter with these rules.
-pub fn rbac(rules: &Value) -> Value {
-    fixed(
-        "envoy.filters.http.rbac",
-        &json!({"@type": type_url("envoy.extensions.filters.http.rbac.v3.RBAC"), "rules": rules}),
-    )
+pub fn rbac(with: &Value) -> Value {
+    rules::filter("envoy.filters.http.rbac", with)
 }
 
 /// Leaves the value of a request header where a waypoint's tunnel leaves the peer's principal.

@@ -12,6 +12,7 @@ pub mod tls;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+pub use tollgate_envoy::type_url;
 
 /// A bootstrap: admin on loopback, these listeners and clusters, labels in statistics as Istio extracts them.
 pub fn bootstrap(admin: SocketAddr, listeners: &[Value], clusters: &[Value]) -> Value {
@@ -25,9 +26,4 @@ pub fn bootstrap(admin: SocketAddr, listeners: &[Value], clusters: &[Value]) -> 
 
 fn address(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
-}
-
-/// The type of an element of Envoy's API, as its JSON names it.
-pub fn type_url(message: &str) -> String {
-    format!("type.googleapis.com/{message}")
 }

@@ -14,6 +14,8 @@ pub struct Facts {
     sources: BTreeSet<String>,
     same_sources: bool,
     default_ports: [u16; 2],
+    /// True if some target takes keys.
+    takes_keys: bool,
 }
 
 impl Facts {
@@ -32,7 +34,28 @@ impl Facts {
             same_sources: was == is,
             sources: was.union(&is).cloned().collect(),
             default_ports,
+            takes_keys: [old, new].iter().any(|policy| policy.to_string().contains(r#""encodedSlash":"key""#)),
         }
+    }
+
+    /// Tells whether the output has words for the request. It has none for an IPv6 address that hides an IPv4 address in
+    /// its lower half, which is in no range (ISATAP, the client of Teredo, the local prefix of NAT64), nor for a path that
+    /// is too long for costly patterns.
+    pub fn is_in_words(&self, arrival: &Arrival<'_>) -> bool {
+        if arrival.path.is_some_and(|path| path.len() > 8 << 10) {
+            return false;
+        }
+        // what is ambiguous may be a key to some targets, and what is not may be none
+        let depends_on_the_target = |path| (Path::parse(path, &mut Vec::new()).form == Form::Ambiguous) == is_key(path);
+        if self.takes_keys && arrival.path.is_some_and(depends_on_the_target) {
+            return false;
+        }
+        let mut buffer = Vec::new();
+        let host = Authority::parse(arrival.authority, &mut buffer).map(|authority| authority.host);
+        let Some(Host::Ip(IpAddr::V6(address))) = host else { return true };
+        let hides =
+            matches!(address.segments(), [_, _, _, _, 0 | 0x200, 0x5efe, ..] | [0x2001, 0, ..] | [0x64, 0xff9b, 1, ..]);
+        !hides
     }
 
     /// Tells whether the output's words are exact for such a request: for methods in lower case they are not.
@@ -41,7 +64,7 @@ impl Facts {
         let authority = Authority::parse(arrival.authority, &mut buffer);
         is_method(arrival.method)
             && authority.is_some_and(|authority| authority.port.is_some() || arrival.method != b"CONNECT")
-            && is_in_words(arrival)
+            && self.is_in_words(arrival)
     }
 
     /// Tells whether the line speaks of the caller and of the host.
@@ -125,26 +148,6 @@ impl Facts {
             _ => panic!("{ports}"),
         }
     }
-}
-
-/// Tells whether the output has words for the request. It has none for an IPv6 address that hides an IPv4 address in
-/// its lower half, which is in no range (ISATAP, the client of Teredo, the local prefix of NAT64), nor for a path that
-/// is too long for costly patterns.
-pub fn is_in_words(arrival: &Arrival<'_>) -> bool {
-    if arrival.path.is_some_and(|path| path.len() > 8 << 10) {
-        return false;
-    }
-    // what is ambiguous may be a key, where something takes keys
-    // and what is not may be none, to those
-    if arrival.path.is_some_and(|path| (Path::parse(path, &mut Vec::new()).form == Form::Ambiguous) == is_key(path)) {
-        return false;
-    }
-    let mut buffer = Vec::new();
-    let host = Authority::parse(arrival.authority, &mut buffer).map(|authority| authority.host);
-    let Some(Host::Ip(IpAddr::V6(address))) = host else { return true };
-    let hides =
-        matches!(address.segments(), [_, _, _, _, 0 | 0x200, 0x5efe, ..] | [0x2001, 0, ..] | [0x64, 0xff9b, 1, ..]);
-    !hides
 }
 
 fn name(source: Source) -> &'static str {

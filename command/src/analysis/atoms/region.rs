@@ -214,6 +214,17 @@ impl<'s> Analysis<'s> {
         below.flat_map(|(_, numbers)| numbers.iter().copied())
     }
 
+    /// Classes of the callers and hosts of a region, as the entries that speak of it tell them apart.
+    fn parts(&mut self, who: &Who, place: &Place, inquiry: Inquiry) -> Parts {
+        let anonymous_too = self.may_be_anonymous(who, inquiry);
+        let speaking = self.speaking_of(who, place, anonymous_too);
+        let speaking: Vec<(usize, &Entry)> =
+            speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
+        let parts = Parts::of(&speaking, who, place, anonymous_too);
+        self.is_sample |= !parts.are_all;
+        parts
+    }
+
     /// Asks about every class of a region.
     pub(crate) fn region<V: Clone + Ord>(
         &mut self,
@@ -222,12 +233,7 @@ impl<'s> Analysis<'s> {
         inquiry: Inquiry,
         judge: &mut Judge<'_, V>,
     ) -> Vec<Found<V>> {
-        let anonymous_too = self.may_be_anonymous(who, inquiry);
-        let speaking = self.speaking_of(who, place, anonymous_too);
-        let speaking: Vec<(usize, &Entry)> =
-            speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
-        let parts = Parts::of(&speaking, who, place, anonymous_too);
-        self.is_sample |= !parts.are_all;
+        let parts = self.parts(who, place, inquiry);
         let words = Words::of(&parts);
         let mut found = Vec::new();
         let mut crossing_by_kind: BTreeMap<(usize, usize), Vec<(usize, usize)>> = BTreeMap::new();
@@ -353,12 +359,7 @@ impl Analysis<'_> {
         inquiry: Inquiry,
         show: &mut dyn FnMut(&Witness, usize),
     ) {
-        let anonymous_too = self.may_be_anonymous(who, inquiry);
-        let speaking = self.speaking_of(who, place, anonymous_too);
-        let speaking: Vec<(usize, &Entry)> =
-            speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
-        let parts = Parts::of(&speaking, who, place, anonymous_too);
-        self.is_sample |= !parts.are_all;
+        let parts = self.parts(who, place, inquiry);
         for (caller_entries, callers) in parts.callers_by_kind.iter() {
             for (host_entries, hosts) in parts.hosts_by_kind.iter() {
                 let numbers: Vec<usize> =

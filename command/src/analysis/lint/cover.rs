@@ -1,7 +1,7 @@
 //! Containment of selectors, places, ports, methods and paths, each as rules read them: one covers another if it holds
 //! all that the other holds.
 //!
-//! Where it is not sure, nothing is covered: a claim of advice has to be true.
+//! Nothing is covered where that is not sure: a claim of advice has to be true.
 
 use crate::read::document::{Document, EncodedSlash, Place, Selector, Target};
 use std::borrow::Cow;

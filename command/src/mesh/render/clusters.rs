@@ -8,6 +8,7 @@ use super::way::{Lookup, authorities};
 use crate::analysis::ports::Upstream;
 use serde_json::{Value, json};
 use tollgate_envoy::dynamic::resolver;
+use tollgate_envoy::type_url;
 
 /// A cluster, and the route that it takes over from Istio's.
 pub(super) struct Own<'o> {
@@ -47,7 +48,7 @@ impl Own<'_> {
             },
         });
         let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-        let mut spoken = json!({"@type": format!("type.googleapis.com/{options}")});
+        let mut spoken = json!({"@type": type_url(options)});
         match self.http2 {
             true => insert(&mut spoken, "explicit_http_config", json!({"http2_protocol_options": {}})),
             // what the caller speaks
@@ -61,7 +62,7 @@ impl Own<'_> {
         if self.tls == Upstream::Tls {
             let is_host = json!({"san_type": "DNS", "matcher": {"exact": self.host}});
             let tls = json!({
-                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+                "@type": type_url("envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"),
                 "sni": self.host,
                 "common_tls_context": {
                     "combined_validation_context": {

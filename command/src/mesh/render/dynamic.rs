@@ -11,6 +11,7 @@ use super::object::{Maker, Object, ObjectPart, insert};
 use super::way::{self, DynamicWay};
 use crate::mesh::site::Site;
 use serde_json::{Map, Value, json};
+use tollgate_envoy::type_url;
 
 pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destinations, strip: &[String]) -> Vec<Object> {
     let ways = way::all(maker.gateway);
@@ -36,5 +37,5 @@ fn to_way(maker: &Maker<'_>, number: usize, way: &DynamicWay, ways: &[DynamicWay
 
 /// A filter that does not stand in a route's chain.
 fn off() -> Value {
-    json!({"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": true})
+    json!({"@type": type_url("envoy.config.route.v3.FilterConfig"), "disabled": true})
 }

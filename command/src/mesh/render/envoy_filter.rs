@@ -3,17 +3,10 @@
 use super::api;
 use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use serde_json::{Value, json};
+use tollgate_envoy::type_url;
 
 /// The network filter that every chain of HTTP filters stands in.
 const MANAGER: &str = "envoy.filters.network.http_connection_manager";
-
-/// Envoy's RBAC filter.
-pub(super) fn rbac(name: &str, rules: &Value) -> Value {
-    json!({
-        "name": name,
-        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC", "rules": rules},
-    })
-}
 
 /// Puts an HTTP filter at the end of the gateway's chain.
 pub(super) fn before_router(filter: &Value) -> Value {
@@ -64,7 +57,7 @@ pub(super) fn into(name: &str, settings: &Value) -> Value {
 /// Merges settings into everything that speaks HTTP.
 pub(super) fn into_manager(settings: &Value) -> Value {
     let mut all = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "@type": type_url("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
     });
     if let (Some(all), Value::Object(settings)) = (all.as_object_mut(), settings.clone()) {
         all.extend(settings);

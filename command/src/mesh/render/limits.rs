@@ -4,6 +4,7 @@ use super::envoy_filter::{filters, first, into_manager};
 use super::object::{Maker, Object, ObjectPart};
 use crate::mesh::site::Permission;
 use serde_json::json;
+use tollgate_envoy::type_url;
 
 /// Requests at once on one connection. A sidecar that needs more opens another connection.
 const STREAMS: u32 = 1_024;
@@ -28,7 +29,7 @@ pub(super) fn objects(maker: &Maker<'_>) -> Option<Object> {
     let connections = json!({
         "name": "tollgate.connections",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+            "@type": type_url("envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit"),
             "stat_prefix": "tollgate",
             "max_connections": CONNECTIONS,
         },

@@ -2,11 +2,10 @@
 
 use super::addresses::{self, AddressRange};
 use super::destinations::Destinations;
-use super::envoy_filter::rbac;
 use super::way::LITERAL;
 use serde_json::{Value, json};
 use tollgate::policy::networks;
-use tollgate_envoy::ADDRESS_INSIDE_POLICY;
+use tollgate_envoy::{ADDRESS_INSIDE_POLICY, tripwire, type_url};
 
 /// Refuses every address of the inside, and every one of IPv6 that embeds one, but for the networks that rules name. The
 /// authority is what Tollgate wrote, and so an address in its one spelling; which of them, Tollgate has decided before.
@@ -25,7 +24,7 @@ pub(super) fn refusing(destinations: &Destinations) -> Value {
             ADDRESS_INSIDE_POLICY: {"permissions": [all_of([is_literal, refused])], "principals": [{"any": true}]},
         },
     });
-    rbac("tollgate.addresses", &rules)
+    tripwire::filter("tollgate.addresses", &rules)
 }
 
 fn all_of(rules: [Value; 2]) -> Value {
@@ -39,7 +38,7 @@ fn any_of(ranges: &[AddressRange]) -> Value {
             "matcher": {
                 "name": "envoy.rbac.matchers.upstream_ip_port",
                 "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher",
+                    "@type": type_url("envoy.extensions.rbac.matchers.upstream_ip_port.v3.UpstreamIpPortMatcher"),
                     "upstream_ip": range.envoy(),
                 },
             },

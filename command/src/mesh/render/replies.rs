@@ -7,7 +7,7 @@ use crate::read::document::Document;
 use serde_json::{Value, json};
 use tollgate::decision::Reason;
 use tollgate::decision::answer::HEADER;
-use tollgate_envoy::{ADDRESS_INSIDE_POLICY, ROUTE_KEY, ROUTE_POLICY};
+use tollgate_envoy::{ADDRESS_INSIDE_POLICY, ROUTE_KEY, ROUTE_POLICY, type_url};
 
 /// A name that leads inside, an address of the inside, and a route that is not the one that was judged.
 pub(super) fn mappers(document: &Document) -> Value {
@@ -41,7 +41,7 @@ fn mapper(document: &Document, when: &str, reason: Reason, message: &str) -> Val
             "extension_filter": {
                 "name": "envoy.access_loggers.extension_filters.cel",
                 "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                    "@type": type_url("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"),
                     "expression": when,
                 },
             },

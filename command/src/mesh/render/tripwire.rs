@@ -2,7 +2,7 @@
 //! somebody else opened on these pods.
 
 use super::api;
-use super::envoy_filter::{before, before_router, filters, into, rbac};
+use super::envoy_filter::{before, before_router, filters, into};
 use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use super::replies;
 use crate::analysis::advice::{Advice, code};
@@ -10,6 +10,7 @@ use crate::mesh::site::{Permission, Site};
 use crate::read::document::Document;
 use serde_json::{Value, json};
 use tollgate_envoy::tripwire as rules;
+use tollgate_envoy::type_url;
 
 /// Istio whose API knows how to keep a TCP proxy from connecting before the first byte.
 const WAITING: u32 = 31;
@@ -27,8 +28,8 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
     let mut objects = Vec::new();
     if maker.gateway.envoy_filter == Permission::Allowed {
         let mut patches = vec![
-            before_router(&rbac("tollgate.routes", &rules::foreign_routes())),
-            before_router(&rbac("tollgate.tripwire", &rules::bound_tripwire())),
+            before_router(&rules::filter("tollgate.routes", &rules::foreign_routes())),
+            before_router(&rules::filter("tollgate.tripwire", &rules::bound_tripwire())),
         ];
         patches.extend(without_http(site));
         patches.push(replies::mappers(document));
@@ -64,7 +65,7 @@ fn without_http(site: &Site) -> Vec<Value> {
     let tripwire = json!({
         "name": "tollgate.tripwire",
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC",
+            "@type": type_url("envoy.extensions.filters.network.rbac.v3.RBAC"),
             "stat_prefix": "tollgate_tripwire.",
             "rules": rules::network_tripwire(),
         },
@@ -72,7 +73,7 @@ fn without_http(site: &Site) -> Vec<Value> {
     let mut patches: Vec<Value> = PROTOCOLS.into_iter().map(|name| before(name, &tripwire)).collect();
     if site.istio.minor().is_some_and(|minor| minor >= WAITING) {
         let waiting = json!({
-            "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+            "@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"),
             "upstream_connect_mode": "ON_DOWNSTREAM_DATA",
             "max_early_data_bytes": FIRST_BYTES,
         });

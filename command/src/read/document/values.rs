@@ -178,7 +178,7 @@ impl Ports {
         }
     }
 
-    /// What is listed; nothing for `any`.
+    /// The listed ranges; none for `any`.
     pub(crate) fn listed(&self) -> &[PortRange] {
         match self {
             Ports::Any => &[],
