@@ -1,6 +1,7 @@
 //! A canonical request, as targets are asked about it: one by one, narrowly or widely.
 
-use crate::index::{Candidate, EncodedSlash, NONE, Ranked};
+use crate::index::{Candidate, NONE, Ranked};
+use crate::model::{EncodedSlash, TargetContext};
 use crate::request::{Form, Upgrade, is_method, widen};
 use crate::timestamp::Timestamp;
 
@@ -87,16 +88,6 @@ impl<'q> Method<'q> {
     }
 }
 
-/// The owner of an opening target. Defaults differ: a rule without `methods` excludes CONNECT and upgrades, an exception
-/// does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AllowContext {
-    /// A rule.
-    Rule,
-    /// An exception of a deny entry.
-    Exception,
-}
-
 /// The goal of a comparison with an opening target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MatchGoal {
@@ -147,9 +138,9 @@ pub(super) struct TargetMatch {
 }
 
 impl Question<'_> {
-    /// Reads an opening target narrowly.
+    /// Reads an opening target narrowly: one of a rule or of an exception.
     #[inline]
-    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, context: AllowContext, goal: MatchGoal) -> TargetMatch {
+    pub(super) fn narrowly(&self, candidate: &Candidate<'_>, context: TargetContext, goal: MatchGoal) -> TargetMatch {
         let constraints = candidate.constraints;
         let mut failures = Failures::NONE;
         failures.fail(Failures::PORT, !candidate.constraint_table().has_port(constraints, self.port));
@@ -159,7 +150,7 @@ impl Question<'_> {
             Layer::Tcp => {
                 failures.fail(Failures::METHOD, constraints.methods != NONE);
                 failures.fail(Failures::PATH, candidate.target.has_paths());
-                failures.fail(Failures::UPGRADE, constraints.upgrades);
+                failures.fail(Failures::UPGRADE, constraints.options.websocket);
                 TargetMatch { failures, pattern: None }
             }
         }
@@ -224,7 +215,7 @@ impl HttpQuestion<'_> {
     fn narrowly(
         &self,
         candidate: &Candidate<'_>,
-        context: AllowContext,
+        context: TargetContext,
         goal: MatchGoal,
         mut failures: Failures,
     ) -> TargetMatch {
@@ -235,19 +226,11 @@ impl HttpQuestion<'_> {
             if lists_methods {
                 !(self.method.is_canonical && candidate.constraint_table().lists_method(constraints, self.method.name))
             } else {
-                context == AllowContext::Rule && (!self.method.is_canonical || self.method.is_connect)
+                context == TargetContext::Rule && (!self.method.is_canonical || self.method.is_connect)
             },
         );
         failures.fail(Failures::METHOD_FORM, self.overridden && lists_methods);
-        failures.fail(
-            Failures::UPGRADE,
-            match self.upgrade {
-                Upgrade::Absent => false,
-                _ if !constraints.upgrades => context == AllowContext::Rule,
-                Upgrade::To(protocol) => !protocol.eq_ignore_ascii_case(b"websocket"),
-                Upgrade::Several => true,
-            },
-        );
+        failures.fail(Failures::UPGRADE, !constraints.options.takes_upgrade(context, self.upgrade));
         let mut pattern = None;
         let wants_path = match goal {
             MatchGoal::Admit => failures == Failures::NONE,
@@ -259,7 +242,7 @@ impl HttpQuestion<'_> {
             match self.path.filter(|_| !self.method.is_connect) {
                 None if self.method.is_connect => failures.fail(Failures::PATH, true),
                 None => failures.fail(Failures::PATH_FORM, true),
-                Some(path) if path.narrow(constraints.encoded_slash).is_none() => {
+                Some(path) if path.narrow(constraints.options.encoded_slash).is_none() => {
                     failures.fail(Failures::PATH_FORM, true)
                 }
                 // it does not admit, and nothing else is in its way
@@ -267,7 +250,7 @@ impl HttpQuestion<'_> {
                     failures.fail(Failures::PATH, true);
                 }
                 Some(path) => {
-                    let text = path.narrow(constraints.encoded_slash);
+                    let text = path.narrow(constraints.options.encoded_slash);
                     pattern = text.and_then(|text| candidate.matching_pattern(text, path.is_long));
                     failures.fail(Failures::PATH, pattern.is_none());
                 }
@@ -280,7 +263,7 @@ impl HttpQuestion<'_> {
     #[inline]
     fn widely(&self, candidate: &Candidate<'_>) -> Option<DenyMatch> {
         let constraints = candidate.constraints;
-        if constraints.upgrades && self.upgrade == Upgrade::Absent {
+        if !constraints.options.takes_upgrade(TargetContext::Closing, self.upgrade) {
             return None;
         }
         let lists_methods = constraints.methods != NONE;
@@ -298,7 +281,7 @@ impl HttpQuestion<'_> {
             true
         } else {
             match self.path {
-                Some(path) if path.is_comparable(constraints.encoded_slash) => {
+                Some(path) if path.is_comparable(constraints.options.encoded_slash) => {
                     let matches = candidate.matching_pattern(path.wide, path.is_long).is_some()
                         || path.is_widened() && !path.is_long && candidate.matches_as_written(path.narrow);
                     if !matches && path.is_long && candidate.has_costly() {
@@ -340,11 +323,7 @@ impl QuestionPath<'_> {
 
     #[inline]
     fn is_comparable(&self, encoded_slash: EncodedSlash) -> bool {
-        match self.form {
-            Form::Canonical => true,
-            Form::EncodedSlash => encoded_slash != EncodedSlash::Refused,
-            Form::Ambiguous => false,
-        }
+        encoded_slash.compares(self.form, self.key.is_some())
     }
 
     /// The text that an opening target compares, if it can compare any.

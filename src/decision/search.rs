@@ -1,8 +1,9 @@
 //! The finds among the candidates of a request: what refuses, what admits, and what came nearest.
 
-use super::question::{AllowContext, DenyMatch, Failures, MatchGoal, Question};
+use super::question::{DenyMatch, Failures, MatchGoal, Question};
 use super::{Failed, Reason};
 use crate::index::{Candidate, Search};
+use crate::model::TargetContext;
 use crate::policy::STAGED;
 
 /// The precedence of a match, most specific first: its host, whether it has paths, its place in the file.
@@ -66,7 +67,7 @@ impl Search for Admit<'_> {
         if self.best.is_some_and(|best| best.precedence <= Precedence::of(&candidate)) {
             return;
         }
-        let found = self.question.narrowly(&candidate, AllowContext::Rule, MatchGoal::Admit);
+        let found = self.question.narrowly(&candidate, TargetContext::Rule, MatchGoal::Admit);
         if found.failures == Failures::NONE {
             self.best = Some(Admission::of(&candidate, found.pattern));
         }
@@ -75,12 +76,12 @@ impl Search for Admit<'_> {
 
 /// Tells whether a target of a rule admits.
 pub(super) fn admits(candidate: &Candidate<'_>, question: &Question<'_>) -> bool {
-    question.narrowly(candidate, AllowContext::Rule, MatchGoal::Admit).failures == Failures::NONE
+    question.narrowly(candidate, TargetContext::Rule, MatchGoal::Admit).failures == Failures::NONE
 }
 
 /// Tells whether a target of an exception matches.
 pub(super) fn excepts(candidate: &Candidate<'_>, question: &Question<'_>) -> bool {
-    question.narrowly(candidate, AllowContext::Exception, MatchGoal::Admit).failures == Failures::NONE
+    question.narrowly(candidate, TargetContext::Exception, MatchGoal::Admit).failures == Failures::NONE
 }
 
 /// The targets of rules where none admits.
@@ -102,7 +103,7 @@ impl Unmatched {
 
     /// Takes in a candidate that does not admit.
     pub(super) fn add(&mut self, candidate: &Candidate<'_>, question: &Question<'_>) {
-        let found = question.narrowly(candidate, AllowContext::Rule, MatchGoal::Explain);
+        let found = question.narrowly(candidate, TargetContext::Rule, MatchGoal::Explain);
         let Some(first) = first_failed(found.failures) else { return };
         self.form |= found.failures.is_form_only();
         if found.failures == Failures::EXPIRED {

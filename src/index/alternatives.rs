@@ -1,6 +1,6 @@
 //! Patterns with `{a,b}`, multiplied out: where each of what they stand for is a cheap form, so are they.
 
-use super::pattern::PathKind;
+use crate::model::PathKind;
 
 /// Most patterns that one may stand for.
 const MOST: usize = 64;

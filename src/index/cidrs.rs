@@ -1,7 +1,7 @@
 //! Networks: nested prefixes in a sorted list, each with the next larger one that holds it. One binary search a
 //! look-up, then up.
 
-use super::network::Network;
+use crate::model::Network;
 use std::net::IpAddr;
 
 const NONE: u32 = u32::MAX;

@@ -1,39 +1,27 @@
 //! Conditions of a target on a request besides who, where to and which path. Equal ones are stored once.
 
 use crate::hash;
+use crate::model::{EncodedSlash, TargetOptions};
 use crate::timestamp::Timestamp;
 use rustc_hash::FxHashMap;
 
 /// No set, no region, no destination.
 pub(crate) const NONE: u32 = u32::MAX;
 
-/// Ports, methods, form and time of a target, and its labels.
+/// Ports, methods, options and time of a target, and its labels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Constraints {
     /// A set of ports; [`NONE`]: every port.
     pub(crate) ports: u32,
     /// A set of methods; [`NONE`]: none were given.
     pub(crate) methods: u32,
-    /// `upgrades: [websocket]` was given.
-    pub(crate) upgrades: bool,
-    pub(crate) encoded_slash: EncodedSlash,
+    pub(crate) options: TargetOptions,
     /// Number of the region label, or [`NONE`].
     pub(crate) region: u32,
     /// Number of the named destination, or [`NONE`].
     pub(crate) destination: u32,
     /// The first moment at which the target no longer admits.
     pub(crate) expires: Timestamp,
-}
-
-/// The meaning of `%2F` to a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum EncodedSlash {
-    /// None was given: paths with one are not compared.
-    Refused,
-    /// An ordinary escape.
-    Data,
-    /// Part of a key that is opaque, as empty segments and escaped escapes are.
-    Key,
 }
 
 /// The constraints of a section's targets, and the sets they refer to.
@@ -122,7 +110,10 @@ impl ConstraintTableBuilder {
 
     /// Tells whether any target reads paths as keys.
     pub(crate) fn has_keys(&self) -> bool {
-        self.constraint_table.constraint_table.iter().any(|constraints| constraints.encoded_slash == EncodedSlash::Key)
+        self.constraint_table
+            .constraint_table
+            .iter()
+            .any(|constraints| constraints.options.encoded_slash == EncodedSlash::Key)
     }
 
     /// Tells whether any target expires.

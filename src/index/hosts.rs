@@ -3,9 +3,9 @@
 use super::cidrs::Cidrs;
 use super::embedded::embedded_v4;
 use super::interner::Interner;
-use super::network::Network;
 use super::section::Ranked;
 use super::star_names::{Labels, StarNames, bit};
+use crate::model::Network;
 use crate::request::Host;
 use std::net::IpAddr;
 

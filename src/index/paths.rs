@@ -2,8 +2,8 @@
 
 use super::alternatives::cheap_alternatives;
 use super::glob::Glob;
-use super::pattern::PathKind;
 use crate::hash;
+use crate::model::PathKind;
 use crate::request::widen;
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;

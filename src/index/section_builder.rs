@@ -4,11 +4,11 @@ use super::cells::Cells;
 use super::constraints::ConstraintTableBuilder;
 use super::lists::{List, Lists};
 use super::paths::Patterns;
-use super::pattern::PathKind;
 use super::plan::{Plan, SET};
 use super::section::Section;
 use super::tables::{self, Dedupe, Source};
 use super::target::{DENSE, NO_NODE, Neighbours, Target};
+use crate::model::PathKind;
 
 /// Edge budget: at most one edge for each 16 bytes of policy text (an edge takes about 25 bytes).
 const BYTES_AN_EDGE: usize = 16;

@@ -2,7 +2,7 @@
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code};
-use crate::index::Network;
+use crate::model::Network;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -264,7 +264,7 @@ impl<'de, T: Shape<'de>> Shape<'de> for Any<T> {
     }
 }
 
-/// A map, and where it stands in its list.
+/// A map or a string, and where it stands in its list.
 #[derive(Debug)]
 pub(super) struct At<T> {
     pub(super) item: usize,
@@ -273,10 +273,19 @@ pub(super) struct At<T> {
 
 impl<'de, T: Shape<'de>> Shape<'de> for At<T> {
     const EXPECTED: &'static str = T::EXPECTED;
+    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
+        T::text(text, findings).map(|value| At { item: findings.item(), value })
+    }
     fn map(entries: Entries<'_, 'de>, findings: &mut Findings<'de>) -> Result<Option<Self>, Stop> {
         let value = T::map(entries, findings)?;
         Ok(value.map(|value| At { item: findings.item(), value }))
     }
+}
+
+/// A map with known keys.
+pub(super) trait Keyed {
+    /// The keys, in the order in which findings list them.
+    const KEYS: &'static [&'static str];
 }
 
 /// Declares a map with known keys: a struct with a [`Field`] for each, and how to read it. A key that is not listed,
@@ -288,6 +297,10 @@ macro_rules! object {
         pub(super) struct $name<$de> {
             $(pub(super) $field: Field<$type>,)*
             pub(super) _text: std::marker::PhantomData<&$de str>,
+        }
+
+        impl $crate::policy::decode::Keyed for $name<'_> {
+            const KEYS: &'static [&'static str] = &[$($key),*];
         }
 
         impl<$de> Shape<$de> for $name<$de> {
@@ -309,7 +322,7 @@ macro_rules! object {
                             findings.leave();
                         })*
                         _ => {
-                            findings.unknown_key(&key, &[$($key),*]);
+                            findings.unknown_key(&key, <Self as $crate::policy::decode::Keyed>::KEYS);
                             entries.skip()?;
                         }
                     }

@@ -2,17 +2,15 @@
 //! what several say together, in `compile`.
 
 use super::amount::{Burst, Bytes, Count};
-use super::cidr::CidrPattern;
 use super::decode::{Any, At, Entries, Field, Items, Note, Shape, Stop, Text, each, object};
-use super::finding::{Findings, Listed, code, nearest};
-use super::model::{HostPattern, Ports};
-use super::path_pattern::PathPattern;
+use super::finding::{Findings, code};
 use super::period::Period;
 use super::settings::{AuditAllowed, AuditPath, Detail, Mode, RemoveBy, VerifyRoute};
+use super::target_document::{Region, TargetDoc};
 use super::value::{
-    Expiry, HeaderToRemove, Id, MethodName, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
+    Expiry, HeaderToRemove, Id, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
 };
-use crate::index::EncodedSlash;
+use super::words::{not_a_word, words};
 use crate::quota::{By, Overrun};
 use crate::request::Source;
 
@@ -101,34 +99,6 @@ object! {
 }
 
 object! {
-    /// An element of `to` and `except`.
-    TargetDoc<'a>, "a target" {
-        "destination" => destination: Text<'a>,
-        "hosts" => hosts: Vec<HostPattern<'a>>,
-        "cidrs" => cidrs: Vec<CidrPattern>,
-        "ports" => ports: Ports,
-        "region" => region: Region<'a>,
-        "tls" => tls: Tls,
-        "methods" => methods: Vec<MethodName<'a>>,
-        "paths" => paths: Vec<PathPattern<'a>>,
-        "upgrades" => upgrades: Vec<UpgradeName>,
-        "encodedSlash" => encoded_slash: EncodedSlash,
-    }
-}
-
-object! {
-    /// A value of `destinations`.
-    DestinationDoc<'a>, "a destination" {
-        "hosts" => hosts: Vec<HostPattern<'a>>,
-        "cidrs" => cidrs: Vec<CidrPattern>,
-        "ports" => ports: Ports,
-        "region" => region: Region<'a>,
-        "tls" => tls: Tls,
-        "protocol" => protocol: Protocol,
-    }
-}
-
-object! {
     IdentityDoc<'a>, "a map with `sources` and `trustDomains`" {
         "sources" => sources: Vec<Source>,
         "trustDomains" => trust_domains: Vec<TrustDomain<'a>>,
@@ -177,29 +147,6 @@ object! {
     }
 }
 
-/// Words of the language: each a value.
-macro_rules! words {
-    ($type:ty, $expected:literal { $($word:literal => $value:expr,)* }) => {
-        impl<'de> Shape<'de> for $type {
-            const EXPECTED: &'static str = $expected;
-            fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
-                match &*text {
-                    $($word => Some($value),)*
-                    other => not_a_word(other, &[$($word),*], findings),
-                }
-            }
-        }
-    };
-}
-
-fn not_a_word<T>(word: &str, known: &[&str], findings: &mut Findings<'_>) -> Option<T> {
-    let fix = match nearest(word, known) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("the words here are {}", Listed(known)),
-    };
-    findings.error(code::VALUE, format!("`{word}` is not known here"), fix)
-}
-
 words! { Mode, "`enforce` or `dry-run`" {
     "enforce" => Mode::Enforce,
     "dry-run" => Mode::DryRun,
@@ -230,59 +177,6 @@ words! { RemoveBy, "`filter` or `routes`" {
 words! { Source, "`peer-certificate` or `peer-principal`" {
     "peer-certificate" => Source::PeerCertificate,
     "peer-principal" => Source::PeerPrincipal,
-}}
-
-/// For renderers and advice; no decision looks at it.
-#[derive(Debug)]
-pub(super) struct Tls;
-
-words! { Tls, "`originate`, `passthrough`, `both` or `none`" {
-    "originate" => Tls,
-    "passthrough" => Tls,
-    "both" => Tls,
-    "none" => Tls,
-}}
-
-/// For renderers and advice; no decision looks at it.
-#[derive(Debug)]
-pub(super) struct Protocol;
-
-words! { Protocol, "a protocol, as `http`, `grpc` or `tcp`" {
-    "http" => Protocol,
-    "http2" => Protocol,
-    "grpc" => Protocol,
-    "tcp" => Protocol,
-    "amqp" => Protocol,
-    "cassandra" => Protocol,
-    "ftp" => Protocol,
-    "imap" => Protocol,
-    "kafka" => Protocol,
-    "ldap" => Protocol,
-    "memcached" => Protocol,
-    "mongodb" => Protocol,
-    "mssql" => Protocol,
-    "mysql" => Protocol,
-    "nfs" => Protocol,
-    "oracle" => Protocol,
-    "pop3" => Protocol,
-    "postgres" => Protocol,
-    "redis" => Protocol,
-    "smtp" => Protocol,
-    "ssh" => Protocol,
-    "telnet" => Protocol,
-}}
-
-/// The one upgrade that a target can list.
-#[derive(Debug)]
-pub(super) struct UpgradeName;
-
-words! { UpgradeName, "`websocket`" {
-    "websocket" => UpgradeName,
-}}
-
-words! { EncodedSlash, "`data` or `key`" {
-    "data" => EncodedSlash::Data,
-    "key" => EncodedSlash::Key,
 }}
 
 #[derive(Debug, PartialEq, Eq)]
@@ -362,19 +256,5 @@ impl<'de> Shape<'de> for VerifyRoute {
     /// `true` and `false`, from before there was `host`.
     fn boolean(full: bool, _: &mut Findings<'de>) -> Option<Self> {
         Some(if full { VerifyRoute::Full } else { VerifyRoute::Off })
-    }
-}
-
-/// A label of destinations, compared with those of `residency`.
-#[derive(Debug)]
-pub(super) struct Region<'a>(pub(super) Text<'a>);
-
-impl<'de> Shape<'de> for Region<'de> {
-    const EXPECTED: &'static str = "a region";
-    fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
-        if text.is_empty() {
-            return findings.error(code::VALUE, "the region is empty", None);
-        }
-        Some(Region(text))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code};
-use super::model::{HostPattern, StarName};
+use crate::model::{HostPattern, StarName};
 use crate::request::{NameError, check_name};
 use std::borrow::Cow;
 

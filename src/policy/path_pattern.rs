@@ -1,46 +1,22 @@
-//! Path patterns, checked: `/v1/charges`, `/v1/**`, `/v1/*/items`, `/files/{a,b}-*.json`.
+//! Path patterns as they are written, and what to write instead of those that are none.
 
 use super::decode::{Shape, Text};
 use super::finding::{Findings, code};
-use crate::index::{PathKind, is_costly};
+use crate::index::is_costly;
+use crate::model::{PathKind, PathPattern};
 use crate::request::{Form, Path};
 use std::borrow::Cow;
 
 /// Longest pattern, in bytes, of those that are no cheap form.
 const LONGEST_COSTLY: usize = 256;
 
-/// A checked path pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PathPattern<'a> {
-    /// As written, the hex digits of escapes in upper case.
-    pub(super) text: Cow<'a, str>,
-    pub(super) kind: PathKind,
-    /// Holds `%2F`, which only a target with `encodedSlash` may.
-    pub(super) encoded_slash: bool,
-    /// Position in its list.
-    pub(super) item: usize,
-}
-
-impl PathPattern<'_> {
-    /// Tells whether its first segment is literal: `key` wants one.
-    pub(super) fn begins_literally(&self) -> bool {
-        let first = self.text.split('/').nth(1).unwrap_or_default();
-        !first.contains(['*', '{'])
-    }
-
-    /// Tells whether it is no cheap form.
-    pub(super) fn is_costly(&self) -> bool {
-        self.kind == PathKind::Glob && is_costly(&self.text)
-    }
-}
-
 impl<'de> Shape<'de> for PathPattern<'de> {
     const EXPECTED: &'static str = "a path";
 
     fn text(text: Text<'de>, findings: &mut Findings<'de>) -> Option<Self> {
-        match parse(text.0, findings.item()) {
-            Ok(pattern) if pattern.text.len() > LONGEST_COSTLY && pattern.is_costly() => {
-                let message = format!("`{}` is longer than {LONGEST_COSTLY} bytes", pattern.text);
+        match parse(text.0) {
+            Ok(pattern) if pattern.text().len() > LONGEST_COSTLY && takes_automaton(&pattern) => {
+                let message = format!("`{pattern}` is longer than {LONGEST_COSTLY} bytes");
                 let fix = "exact paths, `/prefix/**` and whole-segment `*` may be longer".to_owned();
                 findings.error(code::LIMIT, message, fix)
             }
@@ -50,9 +26,19 @@ impl<'de> Shape<'de> for PathPattern<'de> {
     }
 }
 
+/// Tells whether a pattern is no cheap form.
+pub(super) fn takes_automaton(pattern: &PathPattern<'_>) -> bool {
+    pattern.kind() == PathKind::Glob && is_costly(pattern.text())
+}
+
+/// Reads a path pattern; none where a text is no such.
+pub fn path_pattern(text: &str) -> Option<PathPattern<'_>> {
+    parse(Cow::Borrowed(text)).ok()
+}
+
 type Bad = (String, Option<&'static str>);
 
-fn parse(text: Cow<'_, str>, item: usize) -> Result<PathPattern<'_>, Bad> {
+fn parse(text: Cow<'_, str>) -> Result<PathPattern<'_>, Bad> {
     let seen = classes(&text);
     if seen & FOREIGN != 0 {
         return Err(foreign(&text));
@@ -62,7 +48,7 @@ fn parse(text: Cow<'_, str>, item: usize) -> Result<PathPattern<'_>, Bad> {
     if path.form == Form::Ambiguous {
         return Err(ambiguous(&text));
     }
-    let encoded_slash = path.form == Form::EncodedSlash;
+    let has_encoded_slash = path.form == Form::EncodedSlash;
     let changed = (!buffer.is_empty()).then(|| String::from_utf8_lossy(&buffer).into_owned());
     let text = changed.map_or(text, Cow::Owned);
     let kind = match text.strip_suffix("/**") {
@@ -73,7 +59,7 @@ fn parse(text: Cow<'_, str>, item: usize) -> Result<PathPattern<'_>, Bad> {
             PathKind::of(&text)
         }
     };
-    Ok(PathPattern { text, kind, encoded_slash, item })
+    Ok(PathPattern::new(text, kind, has_encoded_slash))
 }
 
 /// The classes of all bytes of a text.

@@ -1,10 +1,11 @@
 //! Entries of `quotas`.
 
 use super::decode::At;
-use super::document::{QuotaDoc, Scope, TargetDoc};
+use super::document::{QuotaDoc, Scope};
 use super::finding::{Findings, Severity, code};
 use super::limit::{LimitDraft, Pace, key};
 use super::settings::Mode;
+use super::target_document::TargetDoc;
 use crate::hash;
 use crate::quota::{By, Calendar, Overrun, Quota};
 use std::num::NonZeroU32;

@@ -2,8 +2,8 @@
 
 use super::decode::{Items, Shape, Stop, Text, each};
 use super::finding::{Findings, code};
-use super::model::{PortRange, Ports};
 use super::settings::HeaderName;
+use crate::model::{PortRange, Ports};
 use crate::request::{Identity, is_method};
 use crate::timestamp::Timestamp;
 use std::num::NonZeroU32;

@@ -1,10 +1,9 @@
 //! One mistake, one finding.
 
 use super::UNLISTED;
-use super::keys::OF_TARGETS;
 use crate::finding::Located;
 use std::collections::{HashMap, HashSet};
-use tollgate::policy::code;
+use tollgate::policy::{TARGET_KEYS, code};
 
 /// Maps whose names other parts use.
 const MAPS: [&str; 2] = ["destinations", "workloads"];
@@ -50,7 +49,7 @@ impl Mistakes {
                     }
                     if let Some(word) = fix.strip_prefix("put it into `").and_then(|rest| rest.split('`').next()) {
                         mistakes.meant.insert((around.to_owned(), word.to_owned()));
-                        if OF_TARGETS.contains(&key) {
+                        if TARGET_KEYS.contains(&key) {
                             mistakes.beside.entry(around.to_owned()).or_insert_with(|| finding.pointer.clone());
                         }
                     }
@@ -75,7 +74,7 @@ impl Mistakes {
             {
                 Some(key) => meant(&finding.pointer, key),
                 // a target or a destination without a place
-                None => OF_TARGETS.iter().any(|key| meant(&finding.pointer, key)),
+                None => TARGET_KEYS.iter().any(|key| meant(&finding.pointer, key)),
             },
             // a name is not defined since the map around it has another name
             code::DANGLING => {
@@ -86,7 +85,7 @@ impl Mistakes {
             }
             // several keys of one target
             code::UNKNOWN_KEY => key_of(&finding.message)
-                .filter(|key| OF_TARGETS.contains(key))
+                .filter(|key| TARGET_KEYS.contains(key))
                 .and_then(|key| self.beside.get(around(&finding.pointer, key)))
                 .is_some_and(|first| *first != finding.pointer),
             _ => {

@@ -3,11 +3,8 @@
 use super::written::{flow, text};
 use crate::pointer::Trail;
 use crate::tree::Node;
-use tollgate::policy::Finding;
+use tollgate::policy::{Finding, TARGET_KEYS};
 
-/// Keys of targets.
-pub(super) const OF_TARGETS: [&str; 10] =
-    ["hosts", "destination", "cidrs", "ports", "region", "tls", "methods", "paths", "upgrades", "encodedSlash"];
 /// Keys of selectors.
 const OF_SELECTORS: [&str; 7] =
     ["spiffe", "serviceAccount", "namespace", "workloads", "any", "anonymous", "trustDomain"];
@@ -113,7 +110,7 @@ fn in_entry(list: &str, key: &str, value: Option<&Node<'_>>) -> Option<String> {
         "expiresAt" if list != "rules" => Some("only rules end: remove it".to_owned()),
         "mode" => Some("rules and residency have no mode of their own: `mode` stands at the top, or with a `deny` entry or a quota".to_owned()),
         "limit" => Some("limits stand in `quotas`: `{id: …, to: […], limit: {requests: 100, per: 1s}}`".to_owned()),
-        _ if OF_TARGETS.contains(&key) && list != "residency" => {
+        _ if TARGET_KEYS.contains(&key) && list != "residency" => {
             Some(format!("put it into `to`: `to: [{{{}}}]`", written(key)))
         }
         "host" | "port" | "path" | "method" | "cidr" if list != "residency" => {
