@@ -4,7 +4,7 @@ use super::path_pattern::PathPattern;
 use super::ports::Ports;
 use super::target_context::TargetContext;
 use super::target_options::TargetOptions;
-use crate::request::is_method;
+use crate::request::{Upgrade, is_method};
 
 /// Conditions of a target on a request besides whose it is and where it goes, to read and compare policies by. Two are equal
 /// where their targets say the same in lists of one kind, in whatever order.
@@ -65,20 +65,30 @@ impl TargetTerms {
         self.options
     }
 
-    /// Tells whether methods or paths are listed: a header that names another one matters.
-    pub fn lists_any(&self) -> bool {
+    /// Tells whether a header that names another method or path makes a difference: some are listed.
+    pub fn minds_overrides(&self) -> bool {
         !self.methods.is_empty() || !self.paths.is_empty()
     }
 
     /// Tells whether every request to its places and ports is taken.
     pub fn asks_only_for_ports(&self) -> bool {
         let takes_every_form = self.options.covers(self.context, TargetOptions::NONE, TargetContext::Closing);
-        self.context == TargetContext::Closing && !self.lists_any() && takes_every_form
+        self.context == TargetContext::Closing && !self.minds_overrides() && takes_every_form
     }
 
     /// Tells whether every request to its places is taken.
     pub fn takes_everything(&self) -> bool {
         self.asks_only_for_ports() && self.ports.is_all()
+    }
+
+    /// Tells whether a request to this port is taken; none is a port that no list names.
+    pub fn takes_port(&self, port: Option<u16>) -> bool {
+        self.ports.is_all() || port.is_some_and(|port| self.ports.contains(port))
+    }
+
+    /// Tells whether a request with this `upgrade` header is taken.
+    pub fn takes_upgrade(&self, upgrade: Upgrade<'_>) -> bool {
+        self.options.takes_upgrade(self.context, upgrade)
     }
 
     /// Tells whether a request with this method may be taken, whatever its path: a tunnel may carry what closing targets list.
@@ -145,7 +155,7 @@ mod tests {
             context,
             (!ports.is_empty()).then(|| Ports::of(ranges)),
             methods.iter().map(|method| Box::from(*method)),
-            paths.iter().map(|path| PathPattern::checked(path)),
+            paths.iter().map(|path| PathPattern::unchecked(path).into_owned()),
             TargetOptions::NONE,
         )
     }

@@ -213,6 +213,21 @@ fn a_quota_that_is_said_never_to_refuse_first_never_does() {
 }
 
 #[test]
+fn a_quota_that_reads_paths_in_another_way_makes_none_weak() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policy.yaml");
+    let is_weak = |slash: &str| {
+        let few = "{id: few, to: [{paths: [/a/**], encodedSlash: data}], limit: {requests: 1, per: 1s}}";
+        let many = format!("{{id: many, to: [{{paths: [/a/**]{slash}}}], limit: {{requests: 100, per: 1s}}}}");
+        fs::write(&file, format!("version: 1\nname: p\nquotas:\n  - {few}\n  - {many}\n")).unwrap();
+        lint(&file).iter().any(|(code, _)| code == "TG120")
+    };
+    assert!(is_weak(", encodedSlash: data"));
+    // of paths with `%2F` it counts every one
+    assert!(!is_weak(""));
+}
+
+#[test]
 fn requests_that_no_rule_admits_are_counted_where_they_are_let_through() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.yaml");

@@ -1,6 +1,5 @@
 //! The difference for people.
 
-use super::ask::ask;
 use crate::analysis::atoms::{Found, Part, list, rejoined};
 use crate::analysis::diff::{Change, Difference, Kind};
 use crate::output::report::table;
@@ -55,7 +54,7 @@ fn section(lines: &[&Found<Change>], all: bool, own: &str, out: &mut impl Write)
     let shown = if all { lines.len() } else { usual.len().clamp(FEW_ODD, FEW) };
     let rows = usual.into_iter().chain(odd).take(shown).map(|found: &&Found<Change>| {
         let Change { since, until, old, new, .. } = &found.verdict;
-        let mut what = ask(&found.ask);
+        let mut what = found.ask.to_string();
         if let Some(since) = since {
             what = format!("from {} on: {what}", crate::read::clock::written(*since));
         }

@@ -3,7 +3,6 @@
 //! A reader who has enough changes nothing: text written after it left goes nowhere, and the exit code stays the one
 //! that was due. Any other failure of stdout is an error, since a result is lost with it; a failure of stderr is none.
 
-mod ask;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod progress;

@@ -1,6 +1,5 @@
 //! Lists of what may be reached, for people.
 
-use super::ask::ask;
 use crate::analysis::atoms::{Found, Part, Place, list, rejoined};
 use crate::analysis::reach::{Passage, Reach};
 use crate::output::report::table;
@@ -31,7 +30,7 @@ pub(crate) fn write(
         notes.extend((!found.except.is_empty()).then(|| format!("but {} pairs", found.except.len())));
         let who: Vec<Part<String>> = rejoined(&found.who).iter().map(|part| part.named(own)).collect();
         let by: Vec<String> = std::iter::once(said.to_string()).chain(also).collect();
-        [list(&who), list(&hosts), ask(&found.ask), by.join("; "), notes.join(", ")]
+        [list(&who), list(&hosts), found.ask.to_string(), by.join("; "), notes.join(", ")]
     });
     table::write(["IDENTITY", "HOST", "REQUESTS", "BY", "NOTES"], rows, out)?;
     if !*complete {

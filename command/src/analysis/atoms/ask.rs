@@ -1,5 +1,6 @@
 //! Requests to one host in words.
 
+use super::part::list;
 use super::paths::{PathForm, Pattern};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -109,6 +110,24 @@ impl PathPart {
             but: names(but, false),
             but_widely: names(but, true),
         }
+    }
+}
+
+impl fmt::Display for Ask {
+    /// Ports, methods and paths, as far as they matter.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "port {}, method {}", self.ports, self.methods)?;
+        if let Some(source) = self.source {
+            write!(f, ", identity by {source}")?;
+        }
+        if !self.paths.is_empty() {
+            write!(f, ", path {}", list(&self.paths))?;
+        }
+        match &self.upgrades {
+            Listed::Only(upgrades) if *upgrades != ["none"] => write!(f, ", upgrade {}", self.upgrades)?,
+            _ => {}
+        }
+        if self.overridden == Some(true) { f.write_str(", with an override header") } else { Ok(()) }
     }
 }
 

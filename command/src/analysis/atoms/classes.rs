@@ -1,11 +1,10 @@
-//! The classes of ports, methods, paths, upgrades and override headers that guards tell apart.
+//! The classes of ports, methods, paths, upgrades and override headers that the terms of targets tell apart.
 
 use super::ask::{self, Ask, Listed, PathPart};
-use super::guard::{Guard, Reading};
 use super::paths::{self, PathForm, Pattern};
-use crate::read::document::EncodedSlash;
 use std::collections::{BTreeMap, BTreeSet};
-use tollgate::policy::{PortRange, Ports};
+use tollgate::policy::{EncodedSlash, PortRange, Ports, Reading, TargetTerms};
+use tollgate::request::Upgrade;
 
 /// Classes of ports, methods, paths, upgrades and override headers.
 pub(super) type At = [BTreeSet<usize>; 5];
@@ -21,11 +20,11 @@ pub(super) struct Tuple {
     pub(super) overridden: bool,
 }
 
-/// The classes into which guards part the requests to one host.
+/// The classes into which terms part the requests to one host.
 #[derive(Debug)]
 pub(super) struct Classes {
     ports: Vec<Class<Port>>,
-    /// True for a port of which some guard asks more than that it be the port.
+    /// True for a port of which some terms ask more than that it be the port.
     is_spoken_of: Vec<bool>,
     methods: Vec<Class<Method>>,
     upgrades: Vec<Option<&'static str>>,
@@ -61,45 +60,47 @@ enum Method {
 pub(super) type Cache = BTreeMap<(Vec<Pattern>, paths::Taken), Option<Vec<paths::PathClass>>>;
 
 impl Classes {
-    /// The classes of guards; `names_port` tells whether authorities name their port.
-    pub(super) fn of(guards: &[&Guard], names_port: bool, cache: &mut Cache) -> Classes {
+    /// The classes that terms tell apart; `names_port` tells whether authorities name their port.
+    pub(super) fn of(all_terms: &[&TargetTerms], names_port: bool, cache: &mut Cache) -> Classes {
         let ports = if names_port {
-            let named = pieces(guards.iter().flat_map(|guard| guard.ports.listed()));
+            let named = pieces(all_terms.iter().flat_map(|terms| terms.ports().listed()));
             let other = port_outside(&named);
             let all = named.into_iter().map(Port::Some).chain(other.map(|_| Port::Other));
-            parted(all, |port| guards.iter().map(|guard| guard.has_port(port.witness())).collect())
+            parted(all, |port| all_terms.iter().map(|terms| terms.takes_port(port.witness())).collect())
         } else {
             vec![Class { members: vec![Port::Unnamed] }]
         };
-        let named: BTreeSet<&str> = guards.iter().flat_map(|guard| guard.methods.iter().map(String::as_str)).collect();
+        let named: BTreeSet<&str> = all_terms.iter().flat_map(|terms| terms.methods()).collect();
         let mut methods: BTreeSet<Method> = named.iter().map(|name| Method::Canonical((*name).to_owned())).collect();
         methods.extend(named.iter().map(|name| Method::Misspelt((*name).to_owned())));
         methods.extend([Method::Canonical("CONNECT".to_owned()), Method::OtherCanonical, Method::OtherMisspelt]);
         methods.insert(Method::Misspelt("CONNECT".to_owned()));
         // a CONNECT is compared with no path, and is no request without a port
-        let sets_apart = !names_port || guards.iter().any(|guard| !guard.paths.is_empty());
+        let sets_apart = !names_port || all_terms.iter().any(|terms| !terms.paths().is_empty());
         let methods = parted(methods, |method| {
             let spelled = method.spelled(&named);
             let is_connect = [spelled == "CONNECT", spelled.eq_ignore_ascii_case("CONNECT")].map(|is| sets_apart && is);
-            guards.iter().map(|guard| guard.has_method(&spelled)).chain(is_connect).collect()
+            all_terms.iter().map(|terms| terms.takes_method(&spelled)).chain(is_connect).collect()
         });
-        let upgrades =
-            if guards.iter().any(|guard| guard.has_upgrade(Some("websocket")) != guard.has_upgrade(Some("h2c"))) {
-                vec![None, Some("websocket"), Some("h2c")]
-            } else if guards.iter().any(|guard| guard.has_upgrade(None) != guard.has_upgrade(Some("h2c"))) {
-                vec![None, Some("h2c")]
-            } else {
-                vec![None]
-            };
-        let lists = guards.iter().any(|guard| !guard.methods.is_empty() || !guard.paths.is_empty());
-        let patterns: BTreeSet<Pattern> = guards.iter().flat_map(|guard| guard.patterns()).collect();
+        let differ = |one: Upgrade<'_>, other: Upgrade<'_>| {
+            all_terms.iter().any(|terms| terms.takes_upgrade(one) != terms.takes_upgrade(other))
+        };
+        let upgrades = if differ(asked_upgrade(Some("websocket")), asked_upgrade(Some("h2c"))) {
+            vec![None, Some("websocket"), Some("h2c")]
+        } else if differ(Upgrade::Absent, asked_upgrade(Some("h2c"))) {
+            vec![None, Some("h2c")]
+        } else {
+            vec![None]
+        };
+        let lists = all_terms.iter().any(|terms| terms.minds_overrides());
+        let patterns: BTreeSet<Pattern> = all_terms.iter().flat_map(|terms| Pattern::all(terms)).collect();
         let patterns: Vec<Pattern> = patterns.into_iter().collect();
         let mut is_sample = false;
         let paths = if patterns.is_empty() {
             let witness = Some("/".to_owned());
             vec![paths::PathClass { form: PathForm::Canonical, is_key: true, matches: Vec::new(), witness }]
         } else {
-            let takes = |slash| guards.iter().any(|guard| guard.encoded_slash == Some(slash));
+            let takes = |slash| all_terms.iter().any(|terms| terms.options().encoded_slash == slash);
             let taken = paths::Taken { data: takes(EncodedSlash::Data), key: takes(EncodedSlash::Key) };
             let known = cache.entry((patterns.clone(), taken)).or_insert_with(|| paths::classes(&patterns, taken));
             known.clone().unwrap_or_else(|| {
@@ -111,14 +112,16 @@ impl Classes {
         let speaks = |port: &Port| {
             // what an authority without a port means is for the policies to say
             *port == Port::Unnamed
-                || guards.iter().any(|guard| !guard.is_open() && guard.has_port(port.witness_among(&ports)))
+                || all_terms
+                    .iter()
+                    .any(|terms| !terms.asks_only_for_ports() && terms.takes_port(port.witness_among(&ports)))
         };
         let is_spoken_of = ports.iter().map(|class| class.members.iter().any(speaks)).collect();
         Classes { ports, is_spoken_of, methods, upgrades, overridden, patterns, paths, is_sample }
     }
 
     /// A request of every class that one of `relevant` may match.
-    pub(super) fn tuples(&self, relevant: &[&Guard]) -> Vec<Tuple> {
+    pub(super) fn tuples(&self, relevant: &[&TargetTerms]) -> Vec<Tuple> {
         let named: BTreeSet<&str> =
             self.methods.iter().flat_map(|class| &class.members).filter_map(Method::name).collect();
         let mut tuples = Vec::new();
@@ -126,7 +129,7 @@ impl Classes {
             let Some(port) = port.members.first().map(|port| port.witness_among(&self.ports)) else { continue };
             if self.is_spoken_of.get(port_at) == Some(&false) {
                 tuples.extend(
-                    self.usual(port_at, port, &named).filter(|_| relevant.iter().any(|guard| guard.has_port(port))),
+                    self.usual(port_at, port, &named).filter(|_| relevant.iter().any(|terms| terms.takes_port(port))),
                 );
                 continue;
             }
@@ -134,19 +137,20 @@ impl Classes {
                 let Some(method) = method.members.first().map(|method| method.spelled(&named)) else { continue };
                 for (upgrade_at, upgrade) in self.upgrades.iter().enumerate() {
                     for (overridden_at, overridden) in self.overridden.iter().enumerate() {
-                        let may = |guard: &&&Guard| {
-                            (port.is_none() || guard.has_port(port))
-                                && (guard.has_method(&method) || *overridden && guard.reading == Reading::Wide)
-                                && guard.has_upgrade(*upgrade)
+                        let may = |terms: &&&TargetTerms| {
+                            (port.is_none() || terms.takes_port(port))
+                                && (terms.takes_method(&method)
+                                    || *overridden && terms.context().reading() == Reading::Wide)
+                                && terms.takes_upgrade(asked_upgrade(*upgrade))
                         };
-                        let asking: Vec<&Guard> = relevant.iter().filter(may).copied().collect();
+                        let asking: Vec<&TargetTerms> = relevant.iter().filter(may).copied().collect();
                         if asking.is_empty() {
                             continue;
                         }
                         for (path_at, path) in self.paths.iter().enumerate() {
                             // nobody knows what they ask for
                             let is_open = *overridden || method.eq_ignore_ascii_case("CONNECT");
-                            if asking.iter().any(|guard| self.may_have_path(guard, path, is_open)) {
+                            if asking.iter().any(|terms| self.may_have_path(terms, path, is_open)) {
                                 tuples.push(Tuple {
                                     at: [port_at, method_at, path_at, upgrade_at, overridden_at]
                                         .map(|at| BTreeSet::from([at])),
@@ -188,22 +192,20 @@ impl Classes {
         })
     }
 
-    fn may_have_path(&self, guard: &Guard, path: &paths::PathClass, is_open: bool) -> bool {
-        if guard.paths.is_empty() {
+    fn may_have_path(&self, terms: &TargetTerms, path: &paths::PathClass, is_open: bool) -> bool {
+        if terms.paths().is_empty() {
             return true;
         }
-        let wide = guard.reading == Reading::Wide;
-        match path.form {
-            _ if wide && is_open => true,
-            PathForm::Absent | PathForm::Ambiguous => wide,
-            PathForm::Key if guard.encoded_slash != Some(EncodedSlash::Key) => wide,
-            PathForm::EncodedSlash if guard.encoded_slash.is_none() => wide,
-            _ if guard.encoded_slash == Some(EncodedSlash::Key) && !path.is_key => false,
-            PathForm::Canonical | PathForm::EncodedSlash | PathForm::Key => {
-                let matching = self.patterns.iter().zip(&path.matches).filter(|(_, matches)| **matches);
-                matching.into_iter().any(|(pattern, _)| pattern.wide == wide && guard.paths.contains(&pattern.text))
-            }
+        let wide = terms.context().reading() == Reading::Wide;
+        let slash = terms.options().encoded_slash;
+        let is_compared = path.form.of_request().is_some_and(|form| slash.compares(form, path.is_key));
+        if wide && is_open || !is_compared {
+            // what closes takes what it cannot compare
+            return wide;
         }
+        let matching = self.patterns.iter().zip(&path.matches).filter(|(_, matches)| **matches);
+        let lists = |pattern: &Pattern| terms.paths().iter().any(|listed| listed.text() == pattern.text);
+        matching.into_iter().any(|(pattern, _)| pattern.wide == wide && lists(pattern))
     }
 
     /// Sets of classes in words.
@@ -317,6 +319,11 @@ impl Classes {
 fn members<T: Clone + Ord>(classes: &[Class<T>], at: &BTreeSet<usize>) -> BTreeSet<T> {
     let held = classes.iter().enumerate().filter(|(index, _)| at.contains(index));
     held.flat_map(|(_, class)| class.members.iter().cloned()).collect()
+}
+
+/// The header of a request that asks to upgrade to a protocol.
+fn asked_upgrade(protocol: Option<&'static str>) -> Upgrade<'static> {
+    protocol.map_or(Upgrade::Absent, |protocol| Upgrade::To(protocol.as_bytes()))
 }
 
 /// Ports that some list names.

@@ -1,11 +1,11 @@
 //! The entries of one or two policies, target by target: what they tell apart, and whether both policies have them.
 
-use super::guard::{Guard, Reading};
 use super::place::Place;
 use super::who::Who;
 use crate::read::document::{Document, Mode, Quota, Rule, Selector, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::decision::Timestamp;
+use tollgate::policy::{Reading, TargetTerms};
 
 /// Callers and hosts that are treated alike by some part of an entry, and others that are not.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,7 +13,7 @@ pub(super) struct Entry {
     pub(super) from: Vec<Who>,
     pub(super) to: Vec<Place>,
     /// None for what speaks of every request.
-    pub(super) guard: Option<Guard>,
+    pub(super) terms: Option<TargetTerms>,
     pub(super) expires: Option<Timestamp>,
     /// Only one of two policies has it.
     pub(super) changed: bool,
@@ -25,15 +25,15 @@ enum Unit {
     Rule {
         from: Vec<Who>,
         to: Vec<Place>,
-        guard: Guard,
+        terms: TargetTerms,
         region: Option<String>,
         expires: Option<Timestamp>,
     },
     Deny {
         enforced: bool,
         from: Vec<Who>,
-        to: Vec<(Vec<Place>, Guard)>,
-        except: Vec<(Vec<Place>, Guard)>,
+        to: Vec<(Vec<Place>, TargetTerms)>,
+        except: Vec<(Vec<Place>, TargetTerms)>,
         not_from: Vec<Who>,
     },
     Residency {
@@ -43,7 +43,7 @@ enum Unit {
     Onboarding(Who),
     Quota {
         from: Vec<Who>,
-        to: Vec<(Vec<Place>, Guard)>,
+        to: Vec<(Vec<Place>, TargetTerms)>,
     },
 }
 
@@ -51,7 +51,7 @@ enum Unit {
 #[derive(Debug)]
 pub(crate) struct Reach {
     from: Vec<Who>,
-    to: Vec<(Vec<Place>, Guard)>,
+    to: Vec<(Vec<Place>, TargetTerms)>,
 }
 
 impl Reach {
@@ -64,17 +64,17 @@ impl Reach {
             } else {
                 Who::listed(document, &quota.from, false)
             },
-            to: to.iter().map(|target| aim(document, target, Reading::Wide)).collect(),
+            to: to.iter().map(|target| aim(document, target)).collect(),
         }
     }
 
     /// Tells whether this one surely counts every request that the other does.
     pub(crate) fn covers(&self, other: &Reach) -> bool {
         let who = |who: &Who| self.from.iter().any(|wide| wide.covers(who));
-        let place = |place: &Place, guard: &Guard| {
-            self.to.iter().any(|(to, wide)| wide.covers(guard) && to.iter().any(|to| to.covers(place)))
+        let place = |place: &Place, terms: &TargetTerms| {
+            self.to.iter().any(|(to, wide)| wide.covers(terms) && to.iter().any(|to| to.covers(place)))
         };
-        other.from.iter().all(who) && other.to.iter().all(|(to, guard)| to.iter().all(|to| place(to, guard)))
+        other.from.iter().all(who) && other.to.iter().all(|(to, terms)| to.iter().all(|to| place(to, terms)))
     }
 }
 
@@ -102,26 +102,22 @@ fn units(document: &Document) -> BTreeSet<Unit> {
         let expires = rule.expires_at.as_deref().and_then(Timestamp::parse);
         for target in &rule.to {
             let region = document.place(target).region.map(str::to_owned);
-            let (to, guard) = aim(document, target, Reading::Rule);
-            units.insert(Unit::Rule { from: from.clone(), to, guard, region, expires });
+            let (to, terms) = aim(document, target);
+            units.insert(Unit::Rule { from: from.clone(), to, terms, region, expires });
         }
     }
     for deny in &document.deny {
         let listed = |list: &[Selector]| Who::listed(document, list, true);
-        let aims = |targets: &[Target], reading| {
-            let aims: BTreeSet<_> = targets.iter().map(|target| aim(document, target, reading)).collect();
+        let aims = |targets: &[Target]| {
+            let aims: BTreeSet<_> = targets.iter().map(|target| aim(document, target)).collect();
             aims.into_iter().collect::<Vec<_>>()
         };
         let everything = Target::default();
         units.insert(Unit::Deny {
             enforced: deny.mode == Mode::Enforce,
             from: if deny.from.is_empty() { Who::everyone(document) } else { listed(&deny.from) },
-            to: if deny.to.is_empty() {
-                vec![aim(document, &everything, Reading::Wide)]
-            } else {
-                aims(&deny.to, Reading::Wide)
-            },
-            except: aims(&deny.except, Reading::Exception),
+            to: if deny.to.is_empty() { vec![aim(document, &everything)] } else { aims(&deny.to) },
+            except: aims(&deny.except),
             not_from: listed(&deny.not_from),
         });
     }
@@ -135,58 +131,34 @@ fn units(document: &Document) -> BTreeSet<Unit> {
 
 /// Places that the targets of a rule point at.
 pub(super) fn targets_of(document: &Document, rule: &Rule) -> Vec<Vec<Place>> {
-    rule.to.iter().map(|target| aim(document, target, Reading::Rule).0).collect()
+    rule.to.iter().map(|target| aim(document, target).0).collect()
 }
 
-/// Hosts of a target, and its demands on requests to them.
-fn aim(document: &Document, target: &Target, reading: Reading) -> (Vec<Place>, Guard) {
-    let place = document.place(target);
-    let to = Place::listed(place.hosts, place.cidrs, reading == Reading::Wide);
-    let sorted = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-    let ports = match reading {
-        Reading::Rule => place.ports_of_a_rule(),
-        Reading::Exception | Reading::Wide => place.ports_of_all(),
-    };
-    let guard = Guard {
-        reading,
-        ports,
-        methods: sorted(&target.methods),
-        websocket: !target.upgrades.is_empty(),
-        paths: target.paths.iter().map(|path| upper_escapes(path)).collect::<BTreeSet<_>>().into_iter().collect(),
-        encoded_slash: target.encoded_slash,
-    };
-    (to, guard)
-}
-
-/// A pattern with the hex digits of its escapes in upper case.
-fn upper_escapes(pattern: &str) -> String {
-    let mut escaped = 0_u8;
-    let upper = |letter: char| {
-        let is_digit = escaped > 0;
-        escaped = if letter == '%' { 2 } else { escaped.saturating_sub(1) };
-        if is_digit { letter.to_ascii_uppercase() } else { letter }
-    };
-    pattern.chars().map(upper).collect()
+/// Hosts of a target, and its conditions on requests to them.
+fn aim(document: &Document, target: &Target) -> (Vec<Place>, TargetTerms) {
+    let (place, terms) = (document.place(target), target.terms());
+    let to = Place::listed(place.hosts, place.cidrs, terms.context().reading() == Reading::Wide);
+    (to, terms.clone())
 }
 
 impl Unit {
     fn entries(self, changed: bool) -> Vec<Entry> {
-        let plain = |from, to| Entry { from, to, guard: None, expires: None, changed };
-        let aimed = |from: &[Who], to, guard| Entry { guard: Some(guard), ..plain(from.to_vec(), to) };
+        let plain = |from, to| Entry { from, to, terms: None, expires: None, changed };
+        let aimed = |from: &[Who], to, terms| Entry { terms: Some(terms), ..plain(from.to_vec(), to) };
         match self {
-            Unit::Rule { from, to, guard, expires, region: _ } => {
-                let entry = |to| Entry { expires, ..aimed(&from, to, guard.clone()) };
+            Unit::Rule { from, to, terms, expires, region: _ } => {
+                let entry = |to| Entry { expires, ..aimed(&from, to, terms.clone()) };
                 by_precision(to).into_iter().map(entry).collect()
             }
             Unit::Deny { from, to, except, not_from, enforced: _ } => {
                 let places: BTreeSet<Place> = to.iter().flat_map(|(to, _)| to.iter().cloned()).collect();
                 let exempt = (!not_from.is_empty()).then(|| plain(not_from, places.into_iter().collect()));
                 let targets = to.into_iter().chain(except);
-                let targets = targets.map(|(to, guard)| aimed(&from, to, guard));
+                let targets = targets.map(|(to, terms)| aimed(&from, to, terms));
                 targets.chain(exempt).collect()
             }
             Unit::Residency { from, regions: _ } => vec![plain(from, Place::everywhere())],
-            Unit::Quota { from, to } => to.into_iter().map(|(to, guard)| aimed(&from, to, guard)).collect(),
+            Unit::Quota { from, to } => to.into_iter().map(|(to, terms)| aimed(&from, to, terms)).collect(),
             Unit::Onboarding(who) => vec![plain(vec![who], Place::everywhere())],
         }
     }

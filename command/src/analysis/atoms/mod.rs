@@ -10,7 +10,6 @@ mod ask;
 mod classes;
 mod entry;
 mod found;
-mod guard;
 mod host;
 mod measure;
 mod names;
@@ -24,7 +23,7 @@ mod star;
 mod who;
 mod witness;
 
-pub(crate) use ask::{Ask, Listed};
+pub(crate) use ask::Ask;
 pub(crate) use entry::Reach;
 pub(crate) use found::{Found, merged};
 pub(crate) use measure::{Alone, admitted_anew};

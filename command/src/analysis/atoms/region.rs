@@ -4,7 +4,6 @@ use super::ask::Ask;
 use super::classes::{At, Cache, Classes, Tuple};
 use super::entry::{Entry, entries};
 use super::found::Found;
-use super::guard::{Guard, Reading};
 use super::host::Host;
 use super::part::Part;
 use super::parts::{Extent, Parts, Words, extent};
@@ -13,7 +12,7 @@ use super::who::{Caller, Who};
 use super::witness::{Witness, seconds};
 use crate::read::document::{Document, Mode, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
-use tollgate::policy::{PortRange, Ports};
+use tollgate::policy::{PathPattern, PortRange, Ports, TargetContext, TargetOptions, TargetTerms};
 
 /// Parts of a region that are asked about; beyond, what is found is a sample.
 const MOST_CELLS: usize = 400_000;
@@ -34,7 +33,7 @@ pub(crate) struct Analysis<'s> {
     by_tail: HashMap<String, Vec<(Place, usize)>>,
     by_range: Vec<usize>,
     /// Requests that are asked about; all of them at first.
-    asked: Guard,
+    asked: TargetTerms,
     cache: Cache,
     now: u64,
     cells: usize,
@@ -80,7 +79,7 @@ impl<'s> Analysis<'s> {
             by_name: BTreeMap::new(),
             by_tail: HashMap::new(),
             by_range: Vec::new(),
-            asked: Guard::ANYTHING,
+            asked: TargetTerms::EVERYTHING,
             cache: Cache::new(),
             now,
             cells: 0,
@@ -118,13 +117,13 @@ impl<'s> Analysis<'s> {
 
     /// Asks about these requests only; paths may be a pattern.
     pub(crate) fn pin(&mut self, port: Option<u16>, method: Option<&str>, path: Option<&str>) {
-        self.asked = Guard {
-            reading: Reading::Exception,
-            ports: Ports::of(port.and_then(|port| PortRange::new(port, port))),
-            methods: method.map(str::to_owned).into_iter().collect(),
-            paths: path.map(str::to_owned).into_iter().collect(),
-            ..Guard::ANYTHING
-        };
+        self.asked = TargetTerms::new(
+            TargetContext::Exception,
+            port.and_then(|port| PortRange::new(port, port)).map(|port| Ports::of([port])),
+            method.map(Box::from),
+            path.map(|path| PathPattern::unchecked(path).into_owned()),
+            TargetOptions::NONE,
+        );
     }
 
     /// Regions of the entries that only one of the policies has, each once and none inside another.
@@ -339,13 +338,13 @@ impl Analysis<'_> {
     /// The classes into which entries part requests to one host, and a request of each that is asked about.
     fn tuples(&mut self, numbers: &[usize], inquiry: Inquiry) -> (Classes, Vec<Tuple>) {
         let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(*number)).collect();
-        let mut guards: BTreeSet<&Guard> = entries.iter().filter_map(|entry| entry.guard.as_ref()).collect();
-        guards.insert(&self.asked);
-        let guards: Vec<&Guard> = guards.into_iter().collect();
+        let mut terms: BTreeSet<&TargetTerms> = entries.iter().filter_map(|entry| entry.terms.as_ref()).collect();
+        terms.insert(&self.asked);
+        let terms: Vec<&TargetTerms> = terms.into_iter().collect();
         let changed =
-            entries.iter().filter(|entry| entry.changed).map(|entry| entry.guard.as_ref().unwrap_or(&self.asked));
-        let relevant: Vec<&Guard> = if inquiry.changed_only { changed.collect() } else { vec![&self.asked] };
-        let classes = Classes::of(&guards, inquiry.names_port, &mut self.cache);
+            entries.iter().filter(|entry| entry.changed).map(|entry| entry.terms.as_ref().unwrap_or(&self.asked));
+        let relevant: Vec<&TargetTerms> = if inquiry.changed_only { changed.collect() } else { vec![&self.asked] };
+        let classes = Classes::of(&terms, inquiry.names_port, &mut self.cache);
         self.is_sample |= classes.is_sample && !relevant.is_empty();
         let tuples = classes.tuples(&relevant);
         (classes, tuples)

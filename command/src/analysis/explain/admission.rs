@@ -1,12 +1,13 @@
 //! Ways to admit a request that no rule admits, and how much else each of them admits.
 
-use super::edit::{Change, Edit, Into};
+use super::change::Change;
+use super::edit::{Edit, Into};
 use super::explainer::Explainer;
-use super::wanted::{Asked, Wanted};
+use super::wanted::Wanted;
 use crate::analysis::atoms::{Alone, admitted_anew};
 use crate::analysis::who;
 use crate::read::clock;
-use crate::read::document::{Document, EncodedSlash, Ports};
+use crate::read::document::Document;
 use serde_json::{Value, json};
 use tollgate::decision::{Authorizer, Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
@@ -78,7 +79,6 @@ impl Admissions<'_> {
 
     /// A word more in some target of a rule.
     fn words(&self, number: usize) -> Vec<Tried> {
-        let wanted = self.wanted;
         let targets = self.explainer.document.rules.get(number).map(|rule| rule.to.as_slice()).unwrap_or_default();
         let mut tried = Vec::new();
         for (item, target) in targets.iter().enumerate().take(TARGETS) {
@@ -90,29 +90,8 @@ impl Admissions<'_> {
                     Some(())
                 }));
             };
-            if !target.methods.is_empty() {
-                word("methods", Change::Add(vec![json!(wanted.method)]));
-            }
-            if let Some(path) = wanted.path.as_ref().filter(|_| !target.paths.is_empty()) {
-                word("paths", Change::Add(vec![json!(path)]));
-            }
-            if wanted.encoded_slash && !target.paths.is_empty() && target.encoded_slash.is_none() {
-                word("encodedSlash", Change::Set(json!("data")));
-            }
-            if wanted.is_key && !target.paths.is_empty() && target.encoded_slash != Some(EncodedSlash::Key) {
-                word("encodedSlash", Change::Set(json!("key")));
-            }
-            if wanted.upgrade == Asked::Websocket && target.upgrades.is_empty() {
-                word("upgrades", Change::Add(vec![json!("websocket")]));
-            }
-            if target.destination.is_none() {
-                match target.ports {
-                    // what is not given is 80 and 443
-                    None => word("ports", Change::Set(json!([80, 443, wanted.port]))),
-                    Some(Ports::Listed(_)) => word("ports", Change::Add(vec![json!(wanted.port)])),
-                    Some(Ports::Any) => {}
-                }
-                word(wanted.key, Change::Add(vec![json!(wanted.place)]));
+            for (key, change) in self.wanted.changes_of(target) {
+                word(key, change);
             }
         }
         tried

@@ -1,5 +1,7 @@
 //! Changes of a policy, small enough to be said in a line.
 
+use super::change::Change;
+use super::target_words::part_of;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -19,16 +21,6 @@ pub(crate) struct Edit {
     /// Way to the changed value, from the root of the policy.
     pub(crate) way: Vec<Into>,
     pub(crate) change: Change,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Change {
-    /// Adds elements to a list, which is made if it is not there.
-    Add(Vec<Value>),
-    /// Gives a key this value.
-    Set(Value),
-    /// Removes a key.
-    Remove,
 }
 
 impl Edit {
@@ -76,14 +68,10 @@ impl Edit {
     pub(crate) fn failed(&self) -> Option<&'static str> {
         self.rule()?;
         match self.way.last()? {
-            Into::Key("hosts" | "cidrs") => Some("host"),
-            Into::Key("ports") => Some("port"),
-            Into::Key("methods") => Some("method"),
-            Into::Key("paths" | "encodedSlash") => Some("path"),
-            Into::Key("upgrades") => Some("upgrade"),
             Into::Key("from") => Some("identity"),
             Into::Key("expiresAt") => Some("expired"),
-            _ => None,
+            Into::Key(key) => part_of(key),
+            Into::Item(_) => None,
         }
     }
 

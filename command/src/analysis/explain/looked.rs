@@ -1,6 +1,7 @@
 //! Verdict of one entry on a request, found by asking a policy that holds nothing but it.
 
 use super::spot::Spot;
+use super::target_words::CONDITIONS;
 use crate::read::document::{Document, Rule, Target};
 use crate::read::escape;
 use crate::read::excerpt::Excerpts;
@@ -215,7 +216,7 @@ fn part_that_fails(
     map: &mut Map<String, Value>,
     asked: &impl Fn(&Map<String, Value>) -> Option<Reason>,
 ) -> Option<&'static str> {
-    for (key, part) in [("paths", "path"), ("upgrades", "upgrade"), ("methods", "method"), ("ports", "port")] {
+    for (key, part) in CONDITIONS {
         let mut any = false;
         for target in map.get_mut("to").and_then(Value::as_array_mut).into_iter().flatten() {
             any |= target.as_object_mut().is_some_and(|target| target.remove(key).is_some());

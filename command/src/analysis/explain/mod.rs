@@ -3,10 +3,12 @@
 mod admission;
 mod ambiguity;
 mod authority;
+mod change;
 mod edit;
 mod explainer;
 mod looked;
 mod spot;
+mod target_words;
 mod walk;
 mod wanted;
 mod why_not;

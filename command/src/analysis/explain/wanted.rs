@@ -1,7 +1,7 @@
 //! A request in the words of a policy.
 
 use crate::analysis::who;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tollgate::policy::Settings;
 use tollgate::request::{Arrival, Form, Host, Identity, Path, Upgrade, object_key};
 
@@ -56,29 +56,6 @@ impl<'w> Wanted<'w> {
             upgrade: Asked::of(arrival.upgrade),
             overridden: arrival.overridden,
         }
-    }
-
-    /// A target that takes in this request and little else.
-    pub(crate) fn target(&self) -> Value {
-        let mut target = Map::new();
-        target.insert(self.key.to_owned(), json!([self.place]));
-        if self.port != 80 && self.port != 443 {
-            target.insert("ports".to_owned(), json!([self.port]));
-        }
-        // neither is compared with a request whose headers override them
-        if !self.overridden {
-            target.insert("methods".to_owned(), json!([self.method]));
-            if let Some(path) = self.path.as_ref().filter(|_| self.method != "CONNECT") {
-                target.insert("paths".to_owned(), json!([path]));
-                if self.encoded_slash {
-                    target.insert("encodedSlash".to_owned(), json!("data"));
-                }
-            }
-        }
-        if self.upgrade == Asked::Websocket {
-            target.insert("upgrades".to_owned(), json!(["websocket"]));
-        }
-        target.into()
     }
 }
 

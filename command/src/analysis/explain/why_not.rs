@@ -1,7 +1,8 @@
 //! Nearest ways to let a denied request through: edits that are tried out before they are shown.
 
 use super::admission::Admissions;
-use super::edit::{Change, Edit, Into};
+use super::change::Change;
+use super::edit::{Edit, Into};
 use super::explainer::Explainer;
 use super::walk::{Nearest, Walk, WhyNot};
 use super::wanted::{Wanted, without_id};

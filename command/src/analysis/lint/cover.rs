@@ -1,10 +1,9 @@
-//! Containment of selectors, places, ports, methods and paths, each as rules read them: one covers another if it holds
-//! all that the other holds.
+//! Containment of selectors and places as rules read them, looked up by what holds them: one covers another if it holds all that
+//! the other holds.
 //!
 //! Nothing is covered where that is not sure: a claim of advice has to be true.
 
-use crate::read::document::{Document, EncodedSlash, Place, Selector, Target};
-use std::borrow::Cow;
+use crate::read::document::{Document, Place, Selector, Target};
 use std::collections::HashMap;
 use tollgate::policy;
 use tollgate::policy::{HostPattern, Network, Reading, Settings, StarName, host_pattern, networks};
@@ -204,74 +203,6 @@ pub(crate) enum List {
     Quotas,
 }
 
-/// Tells whether the rest of a target, besides whom and where to, holds all that the rest of a rule's target admits.
-pub(crate) fn rest_covers(document: &Document, outer: &Target, list: List, inner: &Target) -> bool {
-    let place = document.place(outer);
-    let ports = match list {
-        List::Rules => place.ports_of_a_rule(),
-        List::Deny | List::Quotas => place.ports_of_all(),
-    };
-    let ports_covered = ports.covers(&document.place(inner).ports_of_a_rule());
-    let methods_covered = match (outer.methods.as_slice(), inner.methods.as_slice(), list) {
-        ([], _, List::Deny | List::Quotas) | ([], [], _) => true,
-        ([], listed, List::Rules) => listed.iter().all(|method| method != "CONNECT"),
-        (_, [], _) => false,
-        (outer, inner, _) => inner.iter().all(|method| outer.contains(method)),
-    };
-    let upgrades_covered = match list {
-        List::Rules => inner.upgrades.is_empty() || !outer.upgrades.is_empty(),
-        // there, what lists upgrades matches no other request
-        List::Deny | List::Quotas => outer.upgrades.is_empty(),
-    };
-    ports_covered && methods_covered && upgrades_covered && paths_cover(outer, inner)
-}
-
-/// Tells whether the paths of a target hold all those of another. A target that covers narrowly does so widely, too.
-fn paths_cover(outer: &Target, inner: &Target) -> bool {
-    if outer.paths.is_empty() {
-        return true;
-    }
-    if inner.paths.is_empty() || !takes_all(outer.encoded_slash, inner.encoded_slash) {
-        return false;
-    }
-    inner.paths.iter().all(|inner| outer.paths.iter().any(|outer| path_covers(&escapes(outer), &escapes(inner))))
-}
-
-/// Tells whether every form of path that one target compares is compared by the other. Targets that take keys leave out a few
-/// canonical paths.
-fn takes_all(outer: Option<EncodedSlash>, inner: Option<EncodedSlash>) -> bool {
-    outer == inner || outer == Some(EncodedSlash::Data) && inner.is_none()
-}
-
-/// Tells whether a path pattern matches whatever another does: if it is the same, or everything below a prefix with
-/// which the other begins.
-fn path_covers(outer: &str, inner: &str) -> bool {
-    if outer == inner {
-        return true;
-    }
-    let Some(prefix) = outer.strip_suffix("/**").filter(|prefix| !prefix.contains(['*', '{'])) else { return false };
-    inner.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
-}
-
-/// With the digits of escapes in upper case, as patterns are compared.
-fn escapes(pattern: &str) -> Cow<'_, str> {
-    if !pattern.contains('%') {
-        return Cow::Borrowed(pattern);
-    }
-    let mut digits = 0_u8;
-    let upper = pattern.chars().map(|character| {
-        if digits > 0 {
-            digits = digits.saturating_sub(1);
-            return character.to_ascii_uppercase();
-        }
-        if character == '%' {
-            digits = 2;
-        }
-        character
-    });
-    Cow::Owned(upper.collect())
-}
-
 /// Targets by their pairs of caller and place.
 #[derive(Debug, Default)]
 pub(crate) struct Targets<'d> {
@@ -375,23 +306,5 @@ mod tests {
         assert!(network("10.1.0.0/16").holders().contains(&network("0.0.0.0/0")));
         assert!(!network("10.0.0.0/8").holders().contains(&network("10.1.0.0/16")));
         assert!(!network("10.1.0.0/16").holders().contains(&network("::/0")));
-    }
-
-    #[test]
-    fn a_pattern_covers_itself_and_a_prefix_what_is_below() {
-        for (outer, inner, expected) in [
-            ("/a", "/a", true),
-            ("/a/**", "/a/b", true),
-            ("/a/**", "/a/**", true),
-            ("/a/**", "/a/*/b", true),
-            ("/a/**", "/a", false),
-            ("/a/**", "/ab", false),
-            ("/**", "/a", true),
-            ("/a/*", "/a/b", false),
-            ("/*/**", "/a/b", false),
-            ("/caf%c3%a9", "/caf%C3%A9", true),
-        ] {
-            assert_eq!(path_covers(&escapes(outer), &escapes(inner)), expected, "{outer} {inner}");
-        }
     }
 }

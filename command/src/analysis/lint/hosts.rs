@@ -1,6 +1,6 @@
 //! Rules that reach further than they look.
 
-use super::cover::{Entry, List, Targets, Where, Who, rest_covers};
+use super::cover::{Entry, List, Targets, Where, Who};
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, is_below, place_of, target};
 use crate::analysis::public_suffix::{is_one, within};
@@ -19,7 +19,7 @@ pub(crate) fn lint(subject: &Subject<'_>, denied: &Targets<'_>, advice: &mut Adv
             let entry = Entry { entry: number, item, target };
             for (host, pattern) in subject.document.place(target).hosts.iter().enumerate() {
                 wide(rule, &entry, host, pattern, advice);
-                internal(subject, denied, &who, rule, &entry, host, pattern, advice);
+                internal(denied, &who, rule, &entry, host, pattern, advice);
             }
             addresses(subject, denied, &who, rule, &entry, advice);
         }
@@ -48,9 +48,7 @@ fn wide(rule: &Rule, entry: &Entry<'_>, host: usize, pattern: &str, advice: &mut
 }
 
 /// Names of the inside.
-#[expect(clippy::too_many_arguments, reason = "what is advised on, and where it stands")]
 fn internal(
-    subject: &Subject<'_>,
     denied: &Targets<'_>,
     who: &[Who],
     rule: &Rule,
@@ -66,7 +64,7 @@ fn internal(
         _ => return,
     };
     let Some(inside) = INTERNAL.iter().find(|inside| is_below(name, inside)) else { return };
-    if is_denied(subject, denied, who, &place, entry.target) {
+    if is_denied(denied, who, &place, entry.target) {
         return;
     }
     let message = format!("`{}` reaches `{pattern}`: `{inside}` is a name of the inside", rule.id);
@@ -89,7 +87,7 @@ fn addresses(
         let open = networks(cidr)
             .into_iter()
             .flat_map(inside)
-            .find(|network| !is_denied(subject, denied, who, &Where::Network(*network), entry.target));
+            .find(|network| !is_denied(denied, who, &Where::Network(*network), entry.target));
         if let Some(network) = open {
             let message = format!("`{}` reaches private or metadata addresses: `{cidr}` holds {network}", rule.id);
             let fix = "name the public networks that are meant, or deny `private`".to_owned();
@@ -122,8 +120,8 @@ fn inside(network: Network) -> Vec<Network> {
 }
 
 /// Tells whether deny entries close a place to all these callers.
-fn is_denied(subject: &Subject<'_>, denied: &Targets<'_>, who: &[Who], place: &Where, target: &Target) -> bool {
-    let fits = |deny: &Entry<'_>| rest_covers(subject.document, deny.target, List::Deny, target);
+fn is_denied(denied: &Targets<'_>, who: &[Who], place: &Where, target: &Target) -> bool {
+    let fits = |deny: &Entry<'_>| deny.target.terms().covers(target.terms());
     denied.covering(who, std::slice::from_ref(place), fits).is_some()
 }
 

@@ -185,21 +185,14 @@ fn covers(subject: &Subject<'_>, outer: &Quota, inner: &Quota) -> bool {
                 let holders = place.holders();
                 targets(outer).any(|outer| {
                     let places = Where::all(document.place(outer), List::Quotas);
-                    places.iter().any(|place| holders.contains(place)) && counts(document, outer, target)
+                    places.iter().any(|place| holders.contains(place)) && counts(outer, target)
                 })
             })
         })
 }
 
-/// Tells whether the rest of a quota's target holds all of another's. A key that the inner one leaves out means
-/// everything, too.
-fn counts(document: &Document, outer: &Target, inner: &Target) -> bool {
-    let same = |outer: &Target, inner: &Target| {
-        document.place(outer).ports == document.place(inner).ports
-            && outer.methods == inner.methods
-            && outer.paths == inner.paths
-            && outer.upgrades == inner.upgrades
-    };
-    let nothing_given = outer.methods.is_empty() && outer.paths.is_empty() && outer.upgrades.is_empty();
-    same(outer, inner) || nothing_given && document.place(outer).ports_of_all().is_all()
+/// Tells whether a quota's target counts all that another does, once the places of both match: what else it asks for is nothing,
+/// or the same.
+fn counts(outer: &Target, inner: &Target) -> bool {
+    outer.terms().takes_everything() || outer.terms() == inner.terms()
 }

@@ -1,6 +1,6 @@
 //! Rules that admit nothing, or nothing that others do not.
 
-use super::cover::{Entry, List, Stars, Targets, Where, Who, rest_covers};
+use super::cover::{Entry, List, Stars, Targets, Where, Who};
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, target};
 use crate::read::document::{Mode, Rule, Target};
@@ -106,7 +106,7 @@ fn is_closed(
 ) -> bool {
     let document = subject.document;
     let places = Where::all(document.place(entry.target), List::Rules);
-    let fits = |deny: &Entry<'_>| rest_covers(document, deny.target, List::Deny, entry.target);
+    let fits = |deny: &Entry<'_>| deny.target.terms().covers(entry.target.terms());
     if let Some(deny) = denied.covering(who, &places, fits).and_then(|deny| document.deny.get(deny.entry)) {
         let message = format!("`{}` admits nothing here: `{}` denies all of it", rule.id, deny.id);
         let fix = "remove the target, or let the deny entry leave it out (`except`, `notFrom`)".to_owned();
@@ -184,7 +184,7 @@ fn holds(subject: &Subject<'_>, outer: &Entry<'_>, inner: &Entry<'_>) -> bool {
     let region = document.place(inner.target).region;
     // without residency nobody looks at regions
     let regions = document.residency.is_empty() || region.is_none() || region == document.place(outer.target).region;
-    ends(outer) >= ends(inner) && regions && rest_covers(document, outer.target, List::Rules, inner.target)
+    ends(outer) >= ends(inner) && regions && outer.target.terms().covers(inner.target.terms())
 }
 
 /// Tells whether another target speaks of just these callers and places.

@@ -77,11 +77,7 @@ enum Denied<'d> {
 fn is_denied(document: &Document, what: &Denied<'_>) -> bool {
     let holds = |target: &Target| {
         let place = document.place(target);
-        let is_whole = place.ports_of_all().is_all()
-            && target.methods.is_empty()
-            && target.paths.is_empty()
-            && target.upgrades.is_empty();
-        is_whole
+        target.terms().takes_everything()
             && match what {
                 Denied::Name(name) => place.hosts.iter().any(|host| covers(host, name)),
                 Denied::Network(network) => {
@@ -158,9 +154,8 @@ fn selects_all(document: &Document, quota: &Quota, rule: &Rule) -> bool {
 }
 
 fn counts_all(document: &Document, target: &Target, given: &Target, host: &str) -> bool {
-    let (counted, place) = (document.place(target), document.place(given));
-    let ports = counted.ports_of_all().covers(&place.ports_of_a_rule());
-    let is_whole = target.methods.is_empty() && target.paths.is_empty() && target.upgrades.is_empty() && ports;
+    let counted = document.place(target);
+    let is_whole = target.terms().asks_only_for_ports() && target.terms().ports().covers(given.terms().ports());
     let everywhere = counted.hosts.is_empty() && counted.cidrs.is_empty();
     is_whole && (everywhere || counted.hosts.iter().any(|counted| covers(counted, host)))
 }

@@ -9,7 +9,7 @@ use super::values::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
-use tollgate::policy;
+use tollgate::policy::{self, TargetContext, TargetOptions, TargetTerms, path_pattern};
 
 /// Who may reach what.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -234,7 +234,7 @@ impl JsonSchema for Onboarded {
 }
 
 /// What: a named destination, or hosts and networks; everything given must match.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Target {
     /// Name of an entry of `destinations`.
@@ -266,6 +266,15 @@ pub(crate) struct Target {
     /// `data`: `%2F` is an ordinary escape here, as package registries use it. `key`: behind the literal segments of the pattern
     /// stands the key of an object store, which may hold empty segments and escaped escapes, too; in rules only.
     pub(crate) encoded_slash: Option<EncodedSlash>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    terms: TargetTerms,
+}
+
+impl Default for Target {
+    fn default() -> Target {
+        Target::NOTHING_GIVEN
+    }
 }
 
 impl Target {
@@ -281,7 +290,34 @@ impl Target {
         paths: Vec::new(),
         upgrades: Vec::new(),
         encoded_slash: None,
+        terms: TargetTerms::EVERYTHING,
     };
+
+    /// Conditions on requests besides whose they are and where they go, as values. Those of a named destination's ports are
+    /// among them.
+    pub(crate) fn terms(&self) -> &TargetTerms {
+        &self.terms
+    }
+
+    /// Fills the terms in, where `ports` are those of the target's place; none where something is no value of the language.
+    pub(super) fn fill_terms(&mut self, context: TargetContext, ports: Option<policy::Ports>) -> Option<()> {
+        let methods = self.methods.iter().map(|method| Box::from(method.as_str()));
+        let paths: Option<Vec<policy::PathPattern<'static>>> =
+            self.paths.iter().map(|path| Some(path_pattern(path)?.into_owned())).collect();
+        self.terms = TargetTerms::new(context, ports, methods, paths?, self.options());
+        Some(())
+    }
+
+    fn options(&self) -> TargetOptions {
+        TargetOptions {
+            websocket: !self.upgrades.is_empty(),
+            encoded_slash: match self.encoded_slash {
+                None => policy::EncodedSlash::Refused,
+                Some(EncodedSlash::Data) => policy::EncodedSlash::Data,
+                Some(EncodedSlash::Key) => policy::EncodedSlash::Key,
+            },
+        }
+    }
 }
 
 /// An upgrade.
@@ -293,7 +329,7 @@ pub(crate) enum Upgrade {
 }
 
 /// What `%2F` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum EncodedSlash {
     /// An ordinary escape.

@@ -10,7 +10,7 @@ mod protocol;
 mod settings;
 mod values;
 
-pub(crate) use entries::{Deny, Destination, EncodedSlash, Limit, Quota, Residency, Rule, Selector, Target};
+pub(crate) use entries::{Deny, Destination, Limit, Quota, Residency, Rule, Selector, Target};
 pub(crate) use protocol::Protocol;
 pub(crate) use settings::{
     Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, RouteWord, Source, Tripwire,
@@ -20,7 +20,7 @@ pub(crate) use values::{Amount, By, Mode, Overrun, Ports, Tls};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use tollgate::policy::unpack;
+use tollgate::policy::{TargetContext, unpack};
 
 /// Who may reach which external host, port, method and path through the egress gateway, and how much of it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -94,13 +94,34 @@ impl Document {
     /// Reads the JSON text of a policy that the checker found valid; none for any other.
     pub(crate) fn read(json: &str) -> Option<Document> {
         let whole: Document = serde_json::from_str(json).ok()?;
-        let Some(packed) = &whole.packed else { return Some(whole) };
+        let Some(packed) = &whole.packed else { return whole.with_terms() };
         let mut rest: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(&unpack(packed).ok()?).ok()?;
         rest.insert("version".to_owned(), whole.version.into());
         rest.insert("name".to_owned(), whole.name.clone().into());
         let unpacked: Document = serde_json::from_value(rest.into()).ok()?;
-        Some(Document { revision: whole.revision, packed: whole.packed, ..unpacked })
+        Document { revision: whole.revision, packed: whole.packed, ..unpacked }.with_terms()
+    }
+
+    /// Fills in the terms of every target; none where something is no value of the language.
+    fn with_terms(mut self) -> Option<Document> {
+        let rules = self.rules.iter_mut().flat_map(|rule| &mut rule.to);
+        let mut all: Vec<(TargetContext, &mut Target)> = rules.map(|target| (TargetContext::Rule, target)).collect();
+        for deny in &mut self.deny {
+            all.extend(deny.to.iter_mut().map(|target| (TargetContext::Closing, target)));
+            all.extend(deny.except.iter_mut().map(|target| (TargetContext::Exception, target)));
+        }
+        let quotas = self.quotas.iter_mut().flat_map(|quota| &mut quota.to);
+        all.extend(quotas.map(|target| (TargetContext::Closing, target)));
+        for (context, target) in all {
+            let ports = match target.destination.as_ref().and_then(|name| self.destinations.get(name)) {
+                Some(destination) => destination.ports.as_ref(),
+                None => target.ports.as_ref(),
+            };
+            let ports = ports.map(Ports::set);
+            target.fill_terms(context, ports)?;
+        }
+        Some(self)
     }
 
     /// Where a target points: its own words, or those of the destination that it names.
@@ -145,14 +166,42 @@ pub(crate) struct Place<'d> {
     pub(crate) protocol: Option<Protocol>,
 }
 
-impl Place<'_> {
-    /// The ports of a place in a rule: 80 and 443 where none are given.
-    pub(crate) fn ports_of_a_rule(&self) -> tollgate::policy::Ports {
-        self.ports.map_or_else(tollgate::policy::Ports::usual, Ports::set)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tollgate::policy::{PathPattern, PortRange};
+
+    const POLICY: &str = r#"{
+        "version": 1, "name": "p",
+        "destinations": {"d": {"hosts": ["d.test"], "ports": [8443]}},
+        "rules": [{"id": "r", "from": [{"any": true}], "to": [
+            {"hosts": ["a.test"], "methods": ["POST", "GET"], "paths": ["/caf%c3%a9"], "upgrades": ["websocket"]},
+            {"destination": "d", "paths": ["/a%2Fb"], "encodedSlash": "data"}]}],
+        "deny": [{"id": "n", "to": [{"hosts": ["a.test"]}], "except": [{"hosts": ["a.test"]}]}],
+        "quotas": [{"id": "q", "to": [{"destination": "d"}], "limit": {"requests": 1, "per": "1s"}}]
+    }"#;
+
+    #[test]
+    fn the_terms_of_a_target_are_those_of_its_list_and_place() {
+        let document = Document::read(POLICY).unwrap();
+        let ports = tollgate::policy::Ports::of(PortRange::new(8443, 8443));
+        let [rule, named] = [0, 1].map(|item| document.rules[0].to[item].terms());
+        assert_eq!((rule.context(), rule.ports()), (TargetContext::Rule, &tollgate::policy::Ports::usual()));
+        assert_eq!(rule.methods().collect::<Vec<_>>(), ["GET", "POST"]);
+        assert_eq!(rule.paths().iter().map(PathPattern::text).collect::<Vec<_>>(), ["/caf%C3%A9"]);
+        assert!(rule.options().websocket && !named.options().websocket);
+        assert_eq!(named.ports(), &ports);
+        assert_eq!(named.options().encoded_slash, tollgate::policy::EncodedSlash::Data);
+        let deny = &document.deny[0];
+        assert_eq!(deny.to[0].terms().context(), TargetContext::Closing);
+        assert!(deny.to[0].terms().takes_everything());
+        assert_eq!(deny.except[0].terms().context(), TargetContext::Exception);
+        let quota = document.quotas[0].to[0].terms();
+        assert_eq!((quota.context(), quota.ports()), (TargetContext::Closing, &ports));
     }
 
-    /// The ports of a place where what is left out is everything.
-    pub(crate) fn ports_of_all(&self) -> tollgate::policy::Ports {
-        self.ports.map_or(tollgate::policy::Ports::ALL, Ports::set)
+    #[test]
+    fn what_is_no_path_pattern_makes_no_document() {
+        assert!(Document::read(&POLICY.replace("/caf%c3%a9", "/a?b")).is_none());
     }
 }

@@ -7,6 +7,7 @@ mod walk;
 
 use self::automaton::Automaton;
 use std::collections::{BTreeMap, HashSet};
+use tollgate::policy::{Reading, TargetTerms};
 use tollgate::request::{Form, Path, object_key};
 
 /// A path pattern, and how it is read.
@@ -15,6 +16,14 @@ pub(crate) struct Pattern {
     pub(crate) text: String,
     /// As deny entries read it.
     pub(crate) wide: bool,
+}
+
+impl Pattern {
+    /// The paths that terms list.
+    pub(super) fn all(terms: &TargetTerms) -> impl Iterator<Item = Pattern> {
+        let wide = terms.context().reading() == Reading::Wide;
+        terms.paths().iter().map(move |pattern| Pattern { text: pattern.text().to_owned(), wide })
+    }
 }
 
 /// Form of a path.
@@ -37,6 +46,16 @@ impl PathForm {
             Form::EncodedSlash => PathForm::EncodedSlash,
             Form::Ambiguous if is_key(path) => PathForm::Key,
             Form::Ambiguous => PathForm::Ambiguous,
+        }
+    }
+
+    /// The form as requests have it; none where there is no path.
+    pub(super) fn of_request(self) -> Option<Form> {
+        match self {
+            PathForm::Canonical => Some(Form::Canonical),
+            PathForm::EncodedSlash => Some(Form::EncodedSlash),
+            PathForm::Key | PathForm::Ambiguous => Some(Form::Ambiguous),
+            PathForm::Absent => None,
         }
     }
 }
