@@ -42,6 +42,25 @@ impl<'a> HostPattern<'a> {
         }
     }
 
+    /// The other patterns that cover it read narrowly, but for those with a `*` inside.
+    pub fn wider(&self) -> Vec<HostPattern<'static>> {
+        let owned = |name: &str| Cow::Owned(name.to_owned());
+        let (above, one) = match self {
+            HostPattern::All => return Vec::new(),
+            HostPattern::Exact(name) => match name.split_once('.') {
+                Some((_, parent)) => (Some(parent), Some(parent)),
+                // `**` holds names of two labels or more
+                None => return Vec::new(),
+            },
+            HostPattern::Many(name) => (name.split_once('.').map(|(_, parent)| parent), None),
+            HostPattern::One(name) => (Some(&**name), None),
+            HostPattern::Star(name) => (Some(name.tail()), Some(name.tail()).filter(|_| name.parts().0.is_empty())),
+        };
+        let suffixes = std::iter::successors(above, |name| name.split_once('.').map(|(_, parent)| parent));
+        let many = suffixes.map(|name| HostPattern::Many(owned(name)));
+        many.chain(one.map(|name| HostPattern::One(owned(name)))).chain([HostPattern::All]).collect()
+    }
+
     /// Tells whether a canonical name matches.
     pub fn contains(&self, name: &str, reading: Reading) -> bool {
         match self {
@@ -101,6 +120,31 @@ impl fmt::Display for HostPattern<'_> {
             HostPattern::One(name) => write!(f, "*.{name}"),
             HostPattern::Many(name) => write!(f, "**.{name}"),
             HostPattern::All => f.write_str("**"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &'static str) -> Cow<'static, str> {
+        Cow::Borrowed(text)
+    }
+
+    #[test]
+    fn what_is_wider_covers_and_nothing_else_does() {
+        let star = |text| HostPattern::Star(StarName::new(name(text)).unwrap());
+        let names = ["a.b.c", "b.c", "c", "x.b.c", "x.a.b.c"];
+        let mut all = vec![HostPattern::All, star("*-x.b.c"), star("a.*.b.c")];
+        for of in names {
+            all.extend([HostPattern::Exact(name(of)), HostPattern::One(name(of)), HostPattern::Many(name(of))]);
+        }
+        for pattern in &all {
+            let wider = pattern.wider();
+            for other in all.iter().filter(|other| *other != pattern && !matches!(other, HostPattern::Star(_))) {
+                assert_eq!(wider.contains(other), other.covers(pattern, Reading::Narrow), "{other} {pattern}");
+            }
         }
     }
 }

@@ -40,6 +40,20 @@ impl Selector {
         }
     }
 
+    /// The other selectors that cover it, from the narrowest.
+    pub fn wider(&self) -> Vec<Selector> {
+        match self {
+            Selector::Any | Selector::Anonymous => Vec::new(),
+            Selector::Namespace { .. } => vec![Selector::Any],
+            Selector::Spiffe(id) => {
+                let identity = Identity::parse(id.as_bytes());
+                let namespace = identity.and_then(|id| Some((id.trust_domain().into(), id.namespace()?.into())));
+                let namespace = namespace.map(|(domain, namespace)| Selector::Namespace { domain, namespace });
+                namespace.into_iter().chain([Selector::Any]).collect()
+            }
+        }
+    }
+
     /// Tells whether whoever another one selects is selected.
     pub fn covers(&self, other: &Selector) -> bool {
         match (self, other) {
@@ -79,6 +93,15 @@ mod tests {
             assert_eq!(selector.contains(None), nobody, "{selector:?}");
         }
         assert_eq!(Selector::service_account("cluster.local", "a"), None);
+    }
+
+    #[test]
+    fn what_is_wider_covers() {
+        assert_eq!(account("a/x").wider(), [namespace("cluster.local"), Selector::Any]);
+        assert_eq!(Selector::Spiffe("spiffe://cluster.local/db".into()).wider(), [Selector::Any]);
+        for selector in [account("a/x"), namespace("b.example"), Selector::Any, Selector::Anonymous] {
+            assert!(selector.wider().iter().all(|wider| wider.covers(&selector) && *wider != selector), "{selector:?}");
+        }
     }
 
     #[test]

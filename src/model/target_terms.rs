@@ -187,6 +187,7 @@ mod tests {
     #[test]
     fn terms_cover_what_asks_for_as_much_or_more() {
         let rule = |ports: &[u16], methods: &[&str], paths: &[&str]| terms(TargetContext::Rule, ports, methods, paths);
+        let closing = |paths: &[&str]| terms(TargetContext::Closing, &[], &[], paths);
         for (outer, inner, expected) in [
             (rule(&[], &[], &[]), rule(&[443], &["GET"], &["/a"]), true),
             (rule(&[], &[], &[]), rule(&[], &["CONNECT"], &[]), false),
@@ -198,6 +199,10 @@ mod tests {
             (rule(&[], &[], &["/a/**"]), rule(&[], &[], &["/a/b", "/b"]), false),
             (terms(TargetContext::Closing, &[], &[], &[]), rule(&[], &["CONNECT"], &[]), true),
             (rule(&[], &[], &[]), terms(TargetContext::Closing, &[443], &[], &[]), false),
+            (closing(&["/a/**"]), closing(&["/a/b", "/a/{b,c}/**"]), true),
+            (closing(&["/a/**"]), closing(&["/a"]), false),
+            (closing(&["/a/**"]), rule(&[], &[], &["/a/b"]), true),
+            (terms(TargetContext::Exception, &[], &[], &[]), rule(&[], &[], &[]), false),
         ] {
             assert_eq!(outer.covers(&inner), expected, "{outer:?} {inner:?}");
         }

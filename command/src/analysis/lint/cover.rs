@@ -8,32 +8,20 @@ use std::collections::HashMap;
 use tollgate::policy;
 use tollgate::policy::{HostPattern, Network, Reading, Settings, StarName, host_pattern, networks};
 
-/// One selector, taken apart. Of two that have an identity in common, one holds the other.
+/// Whom one selector stands for. Of two that have an identity in common, one holds the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
     /// Every request, those without an identity too.
     Everyone,
-    Any,
-    Anonymous,
-    /// Trust domain and namespace.
-    Namespace(Box<str>, Box<str>),
-    Spiffe(Box<str>),
+    One(policy::Selector),
 }
 
-/// One place, taken apart. Of two that have a host in common, one holds the other, but for names with a `*` inside.
+/// Places of one entry of a list. Of two that have a host in common, one holds the other, but for names with a `*` inside.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Where {
     /// Every name and every address.
     Everything,
-    /// `**`.
-    EveryName,
-    /// `**.x`.
-    Below(Box<str>),
-    /// `*.x`.
-    OneBelow(Box<str>),
-    /// A name with a `*` inside.
-    Star(StarName<'static>),
-    Name(Box<str>),
+    Names(HostPattern<'static>),
     Network(Network),
 }
 
@@ -45,7 +33,7 @@ impl Who {
         }
         let mut all: Vec<Who> =
             document.selectors(selectors).filter_map(|selector| Who::of(settings, selector)).collect();
-        if list == List::Deny && all.contains(&Who::Any) {
+        if list == List::Deny && all.contains(&Who::One(policy::Selector::Any)) {
             all.push(Who::Everyone);
         }
         all
@@ -53,30 +41,16 @@ impl Who {
 
     fn of(settings: &Settings, selector: &Selector) -> Option<Who> {
         let own = settings.trust_domains.first().map_or("", String::as_str);
-        Some(match selector.typed(own)? {
-            policy::Selector::Spiffe(id) => Who::Spiffe(id),
-            policy::Selector::Namespace { domain, namespace } => Who::Namespace(domain, namespace),
-            policy::Selector::Any => Who::Any,
-            policy::Selector::Anonymous => Who::Anonymous,
-        })
+        selector.typed(own).map(Who::One)
     }
 
     /// Itself and everything that holds it.
     pub(crate) fn holders(&self) -> Vec<Who> {
         let mut holders = vec![self.clone()];
-        match self {
-            Who::Everyone => return holders,
-            Who::Any | Who::Anonymous => {}
-            Who::Namespace(..) => holders.push(Who::Any),
-            Who::Spiffe(id) => {
-                let identity = tollgate::request::Identity::parse(id.as_bytes());
-                if let Some((domain, namespace)) = identity.and_then(|id| Some((id.trust_domain(), id.namespace()?))) {
-                    holders.push(Who::Namespace(domain.into(), namespace.into()));
-                }
-                holders.push(Who::Any);
-            }
+        if let Who::One(selector) = self {
+            holders.extend(selector.wider().into_iter().map(Who::One));
+            holders.push(Who::Everyone);
         }
-        holders.push(Who::Everyone);
         holders
     }
 }
@@ -93,57 +67,19 @@ impl Where {
     }
 
     pub(crate) fn of_host(pattern: &str) -> Where {
-        match host_pattern(pattern) {
-            Ok(HostPattern::All) => Where::EveryName,
-            Ok(HostPattern::Many(name)) => Where::Below(name.into()),
-            Ok(HostPattern::One(name)) => Where::OneBelow(name.into()),
-            Ok(HostPattern::Star(name)) => Where::Star(name.into_owned()),
-            Ok(HostPattern::Exact(name)) => Where::Name(name.into()),
+        Where::Names(match host_pattern(pattern) {
+            Ok(pattern) => pattern.into_owned(),
             // the checker lets no other through
-            Err(_) => Where::Name(pattern.into()),
-        }
+            Err(_) => HostPattern::Exact(pattern.to_owned().into()),
+        })
     }
 
-    /// Itself and everything that holds it, but for names with a `*` inside: [`Stars`] knows those. `**` holds names of two labels
-    /// or more.
+    /// Itself and everything that holds it, but for names with a `*` inside: [`Stars`] knows those.
     pub(crate) fn holders(&self) -> Vec<Where> {
         let mut holders = vec![self.clone()];
-        let mut suffixes = |name: &str, from: usize| {
-            let mut rest = Some(name);
-            let mut depth = 0_usize;
-            while let Some(suffix) = rest {
-                if depth >= from {
-                    holders.push(Where::Below(suffix.into()));
-                }
-                depth = depth.saturating_add(1);
-                rest = suffix.split_once('.').map(|(_, rest)| rest);
-            }
-        };
         match self {
             Where::Everything => return holders,
-            Where::EveryName => {}
-            Where::Below(name) => {
-                suffixes(name, 1);
-                holders.push(Where::EveryName);
-            }
-            Where::OneBelow(name) => {
-                suffixes(name, 0);
-                holders.push(Where::EveryName);
-            }
-            Where::Star(name) => {
-                suffixes(name.tail(), 0);
-                if name.parts().0.is_empty() {
-                    holders.push(Where::OneBelow(name.tail().into()));
-                }
-                holders.push(Where::EveryName);
-            }
-            Where::Name(name) => {
-                suffixes(name, 1);
-                if let Some((_, parent)) = name.split_once('.') {
-                    holders.push(Where::OneBelow(parent.into()));
-                    holders.push(Where::EveryName);
-                }
-            }
+            Where::Names(pattern) => holders.extend(pattern.wider().into_iter().map(Where::Names)),
             Where::Network(network) => holders.extend(network.wider().map(Where::Network)),
         }
         holders.push(Where::Everything);
@@ -157,7 +93,7 @@ pub(crate) struct Stars(HashMap<String, Vec<StarName<'static>>>);
 
 impl Stars {
     pub(crate) fn add(&mut self, place: &Where) {
-        let Where::Star(name) = place else { return };
+        let Where::Names(HostPattern::Star(name)) = place else { return };
         let (head, _, _, tail) = name.parts();
         let known = self.0.entry(format!("{head}*.{tail}")).or_default();
         if !known.contains(name) {
@@ -171,20 +107,21 @@ impl Stars {
         if self.0.is_empty() {
             return holders;
         }
+        let star_place = |name| Where::Names(HostPattern::Star(name));
         let found = |frame: String| self.0.get(&frame).into_iter().flatten().cloned();
         match place {
-            Where::Star(name) => {
+            Where::Names(HostPattern::Star(name)) => {
                 let (head, _, _, tail) = name.parts();
                 let wider = found(format!("{head}*.{tail}")).filter(|star| star != name && star.covers(name));
-                holders.extend(wider.map(Where::Star));
+                holders.extend(wider.map(star_place));
             }
-            Where::Name(name) => {
+            Where::Names(HostPattern::Exact(name)) => {
                 let mut at = 0_usize;
                 for label in name.split('.') {
                     let (head, rest) = name.split_at_checked(at).unwrap_or_default();
                     let tail = rest.strip_prefix(label).and_then(|tail| tail.strip_prefix('.')).unwrap_or_default();
                     let matching = found(format!("{head}*.{tail}")).filter(|star| star.contains(name, Reading::Narrow));
-                    holders.extend(matching.map(Where::Star));
+                    holders.extend(matching.map(star_place));
                     at = at.saturating_add(label.len()).saturating_add(1);
                 }
             }

@@ -5,8 +5,7 @@ use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, is_below, place_of, target};
 use crate::analysis::public_suffix::{is_one, within};
 use crate::read::document::{Rule, Target};
-use tollgate::policy::Network;
-use tollgate::policy::networks;
+use tollgate::policy::{HostPattern, Network, networks};
 
 /// Name spaces that no public server is in: of clusters, of clouds' metadata services, of the machine itself.
 const INTERNAL: [&str; 9] =
@@ -31,13 +30,13 @@ pub(crate) fn lint(subject: &Subject<'_>, denied: &Targets<'_>, advice: &mut Adv
 fn wide(rule: &Rule, entry: &Entry<'_>, host: usize, pattern: &str, advice: &mut Advice) {
     let at = || place_of(entry.entry, entry.item, entry.target, &format!("hosts[{host}]"));
     let suffix = match Where::of_host(pattern) {
-        Where::EveryName => {
+        Where::Names(HostPattern::All) => {
             let message = format!("`{}` admits every name there is: what is sent there, nobody chose", rule.id);
             let fix = "list the hosts; a dry-run records which ones are asked for".to_owned();
             return advice.add(code::EVERYWHERE, at(), message, fix);
         }
-        Where::OneBelow(name) | Where::Below(name) => within(&name),
-        Where::Star(name) => Some(name.tail().to_owned()).filter(|tail| is_one(tail)),
+        Where::Names(HostPattern::One(name) | HostPattern::Many(name)) => within(&name),
+        Where::Names(HostPattern::Star(name)) => Some(name.tail().to_owned()).filter(|tail| is_one(tail)),
         _ => return,
     };
     if let Some(suffix) = suffix {
@@ -58,11 +57,8 @@ fn internal(
     advice: &mut Advice,
 ) {
     let place = Where::of_host(pattern);
-    let name = match &place {
-        Where::Name(name) | Where::OneBelow(name) | Where::Below(name) => name,
-        Where::Star(name) => name.tail(),
-        _ => return,
-    };
+    let Where::Names(written) = &place else { return };
+    let Some(name) = written.tail() else { return };
     let Some(inside) = INTERNAL.iter().find(|inside| is_below(name, inside)) else { return };
     if is_denied(denied, who, &place, entry.target) {
         return;

@@ -1,11 +1,10 @@
 //! Advice on single parts of rules: paths, methods, callers, records.
 
-use super::cover::Where;
 use super::habits::targets;
 use super::subject::Subject;
 use crate::analysis::advice::{Advice, code, is_below, place_of, target};
 use crate::read::document::{AuditPath, Mode, Rule, Target};
-use tollgate::policy::{Reading, is_costly};
+use tollgate::policy::{HostPattern, Reading, host_pattern, is_costly};
 use tollgate::request::Path;
 
 /// Services whose paths hold the very secret that they ask for.
@@ -79,14 +78,14 @@ fn secrets(subject: &Subject<'_>, rule: &Rule, (number, item): (usize, usize), g
     if subject.document.audit.path != AuditPath::Full {
         return;
     }
-    let is_secret = |pattern: &String| match Where::of_host(pattern) {
-        Where::Name(name) | Where::OneBelow(name) | Where::Below(name) => {
-            SECRET_PATHS.iter().find(|secret| is_below(&name, secret))
-        }
-        Where::Star(name) => {
-            SECRET_PATHS.iter().find(|secret| is_below(name.tail(), secret) || name.contains(secret, Reading::Narrow))
-        }
-        _ => None,
+    let is_secret = |pattern: &String| {
+        let pattern = host_pattern(pattern).ok()?;
+        let name = pattern.tail()?;
+        let holds = |secret: &&&str| match &pattern {
+            HostPattern::Star(star) => is_below(name, secret) || star.contains(secret, Reading::Narrow),
+            _ => is_below(name, secret),
+        };
+        SECRET_PATHS.iter().find(holds)
     };
     let hosts = subject.document.place(given).hosts;
     let found = hosts.iter().enumerate().find_map(|(host, pattern)| Some((host, is_secret(pattern)?)));

@@ -6,6 +6,7 @@ use super::subject::Subject;
 use crate::analysis::advice::{Advice, code};
 use crate::read::document::{By, Document, Mode, Quota, Target};
 use std::collections::HashSet;
+use tollgate::policy::HostPattern;
 use tollgate::quota::Limit;
 
 /// Quotas that are compared with one another.
@@ -121,7 +122,7 @@ impl Reached {
     }
 
     fn meets(&self, who: &Who, place: &Where) -> bool {
-        if matches!(place, Where::Network(_) | Where::EveryName) {
+        if matches!(place, Where::Network(_) | Where::Names(HostPattern::All)) {
             // addresses inside others, and names of one label, are met in ways that are not looked up here
             return true;
         }
