@@ -30,6 +30,16 @@ impl Range {
         Range { is_v6, first: bits, last: bits }
     }
 
+    /// The addresses of a network.
+    pub(super) fn of(network: &Network) -> Range {
+        let bits = |address: IpAddr| match address {
+            IpAddr::V4(address) => u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        let (first, last) = network.ends();
+        Range { is_v6: first.is_ipv6(), first: bits(first), last: bits(last) }
+    }
+
     pub(super) fn covers(&self, other: &Range) -> bool {
         self.is_v6 == other.is_v6 && self.first <= other.first && other.last <= self.last
     }
@@ -95,19 +105,6 @@ pub(super) fn joined(mut ranges: Vec<Range>) -> Vec<Range> {
         }
     }
     joined
-}
-
-/// The ranges of an entry of `cidrs`.
-pub(super) fn networks(cidr: &str) -> Vec<Range> {
-    let range = |network: &Network| {
-        let bits = |address: IpAddr| match address {
-            IpAddr::V4(address) => u128::from(address.to_bits()),
-            IpAddr::V6(address) => address.to_bits(),
-        };
-        let (first, last) = network.ends();
-        Range { is_v6: first.is_ipv6(), first: bits(first), last: bits(last) }
-    };
-    tollgate::policy::networks(cidr).iter().map(range).collect()
 }
 
 impl fmt::Display for Range {

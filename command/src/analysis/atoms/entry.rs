@@ -137,7 +137,7 @@ pub(super) fn targets_of(document: &Document, rule: &Rule) -> Vec<Vec<Place>> {
 /// Hosts of a target, and its conditions on requests to them.
 fn aim(document: &Document, target: &Target) -> (Vec<Place>, TargetTerms) {
     let (place, terms) = (document.place(target), target.terms());
-    let to = Place::listed(place.hosts, place.cidrs, terms.context().reading() == Reading::Wide);
+    let to = Place::listed(place.patterns, place.networks, terms.context().reading() == Reading::Wide);
     (to, terms.clone())
 }
 

@@ -1,10 +1,10 @@
 //! Sets of hosts, as policies name them.
 
-use super::address::{self, Range};
+use super::address::Range;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
-use tollgate::policy::{HostPattern, Reading, StarName, host_pattern};
+use tollgate::policy::{HostPattern, Network, Reading, StarName, host_pattern};
 
 /// A set of hosts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,15 +28,15 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    /// Sets of hosts that hosts and CIDRs name; everything if neither is given. The wide reading finds IPv4 addresses
+    /// Sets of hosts that hosts and networks name; everything if neither is given. The wide reading finds IPv4 addresses
     /// inside IPv6 ones.
-    pub(super) fn listed(hosts: &[String], cidrs: &[String], wide: bool) -> Vec<Place> {
-        if hosts.is_empty() && cidrs.is_empty() {
+    pub(super) fn listed(hosts: &[HostPattern<'_>], networks: &[Network], wide: bool) -> Vec<Place> {
+        if hosts.is_empty() && networks.is_empty() {
             return Place::everywhere();
         }
         let mut listed = BTreeSet::new();
-        listed.extend(hosts.iter().filter_map(|host| host_pattern(host).ok()).map(|host| Place::of(host, wide)));
-        for range in cidrs.iter().flat_map(|cidr| address::networks(cidr)) {
+        listed.extend(hosts.iter().map(|host| Place::of(host.clone(), wide)));
+        for range in networks.iter().map(Range::of) {
             if wide {
                 listed.extend(range.embedded().map(Place::Range));
             }

@@ -6,7 +6,7 @@
 use crate::read::document::{Document, Place, Selector, Target};
 use std::collections::HashMap;
 use tollgate::policy;
-use tollgate::policy::{HostPattern, Network, Reading, Settings, StarName, host_pattern, networks};
+use tollgate::policy::{HostPattern, Network, Reading, Settings, StarName, host_pattern};
 
 /// Whom one selector stands for. Of two that have an identity in common, one holds the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,9 +61,8 @@ impl Where {
         if place.hosts.is_empty() && place.cidrs.is_empty() && list != List::Rules {
             return vec![Where::Everything];
         }
-        let hosts = place.hosts.iter().map(|host| Where::of_host(host));
-        let cidrs = place.cidrs.iter().flat_map(|cidr| networks(cidr)).map(Where::Network);
-        hosts.chain(cidrs).collect()
+        let hosts = place.patterns.iter().cloned().map(Where::Names);
+        hosts.chain(place.networks.iter().copied().map(Where::Network)).collect()
     }
 
     pub(crate) fn of_host(pattern: &str) -> Where {
@@ -202,6 +201,7 @@ impl<'d> Targets<'d> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tollgate::policy::networks;
 
     #[test]
     fn a_place_is_held_by_itself_and_by_what_is_wider() {

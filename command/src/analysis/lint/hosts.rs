@@ -126,8 +126,7 @@ fn deny_entries(subject: &Subject<'_>, advice: &mut Advice) {
     let private = networks("private");
     for (number, deny) in subject.document.deny.iter().enumerate() {
         let places = || deny.to.iter().map(|target| (target, subject.document.place(target)));
-        let listed: Vec<Network> =
-            places().flat_map(|(_, place)| place.cidrs).flat_map(|cidr| networks(cidr)).collect();
+        let listed: Vec<Network> = places().flat_map(|(_, place)| place.networks).copied().collect();
         let holds = |network: &Network| listed.iter().any(|listed| listed.covers(*network));
         let is_about_private = listed.iter().any(|listed| private.iter().any(|private| private.covers(*listed)));
         let missing: Vec<&Network> = private.iter().filter(|network| !holds(network)).collect();

@@ -3,7 +3,7 @@
 use crate::analysis::advice::{Advice, code, is_below, place_of};
 use crate::mesh::site::{Gateway, Routes};
 use crate::read::document::{Amount, By, Document, Mode, Quota, Rule, Selector, Target};
-use tollgate::policy::{Network, Reading, duration, host_pattern, host_spelling, networks};
+use tollgate::policy::{HostPattern, Network, Reading, duration, networks};
 
 /// Names that callers can make up within a minute, of those that the cache holds.
 const MOST_NEW_NAMES: u64 = 2_000;
@@ -14,15 +14,16 @@ pub(super) fn judge(document: &Document, gateway: &Gateway, advice: &mut Advice)
     for (rule, entry) in document.rules.iter().enumerate() {
         for (item, given) in entry.to.iter().enumerate() {
             let place = document.place(given);
-            for (number, host) in place.hosts.iter().enumerate() {
+            for (number, pattern) in place.patterns.iter().enumerate() {
                 let at = || place_of(rule, item, given, &format!("hosts[{number}]"));
-                let host = host_spelling(host).unwrap_or_default();
-                if is_below(&host, LOCALHOST) && !is_denied(document, &Denied::Name(&host)) {
+                let host = pattern.to_string();
+                if is_below(&host, LOCALHOST) && !is_denied(document, &Denied::Names(pattern)) {
                     let message = format!("`{host}` is the gateway itself: its walls refuse what the rule admits");
                     let fix = "a workload reaches itself without a gateway: remove it".to_owned();
                     advice.add(code::REFUSED, at(), message, fix);
                 }
-                if gateway.routes == Routes::CatchAll && host.contains('*') && !is_held(document, entry, given, &host) {
+                if gateway.routes == Routes::CatchAll && host.contains('*') && !is_held(document, entry, given, pattern)
+                {
                     let message =
                         format!("`{host}` lets a caller fill the gateway's cache of names, which all callers share");
                     let fix = format!(
@@ -69,7 +70,7 @@ fn is_inside(gateway: &Gateway, network: Network) -> bool {
 }
 
 enum Denied<'d> {
-    Name(&'d str),
+    Names(&'d HostPattern<'d>),
     Network(Network),
 }
 
@@ -79,11 +80,8 @@ fn is_denied(document: &Document, what: &Denied<'_>) -> bool {
         let place = document.place(target);
         target.terms().takes_everything()
             && match what {
-                Denied::Name(name) => place.hosts.iter().any(|host| covers(host, name)),
-                Denied::Network(network) => {
-                    let mut denied = place.cidrs.iter().flat_map(|cidr| networks(cidr));
-                    denied.any(|denied| denied.covers(*network))
-                }
+                Denied::Names(names) => place.patterns.iter().any(|host| host.covers(names, Reading::Wide)),
+                Denied::Network(network) => place.networks.iter().any(|denied| denied.covers(*network)),
             }
     };
     document.deny.iter().any(|deny| {
@@ -96,14 +94,8 @@ fn is_everybody(document: &Document, from: &[Selector]) -> bool {
     from.is_empty() || document.selectors(from).any(|selector| selector.any == Some(true))
 }
 
-/// Tells whether a host pattern holds all that another does, as what closes reads it.
-fn covers(outer: &str, inner: &str) -> bool {
-    let (outer, inner) = (host_pattern(outer), host_pattern(inner));
-    outer.is_ok_and(|outer| inner.is_ok_and(|inner| outer.covers(&inner, Reading::Wide)))
-}
-
 /// Tells whether a quota bounds how many names these callers can make up.
-fn is_held(document: &Document, rule: &Rule, given: &Target, host: &str) -> bool {
+fn is_held(document: &Document, rule: &Rule, given: &Target, host: &HostPattern<'_>) -> bool {
     document.quotas.iter().any(|quota| {
         bounds(document, quota)
             && (is_everybody(document, &quota.from) || selects_all(document, quota, rule))
@@ -153,9 +145,9 @@ fn selects_all(document: &Document, quota: &Quota, rule: &Rule) -> bool {
     })
 }
 
-fn counts_all(document: &Document, target: &Target, given: &Target, host: &str) -> bool {
+fn counts_all(document: &Document, target: &Target, given: &Target, host: &HostPattern<'_>) -> bool {
     let counted = document.place(target);
     let is_whole = target.terms().asks_only_for_ports() && target.terms().ports().covers(given.terms().ports());
     let everywhere = counted.hosts.is_empty() && counted.cidrs.is_empty();
-    is_whole && (everywhere || counted.hosts.iter().any(|counted| covers(counted, host)))
+    is_whole && (everywhere || counted.patterns.iter().any(|counted| counted.covers(host, Reading::Wide)))
 }

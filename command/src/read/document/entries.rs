@@ -9,7 +9,9 @@ use super::values::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
-use tollgate::policy::{self, TargetContext, TargetOptions, TargetTerms, path_pattern};
+use tollgate::policy::{
+    self, HostPattern, Network, TargetContext, TargetOptions, TargetTerms, host_pattern, networks, path_pattern,
+};
 
 /// Who may reach what.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -268,6 +270,9 @@ pub(crate) struct Target {
     pub(crate) encoded_slash: Option<EncodedSlash>,
     #[serde(skip)]
     #[schemars(skip)]
+    pub(super) places: Places,
+    #[serde(skip)]
+    #[schemars(skip)]
     terms: TargetTerms,
 }
 
@@ -290,6 +295,7 @@ impl Target {
         paths: Vec::new(),
         upgrades: Vec::new(),
         encoded_slash: None,
+        places: Places::NONE,
         terms: TargetTerms::EVERYTHING,
     };
 
@@ -299,12 +305,13 @@ impl Target {
         &self.terms
     }
 
-    /// Fills the terms in, where `ports` are those of the target's place; none where something is no value of the language.
-    pub(super) fn fill_terms(&mut self, context: TargetContext, ports: Option<policy::Ports>) -> Option<()> {
+    /// Fills terms and places in, where `ports` are those of the target's place; none where something is no value of the language.
+    pub(super) fn fill_in(&mut self, context: TargetContext, ports: Option<policy::Ports>) -> Option<()> {
         let methods = self.methods.iter().map(|method| Box::from(method.as_str()));
         let paths: Option<Vec<policy::PathPattern<'static>>> =
             self.paths.iter().map(|path| Some(path_pattern(path)?.into_owned())).collect();
         self.terms = TargetTerms::new(context, ports, methods, paths?, self.options());
+        self.places = Places::of(&self.hosts, &self.cidrs)?;
         Some(())
     }
 
@@ -360,4 +367,34 @@ pub(crate) struct Destination {
     /// What is spoken there: `http` unless given, on ports of other protocols theirs. `http2` and `grpc` speak HTTP/2 to it,
     /// whatever the caller speaks. For renderers and advice; never matched.
     pub(crate) protocol: Option<Protocol>,
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) places: Places,
+}
+
+impl Destination {
+    /// Fills its places in; none where something is no value of the language.
+    pub(super) fn fill_in(&mut self) -> Option<()> {
+        self.places = Places::of(&self.hosts, &self.cidrs)?;
+        Some(())
+    }
+}
+
+/// Hosts and networks as values, in the order in which they are written.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    pub(super) hosts: Vec<HostPattern<'static>>,
+    /// Those of `private` in its place.
+    pub(super) networks: Vec<Network>,
+}
+
+impl Places {
+    const NONE: Places = Places { hosts: Vec::new(), networks: Vec::new() };
+
+    fn of(hosts: &[String], cidrs: &[String]) -> Option<Places> {
+        let hosts: Option<Vec<_>> = hosts.iter().map(|host| Some(host_pattern(host).ok()?.into_owned())).collect();
+        let networks: Option<Vec<_>> =
+            cidrs.iter().map(|cidr| Some(networks(cidr)).filter(|networks| !networks.is_empty())).collect();
+        Some(Places { hosts: hosts?, networks: networks?.concat() })
+    }
 }

@@ -20,7 +20,7 @@ pub(crate) use values::{Amount, By, Mode, Overrun, Ports, Tls};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use tollgate::policy::{TargetContext, unpack};
+use tollgate::policy::{HostPattern, Network, TargetContext, unpack};
 
 /// Who may reach which external host, port, method and path through the egress gateway, and how much of it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -94,17 +94,18 @@ impl Document {
     /// Reads the JSON text of a policy that the checker found valid; none for any other.
     pub(crate) fn read(json: &str) -> Option<Document> {
         let whole: Document = serde_json::from_str(json).ok()?;
-        let Some(packed) = &whole.packed else { return whole.with_terms() };
+        let Some(packed) = &whole.packed else { return whole.with_values() };
         let mut rest: serde_json::Map<String, serde_json::Value> =
             serde_json::from_slice(&unpack(packed).ok()?).ok()?;
         rest.insert("version".to_owned(), whole.version.into());
         rest.insert("name".to_owned(), whole.name.clone().into());
         let unpacked: Document = serde_json::from_value(rest.into()).ok()?;
-        Document { revision: whole.revision, packed: whole.packed, ..unpacked }.with_terms()
+        Document { revision: whole.revision, packed: whole.packed, ..unpacked }.with_values()
     }
 
-    /// Fills in the terms of every target; none where something is no value of the language.
-    fn with_terms(mut self) -> Option<Document> {
+    /// Fills in what targets and destinations say as values; none where something is no value of the language.
+    fn with_values(mut self) -> Option<Document> {
+        self.destinations.values_mut().try_for_each(Destination::fill_in)?;
         let rules = self.rules.iter_mut().flat_map(|rule| &mut rule.to);
         let mut all: Vec<(TargetContext, &mut Target)> = rules.map(|target| (TargetContext::Rule, target)).collect();
         for deny in &mut self.deny {
@@ -119,7 +120,7 @@ impl Document {
                 None => target.ports.as_ref(),
             };
             let ports = ports.map(Ports::set);
-            target.fill_terms(context, ports)?;
+            target.fill_in(context, ports)?;
         }
         Some(self)
     }
@@ -130,6 +131,8 @@ impl Document {
             Some(destination) => Place {
                 hosts: &destination.hosts,
                 cidrs: &destination.cidrs,
+                patterns: &destination.places.hosts,
+                networks: &destination.places.networks,
                 ports: destination.ports.as_ref(),
                 region: destination.region.as_deref(),
                 tls: destination.tls,
@@ -138,6 +141,8 @@ impl Document {
             None => Place {
                 hosts: &target.hosts,
                 cidrs: &target.cidrs,
+                patterns: &target.places.hosts,
+                networks: &target.places.networks,
                 ports: target.ports.as_ref(),
                 region: target.region.as_deref(),
                 tls: target.tls,
@@ -160,6 +165,10 @@ impl Document {
 pub(crate) struct Place<'d> {
     pub(crate) hosts: &'d [String],
     pub(crate) cidrs: &'d [String],
+    /// The hosts as values, one for each.
+    pub(crate) patterns: &'d [HostPattern<'static>],
+    /// The networks that the CIDRs stand for.
+    pub(crate) networks: &'d [Network],
     pub(crate) ports: Option<&'d Ports>,
     pub(crate) region: Option<&'d str>,
     pub(crate) tls: Option<Tls>,
@@ -173,7 +182,7 @@ mod tests {
 
     const POLICY: &str = r#"{
         "version": 1, "name": "p",
-        "destinations": {"d": {"hosts": ["d.test"], "ports": [8443]}},
+        "destinations": {"d": {"hosts": ["D.test.", "**"], "cidrs": ["192.0.2.0/24", "private"], "ports": [8443]}},
         "rules": [{"id": "r", "from": [{"any": true}], "to": [
             {"hosts": ["a.test"], "methods": ["POST", "GET"], "paths": ["/caf%c3%a9"], "upgrades": ["websocket"]},
             {"destination": "d", "paths": ["/a%2Fb"], "encodedSlash": "data"}]}],
@@ -201,7 +210,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_pattern_makes_no_document() {
-        assert!(Document::read(&POLICY.replace("/caf%c3%a9", "/a?b")).is_none());
+    fn hosts_and_networks_of_a_target_are_those_of_its_destination() {
+        let document = Document::read(POLICY).unwrap();
+        let place = document.place(&document.rules[0].to[1]);
+        assert_eq!(place.patterns.iter().map(HostPattern::to_string).collect::<Vec<_>>(), ["d.test", "**"]);
+        assert_eq!(place.networks[0].to_string(), "192.0.2.0/24");
+        assert_eq!(place.networks[1..], tollgate::policy::networks("private"));
+        let own = document.place(&document.deny[0].to[0]);
+        assert_eq!((own.patterns[0].to_string(), own.networks), ("a.test".to_owned(), &[][..]));
+    }
+
+    #[test]
+    fn what_is_no_value_makes_no_document() {
+        for (good, bad) in
+            [("/caf%c3%a9", "/a?b"), ("a.test", "a test"), ("D.test.", "d:1"), ("private", "010.0.0.0/8")]
+        {
+            assert!(Document::read(&POLICY.replace(good, bad)).is_none(), "{bad}");
+        }
     }
 }
