@@ -33,12 +33,12 @@ impl TargetOptions {
     /// Tells whether a request with this `upgrade` header is taken.
     #[inline]
     pub fn takes_upgrade(self, context: TargetContext, upgrade: Upgrade<'_>) -> bool {
-        let is_websocket = matches!(upgrade, Upgrade::To(protocol) if protocol.eq_ignore_ascii_case(b"websocket"));
-        match (context, upgrade) {
-            (TargetContext::Closing, Upgrade::Absent) => !self.websocket,
-            (TargetContext::Closing, _) | (_, Upgrade::Absent) => true,
-            (TargetContext::Rule, _) => self.websocket && is_websocket,
-            (TargetContext::Exception, _) => !self.websocket || is_websocket,
+        match upgrade {
+            Upgrade::Absent => context != TargetContext::Closing || !self.websocket,
+            _ if context == TargetContext::Closing => true,
+            _ if !self.websocket => context == TargetContext::Exception,
+            Upgrade::To(protocol) => protocol.eq_ignore_ascii_case(b"websocket"),
+            Upgrade::Several => false,
         }
     }
 
