@@ -110,6 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn paths_are_compared_in_the_forms_that_are_taken() {
+        let forms = [Form::Canonical, Form::EncodedSlash, Form::Ambiguous];
+        for (slash, others, keys) in [
+            (EncodedSlash::Refused, [true, false, false], [true, false, false]),
+            (EncodedSlash::Data, [true, true, false], [true, true, false]),
+            (EncodedSlash::Key, [false, false, false], [true, true, true]),
+        ] {
+            assert_eq!(forms.map(|form| slash.compares(form, false)), others, "{slash:?}");
+            assert_eq!(forms.map(|form| slash.compares(form, true)), keys, "{slash:?}");
+        }
+    }
+
+    #[test]
     fn data_takes_more_forms_of_paths_and_keys_take_others() {
         let all = [EncodedSlash::Refused, EncodedSlash::Data, EncodedSlash::Key];
         let covered = |reading| {

@@ -174,7 +174,8 @@ mod tests {
         assert_eq!(closing, TargetTerms::EVERYTHING);
         let websocket = TargetOptions { websocket: true, ..TargetOptions::NONE };
         assert!(!TargetTerms { options: websocket, ..TargetTerms::EVERYTHING }.asks_only_for_ports());
-        assert!(terms(TargetContext::Closing, &[443], &[], &[]).asks_only_for_ports());
+        let one_port = terms(TargetContext::Closing, &[443], &[], &[]);
+        assert!(one_port.asks_only_for_ports() && !one_port.takes_everything());
     }
 
     #[test]
@@ -206,6 +207,14 @@ mod tests {
         ] {
             assert_eq!(outer.covers(&inner), expected, "{outer:?} {inner:?}");
         }
+    }
+
+    #[test]
+    fn terms_cover_no_upgrade_that_they_do_not_take() {
+        let plain = terms(TargetContext::Rule, &[], &[], &[]);
+        let options = TargetOptions { websocket: true, ..TargetOptions::NONE };
+        let websocket = TargetTerms { options, ..plain.clone() };
+        assert!(websocket.covers(&plain) && !plain.covers(&websocket));
     }
 
     #[test]
