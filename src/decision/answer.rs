@@ -188,6 +188,14 @@ fn explanation(reason: Reason) -> (&'static str, &'static str) {
             "the gateway would send it to another host or port than it names",
             "call the host by its own name and port",
         ),
+        Reason::SniMismatch => (
+            "the server name in its TLS is another than the host that it was sent to",
+            "name the same host in TLS as in the look-up of its address",
+        ),
+        Reason::SniMissing => (
+            "its TLS does not show the name of a server",
+            "send a server name in plain text, or ask for `ech: allow` or `clientHello: optional` in the rule",
+        ),
         Reason::DenyRule => ("the egress policy forbids it", "use another destination"),
         Reason::RequestAmbiguous => (
             "servers may read its path or method in more than one way",
@@ -208,6 +216,10 @@ fn explanation(reason: Reason) -> (&'static str, &'static str) {
         Reason::AddressInside => (
             "its name leads to an address that the gateway may not reach",
             "use a public host, or ask the operators of the gateway to admit the address",
+        ),
+        Reason::UndecidedLimit => (
+            "too many connections of its source have sent nothing to decide about",
+            "open a connection when there is something to send",
         ),
         Reason::RefusedByEnvoy => {
             ("the gateway's proxy takes no such request", "send a plain request that names one host and a path")

@@ -1,8 +1,10 @@
 //! The order of the decision: who is denied, who is admitted, where to, charged to which quotas.
 
+use super::canonical::Canonical;
 use super::charge::{Charged, charge};
 use super::question::{Asked, Question};
-use super::read_http::{Canonical, read_http};
+use super::read_http::read_http;
+use super::read_tcp::read_tcp;
 use super::scratch::{Buffers, Lookups, Scratch, SectionVisits};
 use super::search::{Admission, Admit, Refusal, Refuse, Stage, Unmatched, admits, excepts};
 use super::{Evaluation, Failed, Near, Reason, quotas};
@@ -73,7 +75,10 @@ impl<'p> Authorizer<'p> {
     where
         'p: 's,
     {
-        read_http(self.policy, arrival, buffers)
+        match &arrival.connection {
+            None => read_http(self.policy, arrival, buffers),
+            Some(connection) => read_tcp(self.policy, arrival, connection),
+        }
     }
 
     /// Takes the steps of [`Authorizer::decide`] behind the first: 2 to 4 on canonical values, and the quotas of step 5.
@@ -117,6 +122,7 @@ impl<'p> Authorizer<'p> {
                 let reason = match refused {
                     Unadmitted::Expired(_) => Reason::RuleExpired,
                     Unadmitted::Form => Reason::RequestAmbiguous,
+                    Unadmitted::Hello => Reason::SniMissing,
                     Unadmitted::NoRule if subject.trusted.is_none() => Reason::IdentityMissing,
                     Unadmitted::NoRule => Reason::NoMatch,
                 };
@@ -263,10 +269,11 @@ impl<'p> Authorizer<'p> {
             let candidates = rules.candidates(asked.groups, asked.narrow, path, &mut visited.rules);
             candidates.for_each(|candidate| unmatched.add(&candidate, asked.question));
         }
-        Err(match (unmatched.expired, unmatched.form) {
-            (Some(expired), _) => Unadmitted::Expired(expired.rule),
-            (None, true) => Unadmitted::Form,
-            (None, false) => Unadmitted::NoRule,
+        Err(match unmatched {
+            Unmatched { expired: Some(expired), .. } => Unadmitted::Expired(expired.rule),
+            Unmatched { form: true, .. } => Unadmitted::Form,
+            Unmatched { hello: true, .. } => Unadmitted::Hello,
+            _ => Unadmitted::NoRule,
         })
     }
 
@@ -312,6 +319,8 @@ enum Unadmitted {
     Expired(u32),
     /// Only the request's form did.
     Form,
+    /// Only the beginning of the connection did.
+    Hello,
     NoRule,
 }
 
@@ -320,7 +329,7 @@ mod tests {
     use super::*;
     use crate::decision::Outcome;
     use crate::quota::Memory;
-    use crate::request::{Host, Presented, Source};
+    use crate::request::{ClientHello, Connection, FirstBytes, Presented, Source};
 
     const POLICY: &[u8] = br#"{"version": 1, "name": "p", "rules": [
         {"id": "plain", "from": [{"any": true}], "to": [{"hosts": ["plain.test"], "ports": [443]}]},
@@ -354,9 +363,13 @@ mod tests {
             ("open.closed.test", 443, Reason::RuleAllow, Some("all")),
             ("open.closed.test", 443, Reason::QuotaRequests, Some("q")),
         ] {
-            let canonical = Canonical::tcp(Some(presented), Host::Name(host), port);
-            let mut lookups = Lookups::default();
-            let mut evaluation = authorizer.authorize(&canonical, Timestamp::default(), &mut lookups);
+            let chain = format!("inbound-vip|{port}|tcp|{host}");
+            let hello = ClientHello { server_name: Some(host.as_bytes()), ech: false };
+            let connection =
+                Connection { chain: chain.as_bytes(), first: FirstBytes::Hello(hello), ..Connection::default() };
+            let arrival = Arrival::of_connection(Some(presented), connection);
+            let mut scratch = Scratch::default();
+            let mut evaluation = authorizer.decide(&arrival, Timestamp::default(), &mut scratch);
             authorizer.charge(&mut evaluation, 0, &mut thread, &mut memory);
             let decision = &evaluation.decision;
             assert_eq!((decision.reason, decision.rule), (reason, rule), "{host}:{port}");

@@ -1,8 +1,9 @@
 //! Evaluations of requests that the proxy refused, before anything was decided or after it.
 
-use super::{Decision, Evaluation, Reason};
+use super::{Decision, Evaluation, Reason, Way};
 use crate::policy::Settings;
 use crate::request::{Arrival, Authority, Identity};
+use crate::timestamp::Timestamp;
 
 impl<'s> Evaluation<'s> {
     /// A refusal that this engine did not decide; host and identity are read as for a decision, as far as they can be.
@@ -24,6 +25,8 @@ impl<'s> Evaluation<'s> {
             port: authority.map(|authority| authority.port.unwrap_or(settings.default_port)),
             decision: Decision::refusal(reason),
             quotas: &[],
+            way: Way::default(),
+            expires: Timestamp::NEVER,
         }
     }
 }

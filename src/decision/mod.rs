@@ -3,13 +3,16 @@
 mod also;
 pub mod answer;
 mod authorize;
+mod canonical;
 mod charge;
+mod identify;
 pub mod json;
 mod late;
 mod pending_decision;
 mod question;
 mod quotas;
 mod read_http;
+mod read_tcp;
 pub(crate) mod request_snapshot;
 mod scratch;
 mod search;
@@ -25,7 +28,7 @@ pub use request_snapshot::RequestSnapshot;
 pub use scratch::Scratch;
 #[doc(hidden)]
 pub use {
-    read_http::Canonical,
+    canonical::Canonical,
     scratch::{Buffers, Lookups},
 };
 
@@ -70,6 +73,10 @@ pub enum Reason {
     IdentityUntrusted,
     /// The chosen cluster stands for another host or port than the authority names.
     RouteMismatch,
+    /// The server name in the caller's own TLS is another than the host that the connection was led to.
+    SniMismatch,
+    /// The caller's own TLS is not there, names no server or hides its name.
+    SniMissing,
     /// A deny entry matches.
     DenyRule,
     /// The request's form decided: servers may read its path or method otherwise.
@@ -92,6 +99,8 @@ pub enum Reason {
     QuotaUnavailable,
     /// The name leads to an address that the gateway may not reach. Envoy refuses it behind the filter.
     AddressInside,
+    /// Too many connections wait for a decision, and this one came from the source that has most of them.
+    UndecidedLimit,
     /// Envoy refused the request before the filter saw it.
     RefusedByEnvoy,
     /// There is no valid policy yet.
@@ -100,12 +109,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Reason; 18] = [
+    pub const ALL: [Reason; 21] = [
         Reason::RuleAllow,
         Reason::HostInvalid,
         Reason::IdentityInvalid,
         Reason::IdentityUntrusted,
         Reason::RouteMismatch,
+        Reason::SniMismatch,
+        Reason::SniMissing,
         Reason::DenyRule,
         Reason::RequestAmbiguous,
         Reason::RuleExpired,
@@ -117,13 +128,20 @@ impl Reason {
         Reason::QuotaConcurrent,
         Reason::QuotaUnavailable,
         Reason::AddressInside,
+        Reason::UndecidedLimit,
         Reason::RefusedByEnvoy,
         Reason::PolicyInvalid,
     ];
 
-    /// Tells whether the engine decides so. The others are what Envoy refuses itself, before the filter or behind it.
+    /// Tells whether the engine decides so. The others are what Envoy refuses itself, before the filter or behind it, and what
+    /// the filter has no room for.
     pub fn is_decided(self) -> bool {
-        !matches!(self, Reason::AddressInside | Reason::RefusedByEnvoy)
+        !matches!(self, Reason::AddressInside | Reason::UndecidedLimit | Reason::RefusedByEnvoy)
+    }
+
+    /// Tells whether only TCP connections are refused so.
+    pub fn is_of_connections(self) -> bool {
+        matches!(self, Reason::SniMismatch | Reason::SniMissing | Reason::UndecidedLimit)
     }
 
     /// Tells whether a quota refuses: callers may come again (HTTP 429, gRPC 8).
@@ -139,6 +157,8 @@ impl Reason {
             Reason::IdentityInvalid => "IDENTITY_INVALID",
             Reason::IdentityUntrusted => "IDENTITY_UNTRUSTED",
             Reason::RouteMismatch => "ROUTE_MISMATCH",
+            Reason::SniMismatch => "SNI_MISMATCH",
+            Reason::SniMissing => "SNI_MISSING",
             Reason::DenyRule => "DENY_RULE",
             Reason::RequestAmbiguous => "REQUEST_AMBIGUOUS",
             Reason::RuleExpired => "RULE_EXPIRED",
@@ -150,6 +170,7 @@ impl Reason {
             Reason::QuotaConcurrent => "QUOTA_CONCURRENT",
             Reason::QuotaUnavailable => "QUOTA_UNAVAILABLE",
             Reason::AddressInside => "ADDRESS_INSIDE",
+            Reason::UndecidedLimit => "UNDECIDED_LIMIT",
             Reason::RefusedByEnvoy => "REFUSED_BY_ENVOY",
             Reason::PolicyInvalid => "POLICY_INVALID",
         }
@@ -188,6 +209,20 @@ pub struct Evaluation<'s> {
     pub decision: Decision<'s>,
     /// The quotas that a request which is let through is charged to, in file order.
     pub quotas: &'s [ApplicableQuota],
+    /// The way out of a TCP connection that is let through.
+    pub way: Way,
+    /// The first moment at which the target that admits no longer does.
+    pub expires: Timestamp,
+}
+
+/// The way out of a TCP connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// The cluster of the host and the port alone: it was called by them, and a target that names the host admits it.
+    Own,
+    /// The cluster of the port, which looks the caller's own server name up.
+    #[default]
+    Dynamic,
 }
 
 impl<'s> Evaluation<'s> {
@@ -200,6 +235,8 @@ impl<'s> Evaluation<'s> {
             port: None,
             decision: Decision::refusal(reason),
             quotas: &[],
+            way: Way::default(),
+            expires: Timestamp::NEVER,
         }
     }
 
@@ -234,15 +271,16 @@ pub enum Failed {
     Method,
     Path,
     Upgrade,
+    Hello,
     Expired,
 }
 
 impl Failed {
     /// Everything that can fail, in that order.
-    pub const ALL: [Failed; 6] =
-        [Failed::Host, Failed::Port, Failed::Method, Failed::Path, Failed::Upgrade, Failed::Expired];
+    pub const ALL: [Failed; 7] =
+        [Failed::Host, Failed::Port, Failed::Method, Failed::Path, Failed::Upgrade, Failed::Hello, Failed::Expired];
 
-    /// `host`, `port`, `method`, `path`, `upgrade` or `expired`.
+    /// `host`, `port`, `method`, `path`, `upgrade`, `hello` or `expired`.
     pub fn as_str(self) -> &'static str {
         match self {
             Failed::Host => "host",
@@ -250,6 +288,7 @@ impl Failed {
             Failed::Method => "method",
             Failed::Path => "path",
             Failed::Upgrade => "upgrade",
+            Failed::Hello => "hello",
             Failed::Expired => "expired",
         }
     }

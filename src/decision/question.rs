@@ -17,8 +17,17 @@ pub(super) struct Question<'q> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Layer<'q> {
     Http(HttpQuestion<'q>),
-    /// A connection whose contents nobody reads.
-    Tcp,
+    /// A connection of which only the beginning is read.
+    Tcp(TcpQuestion),
+}
+
+/// The beginning of a connection, as a target is compared with it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TcpQuestion {
+    /// The caller's own TLS names the host, or nobody has seen yet whether it does.
+    pub(super) is_named: bool,
+    /// The caller's own TLS may hide another name.
+    pub(super) ech: bool,
 }
 
 /// The properties of an HTTP request that a target is compared with.
@@ -112,6 +121,8 @@ impl Failures {
     pub(super) const METHOD_FORM: Failures = Failures(32);
     /// Servers may see another path.
     pub(super) const PATH_FORM: Failures = Failures(64);
+    /// The connection begins otherwise.
+    pub(super) const HELLO: Failures = Failures(128);
 
     fn fail(&mut self, failure: Failures, failed: bool) {
         if failed {
@@ -147,12 +158,7 @@ impl Question<'_> {
         failures.fail(Failures::EXPIRED, constraints.expires.has_come(self.now));
         match &self.layer {
             Layer::Http(http) => http.narrowly(candidate, context, goal, failures),
-            Layer::Tcp => {
-                failures.fail(Failures::METHOD, constraints.methods != NONE);
-                failures.fail(Failures::PATH, candidate.target.has_paths());
-                failures.fail(Failures::UPGRADE, constraints.options.websocket);
-                TargetMatch { failures, pattern: None }
-            }
+            Layer::Tcp(tcp) => TargetMatch { failures: tcp.narrowly(candidate, context, failures), pattern: None },
         }
     }
 
@@ -165,7 +171,7 @@ impl Question<'_> {
         match &self.layer {
             Layer::Http(http) => http.widely(candidate),
             // Whatever the target says of methods, paths and upgrades: the connection may carry that.
-            Layer::Tcp => Some(DenyMatch::Certain),
+            Layer::Tcp(_) => Some(DenyMatch::Certain),
         }
     }
 
@@ -175,7 +181,7 @@ impl Question<'_> {
             Layer::Http(HttpQuestion { overridden, method, path, .. }) => {
                 *overridden || method.is_connect_widely() || path.is_none_or(|path| path.form != Form::Canonical)
             }
-            Layer::Tcp => true,
+            Layer::Tcp(_) => true,
         }
     }
 
@@ -201,8 +207,24 @@ impl Question<'_> {
     fn comparable_path(&self) -> Option<QuestionPath<'_>> {
         match self.layer {
             Layer::Http(HttpQuestion { path, .. }) => path.filter(|path| path.form != Form::Ambiguous),
-            Layer::Tcp => None,
+            Layer::Tcp(_) => None,
         }
+    }
+}
+
+impl TcpQuestion {
+    /// Reads an opening target narrowly, of which so much has failed already. What asks for methods, paths or upgrades admits
+    /// no connection, unless it says that the host suffices.
+    fn narrowly(&self, candidate: &Candidate<'_>, context: TargetContext, mut failures: Failures) -> Failures {
+        let constraints = candidate.constraints;
+        let options = constraints.options;
+        if !options.host_only {
+            failures.fail(Failures::METHOD, constraints.methods != NONE);
+            failures.fail(Failures::PATH, candidate.target.has_paths());
+            failures.fail(Failures::UPGRADE, options.websocket);
+        }
+        failures.fail(Failures::HELLO, !options.takes_hello(context, self.is_named, self.ech));
+        failures
     }
 }
 

@@ -1,61 +1,14 @@
 //! Step 1: an HTTP request is made canonical, or refused.
 
+use super::canonical::Canonical;
+use super::identify::{identify, presented};
 use super::pending_decision::{PendingDecision, Subject};
-use super::question::{HttpQuestion, LONGEST_FOR_COSTLY, Layer, Method, Question, QuestionPath};
+use super::question::{HttpQuestion, LONGEST_FOR_COSTLY, Layer, Method, QuestionPath};
 use super::scratch::Buffers;
 use super::{Evaluation, Reason};
 use crate::index::Section;
 use crate::policy::{Mode, Policy, VerifyRoute};
-use crate::request::{
-    Arrival, Authority, Comparison, Form, Host, Identity, Path, Presented, Routed, Source, object_key, widen,
-};
-use crate::timestamp::Timestamp;
-
-/// The canonical values of a request: the outcome of the first step.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Canonical<'s> {
-    pub(super) subject: Subject<'s>,
-    pub(super) host: Host<'s>,
-    port: u16,
-    layer: Layer<'s>,
-    /// The path with `%2F` read as a separator.
-    slashed: Option<QuestionPath<'s>>,
-    /// The reasons of the first step that a dry-run suspended.
-    suspended: [Option<Reason>; 2],
-}
-
-impl<'s> Canonical<'s> {
-    /// Returns a connection from a trusted identity, or from none, whose contents nobody reads. Rules admit it through targets
-    /// that ask for no method, path or upgrade; deny entries and quotas count as if they asked for none.
-    pub fn tcp(presented: Option<Presented<'s>>, host: Host<'s>, port: u16) -> Canonical<'s> {
-        let trusted = presented.and_then(|presented| Identity::parse(presented.id));
-        let subject = Subject { identity: presented, trusted, host: Some(host), port: Some(port) };
-        Canonical { subject, host, port, layer: Layer::Tcp, slashed: None, suspended: [None; 2] }
-    }
-
-    /// Returns the decision as far as the first step has brought it.
-    pub(super) fn pending(&self) -> PendingDecision<'s> {
-        let mut pending = PendingDecision::default();
-        for reason in self.suspended.into_iter().flatten() {
-            pending.suspend(reason, None);
-        }
-        pending
-    }
-
-    pub(super) fn question(&self, now: Timestamp) -> Question<'s> {
-        let Canonical { port, layer, .. } = *self;
-        Question { port, layer, now }
-    }
-
-    /// Returns the question that closing targets are asked besides, where `%2F` is data to some of them: it may separate
-    /// segments all the same.
-    pub(super) fn slashed_question(&self, now: Timestamp) -> Option<Question<'s>> {
-        let Layer::Http(http) = self.layer else { return None };
-        let layer = Layer::Http(HttpQuestion { path: Some(self.slashed?), ..http });
-        Some(Question { layer, ..self.question(now) })
-    }
-}
+use crate::request::{Arrival, Authority, Comparison, Form, Path, Presented, Routed, Source, object_key, widen};
 
 /// Reads canonical values, or answers without them.
 #[cfg_attr(
@@ -85,23 +38,9 @@ pub(super) fn read_http<'s>(
     subject.host = Some(authority.host);
     subject.port = Some(port);
 
-    let mut identity = presented.and_then(|presented| Identity::parse(presented.id));
-    if identity.is_some() {
-        subject.identity = presented;
+    if let Err(reason) = identify(policy, presented, &mut subject, &mut pending) {
+        return Err(pending.deny(&subject, reason, None));
     }
-    let reason = match identity {
-        None if presented.is_some() => Some(Reason::IdentityInvalid),
-        Some(known) if !trusts(policy, &known) => Some(Reason::IdentityUntrusted),
-        _ => None,
-    };
-    if let Some(reason) = reason {
-        if !dry_run {
-            return Err(pending.deny(&subject, reason, None));
-        }
-        pending.suspend(reason, None);
-        identity = None;
-    }
-    subject.trusted = identity;
 
     match routed_port(policy, presented, &authority, arrival.cluster) {
         Some(routed) => port = routed.unwrap_or(port),
@@ -154,15 +93,6 @@ fn routed_port(
         Routed::ByAuthority => Some(None),
         Routed::Elsewhere => None,
     }
-}
-
-/// Returns the identity, if it comes from a source that the policy reads; an empty one counts as none.
-fn presented<'s>(policy: &Policy, arrival: &Arrival<'s>) -> Option<Presented<'s>> {
-    arrival.identity.filter(|identity| !identity.id.is_empty() && policy.settings.sources.contains(&identity.source))
-}
-
-fn trusts(policy: &Policy, identity: &Identity<'_>) -> bool {
-    policy.settings.trust_domains.iter().any(|trusted| trusted == identity.trust_domain())
 }
 
 /// Reads the path, and widely if anything asks for that.

@@ -3,10 +3,11 @@
 use super::also::{Also, Further};
 use super::charge::{QuotaOutcome, reason};
 use super::quotas::ApplicableQuota;
-use super::{Decision, Evaluation, Outcome, Reason};
+use super::{Decision, Evaluation, Outcome, Reason, Way};
 use crate::policy::{AuditPath, Terms};
 use crate::quota::{ChargeOutcome, Crossing};
-use crate::request::{Arrival, Host, Identity, Presented, Source};
+use crate::request::{Arrival, ClientHello, Connection, FirstBytes, Host, Identity, Presented, Source};
+use crate::timestamp::Timestamp;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -17,6 +18,8 @@ pub(crate) const RAW_CAP: usize = 256;
 pub(crate) const PATH_CAP: usize = 2048;
 /// Bytes of a method, as far as they are recorded; the longest registered one has 17.
 pub(crate) const METHOD_CAP: usize = 64;
+/// Bytes of a server name, as far as they are recorded: the longest name and some more.
+pub(crate) const SNI_CAP: usize = 256;
 /// Bytes of an identity, as far as they are recorded: the longest valid SPIFFE ID.
 pub(crate) const IDENTITY_CAP: usize = 2048;
 
@@ -37,6 +40,9 @@ pub struct RequestSnapshot {
     authority: Range<usize>,
     method: Range<usize>,
     path: Option<Range<usize>>,
+    /// For a connection: the server name of the caller's own TLS, if there is one.
+    connection: Option<Option<Range<usize>>>,
+    way: Way,
     outcome: Outcome,
     reason: Reason,
     rule: Option<Range<usize>>,
@@ -58,13 +64,15 @@ impl RequestSnapshot {
         let Evaluation { host, decision, .. } = evaluation;
         let shows_path = terms.settings().audit_path == AuditPath::Full;
         let presented = evaluation.identity.or(arrival.identity);
+        let server_name = arrival.connection.and_then(|connection| connection.first.server_name());
         let pieces = [
             presented.map_or(&b""[..], |presented| capped(presented.id, IDENTITY_CAP)),
             if host.is_none() { capped(arrival.authority, RAW_CAP) } else { b"" },
             capped(arrival.method, METHOD_CAP),
             arrival.path.filter(|_| shows_path).map_or(b"", |path| capped(without_query(path), PATH_CAP)),
+            server_name.map_or(b"", |name| capped(name, SNI_CAP)),
         ];
-        let [id, authority, method, path] = places(pieces.map(<[u8]>::len), 0);
+        let [id, authority, method, path, sni] = places(pieces.map(<[u8]>::len), 0);
         let name = match host {
             Some(Host::Name(name)) => name,
             _ => "",
@@ -92,6 +100,8 @@ impl RequestSnapshot {
             authority,
             method,
             path: arrival.path.filter(|_| shows_path).map(|_| path),
+            connection: arrival.connection.map(|_| server_name.map(|_| sni)),
+            way: evaluation.way,
             outcome: decision.outcome,
             reason: decision.reason,
             rule: decision.rule.map(|_| rule),
@@ -109,6 +119,7 @@ impl RequestSnapshot {
             authority: self.bytes(&self.authority),
             method: self.bytes(&self.method),
             path: self.path.as_ref().map(|path| self.bytes(path)),
+            connection: self.connection.as_ref().map(|sni| self.connection(sni.as_ref())),
             ..Arrival::default()
         }
     }
@@ -137,7 +148,15 @@ impl RequestSnapshot {
                 also,
             },
             quotas: &self.quotas,
+            way: self.way,
+            expires: Timestamp::NEVER,
         }
+    }
+
+    /// A connection, as far as records speak of it.
+    fn connection(&self, sni: Option<&Range<usize>>) -> Connection<'_> {
+        let named = |name| FirstBytes::Hello(ClientHello { server_name: Some(self.bytes(name)), ech: false });
+        Connection { first: sni.map_or(FirstBytes::Unseen, named), ..Connection::default() }
     }
 
     /// The evaluation once it has crossed a quota's line, and what is said of that quota.

@@ -1,10 +1,11 @@
 //! The finds among the candidates of a request: what refuses, what admits, and what came nearest.
 
-use super::question::{DenyMatch, Failures, MatchGoal, Question};
+use super::question::{DenyMatch, Failures, Layer, MatchGoal, Question};
 use super::{Failed, Reason};
 use crate::index::{Candidate, Search};
 use crate::model::TargetContext;
 use crate::policy::STAGED;
+use crate::timestamp::Timestamp;
 
 /// The precedence of a match, most specific first: its host, whether it has paths, its place in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,9 +33,15 @@ pub(super) struct Admission {
     pub(super) destination: u32,
     /// Address of the pattern that matched.
     pub(super) pattern: Option<u32>,
+    pub(super) expires: Timestamp,
 }
 
 impl Admission {
+    /// Tells whether the target names the host itself: not a wildcard, a network or `**`.
+    pub(super) fn names_host(&self) -> bool {
+        self.precedence.rank == 0
+    }
+
     fn of(candidate: &Candidate<'_>, pattern: Option<u32>) -> Admission {
         Admission {
             precedence: Precedence::of(candidate),
@@ -42,6 +49,7 @@ impl Admission {
             region: candidate.constraints.region,
             destination: candidate.constraints.destination,
             pattern,
+            expires: candidate.constraints.expires,
         }
     }
 }
@@ -54,7 +62,8 @@ pub(super) struct Admit<'q> {
 
 impl Search for Admit<'_> {
     fn wants_misses(&self) -> bool {
-        false
+        // what admits a connection may have paths, which it sets aside
+        matches!(self.question.layer, Layer::Tcp(_))
     }
 
     #[inline]
@@ -91,6 +100,8 @@ pub(super) struct Unmatched {
     pub(super) expired: Option<Admission>,
     /// Some target would have admitted the request in a plain form.
     pub(super) form: bool,
+    /// Some target would have admitted the connection with another beginning.
+    pub(super) hello: bool,
     /// The nearest: its first failure, the later the nearer, and the rule.
     nearest: Option<(std::cmp::Reverse<Failed>, Precedence, u32)>,
 }
@@ -106,6 +117,7 @@ impl Unmatched {
         let found = question.narrowly(candidate, TargetContext::Rule, MatchGoal::Explain);
         let Some(first) = first_failed(found.failures) else { return };
         self.form |= found.failures.is_form_only();
+        self.hello |= found.failures == Failures::HELLO;
         if found.failures == Failures::EXPIRED {
             let found = Admission::of(candidate, found.pattern);
             if self.expired.is_none_or(|best| found.precedence < best.precedence) {
@@ -126,6 +138,7 @@ fn first_failed(failures: Failures) -> Option<Failed> {
         (Failed::Method, [Failures::METHOD, Failures::METHOD_FORM]),
         (Failed::Path, [Failures::PATH, Failures::PATH_FORM]),
         (Failed::Upgrade, [Failures::UPGRADE; 2]),
+        (Failed::Hello, [Failures::HELLO; 2]),
         (Failed::Expired, [Failures::EXPIRED; 2]),
     ]
     .into_iter()

@@ -13,6 +13,12 @@ pub struct TargetOptions {
     pub websocket: bool,
     /// `encodedSlash`.
     pub encoded_slash: EncodedSlash,
+    /// `clientHello: optional`: a connection need not begin with a TLS hello that names the host.
+    pub hello_optional: bool,
+    /// `ech: allow`: the server's name in the hello may be encrypted.
+    pub ech: bool,
+    /// `overTls: host-only`: methods, paths and upgrades are set aside for connections.
+    pub host_only: bool,
 }
 
 /// The meaning of `%2F` to a target.
@@ -28,7 +34,13 @@ pub enum EncodedSlash {
 
 impl TargetOptions {
     /// Options of a target that gives none.
-    pub const NONE: TargetOptions = TargetOptions { websocket: false, encoded_slash: EncodedSlash::Refused };
+    pub const NONE: TargetOptions = TargetOptions {
+        websocket: false,
+        encoded_slash: EncodedSlash::Refused,
+        hello_optional: false,
+        ech: false,
+        host_only: false,
+    };
 
     /// Tells whether a request with this `upgrade` header is taken.
     #[inline]
@@ -42,12 +54,24 @@ impl TargetOptions {
         }
     }
 
+    /// Tells whether a connection that begins so is taken. `is_named`: its hello names the host; `has_ech`: it may hide another.
+    #[inline]
+    pub fn takes_hello(self, context: TargetContext, is_named: bool, has_ech: bool) -> bool {
+        let is_readable = (is_named || self.hello_optional) && (!has_ech || self.ech);
+        context != TargetContext::Rule || is_readable
+    }
+
     /// Tells whether whatever another target's options take is taken, `encodedSlash` apart: that is about paths.
     pub fn covers(self, context: TargetContext, other: TargetOptions, of_other: TargetContext) -> bool {
         let upgrades = [Upgrade::Absent, Upgrade::To(b"websocket"), Upgrade::Several];
+        let hellos = [false, true].into_iter().flat_map(|is_named| [(is_named, false), (is_named, true)]);
         upgrades
             .into_iter()
             .all(|upgrade| self.takes_upgrade(context, upgrade) || !other.takes_upgrade(of_other, upgrade))
+            && hellos.into_iter().all(|(is_named, has_ech)| {
+                self.takes_hello(context, is_named, has_ech) || !other.takes_hello(of_other, is_named, has_ech)
+            })
+            && (context != TargetContext::Rule || self.host_only || !other.host_only)
     }
 }
 
@@ -119,6 +143,30 @@ mod tests {
         ] {
             assert_eq!(forms.map(|form| slash.compares(form, false)), others, "{slash:?}");
             assert_eq!(forms.map(|form| slash.compares(form, true)), keys, "{slash:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_takes_a_hello_that_names_the_host_and_more_where_it_says_so() {
+        let optional = TargetOptions { hello_optional: true, ..TargetOptions::NONE };
+        let hidden = TargetOptions { ech: true, ..TargetOptions::NONE };
+        for (options, expected) in [
+            (TargetOptions::NONE, [true, false, false, false]),
+            (optional, [true, true, false, false]),
+            (hidden, [true, false, true, false]),
+            (TargetOptions { ech: true, ..optional }, [true, true, true, true]),
+        ] {
+            let hellos = [(true, false), (false, false), (true, true), (false, true)];
+            assert_eq!(hellos.map(|(named, ech)| options.takes_hello(TargetContext::Rule, named, ech)), expected);
+            for context in [TargetContext::Exception, TargetContext::Closing] {
+                assert!(hellos.iter().all(|(named, ech)| options.takes_hello(context, *named, *ech)));
+                assert!(TargetOptions::NONE.covers(context, options, TargetContext::Rule));
+            }
+        }
+        let rule = TargetContext::Rule;
+        let host_only = TargetOptions { host_only: true, ..TargetOptions::NONE };
+        for wider in [optional, hidden, host_only] {
+            assert!(wider.covers(rule, TargetOptions::NONE, rule) && !TargetOptions::NONE.covers(rule, wider, rule));
         }
     }
 

@@ -11,6 +11,7 @@ use super::value::{
     Expiry, HeaderToRemove, Id, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
 };
 use super::words::{not_a_word, words};
+use crate::model::HostPattern;
 use crate::quota::{By, Overrun};
 use crate::request::Source;
 
@@ -109,6 +110,13 @@ object! {
     AuthorityDoc<'a>, "a map with `defaultPort` and `verifyRoute`" {
         "defaultPort" => default_port: Port,
         "verifyRoute" => verify_route: VerifyRoute,
+    }
+}
+
+object! {
+    TcpDoc<'a>, "a map with `port` and `self`" {
+        "port" => port: Port,
+        "self" => own: Vec<HostPattern<'a>>,
     }
 }
 

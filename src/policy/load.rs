@@ -4,14 +4,15 @@ use super::compile::Compiler;
 use super::compiled::Policy;
 use super::decode::{Any, At, Entries, Shape, Slot, Stop, Text, Value, each, read, value};
 use super::document::{
-    AuditDoc, AuthorityDoc, IdentityDoc, MetricLabel, MetricsDoc, RequestHeadersDoc, ResponseDoc, SelectorDoc,
+    AuditDoc, AuthorityDoc, IdentityDoc, MetricLabel, MetricsDoc, RequestHeadersDoc, ResponseDoc, SelectorDoc, TcpDoc,
     TripwireDoc,
 };
 use super::finding::{Finding, Findings, Listed, Rejection, code};
 use super::json::{Fault, Json};
 use super::packed::Packed;
-use super::settings::{HeaderName, Mode, Settings, Tripwire, VerifyRoute};
+use super::settings::{HeaderName, Mode, Settings, TcpSettings, Tripwire, VerifyRoute};
 use super::value::{HeaderToRemove, Id, Replicas, Revision};
+use crate::model::HostPattern;
 use std::marker::PhantomData;
 
 impl Policy {
@@ -143,7 +144,7 @@ struct TopLevel<'d> {
 const NOT_YET: &str = "rateLimitService";
 
 /// Every other key of a policy.
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "version",
     "name",
     "revision",
@@ -153,6 +154,7 @@ const KEYS: [&str; 20] = [
     "identity",
     "workloads",
     "authority",
+    "tcp",
     "destinations",
     "deny",
     "rules",
@@ -236,6 +238,11 @@ impl Document {
                     settings.verify_route = doc.verify_route.good();
                 }
             }
+            "tcp" => {
+                if let Some(doc) = value::<TcpDoc<'de>>(entries, findings)? {
+                    settings.tcp = tcp(doc, findings);
+                }
+            }
             "destinations" => entries.value(&mut Destinations { compiler }, findings)?,
             "deny" => entries.value(&mut EntryList::new(compiler, Compiler::deny), findings)?,
             "rules" => entries.value(&mut EntryList::new(compiler, Compiler::rule), findings)?,
@@ -298,6 +305,21 @@ fn identity(doc: IdentityDoc<'_>, settings: &mut Settings) {
     if let Some(domains) = doc.trust_domains.good() {
         settings.trust_domains = domains.iter().map(|domain| domain.0.to_string()).collect();
     }
+}
+
+fn tcp(doc: TcpDoc<'_>, findings: &mut Findings<'_>) -> TcpSettings {
+    let mut tcp = TcpSettings::default();
+    tcp.port = doc.port.good().map_or(tcp.port, |port| port.0);
+    for name in doc.own.good().unwrap_or_default() {
+        match name {
+            HostPattern::Exact(name) => tcp.own.push(name.into_owned()),
+            wildcard => {
+                let message = format!("`{wildcard}` is no name of the gateway's own service");
+                findings.error_in("self", code::VALUE, message, "list whole names, without `*`".to_owned());
+            }
+        }
+    }
+    tcp
 }
 
 fn request_headers(doc: RequestHeadersDoc<'_>, settings: &mut Settings, findings: &mut Findings<'_>) {

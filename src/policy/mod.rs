@@ -44,7 +44,8 @@ pub use path_pattern::path_pattern;
 pub use period::duration;
 pub use quota::QuotaEntry;
 pub use settings::{
-    AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, RemoveBy, Settings, Tripwire, VerifyRoute,
+    AuditAllowed, AuditPath, Detail, HeaderName, MetricLabels, Mode, RemoveBy, Settings, TcpSettings, Tripwire,
+    VerifyRoute,
 };
 pub use target_document::TARGET_KEYS;
 pub use terms::Terms;

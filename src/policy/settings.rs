@@ -21,6 +21,8 @@ pub struct Settings {
     /// Extent to which the routed cluster is compared with the authority; none where the policy leaves that to the source of
     /// the identity.
     pub verify_route: Option<VerifyRoute>,
+    /// TCP connections.
+    pub tcp: TcpSettings,
     /// Detail that a denied caller is told.
     pub detail: Detail,
     /// Address where people read on; in denials.
@@ -37,6 +39,21 @@ pub struct Settings {
     pub audit_path: AuditPath,
     /// Labels of the request counter besides decision and reason.
     pub by: MetricLabels,
+}
+
+/// Readings of TCP connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// Port of a connection that was led to a host without one.
+    pub port: u16,
+    /// Names of the gateway itself: who was led to one of them is decided by the server name of the caller's own TLS.
+    pub own: Vec<String>,
+}
+
+impl Default for TcpSettings {
+    fn default() -> TcpSettings {
+        TcpSettings { port: 443, own: Vec::new() }
+    }
 }
 
 /// Header names to remove, in lower case and with `-` for every `_`: servers that read the two alike take the header
@@ -162,6 +179,7 @@ impl Default for Settings {
             trust_domains: vec!["cluster.local".to_owned()],
             default_port: 443,
             verify_route: None,
+            tcp: TcpSettings::default(),
             detail: Detail::default(),
             docs_url: None,
             remove: vec![

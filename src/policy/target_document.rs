@@ -21,6 +21,9 @@ object! {
         "paths" => paths: Vec<At<PathPattern<'a>>>,
         "upgrades" => upgrades: Vec<UpgradeName>,
         "encodedSlash" => encoded_slash: EncodedSlash,
+        "clientHello" => client_hello: ClientHelloWord,
+        "ech" => ech: EchWord,
+        "overTls" => over_tls: OverTls,
     }
 }
 
@@ -45,6 +48,9 @@ impl TargetDoc<'_> {
         TargetOptions {
             websocket: !self.upgrades.is_absent(),
             encoded_slash: self.encoded_slash.as_ref().copied().unwrap_or(EncodedSlash::Refused),
+            hello_optional: self.client_hello.as_ref() == Some(&ClientHelloWord::Optional),
+            ech: !self.ech.is_absent(),
+            host_only: !self.over_tls.is_absent(),
         }
     }
 }
@@ -97,6 +103,34 @@ words! { UpgradeName, "`websocket`" {
     "websocket" => UpgradeName,
 }}
 
+/// The demand on the caller's own TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientHelloWord {
+    Required,
+    Optional,
+}
+
+words! { ClientHelloWord, "`required` or `optional`" {
+    "required" => ClientHelloWord::Required,
+    "optional" => ClientHelloWord::Optional,
+}}
+
+/// The one word about an encrypted server name.
+#[derive(Debug)]
+pub(super) struct EchWord;
+
+words! { EchWord, "`allow`" {
+    "allow" => EchWord,
+}}
+
+/// The one word about what nobody can read in the caller's own TLS.
+#[derive(Debug)]
+pub(super) struct OverTls;
+
+words! { OverTls, "`host-only`" {
+    "host-only" => OverTls,
+}}
+
 words! { EncodedSlash, "`data` or `key`" {
     "data" => EncodedSlash::Data,
     "key" => EncodedSlash::Key,
@@ -143,6 +177,17 @@ pub(super) fn check(doc: &TargetDoc<'_>, kind: Kind, findings: &mut Findings<'_>
         let message = "a CONNECT request has no path, so that `paths` says nothing of it";
         let fix = "remove `paths`, or list the methods of requests that have one".to_owned();
         findings.error_in("paths", code::COMBINATION, message, fix);
+    }
+    if kind != Kind::Rules {
+        let given = [
+            ("clientHello", doc.client_hello.is_absent()),
+            ("ech", doc.ech.is_absent()),
+            ("overTls", doc.over_tls.is_absent()),
+        ];
+        for (key, _) in given.iter().filter(|(_, absent)| !absent) {
+            let message = format!("`{key}` is for rules: elsewhere a connection is compared by host and port alone");
+            findings.error_in(key, code::COMBINATION, message, "remove it".to_owned());
+        }
     }
     if doc.encoded_slash.as_ref() == Some(&EncodedSlash::Key) {
         keys(doc, kind, findings);

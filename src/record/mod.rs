@@ -3,6 +3,7 @@
 //! [`Record`] is its type, with one list of fields: the filter writes it without a serialiser ([`RecordSource`]), and what
 //! reads records, with the feature `serde`, reads it by the same list.
 
+mod layer;
 mod object;
 mod source;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 
 use crate::decision::{Failed, Outcome, Reason};
 use crate::request::Source;
+pub use layer::Layer;
 pub use object::Bytes;
 use object::object;
 pub use source::RecordSource;
@@ -56,6 +58,10 @@ object! {
         "rev" => revision: Option<Cow<'a, str>>,
         /// Further reasons that a dry-run suspended, in the order of the decision.
         "also" => also: Option<Vec<FurtherRecord<'a>>>,
+        /// `tcp` for a connection; none for a request.
+        "layer" => layer: Option<Layer>,
+        /// The server name of the caller's own TLS, as it was sent.
+        "sni" => sni: Option<Bytes<'a>>,
     }
 }
 
@@ -116,6 +122,8 @@ impl<'a> Record<'a> {
             policy: None,
             revision: None,
             also: None,
+            layer: None,
+            sni: None,
         }
     }
 

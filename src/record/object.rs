@@ -1,5 +1,6 @@
 //! JSON objects as structs: one list of members says what is written, in which order, and what is read.
 
+use super::layer::Layer;
 use crate::decision::json;
 use crate::decision::{Failed, Outcome, Reason};
 use crate::request::Source;
@@ -144,7 +145,7 @@ macro_rules! words {
         }
     )*};
 }
-words! { Outcome Reason Failed Source }
+words! { Outcome Reason Failed Source Layer }
 
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Bytes<'_> {

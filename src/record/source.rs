@@ -1,8 +1,8 @@
 //! The record of a decision.
 
 use super::object::Bytes;
-use super::{FurtherRecord, NearRecord, QuotaRecord, Record};
-use crate::decision::request_snapshot::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP, without_query};
+use super::{FurtherRecord, Layer, NearRecord, QuotaRecord, Record};
+use crate::decision::request_snapshot::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP, SNI_CAP, without_query};
 use crate::decision::{Evaluation, Near, Outcome, QuotaOutcome};
 use crate::policy::{AuditAllowed, AuditPath, Settings};
 use crate::request::{Arrival, Host};
@@ -45,6 +45,7 @@ impl<'a> RecordSource<'a> {
         let identity = evaluation.identity.or(arrival.identity).filter(|identity| !identity.id.is_empty());
         // Where the proxy itself refuses a request without an authority, nobody read one.
         let has_raw = evaluation.host.is_none() && !(details.is_some() && arrival.authority.is_empty());
+        let server_name = arrival.connection.and_then(|connection| connection.first.server_name());
         Record {
             reason: Some(decision.reason),
             rule: decision.rule.map(Cow::Borrowed),
@@ -69,6 +70,8 @@ impl<'a> RecordSource<'a> {
                     .map(|further| FurtherRecord { reason: further.reason, rule: further.rule.map(Cow::Borrowed) })
                     .collect()
             }),
+            layer: arrival.connection.map(|_| Layer::Tcp),
+            sni: server_name.map(|name| Bytes::capped(name, SNI_CAP)),
             ..bare
         }
     }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::decision::request_snapshot::{IDENTITY_CAP, METHOD_CAP, PATH_CAP, RAW_CAP};
-use crate::decision::{Also, Decision, Evaluation, Failed, Further, Near, Outcome, QuotaOutcome, Reason};
+use crate::decision::{
+    Also, Decision, Evaluation, Failed, Further, Near, Outcome, QuotaOutcome, Reason, Timestamp, Way,
+};
 use crate::policy::{AuditAllowed, AuditPath, Settings};
 use crate::quota::{By, Calendar, ChargeOutcome, Level, Limit, Overrun, Quota, Unit};
 use crate::request::{Arrival, Host, Identity, Presented, Source};
@@ -17,6 +19,7 @@ const ARRIVAL: Arrival<'static> = Arrival {
     upgrade: crate::request::Upgrade::Absent,
     overridden: false,
     cluster: None,
+    connection: None,
 };
 const ALLOWED: Decision<'static> = Decision {
     outcome: Outcome::Allow,
@@ -35,6 +38,8 @@ fn evaluation(decision: Decision<'static>) -> Evaluation<'static> {
         port: Some(443),
         decision,
         quotas: &[],
+        way: Way::Dynamic,
+        expires: Timestamp::NEVER,
     }
 }
 

@@ -1,6 +1,6 @@
 //! `:authority`: a canonical host and the port that it names.
 
-use super::Host;
+use super::host::Host;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str;

@@ -44,6 +44,7 @@ impl<'a> Arrival<'a> {
             },
             overridden,
             cluster: None,
+            connection: None,
         }
     }
 }

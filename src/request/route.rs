@@ -1,6 +1,6 @@
 //! The routed host: what the name of the chosen cluster says about where the request goes.
 
-use super::Host;
+use super::host::Host;
 use std::net::IpAddr;
 use std::str;
 

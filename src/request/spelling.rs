@@ -1,6 +1,6 @@
 //! A host in canonical spelling: what goes on is what was judged.
 
-use super::Host;
+use super::host::Host;
 use std::net::IpAddr;
 
 impl Host<'_> {

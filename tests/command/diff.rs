@@ -176,6 +176,7 @@ fn with_witness<T>(witness: &Value, with: impl FnOnce(&Arrival<'_>, u64) -> T) -
         upgrade: witness["headers"]["upgrade"].as_str().map_or(Upgrade::Absent, |to| Upgrade::To(to.as_bytes())),
         overridden: headers.is_some_and(|headers| headers.keys().any(|name| name != "upgrade")),
         cluster: None,
+        connection: None,
     };
     with(&arrival, witness["now"].as_u64().unwrap() * SECOND)
 }

@@ -13,7 +13,9 @@
 mod canonical;
 mod cases;
 mod charges;
+mod connections;
 mod findings;
 mod oracle;
 mod quotas;
 mod records;
+mod tls;

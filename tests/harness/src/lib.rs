@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 pub mod cases;
+pub mod hello;
 pub mod invariants;
 pub mod oracle;
 pub mod vectors;

@@ -47,6 +47,7 @@ impl Witness {
             upgrade: self.headers.get(UPGRADE).map_or(Upgrade::Absent, |value| Upgrade::To(value.as_bytes())),
             overridden: self.headers.keys().any(|name| *name != UPGRADE),
             cluster: None,
+            connection: None,
         }
     }
 

@@ -147,6 +147,7 @@ fn failure(
             }
             _ => "it asks to upgrade to several protocols, which no policy can admit (only websocket)".to_owned(),
         },
+        Failed::Hello => "the connection does not begin with a TLS hello that shows the host's name".to_owned(),
         Failed::Expired => format!("it ended at {}", rule.expires_at.as_deref().unwrap_or_default()),
     }
 }

@@ -268,6 +268,12 @@ pub(crate) struct Target {
     /// `data`: `%2F` is an ordinary escape here, as package registries use it. `key`: behind the literal segments of the pattern
     /// stands the key of an object store, which may hold empty segments and escaped escapes, too; in rules only.
     pub(crate) encoded_slash: Option<EncodedSlash>,
+    /// `optional`: a TCP connection may begin without a TLS hello that names the host. In rules only; `required` unless given.
+    pub(crate) client_hello: Option<ClientHello>,
+    /// `allow`: the server name of a caller's own TLS may be encrypted, as browsers send it always. In rules only.
+    pub(crate) ech: Option<Ech>,
+    /// `host-only`: over TLS that callers make themselves, methods, paths and upgrades are set aside. In rules only.
+    pub(crate) over_tls: Option<OverTls>,
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) places: Places,
@@ -296,6 +302,9 @@ impl Target {
         upgrades: Vec::new(),
         encoded_slash: None,
         places: Places::NONE,
+        client_hello: None,
+        ech: None,
+        over_tls: None,
         terms: TargetTerms::EVERYTHING,
     };
 
@@ -323,6 +332,9 @@ impl Target {
                 Some(EncodedSlash::Data) => policy::EncodedSlash::Data,
                 Some(EncodedSlash::Key) => policy::EncodedSlash::Key,
             },
+            hello_optional: self.client_hello == Some(ClientHello::Optional),
+            ech: self.ech.is_some(),
+            host_only: self.over_tls.is_some(),
         }
     }
 }
@@ -333,6 +345,32 @@ impl Target {
 pub(crate) enum Upgrade {
     /// RFC 6455.
     Websocket,
+}
+
+/// The demand on a caller's own TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientHello {
+    /// Its first bytes name the host.
+    Required,
+    /// They may be anything.
+    Optional,
+}
+
+/// The word about an encrypted server name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Ech {
+    /// There may be one.
+    Allow,
+}
+
+/// The word about what nobody can read in a caller's own TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OverTls {
+    /// The host suffices.
+    HostOnly,
 }
 
 /// What `%2F` is.

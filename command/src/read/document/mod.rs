@@ -13,7 +13,7 @@ mod values;
 pub(crate) use entries::{Deny, Destination, Limit, Quota, Residency, Rule, Selector, Target};
 pub(crate) use protocol::Protocol;
 pub(crate) use settings::{
-    Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, RouteWord, Source, Tripwire,
+    Audit, AuditPath, Authority, Detail, Identity, Metrics, RequestHeaders, Response, RouteWord, Source, Tcp, Tripwire,
 };
 pub(crate) use values::{Amount, By, Mode, Overrun, Ports, Tls};
 
@@ -56,6 +56,10 @@ pub(crate) struct Document {
     /// How the authority of a request is read.
     #[serde(default)]
     pub(crate) authority: Authority,
+    /// How TCP connections are read.
+    #[serde(default)]
+    #[expect(dead_code, reason = "the schema has every key")]
+    pub(crate) tcp: Tcp,
     /// Named places, for `destination: NAME`.
     #[serde(default)]
     pub(crate) destinations: BTreeMap<String, Destination>,

@@ -1,6 +1,6 @@
 //! What a policy says besides its entries.
 
-use super::values::{HeaderName, NotEmpty, Secret, TrustDomain};
+use super::values::{HeaderName, Host, NotEmpty, Secret, TrustDomain};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -70,6 +70,19 @@ impl JsonSchema for VerifyRoute {
         let word = generator.subschema_for::<RouteWord>();
         json_schema!({"anyOf": [word, {"type": "boolean"}]})
     }
+}
+
+/// How TCP connections are read. `tollgate render` fills it in.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub(crate) struct Tcp {
+    /// Port of a connection that was led to a host without one; 443 unless given.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) port: Option<u16>,
+    /// Names of the gateway's own service: who was led to one of them means the server name of its own TLS.
+    #[serde(rename = "self")]
+    #[schemars(with = "NotEmpty<Host>")]
+    pub(crate) own: Vec<String>,
 }
 
 /// How far the routed cluster is compared with the authority, in a word.

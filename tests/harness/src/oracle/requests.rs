@@ -56,6 +56,7 @@ impl Request {
             },
             overridden: self.overridden,
             cluster: self.cluster.as_deref().map(str::as_bytes),
+            connection: None,
         }
     }
 }

@@ -1,0 +1,27 @@
+//! The first bytes of a connection, once enough of them have come.
+
+use super::ClientHello;
+
+/// The beginning of a connection, as it is decided about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstBytes<'a> {
+    /// None have come; what depends on them is decided later.
+    #[default]
+    Unseen,
+    /// No TLS: SSL 2 is none, either.
+    NoHello,
+    /// They begin as TLS does, and are no ClientHello of one well-formed server name, or came too late.
+    Unreadable,
+    /// A ClientHello.
+    Hello(ClientHello<'a>),
+}
+
+impl<'a> FirstBytes<'a> {
+    /// The server name that they carry.
+    pub fn server_name(&self) -> Option<&'a [u8]> {
+        match self {
+            FirstBytes::Hello(hello) => hello.server_name,
+            FirstBytes::Unseen | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+        }
+    }
+}
