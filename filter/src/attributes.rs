@@ -9,6 +9,9 @@ use crate::host::{Attribute, Failure, Host};
 /// The name of the record in filter state; Envoy knows it as `wasm.tollgate`.
 pub(crate) const RECORD: &str = "tollgate";
 
+/// The name of the record of a connection.
+pub(crate) const TCP_RECORD: &str = "tollgate-tcp";
+
 /// The name in filter state of the cluster that was judged, empty where there is none.
 pub(crate) const ROUTE: &str = "tollgate_route";
 

@@ -14,20 +14,11 @@ use tollgate::record::RecordSource;
 use tollgate::request::Arrival;
 
 use crate::charger::Charger;
-use crate::host::{Action, HeaderMap, Host, StreamSide};
+use crate::host::{Action, Direction, HeaderMap, Host, StreamSide};
 use crate::journal::Journal;
 use crate::reply::{Caller, Refusal};
 use crate::serving::{BoundPolicy, Serving};
 use crate::store::Store;
-
-/// Direction in which bytes flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Bytes that flow to the destination.
-    Upstream,
-    /// Bytes that flow from it.
-    Downstream,
-}
 
 /// The requests of one VM that owe something.
 #[derive(Debug, Default)]
@@ -45,9 +36,9 @@ struct StreamCharge {
     bound: Rc<BoundPolicy>,
     account: Account,
     /// The request and its caller as they stood at the decision, for the record of a later refusal; only if bytes are
-    /// counted.
-    snapshot: Option<(RequestSnapshot, Caller<Vec<u8>>)>,
-    /// The response has started.
+    /// counted. A connection has nobody who could be answered.
+    snapshot: Option<(RequestSnapshot, Option<Caller<Vec<u8>>>)>,
+    /// The response has started; a connection has none, and is never answered.
     answered: bool,
     cut: Option<Cut>,
 }
@@ -93,13 +84,14 @@ impl StreamCharges {
         account: Account,
         evaluation: &Evaluation<'_>,
         arrival: &Arrival<'_>,
-        caller: Caller<&[u8]>,
+        caller: Option<Caller<&[u8]>>,
     ) {
         let terms = &bound.terms;
-        let snapshot =
-            terms.counts_bytes(&account).then(|| (RequestSnapshot::of(evaluation, arrival, terms), caller.to_owned()));
-        let bound = Rc::clone(bound);
-        self.running.insert(stream, StreamCharge { bound, account, snapshot, answered: false, cut: None });
+        let snapshot = terms
+            .counts_bytes(&account)
+            .then(|| (RequestSnapshot::of(evaluation, arrival, terms), caller.map(Caller::to_owned)));
+        let (bound, answered) = (Rc::clone(bound), caller.is_none());
+        self.running.insert(stream, StreamCharge { bound, account, snapshot, answered, cut: None });
     }
 
     /// Charges bytes of a body, of the request or the response.
@@ -239,17 +231,21 @@ impl StreamCharge {
         if !crossing.cut {
             return Action::Continue;
         }
-        if *answered {
-            let side = if direction == Direction::Upstream { StreamSide::Request } else { StreamSide::Response };
+        let Some(caller) = caller.as_ref().filter(|_| !*answered) else {
+            let side = match (&caller, direction) {
+                (None, _) => StreamSide::Downstream,
+                (Some(_), Direction::Upstream) => StreamSide::Request,
+                (Some(_), Direction::Downstream) => StreamSide::Response,
+            };
             if let Err(failure) = host.reset(side) {
                 journal.note(host, failure, "a request that was cut off is held instead of reset");
             }
-        } else {
-            let (caller, quotas) = (caller.as_slices(), &quotas);
-            let refusal = Refusal { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas, caller };
-            if refusal.send(host, journal) {
-                *cut = Some(Cut::Answered);
-            }
+            return Action::Pause;
+        };
+        let (caller, quotas) = (caller.as_slices(), &quotas);
+        let refusal = Refusal { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas, caller };
+        if refusal.send(host, journal) {
+            *cut = Some(Cut::Answered);
         }
         Action::Pause
     }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::charger::{Charger, GatewayQuotas};
-use crate::charges::Direction;
 use crate::headers::Headers;
+use crate::host::Direction;
 use crate::host::{
     Action, Attribute, Call, Expected, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, StreamSide,
     Version,
@@ -38,6 +38,13 @@ pub(crate) struct Fake {
     pub(crate) response_trailers: BTreeSet<String>,
     /// Filter state that is kept as text.
     pub(crate) texts: BTreeSet<String>,
+    /// Bytes of a connection that are held: of the caller, of the destination.
+    pub(crate) upstream: Vec<u8>,
+    pub(crate) downstream: Vec<u8>,
+    /// Clusters that connections were led to.
+    pub(crate) steered: Vec<String>,
+    /// The stream that the calls speak of, where it is another than the callback's.
+    pub(crate) focused: Vec<u32>,
     /// Number of held requests that went on.
     pub(crate) resumed: u32,
     pub(crate) responses: Vec<Sent>,
@@ -137,6 +144,24 @@ impl Host for Fake {
     fn declare_text(&mut self, name: &str) -> Result<(), Failure> {
         self.call(Call::DeclareText)?;
         self.texts.insert(name.to_owned());
+        Ok(())
+    }
+
+    fn bytes(&mut self, direction: Direction, start: usize, most: usize) -> Result<Vec<u8>, Failure> {
+        self.call(Call::Bytes(direction))?;
+        let all = if direction == Direction::Upstream { &self.upstream } else { &self.downstream };
+        Ok(all.iter().skip(start).take(most).copied().collect())
+    }
+
+    fn steer(&mut self, cluster: &str) -> Result<(), Failure> {
+        self.call(Call::Steer)?;
+        self.steered.push(cluster.to_owned());
+        Ok(())
+    }
+
+    fn focus(&mut self, stream: u32) -> Result<(), Failure> {
+        self.call(Call::Focus)?;
+        self.focused.push(stream);
         Ok(())
     }
 

@@ -42,6 +42,15 @@ pub trait Host {
     /// Adds a request header, in place of any of that name.
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure>;
 
+    /// Bytes of a TCP connection that the host holds: those at `start`, at most so many. Fails where there are none.
+    fn bytes(&mut self, direction: Direction, start: usize, most: usize) -> Result<Vec<u8>, Failure>;
+
+    /// Leads a TCP connection that is held to a cluster of that name.
+    fn steer(&mut self, cluster: &str) -> Result<(), Failure>;
+
+    /// Has the following calls speak of another stream than the one whose callback runs.
+    fn focus(&mut self, stream: u32) -> Result<(), Failure>;
+
     /// Has a request go on that was held.
     fn resume_request(&mut self) -> Result<(), Failure>;
 
@@ -109,6 +118,9 @@ pub enum Call {
     HeaderBytes,
     RemoveHeader,
     SetHeader,
+    Bytes(Direction),
+    Steer,
+    Focus,
     Resume,
     Respond,
     Reset,
@@ -139,6 +151,10 @@ impl fmt::Display for Call {
             Call::HeaderBytes => "measuring headers",
             Call::RemoveHeader => "removing a header",
             Call::SetHeader => "setting a header",
+            Call::Bytes(Direction::Upstream) => "reading bytes of a caller",
+            Call::Bytes(Direction::Downstream) => "reading bytes of a destination",
+            Call::Steer => "leading a connection",
+            Call::Focus => "turning to another stream",
             Call::Resume => "resuming a request",
             Call::Respond => "answering a request",
             Call::Reset => "resetting a stream",
@@ -165,6 +181,14 @@ pub enum Attribute {
     Cluster,
     /// Envoy's response code details: its reason for the response.
     ResponseCodeDetails,
+    /// The name of the chain of filters that a connection came to.
+    FilterChain,
+    /// The server name of the mesh's own TLS.
+    ServerName,
+    /// The authority of the CONNECT request that a connection is in.
+    TunnelAuthority,
+    /// The address and the port that a connection came from.
+    SourceAddress,
 }
 
 impl Attribute {
@@ -175,6 +199,10 @@ impl Attribute {
             Attribute::PeerPrincipal => "filter_state['io.istio.peer_principal']",
             Attribute::Cluster => "xds.cluster_name",
             Attribute::ResponseCodeDetails => "response.code_details",
+            Attribute::FilterChain => "xds.filter_chain_name",
+            Attribute::ServerName => "connection.requested_server_name",
+            Attribute::TunnelAuthority => "filter_state['tollgate.authority']",
+            Attribute::SourceAddress => "source.address",
         }
     }
 }
@@ -225,6 +253,15 @@ pub enum HeaderMap {
     Response,
     /// Trailers of the response, behind its body.
     ResponseTrailers,
+}
+
+/// Direction in which bytes flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// Bytes that flow to the destination.
+    Upstream,
+    /// Bytes that flow from it.
+    Downstream,
 }
 
 /// Sides of a stream that can be reset.

@@ -19,9 +19,9 @@ use tollgate::request::Arrival;
 
 use crate::attributes::ROUTE;
 use crate::charger::Charger;
-use crate::charges::Direction;
 use crate::charging::Charging;
 use crate::headers::Headers;
+use crate::host::Direction;
 use crate::host::{Action, Failure, HeaderMap, Host, MetricId, StreamSide};
 use crate::journal::Journal;
 use crate::metrics::UNCOUNTED;
@@ -145,7 +145,7 @@ impl Decided<'_> {
         account: Option<Account>,
         state: &mut WorkerState,
     ) -> Action {
-        let WorkerState { nearest, journal, charges, streams } = state;
+        let WorkerState { nearest, journal, charges, streams, .. } = state;
         let Decided { serving, read, arrival, .. } = self;
         if self.evaluation.decision.outcome != Outcome::Deny {
             match self.let_through(host, journal) {
@@ -154,7 +154,7 @@ impl Decided<'_> {
                     streams.open(stream, &serving.bound, read.is_routed());
                     if let Some(account) = account {
                         let caller = Caller::of(&read.headers);
-                        charges.open(stream, &serving.bound, account, &self.evaluation, arrival, caller);
+                        charges.open(stream, &serving.bound, account, &self.evaluation, arrival, Some(caller));
                     }
                     return Action::Continue;
                 }

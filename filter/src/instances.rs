@@ -43,6 +43,9 @@ const LOADED: &str = "result=.=loaded;.;tollgate_policy_loads_total";
 /// Policies that were not.
 const REJECTED: &str = "result=.=rejected;.;tollgate_policy_loads_total";
 
+/// Undecided connections that were closed for room.
+pub(crate) const CROWDED_OUT: &str = "tollgate_undecided_refused_total";
+
 /// One instance of a plugin. Every update makes a new one.
 #[derive(Debug)]
 struct Instance {
@@ -70,9 +73,28 @@ enum State {
     },
 }
 
+/// The layer that a module filters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Layer {
+    #[default]
+    Http,
+    Tcp,
+}
+
+impl Layer {
+    /// The name of a gauge: two filters of one pod do not write the same one.
+    fn gauge(self, name: &str) -> String {
+        match self {
+            Layer::Http => name.to_owned(),
+            Layer::Tcp => format!("layer=.=tcp;.;{name}"),
+        }
+    }
+}
+
 /// The instances of one worker, the newest last.
 #[derive(Debug, Default)]
 pub(crate) struct Instances {
+    layer: Layer,
     instances: Vec<Instance>,
     /// The policy that each plugin loaded last.
     last_good: Vec<(Plugin, Rc<Serving>)>,
@@ -81,6 +103,17 @@ pub(crate) struct Instances {
 }
 
 impl Instances {
+    /// The instances of a worker that filters this layer.
+    pub(crate) fn of(layer: Layer) -> Instances {
+        Instances { layer, ..Instances::default() }
+    }
+
+    /// The policy that the plugin of an instance has loaded last, if it ever was a good one.
+    pub(crate) fn latest(&self, id: u32) -> Option<&Rc<Serving>> {
+        let instance = self.instances.iter().find(|instance| instance.id == id)?;
+        self.last_good.iter().find(|(of, _)| *of == instance.plugin).map(|(_, serving)| serving)
+    }
+
     /// Finds the instance for a request. One that is not configured refuses it.
     pub(crate) fn service(&mut self, host: &mut impl Host, id: u32) -> Service<'_> {
         self.asked = self.asked.wrapping_add(1);
@@ -127,10 +160,10 @@ impl Instances {
             Ok(policy) => {
                 let serving = self.accept(host, id, plugin, policy, text);
                 log_loaded(host, &serving.policy, began);
-                if (busy || !serving.policy.quotas().is_empty())
+                if (busy || self.layer == Layer::Tcp || !serving.policy.quotas().is_empty())
                     && let Err(failure) = host.tick_every(TICK_MILLISECONDS)
                 {
-                    host.log(Level::Warn, &format!("what quotas hold may be given up too early: {failure}"));
+                    host.log(Level::Warn, &format!("nothing is done from time to time: {failure}"));
                 }
                 true
             }
@@ -168,16 +201,25 @@ impl Instances {
     fn accept(&mut self, host: &mut impl Host, id: u32, plugin: Plugin, policy: Policy, text: Vec<u8>) -> Rc<Serving> {
         let fingerprint = fingerprint(&text);
         let (requests, quotas, uncounted) = counters(host, &policy);
+        let layer = self.layer;
         let rules = u64::try_from(policy.rule_count()).unwrap_or(u64::MAX);
         let told = [
             uncounted,
-            metrics::gauge(host, "tollgate_policy_rules", rules),
-            metrics::gauge(host, "tollgate_policy_fingerprint", fingerprint),
-            metrics::gauge(host, "tollgate_policy_revision", revision_number(policy.settings().revision.as_deref())),
-            metrics::gauge(host, "tollgate_policy_valid", 1),
-            metrics::gauge(host, "tollgate_filter_version", version_number()),
+            metrics::gauge(host, &layer.gauge("tollgate_policy_rules"), rules),
+            metrics::gauge(host, &layer.gauge("tollgate_policy_fingerprint"), fingerprint),
+            metrics::gauge(
+                host,
+                &layer.gauge("tollgate_policy_revision"),
+                revision_number(policy.settings().revision.as_deref()),
+            ),
+            metrics::gauge(host, &layer.gauge("tollgate_policy_valid"), 1),
+            metrics::gauge(host, &layer.gauge("tollgate_filter_version"), version_number()),
             metrics::count(host, LOADED),
             metrics::define(host, REJECTED),
+            match layer {
+                Layer::Http => Ok(()),
+                Layer::Tcp => metrics::define(host, CROWDED_OUT),
+            },
         ];
         warn_uncounted(host, told);
         // Without the mark the canary accepts a later bad policy, whose instances then find the last good one here.
@@ -219,7 +261,7 @@ impl Instances {
             if let Err(failure) = host.set_shared(&accepted_before, b"1", Expected::Any) {
                 host.log(Level::Warn, &format!("cannot mark that this policy is accepted: {failure}"));
             }
-            told.push(metrics::gauge(host, "tollgate_policy_valid", 0));
+            told.push(metrics::gauge(host, &self.layer.gauge("tollgate_policy_valid"), 0));
         }
         warn_uncounted(host, told);
         let state = State::Bad { name: bad.name, refused: counter.ok() };

@@ -2,7 +2,7 @@
 
 use tollgate::record::RecordSource;
 
-use crate::attributes::RECORD;
+use crate::attributes::{RECORD, TCP_RECORD};
 use crate::host::{Call, Failure, Host, Level};
 
 /// Buffers that one request after another uses again, and the failures that were logged.
@@ -29,6 +29,7 @@ impl Journal {
     pub(crate) fn record(&mut self, host: &mut impl Host, record: &RecordSource<'_>) -> Result<(), Failure> {
         self.record.clear();
         record.write(&mut self.record);
-        host.set_filter_state(RECORD, &self.record)
+        let name = if record.arrival.connection.is_some() { TCP_RECORD } else { RECORD };
+        host.set_filter_state(name, &self.record)
     }
 }

@@ -30,5 +30,6 @@ mod state;
 mod store;
 mod streams;
 mod stripped_headers;
+mod tcp;
 mod trailers;
 pub mod worker;

@@ -5,6 +5,7 @@ use tollgate::decision::Scratch;
 use crate::charges::StreamCharges;
 use crate::journal::Journal;
 use crate::streams::Streams;
+use crate::tcp::Connections;
 
 /// Buffers that one request after another uses again, and the streams that have not ended.
 #[derive(Debug, Default)]
@@ -14,4 +15,5 @@ pub(crate) struct WorkerState {
     pub(crate) journal: Journal,
     pub(crate) charges: StreamCharges,
     pub(crate) streams: Streams,
+    pub(crate) connections: Connections,
 }

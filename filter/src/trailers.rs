@@ -106,7 +106,7 @@ mod tests {
         let mut rig = Rig::new(POLICY);
         rig.host.failing.extend([Call::Respond, Call::Reset]);
         assert_eq!(rig.request(&[REQUEST[1], REQUEST[2], (":authority", b"b.com")]), Action::Pause);
-        assert_eq!(rig.body(crate::charges::Direction::Upstream, 10), Action::Pause);
+        assert_eq!(rig.body(crate::host::Direction::Upstream, 10), Action::Pause);
         assert_eq!(rig.request_trailers(&[]), Action::Pause);
     }
 

@@ -3,9 +3,9 @@
 use tollgate::decision::Scratch;
 
 use crate::charger::{Charger, GatewayQuotas};
-pub use crate::charges::Direction;
+pub use crate::host::Direction;
 use crate::host::{Action, Failure, Host, Level, StreamSide};
-use crate::instances::Instances;
+use crate::instances::{Instances, Layer};
 use crate::serving::Service;
 use crate::state::WorkerState;
 use crate::streams::Stream;
@@ -15,11 +15,18 @@ use crate::{http, log, response, trailers};
 #[derive(Debug, Default)]
 pub struct Worker<C = GatewayQuotas> {
     pub(crate) instances: Instances,
-    scratch: Scratch,
+    pub(crate) scratch: Scratch,
     pub(crate) charger: C,
-    state: WorkerState,
+    pub(crate) state: WorkerState,
     /// It has been logged that this filter is asked to filter TCP.
     misplaced: bool,
+}
+
+impl<C: Charger + Default> Worker<C> {
+    /// A worker of the filter for TCP connections.
+    pub fn for_connections() -> Worker<C> {
+        Worker { instances: Instances::of(Layer::Tcp), ..Worker::default() }
+    }
 }
 
 impl<C: Charger> Worker<C> {
@@ -94,7 +101,8 @@ impl<C: Charger> Worker<C> {
 
     /// A stream has ended, or an instance is gone.
     pub fn deleted(&mut self, host: &mut impl Host, id: u32) {
-        let WorkerState { charges, journal, streams, .. } = &mut self.state;
+        let WorkerState { charges, journal, streams, connections, .. } = &mut self.state;
+        connections.remove(id);
         match streams.close(id) {
             None => self.instances.remove(id),
             Some(Stream::Charging(_)) => self.charger.forget(id),
@@ -134,9 +142,9 @@ pub fn request_headers_without_worker(host: &mut impl Host) -> Action {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::charges::Direction;
     use crate::fake::{Fake, Rig};
     use crate::host::Call;
+    use crate::host::Direction;
     use crate::host::HeaderMap;
 
     #[test]

@@ -2,12 +2,13 @@
 
 use tollgate_filter::headers::Headers;
 use tollgate_filter::host::{
-    Action, Attribute, Call, Expected, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response, StreamSide,
-    Version,
+    Action, Attribute, Call, Direction, Expected, Failure, HeaderMap, Host, Level, MetricId, MetricKind, Response,
+    StreamSide, Version,
 };
 
 use crate::abi::hostcalls;
 use crate::abi::types::{self, BufferType, LogLevel, MapType, MetricType, Status, StreamType};
+use crate::message;
 use crate::pairs;
 
 /// The version with which shared data is set whatever it was.
@@ -58,6 +59,10 @@ impl Host for Envoy {
             Attribute::PeerPrincipal => "filter_state\0io.istio.peer_principal",
             Attribute::Cluster => "xds\0cluster_name",
             Attribute::ResponseCodeDetails => "response\0code_details",
+            Attribute::FilterChain => "xds\0filter_chain_name",
+            Attribute::ServerName => "connection\0requested_server_name",
+            Attribute::TunnelAuthority => "filter_state\0tollgate.authority",
+            Attribute::SourceAddress => "source\0address",
         };
         of(Call::Attribute(attribute), hostcalls::get_property(path))
     }
@@ -71,13 +76,10 @@ impl Host for Envoy {
     }
 
     fn declare_text(&mut self, name: &str) -> Result<(), Failure> {
-        // The message `DeclarePropertyArguments` of Envoy: field 1 is the name, field 3 the type, of which 1 is text.
-        let length = u8::try_from(name.len()).ok().filter(u8::is_ascii).ok_or(Status::INTERNAL_FAILURE);
-        let declared = length.and_then(|length| {
-            let arguments = [&[0x0A, length][..], name.as_bytes(), &[0x18, 1]].concat();
-            hostcalls::call_foreign_function("declare_property", &arguments)?.ok_or(Status::NOT_FOUND)
-        });
-        of(Call::DeclareText, declared.map(|_| ()))
+        // `DeclarePropertyArguments` of Envoy: field 1 is the name, 3 the type, of which 1 is text.
+        let arguments = [message::text(1, name), message::number(3, 1)].concat();
+        let declared = hostcalls::call_foreign_function("declare_property", &arguments);
+        of(Call::DeclareText, declared.and_then(|answer| answer.ok_or(Status::NOT_FOUND)).map(|_| ()))
     }
 
     fn headers(&mut self, map: HeaderMap) -> Result<Headers, Failure> {
@@ -100,6 +102,27 @@ impl Host for Envoy {
 
     fn set_request_header(&mut self, name: &str, value: &str) -> Result<(), Failure> {
         of(Call::SetHeader, hostcalls::set_map_value(MapType::HttpRequestHeaders, name, value))
+    }
+
+    fn bytes(&mut self, direction: Direction, start: usize, most: usize) -> Result<Vec<u8>, Failure> {
+        let buffer = match direction {
+            Direction::Upstream => BufferType::DownstreamData,
+            Direction::Downstream => BufferType::UpstreamData,
+        };
+        let bytes = hostcalls::get_buffer(buffer, start, most);
+        of(Call::Bytes(direction), bytes.and_then(|bytes| bytes.ok_or(Status::NOT_FOUND)))
+    }
+
+    fn steer(&mut self, cluster: &str) -> Result<(), Failure> {
+        // `SetEnvoyFilterStateArguments` of Envoy: field 1 is the name, 2 the value, 3 the span, of which 2 is the connection.
+        let name = message::text(1, "envoy.tcp_proxy.cluster");
+        let arguments = [name, message::text(2, cluster), message::number(3, 2)].concat();
+        let set = hostcalls::call_foreign_function("set_envoy_filter_state", &arguments);
+        of(Call::Steer, set.and_then(|answer| answer.ok_or(Status::NOT_FOUND)).map(|_| ()))
+    }
+
+    fn focus(&mut self, stream: u32) -> Result<(), Failure> {
+        of(Call::Focus, hostcalls::set_effective_context(stream))
     }
 
     fn resume_request(&mut self) -> Result<(), Failure> {

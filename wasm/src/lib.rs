@@ -10,6 +10,8 @@ mod abi;
 mod exports;
 #[cfg(target_family = "wasm")]
 mod host;
+#[cfg(any(target_family = "wasm", test))]
+mod message;
 pub mod pairs;
 #[cfg(any(target_family = "wasm", test))]
 mod plugin;

@@ -8,8 +8,8 @@ use tollgate::policy::Policy;
 use tollgate::quota::{QuotaThread, SharedStore};
 
 use crate::charger::Charger;
-use crate::charges::Direction;
 use crate::fake::{Rig, RigOf};
+use crate::host::Direction;
 use crate::host::{Action, Attribute, Call, HeaderMap, StreamSide};
 use crate::serving::{Service, Serving};
 

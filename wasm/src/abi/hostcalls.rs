@@ -74,6 +74,7 @@ unsafe extern "C" {
     ) -> Status;
     fn proxy_get_header_map_size(map: u32, size: *mut usize) -> Status;
     fn proxy_set_tick_period_milliseconds(period: u32) -> Status;
+    fn proxy_set_effective_context(context: u32) -> Status;
 }
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
@@ -200,6 +201,12 @@ pub(crate) fn send_http_response(
             grpc_status,
         )
     })
+}
+
+/// Has the following calls speak of another context.
+pub(crate) fn set_effective_context(context: u32) -> Result<(), Status> {
+    // SAFETY: only a number is passed.
+    check(unsafe { proxy_set_effective_context(context) })
 }
 
 /// Has a stream go on that was paused.

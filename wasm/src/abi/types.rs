@@ -50,6 +50,8 @@ pub(crate) enum MapType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum BufferType {
+    DownstreamData = 2,
+    UpstreamData = 3,
     PluginConfiguration = 7,
 }
 
@@ -107,7 +109,13 @@ mod tests {
         ] {
             assert_eq!(ours as u32, theirs as u32, "{ours:?}");
         }
-        assert_eq!(BufferType::PluginConfiguration as u32, sdk::BufferType::PluginConfiguration as u32);
+        for (ours, theirs) in [
+            (BufferType::DownstreamData, sdk::BufferType::DownstreamData),
+            (BufferType::UpstreamData, sdk::BufferType::UpstreamData),
+            (BufferType::PluginConfiguration, sdk::BufferType::PluginConfiguration),
+        ] {
+            assert_eq!(ours as u32, theirs as u32, "{ours:?}");
+        }
         assert_eq!([MetricType::Counter, MetricType::Gauge].map(|kind| kind as u32), {
             [sdk::MetricType::Counter, sdk::MetricType::Gauge].map(|kind| kind as u32)
         });

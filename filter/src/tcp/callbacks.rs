@@ -1,0 +1,193 @@
+//! The callbacks of a connection.
+
+use tollgate::request::{Crossing, FirstBytes, MOST_HELD, Progress};
+
+use super::decide::Decided;
+use crate::charger::Charger;
+use crate::host::{Action, Direction, Host};
+use crate::state::WorkerState;
+use crate::worker::Worker;
+
+/// Bytes of a watched connection that are read at once: records that pass are skipped, not read.
+const PIECE: usize = 1_024;
+/// Bytes of a destination's piece in which its own hello is looked for.
+const ANSWER: usize = 512;
+
+impl<C: Charger> Worker<C> {
+    /// A connection begins. It is held, since nobody knows yet where it goes; what it was led to is known at waypoints alone.
+    pub fn connection(&mut self, host: &mut impl Host, stream: u32) -> Action {
+        let Some(instance) = self.state.streams.show(stream) else { return Action::Pause };
+        if self.is_refused_early(host, instance) {
+            return Action::Pause;
+        }
+        let WorkerState { connections, journal, .. } = &mut self.state;
+        let since = host.monotonic().unwrap_or_else(|failure| {
+            journal.note(host, failure, "a connection that sends nothing is closed at once");
+            0
+        });
+        let source = host.attribute(crate::host::Attribute::SourceAddress).ok().flatten().unwrap_or_default();
+        if let Some(crowded) = connections.waiting.add(stream, instance, &source, since) {
+            let its_instance = connections.waiting.take(crowded).map_or(instance, |undecided| undecided.instance);
+            if host.focus(crowded).is_ok() {
+                self.refuse_for_room(host, its_instance);
+            }
+            if let Err(failure) = host.focus(stream) {
+                self.state.journal.note(host, failure, "a connection is held");
+            }
+        }
+        Action::Pause
+    }
+
+    /// The host holds so many bytes of a caller, or they have just come; `is_last`: none will follow.
+    pub fn from_caller(&mut self, host: &mut impl Host, stream: u32, size: usize, is_last: bool) -> Action {
+        if self.state.connections.flowing.get(stream).is_some() {
+            return self.flow_out(host, stream, size, 0);
+        }
+        let WorkerState { connections, journal, .. } = &mut self.state;
+        let Some(undecided) = connections.waiting.get(stream) else { return Action::Pause };
+        while undecided.seen < size && undecided.reader.progress() == Progress::Incomplete {
+            let most = size.saturating_sub(undecided.seen).min(MOST_HELD);
+            match host.bytes(Direction::Upstream, undecided.seen, most) {
+                Ok(bytes) if !bytes.is_empty() => {
+                    let read = undecided.reader.read(&bytes);
+                    undecided.seen = undecided.seen.saturating_add(read);
+                }
+                Ok(_) => break,
+                Err(failure) => {
+                    journal.note(host, failure, "a connection is refused");
+                    return self.give_up(host, stream);
+                }
+            }
+        }
+        if undecided.reader.progress() == Progress::Incomplete && !is_last {
+            return Action::Pause;
+        }
+        let Some(undecided) = connections.waiting.take(stream) else { return Action::Pause };
+        let first = undecided.reader.first_bytes();
+        match self.decide_connection(host, stream, undecided.instance, first, size as u64) {
+            Decided::Open => {
+                // what stands behind the hello is charged with it, and not read yet
+                if let Some(open) = self.state.connections.flowing.get(stream) {
+                    open.held = size;
+                }
+                self.flow_out(host, stream, size, undecided.seen)
+            }
+            Decided::Closed => Action::Pause,
+        }
+    }
+
+    /// So many bytes of a destination have come.
+    pub fn from_destination(&mut self, host: &mut impl Host, stream: u32, size: usize) -> Action {
+        let WorkerState { connections, charges, journal, .. } = &mut self.state;
+        let Some(open) = connections.flowing.get(stream).filter(|open| !open.is_closed) else { return Action::Pause };
+        if let Some(watch) = &mut open.watch {
+            match host.bytes(Direction::Downstream, 0, size.min(ANSWER)) {
+                Ok(bytes) => watch.server(&bytes),
+                // the watch goes on
+                Err(failure) => journal.note(host, failure, "a destination's answer is not read"),
+            }
+            if watch.is_over() {
+                open.watch = None;
+            }
+        }
+        let action = charges.body(host, stream, Direction::Downstream, size as u64, journal);
+        open.is_closed |= action == Action::Pause;
+        action
+    }
+
+    /// Time has passed: what has sent nothing for too long is closed, and what is open is judged again where that is due.
+    pub fn tick_connections(&mut self, host: &mut impl Host) {
+        if let Ok(now) = host.monotonic() {
+            for stream in self.state.connections.waiting.late(now) {
+                if host.focus(stream).is_ok() {
+                    self.give_up(host, stream);
+                }
+            }
+            for stream in self.state.connections.flowing.late(now) {
+                if host.focus(stream).is_ok() {
+                    self.cut(host, stream);
+                }
+            }
+        }
+        self.judge_again(host);
+    }
+
+    /// A connection ends before it was decided: it is recorded, if it has sent anything.
+    pub fn log_connection(&mut self, host: &mut impl Host, stream: u32) {
+        if self.state.connections.waiting.get(stream).is_some_and(|undecided| undecided.seen > 0) {
+            self.give_up(host, stream);
+        }
+    }
+
+    /// Refuses a connection whose first bytes do not come, or cannot be read.
+    fn give_up(&mut self, host: &mut impl Host, stream: u32) -> Action {
+        if let Some(undecided) = self.state.connections.waiting.take(stream) {
+            self.decide_connection(host, stream, undecided.instance, FirstBytes::Unreadable, 0);
+        }
+        Action::Pause
+    }
+
+    /// Watches and charges what a caller sends; the first bytes up to `read` were read.
+    fn flow_out(&mut self, host: &mut impl Host, stream: u32, size: usize, read: usize) -> Action {
+        let WorkerState { connections, charges, journal, .. } = &mut self.state;
+        let Some(open) = connections.flowing.get(stream).filter(|open| !open.is_closed) else { return Action::Pause };
+        let from = if read > 0 { read } else { open.held };
+        let fresh = size.saturating_sub(open.held);
+        let crossing = match &mut open.watch {
+            None => Crossing::Pass,
+            Some(watch) => {
+                let (mut at, mut crossing) = (from, Crossing::Pass);
+                if from == size && open.held_since.is_some() {
+                    crossing = Crossing::Hold;
+                }
+                while at < size && crossing != Crossing::Close {
+                    at = at.saturating_add(watch.skip(size.saturating_sub(at)));
+                    let most = size.saturating_sub(at).min(PIECE);
+                    if most == 0 {
+                        crossing = Crossing::Pass;
+                        break;
+                    }
+                    crossing = match host.bytes(Direction::Upstream, at, most) {
+                        Ok(bytes) if bytes.len() == most => watch.client(&bytes),
+                        Ok(_) => Crossing::Close,
+                        Err(failure) => {
+                            journal.note(host, failure, "a connection is closed");
+                            Crossing::Close
+                        }
+                    };
+                    at = at.saturating_add(most);
+                }
+                if watch.is_over() {
+                    open.watch = None;
+                }
+                crossing
+            }
+        };
+        match crossing {
+            Crossing::Close => return self.cut(host, stream),
+            Crossing::Hold => {
+                open.held = size;
+                if open.held_since.is_none() {
+                    open.held_since = Some(host.monotonic().unwrap_or_default());
+                }
+            }
+            Crossing::Pass => {
+                open.held = 0;
+                open.held_since = None;
+            }
+        }
+        let action = charges.body(host, stream, Direction::Upstream, fresh as u64, journal);
+        open.is_closed |= action == Action::Pause;
+        if crossing == Crossing::Hold { Action::Pause } else { action }
+    }
+
+    /// Closes an open connection for its second ClientHello.
+    fn cut(&mut self, host: &mut impl Host, stream: u32) -> Action {
+        if let Some(open) = self.state.connections.flowing.get(stream) {
+            open.is_closed = true;
+            let subject = std::rc::Rc::clone(&open.subject);
+            self.cut_for_hello(host, &subject);
+        }
+        Action::Pause
+    }
+}

@@ -1,0 +1,300 @@
+//! The decision on a connection, and carrying it out.
+
+use std::rc::Rc;
+use std::task::Poll;
+
+use tollgate::decision::{Authorizer, Decision, Evaluation, Near, Outcome, QuotaOutcome, Reason, Timestamp, Way};
+use tollgate::policy::Settings;
+use tollgate::record::RecordSource;
+use tollgate::request::{Arrival, Connection, FirstBytes, Host as CanonicalHost, Presented, Source, Watch};
+
+use super::subject::Subject;
+use crate::attributes::identity;
+use crate::charger::Charger;
+use crate::host::{Attribute, Failure, Host, StreamSide};
+use crate::instances::CROWDED_OUT;
+use crate::journal::Journal;
+use crate::metrics::{self, UNCOUNTED};
+use crate::reply::unserved;
+use crate::serving::{Service, Serving};
+use crate::worker::Worker;
+
+/// The surroundings of a connection; it owns them, and lends them to the decision.
+#[derive(Debug, Default)]
+struct Facts {
+    identity: Option<(Source, Vec<u8>)>,
+    authority: Vec<u8>,
+    chain: Vec<u8>,
+    outer_sni: Vec<u8>,
+    now: Timestamp,
+}
+
+impl Facts {
+    /// Asks the host. A call that fails refuses the connection, for the reason that names what could not be read.
+    fn read(host: &mut impl Host, serving: &Serving) -> Result<Facts, (Reason, Failure)> {
+        let policy = &serving.policy;
+        let identity = identity(host, policy.settings()).map_err(|failure| (Reason::IdentityInvalid, failure))?;
+        let mut name = |attribute| {
+            let value = host.attribute(attribute).map_err(|failure| (Reason::HostInvalid, failure))?;
+            Ok(value.unwrap_or_default())
+        };
+        let authority = name(Attribute::TunnelAuthority)?;
+        let chain = name(Attribute::FilterChain)?;
+        let outer_sni = name(Attribute::ServerName)?;
+        let now = if policy.reads_clock() {
+            Timestamp(host.now().map_err(|failure| (Reason::RuleExpired, failure))?)
+        } else {
+            Timestamp::default()
+        };
+        Ok(Facts { identity, authority, chain, outer_sni, now })
+    }
+
+    fn arrival<'a>(&'a self, first: FirstBytes<'a>) -> Arrival<'a> {
+        let Facts { identity, authority, chain, outer_sni, .. } = self;
+        let identity = identity.as_ref().map(|(source, id)| Presented { source: *source, id });
+        Arrival::of_connection(identity, Connection { authority, chain, outer_sni, first })
+    }
+}
+
+/// A connection that is refused, or that ends before its caller wanted it to.
+struct Ending<'a> {
+    settings: &'a Settings,
+    arrival: &'a Arrival<'a>,
+    evaluation: &'a Evaluation<'a>,
+    near: Option<Near<'a>>,
+    quotas: &'a [QuotaOutcome<'a>],
+}
+
+impl Ending<'_> {
+    /// Records it, and closes it on both sides.
+    fn carry_out(&self, host: &mut impl Host, journal: &mut Journal) {
+        let Ending { settings, arrival, evaluation, near, quotas } = *self;
+        let record = RecordSource { evaluation, arrival, settings, near, quotas, details: None };
+        if let Err(failure) = journal.record(host, &record) {
+            journal.note(host, failure, "a refused connection is not recorded");
+        }
+        if let Err(failure) = host.reset(StreamSide::Downstream) {
+            journal.note(host, failure, "a refused connection is held instead of closed");
+        }
+    }
+}
+
+/// The fate of a connection that was decided.
+pub(super) enum Decided {
+    /// It is led out: so many bytes of it may go on.
+    Open,
+    /// It is closed.
+    Closed,
+}
+
+impl<C: Charger> Worker<C> {
+    /// Decides a connection of an instance by its first bytes, of which so many were sent, and carries that out.
+    pub(super) fn decide_connection(
+        &mut self,
+        host: &mut impl Host,
+        stream: u32,
+        instance: u32,
+        first: FirstBytes<'_>,
+        sent: u64,
+    ) -> Decided {
+        let Worker { instances, scratch, charger, state, .. } = self;
+        let serving = match instances.service(host, instance) {
+            Service::Decide(serving) => Rc::clone(serving),
+            Service::Refuse(counter) => {
+                let (settings, evaluation) = (&unserved(), &Evaluation::refused(Reason::PolicyInvalid));
+                let arrival = &Arrival::of_connection(None, Connection { first, ..Connection::default() });
+                Ending { settings, arrival, evaluation, near: None, quotas: &[] }.carry_out(host, &mut state.journal);
+                if let Some(Err(failure)) = counter.map(|counter| host.count(counter)) {
+                    state.journal.note(host, failure, UNCOUNTED);
+                }
+                return Decided::Closed;
+            }
+        };
+        let (journal, settings) = (&mut state.journal, serving.policy.settings());
+        let facts = Facts::read(host, &serving);
+        let failure = facts.as_ref().err().copied();
+        let facts = facts.unwrap_or_default();
+        let arrival = facts.arrival(first);
+        let mut evaluation = match failure {
+            None => Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch),
+            Some((reason, failure)) => {
+                journal.note(host, failure, "a connection is refused");
+                Evaluation::refused(reason)
+            }
+        };
+        let (mut quotas, mut account) = (Vec::new(), None);
+        if !evaluation.quotas.is_empty() {
+            match state.charges.charge(host, stream, charger, &serving, &mut evaluation, sent, journal) {
+                Poll::Ready(charged) => (quotas, account) = (charged.outcomes, charged.account),
+                Poll::Pending => {
+                    charger.forget(stream);
+                    evaluation.decision = Decision::refusal(Reason::QuotaUnavailable);
+                }
+            }
+        }
+        if evaluation.decision.outcome != Outcome::Deny {
+            let record = RecordSource {
+                evaluation: &evaluation,
+                arrival: &arrival,
+                settings,
+                near: None,
+                quotas: &quotas,
+                details: None,
+            };
+            let led = journal.record(host, &record).and_then(|()| host.steer(&cluster(&evaluation)));
+            match led {
+                Ok(()) => {
+                    count(host, &serving, &evaluation, &quotas, journal);
+                    if let Some(account) = account {
+                        state.charges.open(stream, &serving.bound, account, &evaluation, &arrival, None);
+                    }
+                    let watch = match &first {
+                        FirstBytes::Hello(hello) => Some(Box::new(Watch::new(hello))),
+                        FirstBytes::Unseen | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+                    };
+                    let subject = Subject::of(instance, &arrival);
+                    state.connections.flowing.add(stream, subject, watch, &serving, evaluation.expires);
+                    return Decided::Open;
+                }
+                Err(failure) => {
+                    journal.note(host, failure, "a connection is refused");
+                    evaluation.decision = Decision::refusal(Reason::PolicyInvalid);
+                }
+            }
+        }
+        if let Some(account) = account {
+            state.charges.settle(host, Rc::clone(&serving.bound), account, journal);
+        }
+        let near = match evaluation.decision.reason {
+            Reason::NoMatch | Reason::RuleExpired | Reason::SniMissing => {
+                Authorizer::new(&serving.policy).nearest(&arrival, facts.now, &mut state.nearest)
+            }
+            _ => None,
+        };
+        Ending { settings, arrival: &arrival, evaluation: &evaluation, near, quotas: &quotas }.carry_out(host, journal);
+        count(host, &serving, &evaluation, &quotas, journal);
+        Decided::Closed
+    }
+
+    /// Tells whether a connection is refused whatever its first bytes are: where its surroundings name its host before any byte
+    /// has come, as at waypoints. It is recorded and closed then.
+    pub(super) fn is_refused_early(&mut self, host: &mut impl Host, instance: u32) -> bool {
+        let Worker { instances, scratch, state, .. } = self;
+        let Service::Decide(serving) = instances.service(host, instance) else { return false };
+        match host.attribute(Attribute::FilterChain) {
+            Ok(Some(chain)) if !chain.is_empty() => {}
+            // what cannot be read is refused when the first bytes have come
+            Ok(_) | Err(_) => return false,
+        }
+        let Ok(facts) = Facts::read(host, serving) else { return false };
+        let arrival = facts.arrival(FirstBytes::Unseen);
+        let evaluation = Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch);
+        let waits_for_a_name = evaluation.host.is_none() && evaluation.decision.reason == Reason::SniMissing;
+        if evaluation.decision.outcome != Outcome::Deny || waits_for_a_name {
+            return false;
+        }
+        let near = Authorizer::new(&serving.policy).nearest(&arrival, facts.now, &mut state.nearest);
+        let settings = serving.policy.settings();
+        Ending { settings, arrival: &arrival, evaluation: &evaluation, near, quotas: &[] }
+            .carry_out(host, &mut state.journal);
+        count(host, serving, &evaluation, &[], &mut state.journal);
+        true
+    }
+
+    /// Closes a connection that has to make room for others.
+    pub(super) fn refuse_for_room(&mut self, host: &mut impl Host, instance: u32) {
+        let Worker { instances, state, .. } = self;
+        let Service::Decide(serving) = instances.service(host, instance) else { return };
+        let facts = Facts::read(host, serving).unwrap_or_default();
+        let (arrival, settings) = (facts.arrival(FirstBytes::Unseen), serving.policy.settings());
+        let mut buffer = Vec::new();
+        let evaluation = Evaluation::afterwards(Reason::UndecidedLimit, &arrival, settings, &mut buffer);
+        Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
+            .carry_out(host, &mut state.journal);
+        count(host, serving, &evaluation, &[], &mut state.journal);
+        if let Err(failure) = metrics::count(host, CROWDED_OUT) {
+            state.journal.note(host, failure, UNCOUNTED);
+        }
+    }
+
+    /// Closes an open connection whose second ClientHello says something else than the first one, or cannot be read.
+    pub(super) fn cut_for_hello(&mut self, host: &mut impl Host, subject: &Rc<Subject>) {
+        let Worker { instances, scratch, state, .. } = self;
+        let Some(serving) = instances.latest(subject.instance) else { return };
+        let arrival = subject.arrival();
+        let mut evaluation = Authorizer::new(&serving.policy).decide(&arrival, Timestamp::default(), scratch);
+        evaluation.decision = Decision { outcome: Outcome::Cut, ..Decision::refusal(Reason::SniMismatch) };
+        let settings = serving.policy.settings();
+        Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
+            .carry_out(host, &mut state.journal);
+    }
+
+    /// Judges what is open again where that is due, and closes what is admitted no longer.
+    pub(super) fn judge_again(&mut self, host: &mut impl Host) {
+        let Worker { instances, scratch, state, .. } = self;
+        let now = match host.now() {
+            Ok(now) => Timestamp(now),
+            Err(failure) => {
+                state.journal.note(host, failure, "open connections are not judged again");
+                return;
+            }
+        };
+        let doubtful = state.connections.flowing.doubtful(now, |instance| instances.latest(instance).cloned());
+        let (mut refused, mut policies) = (Vec::new(), Vec::new());
+        for (subject, serving) in doubtful {
+            let evaluation = Authorizer::new(&serving.policy).decide(&subject.arrival(), now, scratch);
+            if evaluation.decision.outcome == Outcome::Deny {
+                refused.push(subject);
+                policies.push(serving);
+            } else {
+                state.connections.flowing.confirm(&subject, &serving, evaluation.expires);
+            }
+        }
+        if refused.is_empty() {
+            return;
+        }
+        for (stream, subject) in state.connections.flowing.among(&refused) {
+            let place = refused.iter().position(|known| Rc::ptr_eq(known, &subject));
+            let Some(serving) = place.and_then(|place| policies.get(place)) else { continue };
+            if let Err(failure) = host.focus(stream) {
+                // it is gone
+                state.journal.note(host, failure, "a connection is not closed");
+                continue;
+            }
+            let arrival = subject.arrival();
+            let mut evaluation = Authorizer::new(&serving.policy).decide(&arrival, now, scratch);
+            evaluation.decision.outcome = Outcome::Cut;
+            let settings = serving.policy.settings();
+            Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
+                .carry_out(host, &mut state.journal);
+            if let Some(open) = state.connections.flowing.get(stream) {
+                open.is_closed = true;
+            }
+        }
+    }
+}
+
+/// The name of the cluster to which a connection is led.
+fn cluster(evaluation: &Evaluation<'_>) -> String {
+    let port = evaluation.port.unwrap_or_default();
+    match (evaluation.way, evaluation.host) {
+        (Way::Own, Some(CanonicalHost::Name(name))) => format!("outbound|{port}||{name}"),
+        _ => format!("tollgate-dynamic-{port}"),
+    }
+}
+
+/// Counts a decision, and the quotas that refused.
+fn count(
+    host: &mut impl Host,
+    serving: &Serving,
+    evaluation: &Evaluation<'_>,
+    quotas: &[QuotaOutcome<'_>],
+    journal: &mut Journal,
+) {
+    if let Err(failure) = serving.bound.requests.count(host, evaluation) {
+        journal.note(host, failure, UNCOUNTED);
+    }
+    for quota in quotas.iter().filter(|quota| quota.refuses()) {
+        serving.bound.count_denied(host, quota.number(), journal);
+    }
+}
