@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use serde_json::Value;
 use tollgate::decision::Reason;
-use tollgate::record::Record;
+use tollgate::record::{Layer, Record};
 use tollgate::request::Source;
 
 /// The audit log of one gateway.
@@ -134,6 +134,8 @@ impl Line {
             "path" => record.path.as_ref()?.text(),
             "p" => record.policy.as_deref(),
             "rev" => record.revision.as_deref(),
+            "layer" => record.layer.map(Layer::as_str),
+            "sni" => record.sni.as_ref()?.text(),
             _ => None,
         }
     }

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
+use crate::one_name::OneName;
 use crate::origin::Origin;
 use crate::pki::{CredentialFiles, Credentials, GATEWAY_NAME, Pki};
 
@@ -104,6 +105,27 @@ impl Lab {
         tcp.set_read_timeout(Some(READ_TIMEOUT))?;
         tcp.set_nodelay(true)?;
         let connection = ClientConnection::new(Arc::new(config), ServerName::try_from(GATEWAY_NAME)?)?;
+        Ok(StreamOwned::new(connection, tcp))
+    }
+
+    /// Speaks mTLS to the gateway at an address, and asks for a server of that name, as the mesh's proxies do: whatever the
+    /// name is, the certificate has to be the gateway's.
+    ///
+    /// # Errors
+    /// As [`Lab::connect`]; or the name is none that TLS can carry.
+    pub fn connect_by_name(
+        &self,
+        gateway: SocketAddr,
+        credentials: Option<&Credentials>,
+        name: &str,
+    ) -> Result<Connection> {
+        let mut config = self.client_config(credentials, b"istio")?;
+        config.alpn_protocols.clear();
+        config.dangerous().set_certificate_verifier(Arc::new(OneName::new(self.pki.mesh_root())?));
+        let tcp = TcpStream::connect(gateway)?;
+        tcp.set_read_timeout(Some(READ_TIMEOUT))?;
+        tcp.set_nodelay(true)?;
+        let connection = ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned())?)?;
         Ok(StreamOwned::new(connection, tcp))
     }
 

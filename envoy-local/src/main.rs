@@ -91,16 +91,16 @@ fn run(cli: Cli) -> Result<bool> {
             }
             Ok(true)
         }
-        Command::Demo => demo::run(&install()?, &module::find_or_build()?, &paths::local().join("demo")),
+        Command::Demo => demo::run(&install()?, &module::HTTP.find_or_build()?, &paths::local().join("demo")),
         Command::Up(up) => {
             let settings = settings(up)?;
             // Whatever takes long or can fail is done here, where one can see it.
             install()?;
-            background::up(&settings, &module::find_or_build()?)
+            background::up(&settings, &module::HTTP.find_or_build()?)
         }
-        Command::Serve(up) => background::serve(&settings(up)?, &install()?, &module::find_or_build()?),
+        Command::Serve(up) => background::serve(&settings(up)?, &install()?, &module::HTTP.find_or_build()?),
         Command::Compose(Compose { folder, policy }) => {
-            compose::write(&std::path::absolute(folder)?, &policy, &module::find_or_build()?)?;
+            compose::write(&std::path::absolute(folder)?, &policy, &module::HTTP.find_or_build()?)?;
             Ok(true)
         }
         Command::Sbom => print(&supply::bill_of_materials()?),

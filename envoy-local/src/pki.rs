@@ -83,6 +83,11 @@ impl Pki {
     pub fn mesh_root(&self) -> CertificateDer<'static> {
         self.mesh.0.der().clone()
     }
+
+    /// The authority of external servers, for their clients.
+    pub fn origin_root(&self) -> CertificateDer<'static> {
+        self.origins.0.der().clone()
+    }
 }
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);

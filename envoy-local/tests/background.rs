@@ -27,7 +27,7 @@ impl Place {
         Command::new(env!("CARGO_BIN_EXE_tollgate-local"))
             .args(arguments)
             .env(paths::LOCAL, self.0.path())
-            .env(module::OVERRIDE, module)
+            .env(module::HTTP.variable, module)
             .env("TOLLGATE_POLICY", self.policy())
             .output()
             .unwrap()
@@ -84,7 +84,7 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
 
 #[test]
 fn an_edited_policy_takes_effect_without_a_restart_and_a_bad_one_is_explained() {
-    let module = module::find_or_build().unwrap();
+    let module = module::HTTP.find_or_build().unwrap();
     let place = Place::new();
     let up = place.run(&["up", "--port", "0"], &module);
     assert!(up.status.success(), "{}", said(&up));
@@ -116,7 +116,7 @@ fn a_taken_port_is_a_clear_message() {
     let place = Place::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let up = place.run(&["up", "--port", &port], &module::find_or_build().unwrap());
+    let up = place.run(&["up", "--port", &port], &module::HTTP.find_or_build().unwrap());
     assert!(!up.status.success());
     assert!(said(&up).contains(&format!("port {port} is taken")), "{}", said(&up));
 }
@@ -125,14 +125,14 @@ fn a_taken_port_is_a_clear_message() {
 fn a_bad_first_policy_is_explained() {
     let place = Place::new();
     place.edit("rules:", "rulez:");
-    let up = place.run(&["up", "--port", "0"], &module::find_or_build().unwrap());
+    let up = place.run(&["up", "--port", "0"], &module::HTTP.find_or_build().unwrap());
     assert!(!up.status.success());
     assert!(said(&up).contains("rulez"), "{}", said(&up));
 }
 
 #[test]
 fn a_policy_of_ones_own_brings_its_own_callers() {
-    let module = module::find_or_build().unwrap();
+    let module = module::HTTP.find_or_build().unwrap();
     let place = Place::new();
     place.edit("name: demo-egress", "name: own\nidentity: {trustDomains: [corp.example, partner.example]}");
     let partner = "spiffe://partner.example/ns/payments/sa/checkout";
@@ -149,7 +149,7 @@ fn a_policy_of_ones_own_brings_its_own_callers() {
 fn who_is_no_caller_is_said() {
     let place = Place::new();
     for (caller, why) in [("checkout", "write NAMESPACE/NAME"), ("Pay ments/x", "is no SPIFFE ID")] {
-        let up = place.run(&["up", "--port", "0", "--as", caller], &module::find_or_build().unwrap());
+        let up = place.run(&["up", "--port", "0", "--as", caller], &module::HTTP.find_or_build().unwrap());
         assert!(!up.status.success());
         assert!(said(&up).contains(&format!("`{caller}`")) && said(&up).contains(why), "{}", said(&up));
     }

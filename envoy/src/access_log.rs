@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::names::{RECORD, TCP_RECORD};
 use crate::type_url;
 
 /// The format, as shipped: `access-log.json`.
@@ -15,14 +16,28 @@ pub fn format() -> Value {
     serde_json::from_str(FORMAT).unwrap_or_default()
 }
 
+/// The format for connections: their record has a key of its own.
+pub fn tcp_format() -> Value {
+    serde_json::from_str(&FORMAT.replace(&format!("({RECORD}:"), &format!("({TCP_RECORD}:"))).unwrap_or_default()
+}
+
 /// Appends one JSON line a request to `path`.
 pub fn file(path: &Path) -> Value {
+    in_format(path, format())
+}
+
+/// Appends one JSON line a connection to `path`.
+pub fn tcp_file(path: &Path) -> Value {
+    in_format(path, tcp_format())
+}
+
+fn in_format(path: &Path, format: Value) -> Value {
     json!({
         "name": "envoy.access_loggers.file",
         "typed_config": {
             "@type": type_url("envoy.extensions.access_loggers.file.v3.FileAccessLog"),
             "path": path,
-            "log_format": {"json_format": format()},
+            "log_format": {"json_format": format},
         },
     })
 }
@@ -34,6 +49,12 @@ mod tests {
     #[test]
     fn the_shipped_format_is_json() {
         assert!(serde_json::from_str::<Value>(FORMAT).unwrap().is_object());
+    }
+
+    #[test]
+    fn connections_have_a_record_of_their_own() {
+        assert_eq!(format()["egress.record"], "%FILTER_STATE(wasm.tollgate:PLAIN)%");
+        assert_eq!(tcp_format()["egress.record"], "%FILTER_STATE(wasm.tollgate-tcp:PLAIN)%");
     }
 
     #[test]

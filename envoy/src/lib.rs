@@ -6,6 +6,7 @@ mod cel;
 pub mod dynamic;
 mod names;
 pub mod stats;
+pub mod tcp;
 pub mod tripwire;
 
 pub use names::{ADDRESS_INSIDE_POLICY, ROUTE_KEY, ROUTE_POLICY};

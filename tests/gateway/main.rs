@@ -11,6 +11,7 @@ mod addresses;
 mod answers;
 mod bypasses;
 mod cases;
+mod connections;
 mod death;
 mod demo;
 mod listeners;

@@ -351,7 +351,7 @@ fn a_bad_policy_leaves_the_last_good_one(lab: &Lab) {
 
 /// Writes the filter as other bytes: with one more custom section, which does nothing.
 fn variant(lab: &Lab, name: &str) -> PathBuf {
-    let mut module = fs::read(tollgate_local::module::find_or_build().unwrap()).unwrap();
+    let mut module = fs::read(tollgate_local::module::HTTP.find_or_build().unwrap()).unwrap();
     let length = u8::try_from(name.len()).unwrap();
     module.extend([0, length.checked_add(1).unwrap(), length]);
     module.extend(name.bytes());
@@ -399,7 +399,7 @@ fn a_moved_tag_moves_only_what_is_not_pinned(lab: &Lab) {
 }
 
 fn an_image_that_is_not_there_lets_nothing_through(lab: &Lab) {
-    let digest = push(&format!("oci://{IMAGE}:1"), &tollgate_local::module::find_or_build().unwrap());
+    let digest = push(&format!("oci://{IMAGE}:1"), &tollgate_local::module::HTTP.find_or_build().unwrap());
     let absent = format!("sha256:{}", "0".repeat(64));
     shuts(lab, "/v1/no-image", || lab.listed.run_image(&lab.cluster, IMAGE, Some(&absent)));
     lab.listed.run_image(&lab.cluster, IMAGE, Some(&digest));
@@ -410,7 +410,7 @@ fn what_is_said_of_an_image_is_listed_by_the_registry(lab: &Lab) {
     let registry = lab.registry_with_referrers();
     let sbom = lab.folder().join("sbom.json");
     fs::write(&sbom, r#"{"bomFormat": "CycloneDX"}"#).unwrap();
-    let module = tollgate_local::module::find_or_build().unwrap();
+    let module = tollgate_local::module::HTTP.find_or_build().unwrap();
     let digest = push_with(&format!("oci://{}/tollgate:1", registry.address), &module, &[Path::new("--sbom"), &sbom]);
     let listed: Value =
         serde_json::from_slice(&registry.get(&format!("/v2/tollgate/referrers/{digest}")).body).unwrap();

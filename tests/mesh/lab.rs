@@ -105,7 +105,7 @@ impl Lab {
         grpc::serve("203.0.113.15:443", authority.issue(&["grpc.ext.example"], false));
 
         let registry = registry(folder);
-        let digest = push("oci://10.244.0.3:5000/tollgate:1", &tollgate_local::module::find_or_build().unwrap());
+        let digest = push("oci://10.244.0.3:5000/tollgate:1", &tollgate_local::module::HTTP.find_or_build().unwrap());
 
         let listed =
             write("listed", LISTED, &site("egress", "istio", "listed", &digest, &["payments", "frontend"]), folder);

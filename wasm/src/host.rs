@@ -30,9 +30,16 @@ impl Envoy {
         Envoy { configuration }
     }
 
-    /// Says why a plugin of that name is not loaded.
-    pub(crate) fn refuse_tcp(&mut self) {
-        self.log(Level::Error, "a plugin named `tollgate-tcp` would filter TCP, which this module cannot: not loaded");
+    /// Says why a plugin is not loaded: its name is that of the other layer.
+    pub(crate) fn refuse_layer(&mut self, is_tcp: bool) {
+        self.log(
+            Level::Error,
+            if is_tcp {
+                "this module filters TCP, and a plugin with it is named `tollgate-tcp`: not loaded"
+            } else {
+                "a plugin named `tollgate-tcp` would filter TCP, which this module cannot: not loaded"
+            },
+        );
     }
 }
 

@@ -48,7 +48,7 @@ pub fn up(settings: &Settings, module: &Path) -> Result<bool> {
         .arg("--policy")
         .arg(&settings.policy)
         .env_remove(CALLERS)
-        .env(module::OVERRIDE, module)
+        .env(module::HTTP.variable, module)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

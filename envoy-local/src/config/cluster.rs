@@ -11,6 +11,19 @@ pub fn fixed(name: &str, to: SocketAddr, tls: &Value) -> Value {
     cluster(name, "STATIC", &address(to), tls)
 }
 
+/// One fixed address, to which bytes go as they come.
+pub fn plain(name: &str, to: SocketAddr) -> Value {
+    json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address(to)}}]}],
+        },
+    })
+}
+
 /// A cluster of a host name, which DNS resolves.
 pub fn named(name: &str, host: &str, port: u16, tls: &Value) -> Value {
     cluster(name, "STRICT_DNS", &json!({"socket_address": {"address": host, "port_value": port}}), tls)

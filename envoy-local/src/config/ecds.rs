@@ -1,4 +1,4 @@
-//! A filter whose configuration is a file that Envoy watches: Istio's way of sending it (extension configuration
+//! A filter, of HTTP or of connections, whose configuration is a file that Envoy watches: Istio's way of sending it (extension configuration
 //! discovery), without a server.
 
 use std::path::{Path, PathBuf};
@@ -37,6 +37,8 @@ impl Ecds {
                 "type_urls": [
                     type_url("envoy.extensions.filters.http.wasm.v3.Wasm"),
                     type_url("envoy.extensions.filters.http.rbac.v3.RBAC"),
+                    type_url("envoy.extensions.filters.network.wasm.v3.Wasm"),
+                    type_url("envoy.extensions.filters.network.rbac.v3.RBAC"),
                 ],
             },
         })

@@ -10,13 +10,25 @@ use super::type_url;
 /// The name under which the tests and the demo run the filter; statistics are named after it.
 pub const NAME: &str = "tollgate";
 
-/// A wasm filter's configuration as Istio would send it, but for the reload's pace: Envoy replaces a VM that died
-/// at the next request, at most every 100 ms.
+/// The name under which they run the filter for connections.
+pub const TCP_NAME: &str = "tollgate-tcp";
+
+/// The configuration of the filter for HTTP as Istio would send it, but for the reload's pace: Envoy replaces a VM that
+/// died at the next request, at most every 100 ms.
 pub fn wasm(module: &Path, policy: &str) -> Value {
+    configured("envoy.extensions.filters.http.wasm.v3.Wasm", NAME, module, policy)
+}
+
+/// The configuration of the filter for connections, likewise.
+pub fn tcp_wasm(module: &Path, policy: &str) -> Value {
+    configured("envoy.extensions.filters.network.wasm.v3.Wasm", TCP_NAME, module, policy)
+}
+
+fn configured(kind: &str, name: &str, module: &Path, policy: &str) -> Value {
     json!({
-        "@type": type_url("envoy.extensions.filters.http.wasm.v3.Wasm"),
+        "@type": type_url(kind),
         "config": {
-            "name": NAME,
+            "name": name,
             "failure_policy": "FAIL_RELOAD",
             "reload_config": {"backoff": {"base_interval": "0.1s"}},
             "configuration": {"@type": type_url("google.protobuf.StringValue"), "value": policy},

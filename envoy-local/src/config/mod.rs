@@ -24,6 +24,6 @@ pub fn bootstrap(admin: SocketAddr, listeners: &[Value], clusters: &[Value]) -> 
     })
 }
 
-fn address(address: SocketAddr) -> Value {
+pub(crate) fn address(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip(), "port_value": address.port()}})
 }

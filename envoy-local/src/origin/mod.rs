@@ -2,6 +2,7 @@
 //! what arrived here, not by the status that the caller saw.
 
 mod answer;
+mod raw;
 mod received;
 mod tally;
 mod tap;
@@ -19,6 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::pki::Pki;
 pub use answer::FORGED;
+pub use raw::RawOrigin;
 use received::Records;
 pub use received::{Protocol, Received};
 use tally::Tallies;

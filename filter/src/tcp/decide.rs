@@ -187,6 +187,10 @@ impl<C: Charger> Worker<C> {
             Ok(_) | Err(_) => return false,
         }
         let Ok(facts) = Facts::read(host, serving) else { return false };
+        if facts.identity.is_none() {
+            // a certificate is known once the handshake is done
+            return false;
+        }
         let arrival = facts.arrival(FirstBytes::Unseen);
         let evaluation = Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch);
         let waits_for_a_name = evaluation.host.is_none() && evaluation.decision.reason == Reason::SniMissing;

@@ -376,6 +376,10 @@ fn at_a_waypoint_a_denied_caller_is_closed_before_it_sends_anything() {
     rig.connect_as("", "192.0.2.1:1");
     assert!(rig.closed());
     assert_eq!(rig.decided(), "deny NO_MATCH");
+    let certificate = rig.host.attributes.remove(&Attribute::PeerCertificate);
+    rig.connect_as("", "192.0.2.1:1");
+    assert!(!rig.closed(), "who shows a certificate has not shown it yet");
+    rig.host.attributes.extend(certificate.map(|certificate| (Attribute::PeerCertificate, certificate)));
     chain(&mut rig, "direct-tcp");
     rig.connect_as("", "192.0.2.1:1");
     assert!(rig.closed());

@@ -13,7 +13,13 @@ use tollgate_local::{module, paths};
 
 /// The filter, built once a test binary.
 pub(crate) fn filter() -> PathBuf {
-    static MODULE: LazyLock<PathBuf> = LazyLock::new(|| module::find_or_build().unwrap());
+    static MODULE: LazyLock<PathBuf> = LazyLock::new(|| module::HTTP.find_or_build().unwrap());
+    MODULE.clone()
+}
+
+/// The filter for connections, likewise.
+pub(crate) fn tcp_filter() -> PathBuf {
+    static MODULE: LazyLock<PathBuf> = LazyLock::new(|| module::TCP.find_or_build().unwrap());
     MODULE.clone()
 }
 

@@ -57,7 +57,7 @@ fn main() -> Result<()> {
     };
     let bench = Bench {
         envoy: binary::install(&paths::tools(), version)?,
-        module: module::find_or_build()?,
+        module: module::HTTP.find_or_build()?,
         noop: assembled("noop.wasm", include_str!("noop.wat"))?,
         sdk: wasm::build("tollgate-bench-sdk", "sdk.wasm")?,
         store: assembled("store.wasm", include_str!("store.wat"))?,

@@ -9,8 +9,7 @@ use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::{Permission, Site};
 use crate::read::document::Document;
 use serde_json::{Value, json};
-use tollgate_envoy::tripwire as rules;
-use tollgate_envoy::type_url;
+use tollgate_envoy::{tcp, tripwire as rules};
 
 /// Istio whose API knows how to keep a TCP proxy from connecting before the first byte.
 const WAITING: u32 = 31;
@@ -62,26 +61,11 @@ fn by_header(maker: &Maker<'_>, header: &str, values: &[String]) -> Value {
 
 /// Chains that speak no HTTP, of whatever listener: nothing passes, and nothing is connected to, without a record.
 fn without_http(site: &Site) -> Vec<Value> {
-    let tripwire = json!({
-        "name": "tollgate.tripwire",
-        "typed_config": {
-            "@type": type_url("envoy.extensions.filters.network.rbac.v3.RBAC"),
-            "stat_prefix": "tollgate_tripwire.",
-            "rules": rules::network_tripwire(),
-        },
-    });
+    let tripwire = tcp::tripwire();
     let mut patches: Vec<Value> = PROTOCOLS.into_iter().map(|name| before(name, &tripwire)).collect();
     if site.istio.minor().is_some_and(|minor| minor >= WAITING) {
-        let waiting = json!({
-            "@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"),
-            "upstream_connect_mode": "ON_DOWNSTREAM_DATA",
-            "max_early_data_bytes": FIRST_BYTES,
-        });
         let [proxy, ..] = PROTOCOLS;
-        patches.push(into(proxy, &waiting));
+        patches.push(into(proxy, &tcp::waiting()));
     }
     patches
 }
-
-/// Bytes that are held before a TCP proxy connects: a TLS record, and its header.
-const FIRST_BYTES: u32 = 16_896;

@@ -1,4 +1,5 @@
-//! The functions that Envoy calls in the module. One that is not exported is not called, and costs nothing.
+//! The functions that Envoy calls in the module, those of both layers. One that is not exported is not called, and costs
+//! nothing: `http` and `tcp` hold those of one layer alone, and a module has one of them.
 #![expect(unsafe_code, reason = "names that a host looks for have to be what they are")]
 
 // `#[unsafe(no_mangle)]` is sound where no other item of the module has the name: all begin `proxy_`, a prefix that the
@@ -8,14 +9,26 @@ use std::alloc::{Layout, alloc};
 use std::cell::RefCell;
 use std::ptr::null_mut;
 
-use tollgate_filter::worker::{self, Direction, Worker};
+use tollgate_filter::worker::Worker;
 
-use crate::abi::types::Action;
 use crate::host::Envoy;
 use crate::plugin;
 
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "tcp")]
+mod tcp;
+
+/// This module filters TCP connections.
+const IS_TCP: bool = cfg!(feature = "tcp");
+
 thread_local! {
-    static WORKER: RefCell<Worker> = RefCell::default();
+    static WORKER: RefCell<Worker> = RefCell::new(new_worker());
+}
+
+/// The worker of the layer that this module filters.
+fn new_worker() -> Worker {
+    if IS_TCP { Worker::for_connections() } else { Worker::default() }
 }
 
 /// Runs `callback` on the state of the VM, which one thread runs; `None` where it cannot be had, which no path of Envoy
@@ -61,8 +74,10 @@ extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_configure(context: u32, size: usize) -> bool {
     let plugin = plugin::read();
-    if plugin.as_ref().is_ok_and(plugin::Plugin::is_tcp) {
-        Envoy::default().refuse_tcp();
+    if let Ok(plugin) = &plugin
+        && plugin.is_tcp() != IS_TCP
+    {
+        Envoy::default().refuse_layer(IS_TCP);
         return false;
     }
     let plugin = plugin.map(|plugin| plugin.key());
@@ -72,48 +87,16 @@ extern "C" fn proxy_on_configure(context: u32, size: usize) -> bool {
     .unwrap_or(false)
 }
 
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(context: u32, _count: usize, _end_of_stream: bool) -> Action {
-    let host = &mut Envoy::default();
-    with_worker(|worker| worker.request_headers(host, context))
-        .unwrap_or_else(|| worker::request_headers_without_worker(host))
-        .into()
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_body(context: u32, size: usize, _end_of_stream: bool) -> Action {
-    let action = with_worker(|worker| worker.body(&mut Envoy::default(), context, Direction::Upstream, size));
-    action.map_or(Action::Pause, Action::from)
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_trailers(context: u32, _count: usize) -> Action {
-    let action = with_worker(|worker| worker.request_trailers(&mut Envoy::default(), context));
-    action.map_or(Action::Pause, Action::from)
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_headers(context: u32, count: usize, _end_of_stream: bool) -> Action {
-    let action = with_worker(|worker| worker.response_headers(&mut Envoy::default(), context, count));
-    action.map_or(Action::Continue, Action::from)
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_body(context: u32, size: usize, _end_of_stream: bool) -> Action {
-    let action = with_worker(|worker| worker.body(&mut Envoy::default(), context, Direction::Downstream, size));
-    action.map_or(Action::Continue, Action::from)
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_response_trailers(context: u32, _count: usize) -> Action {
-    let action = with_worker(|worker| worker.response_trailers(&mut Envoy::default(), context));
-    action.map_or(Action::Continue, Action::from)
-}
-
 /// A stream has ended and is about to be logged.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_log(context: u32) {
-    with_worker(|worker| worker.log(&mut Envoy::default(), context));
+    with_worker(|worker| {
+        if IS_TCP {
+            worker.log_connection(&mut Envoy::default(), context);
+        } else {
+            worker.log(&mut Envoy::default(), context);
+        }
+    });
 }
 
 /// A stream's context, or a root context.
@@ -124,11 +107,10 @@ extern "C" fn proxy_on_delete(context: u32) {
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_tick(_context: u32) {
-    with_worker(|worker| worker.tick(&mut Envoy::default()));
-}
-
-#[unsafe(no_mangle)]
-extern "C" fn proxy_on_new_connection(_context: u32) -> Action {
-    let action = with_worker(|worker| worker.new_connection(&mut Envoy::default()));
-    action.map_or(Action::Pause, Action::from)
+    with_worker(|worker| {
+        worker.tick(&mut Envoy::default());
+        if IS_TCP {
+            worker.tick_connections(&mut Envoy::default());
+        }
+    });
 }

@@ -1,0 +1,97 @@
+//! The egress gateway's port for connections: mTLS in, the filter, the tripwire, and whatever cluster the filter chooses.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Value, json};
+use tollgate_envoy::{access_log, tcp, type_url};
+
+use crate::audit::Audit;
+use crate::config;
+use crate::config::cluster;
+use crate::config::tls::{self, ClientCertificate};
+use crate::envoy::{Admin, Envoy, Launch};
+use crate::gateway::loopback;
+use crate::lab::Lab;
+
+/// The listener, and the `stat_prefix` of its chain.
+const LISTENER: &str = "connections";
+
+/// Configuration of such a gateway.
+#[derive(Clone, Debug)]
+pub struct TcpGatewayConfig<'a> {
+    /// Name of the gateway, and of its files.
+    pub name: &'a str,
+    /// Worker threads.
+    pub concurrency: u32,
+    /// Name of the chain of filters: those of waypoints say which service was called.
+    pub chain: &'a str,
+    /// Network filters in order, without the proxy.
+    pub filters: Vec<Value>,
+    /// Clusters by name, and the address of each.
+    pub clusters: Vec<(String, SocketAddr)>,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct TcpGateway {
+    envoy: Envoy,
+    address: SocketAddr,
+    audit: Audit,
+}
+
+impl TcpGateway {
+    /// Starts one.
+    pub fn start(lab: &Lab, binary: &Path, config: &TcpGatewayConfig<'_>) -> Result<TcpGateway> {
+        let dir = lab.dir();
+        let audit = Audit::new(dir.join(format!("{}.audit.jsonl", config.name)));
+        let launch = Launch { binary, name: config.name, dir, concurrency: config.concurrency };
+        let envoy = launch.start(&bootstrap(lab, config, &audit))?;
+        let address = envoy.admin().listener(LISTENER)?;
+        Ok(TcpGateway { envoy, address, audit })
+    }
+
+    /// Address of its listener.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its admin interface.
+    pub fn admin(&self) -> Admin {
+        self.envoy.admin()
+    }
+
+    /// Its audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Envoy's log so far.
+    pub fn log(&self) -> String {
+        self.envoy.log()
+    }
+}
+
+fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {
+    let files = lab.files();
+    let mut filters = config.filters.clone();
+    filters.push(tcp::proxy(LISTENER, &[access_log::tcp_file(audit.file())]));
+    let listener = json!({
+        "name": LISTENER,
+        "address": config::address(loopback(0)),
+        // As on Istio's gateways: without it nobody knows the server name of the mesh's own TLS.
+        "listener_filters": [{
+            "name": "envoy.filters.listener.tls_inspector",
+            "typed_config": {"@type": type_url("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")},
+        }],
+        "filter_chains": [{
+            "name": config.chain,
+            "transport_socket": tls::downstream(&files.gateway, &files.workload_bundle, ClientCertificate::Optional),
+            "filters": filters,
+        }],
+    });
+    let mut clusters: Vec<Value> = config.clusters.iter().map(|(name, to)| cluster::plain(name, *to)).collect();
+    clusters.push(tcp::nowhere());
+    config::bootstrap(loopback(0), &[listener], &clusters)
+}
