@@ -4,7 +4,8 @@
 //! package of an edge translates between both. `instances` loads policies and knows which one serves a stream. `http`
 //! takes one request through (a state machine, which a `charger` may hold), and `reply` answers it if it is refused.
 //! `streams` knows until its end what it is bound to; `charges` counts what it goes on to move, in the `store` that all
-//! threads share. `response`, `trailers` and `log` look at what follows.
+//! threads share. `response`, `trailers` and `log` look at what follows. `tcp` does all of that for TCP
+//! connections, which `connections` knows.
 #![forbid(unsafe_code)]
 
 mod attributes;
@@ -12,6 +13,7 @@ mod budget;
 pub mod charger;
 mod charges;
 mod charging;
+mod connections;
 #[cfg(test)]
 mod fake;
 pub mod headers;

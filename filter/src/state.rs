@@ -3,9 +3,9 @@
 use tollgate::decision::Scratch;
 
 use crate::charges::StreamCharges;
+use crate::connections::Connections;
 use crate::journal::Journal;
 use crate::streams::Streams;
-use crate::tcp::Connections;
 
 /// Buffers that one request after another uses again, and the streams that have not ended.
 #[derive(Debug, Default)]

@@ -64,14 +64,8 @@ impl<C: Charger> Worker<C> {
         }
         let Some(undecided) = connections.waiting.take(stream) else { return Action::Pause };
         let first = undecided.reader.first_bytes();
-        match self.decide_connection(host, stream, undecided.instance, first, size as u64) {
-            Decided::Open => {
-                // what stands behind the hello is charged with it, and not read yet
-                if let Some(open) = self.state.connections.flowing.get(stream) {
-                    open.held = size;
-                }
-                self.flow_out(host, stream, size, undecided.seen)
-            }
+        match self.decide_connection(host, stream, undecided.instance, first) {
+            Decided::Open => self.flow_out(host, stream, size, undecided.seen),
             Decided::Closed => Action::Pause,
         }
     }
@@ -122,7 +116,7 @@ impl<C: Charger> Worker<C> {
     /// Refuses a connection whose first bytes do not come, or cannot be read.
     fn give_up(&mut self, host: &mut impl Host, stream: u32) -> Action {
         if let Some(undecided) = self.state.connections.waiting.take(stream) {
-            self.decide_connection(host, stream, undecided.instance, FirstBytes::Unreadable, 0);
+            self.decide_connection(host, stream, undecided.instance, FirstBytes::Unreadable);
         }
         Action::Pause
     }

@@ -8,9 +8,9 @@ use tollgate::policy::Settings;
 use tollgate::record::RecordSource;
 use tollgate::request::{Arrival, Connection, FirstBytes, Host as CanonicalHost, Presented, Source, Watch};
 
-use super::subject::Subject;
 use crate::attributes::identity;
 use crate::charger::Charger;
+use crate::connections::Subject;
 use crate::host::{Attribute, Failure, Host, StreamSide};
 use crate::instances::CROWDED_OUT;
 use crate::journal::Journal;
@@ -81,21 +81,20 @@ impl Ending<'_> {
 
 /// The fate of a connection that was decided.
 pub(super) enum Decided {
-    /// It is led out: so many bytes of it may go on.
+    /// It is led out.
     Open,
     /// It is closed.
     Closed,
 }
 
 impl<C: Charger> Worker<C> {
-    /// Decides a connection of an instance by its first bytes, of which so many were sent, and carries that out.
+    /// Decides a connection of an instance by its first bytes, and carries that out. Bytes are charged as they go on.
     pub(super) fn decide_connection(
         &mut self,
         host: &mut impl Host,
         stream: u32,
         instance: u32,
         first: FirstBytes<'_>,
-        sent: u64,
     ) -> Decided {
         let Worker { instances, scratch, charger, state, .. } = self;
         let serving = match instances.service(host, instance) {
@@ -124,7 +123,7 @@ impl<C: Charger> Worker<C> {
         };
         let (mut quotas, mut account) = (Vec::new(), None);
         if !evaluation.quotas.is_empty() {
-            match state.charges.charge(host, stream, charger, &serving, &mut evaluation, sent, journal) {
+            match state.charges.charge(host, stream, charger, &serving, &mut evaluation, 0, journal) {
                 Poll::Ready(charged) => (quotas, account) = (charged.outcomes, charged.account),
                 Poll::Pending => {
                     charger.forget(stream);

@@ -2,8 +2,8 @@
 
 use tollgate_tests::hello::{Hello, record, records, server_hello};
 
-use super::undecided::MOST;
 use crate::charger::GatewayQuotas;
+use crate::connections::MOST;
 use crate::fake::Fake;
 use crate::host::{Action, Attribute, Call, Direction, StreamSide};
 use crate::worker::Worker;
@@ -288,6 +288,12 @@ fn bytes_both_ways_are_charged_from_the_first_and_cut_the_connection() {
     let next = rig.connect("db.test", 5432);
     assert_eq!(rig.send(next, b"q"), Action::Pause);
     assert_eq!(rig.decided(), "deny QUOTA_BYTES");
+    // the first bytes alone
+    let mut rig = Rig::new(POLICY);
+    let stream = rig.connect("db.test", 5432);
+    assert_eq!(rig.send(stream, &[b'q'; 1001]), Action::Pause);
+    assert_eq!(rig.decided(), "cut QUOTA_BYTES");
+    assert!(rig.closed());
 }
 
 #[test]
@@ -305,7 +311,7 @@ fn what_is_held_is_charged_once() {
     let last = rig.connect("api.test", 443);
     assert_eq!(rig.send(last, &hello), Action::Continue);
     let record: serde_json::Value = serde_json::from_slice(&rig.host.state["tollgate-tcp"]).expect("JSON");
-    assert_eq!(record["q"][0]["used"], hello.len() * 2 + second.len());
+    assert_eq!(record["q"][0]["used"], hello.len() + second.len());
 }
 
 #[test]

@@ -4,8 +4,8 @@ use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, Presented,
 
 /// What one connection has in common with all others that are decided alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Subject {
-    pub(super) instance: u32,
+pub(crate) struct Subject {
+    pub(crate) instance: u32,
     by_principal: bool,
     identity: Option<Box<[u8]>>,
     authority: Box<[u8]>,
@@ -24,7 +24,7 @@ enum First {
 
 impl Subject {
     /// Keeps what a connection of an instance was decided by.
-    pub(super) fn of(instance: u32, arrival: &Arrival<'_>) -> Subject {
+    pub(crate) fn of(instance: u32, arrival: &Arrival<'_>) -> Subject {
         let Connection { authority, chain, outer_sni, first } = arrival.connection.unwrap_or_default();
         Subject {
             instance,
@@ -45,7 +45,7 @@ impl Subject {
     }
 
     /// The connection as it arrived.
-    pub(super) fn arrival(&self) -> Arrival<'_> {
+    pub(crate) fn arrival(&self) -> Arrival<'_> {
         let source = if self.by_principal { Source::PeerPrincipal } else { Source::PeerCertificate };
         let first = match &self.first {
             First::Unseen => FirstBytes::Unseen,

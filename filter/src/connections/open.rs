@@ -14,16 +14,16 @@ const PATIENCE: u64 = 10_000_000_000;
 
 /// A connection that was let through.
 #[derive(Debug)]
-pub(super) struct Open {
-    pub(super) subject: Rc<Subject>,
+pub(crate) struct Open {
+    pub(crate) subject: Rc<Subject>,
     /// Until no second ClientHello can be heard any more.
-    pub(super) watch: Option<Box<Watch>>,
+    pub(crate) watch: Option<Box<Watch>>,
     /// Bytes of the caller that the host holds and that were read and charged.
-    pub(super) held: usize,
+    pub(crate) held: usize,
     /// Nanoseconds of the monotonic clock since when bytes are held.
-    pub(super) held_since: Option<u64>,
+    pub(crate) held_since: Option<u64>,
     /// It was closed; the host has not said so yet.
-    pub(super) is_closed: bool,
+    pub(crate) is_closed: bool,
 }
 
 /// The standing of all connections that are decided alike.
@@ -37,14 +37,14 @@ struct Standing {
 
 /// The open connections of one VM.
 #[derive(Debug, Default)]
-pub(super) struct Flowing {
+pub(crate) struct Flowing {
     all: FxHashMap<u32, Open>,
     standings: FxHashMap<Rc<Subject>, Standing>,
 }
 
 impl Flowing {
     /// A connection was let through by a policy, which admits it until then.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         stream: u32,
         subject: Subject,
@@ -58,12 +58,12 @@ impl Flowing {
         self.all.insert(stream, Open { subject, watch, held: 0, held_since: None, is_closed: false });
     }
 
-    pub(super) fn get(&mut self, stream: u32) -> Option<&mut Open> {
+    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Open> {
         self.all.get_mut(&stream)
     }
 
     /// A connection has ended.
-    pub(super) fn remove(&mut self, stream: u32) {
+    pub(crate) fn remove(&mut self, stream: u32) {
         let Some(open) = self.all.remove(&stream) else { return };
         // the table's key and this one
         if Rc::strong_count(&open.subject) == 2 {
@@ -72,13 +72,13 @@ impl Flowing {
     }
 
     /// Lists the connections of which the host has held a second ClientHello for too long.
-    pub(super) fn late(&self, now: u64) -> Vec<u32> {
+    pub(crate) fn late(&self, now: u64) -> Vec<u32> {
         let is_late = |open: &Open| open.held_since.is_some_and(|since| now.saturating_sub(since) >= PATIENCE);
         self.all.iter().filter(|(_, open)| is_late(open)).map(|(stream, _)| *stream).collect()
     }
 
     /// Lists what has to be decided again: by another policy than the one that did, or since the time has come.
-    pub(super) fn doubtful(
+    pub(crate) fn doubtful(
         &self,
         now: Timestamp,
         mut policy: impl FnMut(u32) -> Option<Rc<Serving>>,
@@ -97,14 +97,14 @@ impl Flowing {
     }
 
     /// Notes that a policy still admits what is decided alike, until then.
-    pub(super) fn confirm(&mut self, subject: &Rc<Subject>, by: &Rc<Serving>, expires: Timestamp) {
+    pub(crate) fn confirm(&mut self, subject: &Rc<Subject>, by: &Rc<Serving>, expires: Timestamp) {
         if let Some(standing) = self.standings.get_mut(subject) {
             *standing = Standing { judged_by: Rc::clone(by), expires };
         }
     }
 
     /// Lists the connections that still flow and are decided like one of these, and which.
-    pub(super) fn among(&self, subjects: &[Rc<Subject>]) -> Vec<(u32, Rc<Subject>)> {
+    pub(crate) fn among(&self, subjects: &[Rc<Subject>]) -> Vec<(u32, Rc<Subject>)> {
         let wanted: FxHashSet<*const Subject> = subjects.iter().map(Rc::as_ptr).collect();
         let is_wanted = |open: &Open| !open.is_closed && wanted.contains(&Rc::as_ptr(&open.subject));
         let found = self.all.iter().filter(|(_, open)| is_wanted(open));

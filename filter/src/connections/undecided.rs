@@ -6,17 +6,17 @@ use rustc_hash::FxHashMap;
 use tollgate::request::HelloReader;
 
 /// Connections of one VM that may be undecided at once.
-pub(super) const MOST: usize = 4_096;
+pub(crate) const MOST: usize = 4_096;
 /// Nanoseconds in which the first bytes have to come, from the beginning of the connection.
 const PATIENCE: u64 = 10_000_000_000;
 
 /// A connection that was not decided yet.
 #[derive(Debug)]
-pub(super) struct Undecided {
-    pub(super) instance: u32,
-    pub(super) reader: HelloReader,
+pub(crate) struct Undecided {
+    pub(crate) instance: u32,
+    pub(crate) reader: HelloReader,
     /// Bytes of the caller that were read.
-    pub(super) seen: usize,
+    pub(crate) seen: usize,
     /// The address that it comes from, without the port.
     source: Box<[u8]>,
     /// Nanoseconds of the monotonic clock at its beginning.
@@ -25,7 +25,7 @@ pub(super) struct Undecided {
 
 /// The undecided connections of one VM.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     all: FxHashMap<u32, Undecided>,
     /// By source address: its connections, the oldest first. Those that have gone stay until they are looked at.
     by_source: FxHashMap<Box<[u8]>, VecDeque<u32>>,
@@ -34,7 +34,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// A connection begins. Returns the one that has to make room for it, if there are too many: the oldest of the source
     /// that holds most.
-    pub(super) fn add(&mut self, stream: u32, instance: u32, address: &[u8], since: u64) -> Option<u32> {
+    pub(crate) fn add(&mut self, stream: u32, instance: u32, address: &[u8], since: u64) -> Option<u32> {
         let source: Box<[u8]> = without_port(address).into();
         let crowded = if self.all.len() < MOST { None } else { self.oldest_of_most() };
         self.by_source.entry(source.clone()).or_default().push_back(stream);
@@ -42,12 +42,12 @@ impl Waiting {
         crowded
     }
 
-    pub(super) fn get(&mut self, stream: u32) -> Option<&mut Undecided> {
+    pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Undecided> {
         self.all.get_mut(&stream)
     }
 
     /// A connection is decided, or gone.
-    pub(super) fn take(&mut self, stream: u32) -> Option<Undecided> {
+    pub(crate) fn take(&mut self, stream: u32) -> Option<Undecided> {
         let undecided = self.all.remove(&stream)?;
         if let Some(streams) = self.by_source.get_mut(&undecided.source) {
             // the one that is decided next is nearly always the oldest
@@ -62,7 +62,7 @@ impl Waiting {
     }
 
     /// Lists those that have waited too long.
-    pub(super) fn late(&self, now: u64) -> Vec<u32> {
+    pub(crate) fn late(&self, now: u64) -> Vec<u32> {
         let is_late = |(_, undecided): &(&u32, &Undecided)| now.saturating_sub(undecided.since) >= PATIENCE;
         self.all.iter().filter(is_late).map(|(stream, _)| *stream).collect()
     }

@@ -1,0 +1,27 @@
+//! TCP connections that have not ended: *undecided* ones wait for their first bytes, *open* ones were let through. One that was
+//! refused is closed and forgotten.
+
+mod open;
+mod subject;
+mod undecided;
+
+pub(crate) use open::Flowing;
+pub(crate) use subject::Subject;
+#[cfg(test)]
+pub(crate) use undecided::MOST;
+pub(crate) use undecided::Waiting;
+
+/// Connections that have not ended, those of all instances together.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    pub(crate) waiting: Waiting,
+    pub(crate) flowing: Flowing,
+}
+
+impl Connections {
+    /// A connection has ended, however it did.
+    pub(crate) fn remove(&mut self, stream: u32) {
+        self.waiting.take(stream);
+        self.flowing.remove(stream);
+    }
+}
