@@ -6,6 +6,10 @@ TARGET   := $(or $(CARGO_TARGET_DIR),target)
 MODULE   := target/tollgate.wasm
 # As cargo links it: what the local gateway runs.
 LINKED   := $(TARGET)/wasm32-wasip1/filter/tollgate_wasm.wasm
+# The filter for TCP connections is a module of its own.
+TCP_MODULE := target/tollgate-tcp.wasm
+TCP_LINKED := $(TARGET)/wasm32-wasip1/filter/tollgate_wasm_tcp.wasm
+MODULES   = TOLLGATE_WASM=$(MODULE) TOLLGATE_TCP_WASM=$(TCP_MODULE)
 # Another wasm-opt makes another module: tools/wasm-opt pins its version and its hash.
 BINARYEN := $(shell sed -n 's/.*"binaryen": "\([^"]*\)".*/\1/p' tools/wasm-opt/package.json)
 MUTANTS := 27.1.0
@@ -17,7 +21,7 @@ QUIET    := $(shell test -t 2 || echo --quiet)
 AGAIN    := $(MAKE) --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm-target wasm-opt local linked build wasm image push demo up status down compose compose-down compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas mutants clean
+.PHONY: help setup wasm-target wasm-opt local linked linked-tcp build wasm image push demo up status down compose compose-down compose-test test e2e-istio e2e-matrix quota-soak lint bench fuzz quotas mutants clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,13 +45,19 @@ linked: wasm-target
 	@[ -e $(LINKED) ] || echo "building the filter (two to three minutes, once)"
 	@cargo build $(QUIET) --package tollgate-wasm --lib --profile filter --target wasm32-wasip1
 
+# Apart from the other: one run of cargo would give each module the functions of both.
+linked-tcp: wasm-target
+	@[ -e $(TCP_LINKED) ] || echo "building the filter for connections (a minute or two, once)"
+	@cargo build $(QUIET) --package tollgate-wasm-tcp --lib --profile filter --target wasm32-wasip1
+
 build: ## Build the `tollgate` command (release): target/release/tollgate
 	cargo build --release
 
-wasm: linked wasm-opt ## Build the filter: target/tollgate.wasm
+wasm: linked linked-tcp wasm-opt ## Build the filters: target/tollgate.wasm, target/tollgate-tcp.wasm
 	@mkdir -p target
 	@tools/wasm-opt/optimise $(WASM_OPT) $(LINKED) $(MODULE)
-	@echo "$(MODULE): $$(($$(wc -c < $(MODULE)) / 1024)) KiB"
+	@tools/wasm-opt/optimise $(WASM_OPT) $(TCP_LINKED) $(TCP_MODULE)
+	@for module in $(MODULE) $(TCP_MODULE); do echo "$$module: $$(($$(wc -c < $$module) / 1024)) KiB"; done
 
 image: wasm build local ## Write the filter as an OCI image, the same bytes each time: target/image
 	@$(LOCAL) sbom > target/sbom.json
@@ -89,13 +99,13 @@ compose-test: setup wasm ## Run it for real, with an image made of the local Env
 	TOLLGATE_WASM=$(MODULE) envoy-local/compose-test
 
 test: setup wasm ## Run every test, those in real Envoys included
-	TOLLGATE_WASM=$(MODULE) cargo test --workspace --no-fail-fast
+	$(MODULES) cargo test --workspace --no-fail-fast
 
 e2e-istio: setup wasm ## Run the filter under a real Kubernetes API server, istiod and a registry (built once, some minutes)
 	TOLLGATE_WASM=$(MODULE) tests/mesh/run
 
 e2e-matrix: wasm ## Run the tests in every release of Envoy that the filter is known to load in
-	TOLLGATE_WASM=$(MODULE) TOLLGATE_ENVOYS="1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" cargo test -p tollgate-cli --test gateway
+	$(MODULES) TOLLGATE_ENVOYS="1.36.4 1.37.0 1.38.2 1.39.3 1.40.0" cargo test -p tollgate-cli --test gateway
 
 quota-soak: wasm ## Race callers for quotas while policies change, with 200,000 requests for each kind of limit
 	TOLLGATE_WASM=$(MODULE) TOLLGATE_QUOTA_SOAK=200000 cargo test -p tollgate-cli --test gateway races:: -- --nocapture --test-threads=1

@@ -76,7 +76,7 @@ impl Rig {
     }
 
     fn start_each() -> impl Iterator<Item = Rig> {
-        support::envoys().into_iter().map(|envoy| {
+        support::envoys_that_wait().into_iter().map(|envoy| {
             println!("{}", envoy.display());
             Rig::start(&envoy, &policy(), true)
         })
@@ -301,7 +301,7 @@ fn who_sends_nothing_is_closed_after_ten_seconds() {
 
 #[test]
 fn without_the_filter_nothing_goes_anywhere() {
-    for envoy in support::envoys() {
+    for envoy in support::envoys_that_wait() {
         let rig = Rig::start(&envoy, &policy(), false);
         for (outer, bytes) in
             [(outer(ORIGIN_NAME, 443), Hello::of(ORIGIN_NAME).record()), (outer("db.test", 5432), b"query".to_vec())]
@@ -314,7 +314,7 @@ fn without_the_filter_nothing_goes_anywhere() {
 
 #[test]
 fn the_chain_of_a_waypoint_names_the_host_before_a_byte_is_sent() {
-    for envoy in support::envoys() {
+    for envoy in support::envoys_that_wait() {
         let lab = Lab::temporary().unwrap();
         let plugin = Plugin::of_connections(lab.dir(), &support::tcp_filter()).unwrap();
         plugin.publish(&policy().to_string()).unwrap();

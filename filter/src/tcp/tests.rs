@@ -1,4 +1,5 @@
 //! Connections with a host that can be made to fail.
+#![expect(clippy::arithmetic_side_effects, reason = "a test may panic")]
 
 use tollgate_tests::hello::{Hello, record, records, server_hello};
 

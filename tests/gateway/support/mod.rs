@@ -23,6 +23,13 @@ pub(crate) fn tcp_filter() -> PathBuf {
     MODULE.clone()
 }
 
+/// Those of them whose TCP proxy can wait for the caller's first bytes: 1.38 and later.
+pub(crate) fn envoys_that_wait() -> Vec<PathBuf> {
+    let is_old =
+        |envoy: &PathBuf| ["envoy-1.36.", "envoy-1.37."].iter().any(|old| envoy.display().to_string().contains(old));
+    envoys().into_iter().filter(|envoy| !is_old(envoy)).collect()
+}
+
 /// Releases of Envoy to test with: the pinned ones, or those that `TOLLGATE_ENVOYS` lists.
 pub(crate) fn envoys() -> Vec<PathBuf> {
     let versions = std::env::var("TOLLGATE_ENVOYS").unwrap_or_else(|_| binary::PINNED.join(" "));
