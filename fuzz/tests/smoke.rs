@@ -55,6 +55,11 @@ fn headers() {
 }
 
 #[test]
+fn hello() {
+    run(invariants::hello, "hello");
+}
+
+#[test]
 fn identity() {
     run(invariants::identity, "identity");
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::request::{Arrival, Presented, Source};
+use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, Presented, Source};
 use tollgate_read as read;
 
 const LANGUAGE: &str = include_str!("../../docs/policy.md");
 const QUOTAS: &str = include_str!("../../docs/quotas.md");
+const TLS: &str = include_str!("../../docs/tls.md");
 const README: &str = include_str!("../../README.md");
 /// 2026-07-01T00:00:00Z.
 const NOW: Timestamp = Timestamp(1_782_864_000_000_000_000);
@@ -48,8 +49,29 @@ fn decide(policy: &Policy, request: &[&str; 3]) -> String {
     headers.extend(path.map(|path| (":path", path)));
     let mut arrival = Arrival::from_headers(headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
     arrival.identity = id.as_ref().map(|id| Presented { source: Source::PeerCertificate, id: id.as_bytes() });
+    said(policy, &arrival)
+}
+
+/// `payments/checkout db.example.com:5432 -`, and what is decided. The last word is the server name of the caller's own TLS; `-`:
+/// it speaks none.
+fn decide_connection(policy: &Policy, connection: &[&str; 3]) -> String {
+    let [account, place, name] = connection;
+    let (namespace, name_of_account) = account.split_once('/').unwrap();
+    let id = format!("spiffe://cluster.local/ns/{namespace}/sa/{name_of_account}");
+    let (host, port) = place.split_once(':').unwrap();
+    let outer_sni = format!("outbound_.{port}_._.{host}");
+    let first = match *name {
+        "-" => FirstBytes::NoHello,
+        name => FirstBytes::Hello(ClientHello { server_name: Some(name.as_bytes()), ech: false }),
+    };
+    let connection = Connection { outer_sni: outer_sni.as_bytes(), first, ..Connection::default() };
+    let identity = Presented { source: Source::PeerCertificate, id: id.as_bytes() };
+    said(policy, &Arrival::of_connection(Some(identity), connection))
+}
+
+fn said(policy: &Policy, arrival: &Arrival<'_>) -> String {
     let mut scratch = Scratch::default();
-    let decision = Authorizer::new(policy).decide(&arrival, NOW, &mut scratch).decision;
+    let decision = Authorizer::new(policy).decide(arrival, NOW, &mut scratch).decision;
     let words = [Some(decision.outcome.as_str()), Some(decision.reason.as_str()), decision.rule];
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
@@ -57,7 +79,7 @@ fn decide(policy: &Policy, request: &[&str; 3]) -> String {
 #[test]
 fn every_policy_of_the_documentation_compiles_and_decides_as_it_says() {
     let (mut policies, mut decisions) = (0, 0);
-    for page in [LANGUAGE, QUOTAS, README] {
+    for page in [LANGUAGE, QUOTAS, TLS, README] {
         let mut policy = None;
         for (line, kind, text) in blocks(page) {
             match kind {
@@ -71,6 +93,19 @@ fn every_policy_of_the_documentation_compiles_and_decides_as_it_says() {
                         let words: Vec<_> = row.split_whitespace().collect();
                         let (request, expected) = words.split_first_chunk().unwrap();
                         assert_eq!(decide(policy, request), expected.join(" "), "below line {line}: {row}");
+                        decisions += 1;
+                    }
+                }
+                "connections" => {
+                    let policy = policy.as_ref().unwrap_or_else(|| panic!("no policy before line {line}"));
+                    for row in text.lines() {
+                        let words: Vec<_> = row.split_whitespace().collect();
+                        let (connection, expected) = words.split_first_chunk().unwrap();
+                        assert_eq!(
+                            decide_connection(policy, connection),
+                            expected.join(" "),
+                            "below line {line}: {row}"
+                        );
                         decisions += 1;
                     }
                 }

@@ -173,3 +173,39 @@ pub fn page(bytes: &[u8]) {
         charged(&mut store);
     }
 }
+
+/// However the bytes of a connection come, its reader says the same; it reads no more than it may; and what follows a hello is
+/// closed or not, however that comes.
+pub fn hello(bytes: &[u8]) {
+    use tollgate::request::{ClientHello, Crossing, FirstBytes, HelloReader, MOST_HELD, Progress, Watch};
+    let piece = usize::from(bytes.first().copied().unwrap_or_default() % 7).saturating_add(1);
+    let (mut whole, mut pieces) = (HelloReader::default(), HelloReader::default());
+    let read = whole.read(bytes);
+    let mut read_in_pieces = 0_usize;
+    for piece in bytes.chunks(piece) {
+        read_in_pieces = read_in_pieces.saturating_add(pieces.read(piece));
+    }
+    assert_eq!((whole.progress(), whole.first_bytes()), (pieces.progress(), pieces.first_bytes()));
+    assert!(read <= MOST_HELD);
+    if whole.progress() == Progress::Complete {
+        assert_eq!(read, read_in_pieces);
+    }
+    if let FirstBytes::Hello(hello) = whole.first_bytes() {
+        assert_eq!(hello.server_name.is_some(), whole.first_bytes().server_name().is_some());
+        let _ = hello.host();
+    }
+    let new = || Watch::new(&ClientHello { server_name: Some(b"a.test"), ech: false });
+    let (mut watch, mut in_pieces) = (new(), new());
+    let expected = watch.client(bytes);
+    let mut crossing = Crossing::Pass;
+    for piece in bytes.chunks(piece) {
+        if crossing != Crossing::Close {
+            crossing = in_pieces.client(piece);
+        }
+    }
+    assert_eq!(crossing, expected);
+    let (mut watch, mut in_pieces) = (new(), new());
+    watch.server(bytes);
+    bytes.chunks(piece).for_each(|piece| in_pieces.server(piece));
+    assert_eq!(watch.is_over(), in_pieces.is_over());
+}
