@@ -11,6 +11,7 @@ use crate::serving::Serving;
 /// whatever is served meanwhile. Nothing of it has left.
 #[derive(Debug)]
 pub(crate) struct Charging {
+    pub(crate) instance: u32,
     pub(crate) serving: Rc<Serving>,
     pub(crate) read: Read,
     /// The decision as far as it goes without quotas.

@@ -20,14 +20,16 @@ use tollgate::request::Arrival;
 use crate::attributes::ROUTE;
 use crate::charger::Charger;
 use crate::charging::Charging;
+use crate::connections::Subject;
 use crate::headers::Headers;
 use crate::host::Direction;
 use crate::host::{Action, Failure, HeaderMap, Host, MetricId, StreamSide};
 use crate::journal::Journal;
 use crate::metrics::UNCOUNTED;
 use crate::read::Read;
+use crate::rejudge;
 use crate::reply::{Caller, Refusal, unserved};
-use crate::serving::{Service, Serving};
+use crate::serving::{Service, Serving, TICK_MILLISECONDS};
 use crate::state::WorkerState;
 use crate::streams::Stream;
 use crate::trailers;
@@ -36,6 +38,7 @@ use crate::trailers;
 pub(crate) fn on_request(
     host: &mut impl Host,
     stream: u32,
+    instance: u32,
     service: Service<'_>,
     scratch: &mut Scratch,
     charger: &mut impl Charger,
@@ -57,13 +60,15 @@ pub(crate) fn on_request(
             Evaluation::refused(*reason)
         }
     };
-    let mut decided = Decided { serving, read: &read, arrival: &arrival, evaluation, quotas: Vec::new() };
+    let mut decided = Decided { instance, serving, read: &read, arrival: &arrival, evaluation, quotas: Vec::new() };
     match decided.charge(host, stream, charger, state) {
         Poll::Ready(account) => decided.carry_out(host, stream, account, state),
         Poll::Pending => {
             let snapshot = RequestSnapshot::of(&decided.evaluation, &arrival, &serving.bound.terms);
             let serving = Rc::clone(serving);
-            state.streams.hold(stream, Box::new(Charging { serving, read, snapshot, body: 0, has_trailers: false }));
+            state
+                .streams
+                .hold(stream, Box::new(Charging { instance, serving, read, snapshot, body: 0, has_trailers: false }));
             Action::Pause
         }
     }
@@ -72,10 +77,16 @@ pub(crate) fn on_request(
 /// Goes on with a request that is held, if its quotas have answered. One that is not held any more is left alone.
 pub(crate) fn resume(host: &mut impl Host, stream: u32, charger: &mut impl Charger, state: &mut WorkerState) {
     let Some(charging) = state.streams.take_held(stream) else { return };
-    let Charging { serving, read, snapshot, body, has_trailers } = &*charging;
+    let Charging { instance, serving, read, snapshot, body, has_trailers } = &*charging;
     let arrival = read.arrival();
-    let mut decided =
-        Decided { serving, read, arrival: &arrival, evaluation: snapshot.evaluation(), quotas: Vec::new() };
+    let mut decided = Decided {
+        instance: *instance,
+        serving,
+        read,
+        arrival: &arrival,
+        evaluation: snapshot.evaluation(),
+        quotas: Vec::new(),
+    };
     let action = match decided.charge(host, stream, charger, state) {
         Poll::Ready(account) => decided.carry_out(host, stream, account, state),
         Poll::Pending => {
@@ -108,6 +119,7 @@ fn flow_on(host: &mut impl Host, stream: u32, body: u64, has_trailers: bool, sta
 
 /// A request that is decided but for its quotas; nothing is carried out yet.
 struct Decided<'r> {
+    instance: u32,
     serving: &'r Rc<Serving>,
     read: &'r Read,
     arrival: &'r Arrival<'r>,
@@ -145,7 +157,7 @@ impl Decided<'_> {
         account: Option<Account>,
         state: &mut WorkerState,
     ) -> Action {
-        let WorkerState { nearest, journal, charges, streams, .. } = state;
+        let WorkerState { nearest, journal, charges, streams, connections } = state;
         let Decided { serving, read, arrival, .. } = self;
         if self.evaluation.decision.outcome != Outcome::Deny {
             match self.let_through(host, journal) {
@@ -155,6 +167,13 @@ impl Decided<'_> {
                     if let Some(account) = account {
                         let caller = Caller::of(&read.headers);
                         charges.open(stream, &serving.bound, account, &self.evaluation, arrival, Some(caller));
+                    }
+                    if rejudge::is_tunnel(arrival) {
+                        if let Err(failure) = host.tick_every(TICK_MILLISECONDS) {
+                            journal.note(host, failure, "a tunnel stays open, whatever the policy says");
+                        }
+                        let subject = Subject::of(self.instance, arrival);
+                        connections.flowing.add(stream, subject, None, serving, self.evaluation.expires);
                     }
                     return Action::Continue;
                 }
@@ -185,7 +204,7 @@ impl Decided<'_> {
     /// only a filter behind this one can see. The record comes last: it is what that filter lets pass, so it never says
     /// that a request was admitted which this filter could not deal with.
     fn let_through(&self, host: &mut impl Host, journal: &mut Journal) -> Result<(), Failure> {
-        let Decided { serving, read, arrival, evaluation, quotas } = self;
+        let Decided { serving, read, arrival, evaluation, quotas, .. } = self;
         for name in read.headers.names().filter(|name| serving.bound.stripped.strips(name)) {
             host.remove_header(HeaderMap::Request, name)?;
         }

@@ -5,7 +5,7 @@
 //! takes one request through (a state machine, which a `charger` may hold), and `reply` answers it if it is refused.
 //! `streams` knows until its end what it is bound to; `charges` counts what it goes on to move, in the `store` that all
 //! threads share. `response`, `trailers` and `log` look at what follows. `tcp` does all of that for TCP
-//! connections, which `connections` knows.
+//! connections. `connections` knows them, and the tunnels of HTTP, until their end, and `rejudge` decides them again.
 #![forbid(unsafe_code)]
 
 mod attributes;
@@ -14,6 +14,7 @@ pub mod charger;
 mod charges;
 mod charging;
 mod connections;
+mod ending;
 #[cfg(test)]
 mod fake;
 pub mod headers;
@@ -25,6 +26,7 @@ mod log;
 mod metrics;
 mod plugin;
 mod read;
+mod rejudge;
 mod reply;
 mod response;
 mod serving;

@@ -9,7 +9,7 @@ use crate::instances::{Instances, Layer};
 use crate::serving::Service;
 use crate::state::WorkerState;
 use crate::streams::Stream;
-use crate::{http, log, response, trailers};
+use crate::{http, log, rejudge, response, trailers};
 
 /// The state of one thread. The edge chooses the numbers of streams and instances; no two of them share one.
 #[derive(Debug, Default)]
@@ -43,11 +43,13 @@ impl<C: Charger> Worker<C> {
 
     /// A request's headers have arrived.
     pub fn request_headers(&mut self, host: &mut impl Host, stream: u32) -> Action {
-        let service = match self.state.streams.show(stream) {
+        let instance = self.state.streams.show(stream);
+        let service = match instance {
             Some(instance) => self.instances.service(host, instance),
             None => Service::Refuse(None),
         };
-        http::on_request(host, stream, service, &mut self.scratch, &mut self.charger, &mut self.state)
+        let instance = instance.unwrap_or_default();
+        http::on_request(host, stream, instance, service, &mut self.scratch, &mut self.charger, &mut self.state)
     }
 
     /// The charger may have an answer for a request that is held.
@@ -114,6 +116,7 @@ impl<C: Charger> Worker<C> {
     pub fn tick(&mut self, host: &mut impl Host) {
         let WorkerState { charges, journal, .. } = &mut self.state;
         charges.tick(host, journal);
+        rejudge::judge_again(host, &self.instances, &mut self.scratch, &mut self.state);
     }
 
     /// Closes a TCP connection: this is a filter for HTTP, in the wrong place. Left open, it would let everything
@@ -136,7 +139,7 @@ impl<C: Charger> Worker<C> {
 /// Refuses a request whose headers arrive while the worker cannot be had.
 pub fn request_headers_without_worker(host: &mut impl Host) -> Action {
     let (scratch, state) = (&mut Scratch::default(), &mut WorkerState::default());
-    http::on_request(host, 0, Service::Refuse(None), scratch, &mut GatewayQuotas, state)
+    http::on_request(host, 0, 0, Service::Refuse(None), scratch, &mut GatewayQuotas, state)
 }
 
 #[cfg(test)]

@@ -349,7 +349,7 @@ mod tests {
     fn of_a_connection_that_nobody_reads_targets_admit_by_host_alone_and_close_whole() {
         let policy = Policy::load(POLICY).expect("a policy");
         let authorizer = Authorizer::new(&policy);
-        let presented = Presented { source: Source::PeerPrincipal, id: b"spiffe://cluster.local/ns/a/sa/b" };
+        let presented = Presented { source: Source::PeerCertificate, id: b"spiffe://cluster.local/ns/a/sa/b" };
         let (mut thread, mut memory) = (QuotaThread::default(), Memory::default());
         for (host, port, reason, rule) in [
             ("plain.test", 443, Reason::RuleAllow, Some("plain")),

@@ -43,6 +43,7 @@ pub struct RequestSnapshot {
     /// For a connection: the server name of the caller's own TLS, if there is one.
     connection: Option<Option<Range<usize>>>,
     way: Way,
+    expires: Timestamp,
     outcome: Outcome,
     reason: Reason,
     rule: Option<Range<usize>>,
@@ -102,6 +103,7 @@ impl RequestSnapshot {
             path: arrival.path.filter(|_| shows_path).map(|_| path),
             connection: arrival.connection.map(|_| server_name.map(|_| sni)),
             way: evaluation.way,
+            expires: evaluation.expires,
             outcome: decision.outcome,
             reason: decision.reason,
             rule: decision.rule.map(|_| rule),
@@ -149,7 +151,7 @@ impl RequestSnapshot {
             },
             quotas: &self.quotas,
             way: self.way,
-            expires: Timestamp::NEVER,
+            expires: self.expires,
         }
     }
 

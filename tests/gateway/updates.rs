@@ -1,4 +1,5 @@
 //! Policies that change while requests come in, filters that go missing, and VMs that die.
+use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -159,5 +160,30 @@ fn a_filter_that_goes_missing_shuts_the_tripwire() {
             }
             assert!(started.elapsed() < Duration::from_secs(10));
         }
+    }
+}
+
+#[test]
+fn a_tunnel_is_closed_by_an_update_that_does_not_admit_it() {
+    let policy = |host: &str| {
+        json!({"version": 1, "name": "tunnels", "rules": [
+            {"id": "chat", "from": [{"namespace": "payments"}], "to": [{"hosts": [host], "upgrades": ["websocket"]}]}]})
+    };
+    for rig in start(&policy("chat.example"), 1) {
+        let upgrade = b"GET /chat HTTP/1.1\r\nhost: chat.example\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+        let mut stream = rig.connect(Some(CHECKOUT));
+        assert_eq!(wire::exchange(&mut stream, upgrade).unwrap().status, 101);
+        let mut echoed = [0; 4];
+        for text in [b"ping", b"pong"] {
+            stream.write_all(text).unwrap();
+            stream.read_exact(&mut echoed).unwrap();
+            assert_eq!(&echoed, text);
+            rig.serve(&policy("*.example"));
+        }
+        let seen = rig.gateway.audit().count();
+        rig.serve(&policy("else.example"));
+        let line = rig.gateway.audit().wait_for(seen, |line| line.recorded("d") == Some("cut")).unwrap();
+        assert_eq!((line.recorded("r"), line.recorded("host")), (Some("NO_MATCH"), Some("chat.example")));
+        assert_eq!(stream.read(&mut echoed).unwrap_or_default(), 0);
     }
 }

@@ -1,5 +1,5 @@
-//! TCP connections that have not ended: *undecided* ones wait for their first bytes, *open* ones were let through. One that was
-//! refused is closed and forgotten.
+//! TCP connections and tunnels of HTTP that have not ended: *undecided* connections wait for their first bytes, *open* ones were
+//! let through. What was refused is closed and forgotten.
 
 mod open;
 mod subject;

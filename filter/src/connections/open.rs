@@ -1,8 +1,8 @@
-//! Connections that were let through.
+//! Connections and tunnels that were let through.
 
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use tollgate::decision::Timestamp;
 use tollgate::request::Watch;
 
@@ -12,7 +12,7 @@ use crate::serving::Serving;
 /// Nanoseconds for which a second ClientHello may be held.
 const PATIENCE: u64 = 10_000_000_000;
 
-/// A connection that was let through.
+/// A connection or a tunnel that was let through.
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) subject: Rc<Subject>,
@@ -26,7 +26,7 @@ pub(crate) struct Open {
     pub(crate) is_closed: bool,
 }
 
-/// The standing of all connections that are decided alike.
+/// The standing of all streams that are decided alike.
 #[derive(Debug)]
 struct Standing {
     /// The policy that has decided last.
@@ -35,7 +35,7 @@ struct Standing {
     expires: Timestamp,
 }
 
-/// The open connections of one VM.
+/// The open connections and tunnels of one VM.
 #[derive(Debug, Default)]
 pub(crate) struct Flowing {
     all: FxHashMap<u32, Open>,
@@ -43,7 +43,7 @@ pub(crate) struct Flowing {
 }
 
 impl Flowing {
-    /// A connection was let through by a policy, which admits it until then.
+    /// A stream was let through by a policy, which admits it until then.
     pub(crate) fn add(
         &mut self,
         stream: u32,
@@ -103,11 +103,23 @@ impl Flowing {
         }
     }
 
-    /// Lists the connections that still flow and are decided like one of these, and which.
-    pub(crate) fn among(&self, subjects: &[Rc<Subject>]) -> Vec<(u32, Rc<Subject>)> {
-        let wanted: FxHashSet<*const Subject> = subjects.iter().map(Rc::as_ptr).collect();
-        let is_wanted = |open: &Open| !open.is_closed && wanted.contains(&Rc::as_ptr(&open.subject));
-        let found = self.all.iter().filter(|(_, open)| is_wanted(open));
-        found.map(|(stream, open)| (*stream, Rc::clone(&open.subject))).collect()
+    /// Lists the streams that still flow and are decided like one of these, each with the place of that one.
+    pub(crate) fn among(&self, subjects: &[Rc<Subject>]) -> Vec<(u32, usize)> {
+        let places: FxHashMap<*const Subject, usize> =
+            subjects.iter().enumerate().map(|(place, subject)| (Rc::as_ptr(subject), place)).collect();
+        let flowing = self.all.iter().filter(|(_, open)| !open.is_closed);
+        flowing.filter_map(|(stream, open)| Some((*stream, *places.get(&Rc::as_ptr(&open.subject))?))).collect()
+    }
+
+    /// A stream was closed; the host has not said so yet.
+    pub(crate) fn close(&mut self, stream: u32) {
+        if let Some(open) = self.all.get_mut(&stream) {
+            open.is_closed = true;
+        }
+    }
+
+    /// Tells whether nothing is open.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 }

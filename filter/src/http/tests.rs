@@ -408,3 +408,63 @@ fn the_cluster_is_read_before_anything_is_changed_and_the_record_comes_last() {
     rig.request(&PLAIN);
     assert!(!rig.host.calls.contains(&Call::RemoveHeader), "even that would move the route");
 }
+
+/// A policy with a rule that admits tunnels to a host.
+fn tunnels(host: &str) -> String {
+    format!(
+        r#"{{"version": 1, "name": "p", "rules": [{{"id": "r", "from": [{{"namespace": "payments"}}], "to": [
+            {{"hosts": ["{host}"], "methods": ["CONNECT"]}}, {{"hosts": ["{host}"], "upgrades": ["websocket"]}}]}}]}}"#
+    )
+}
+
+const CONNECT: [(&str, &[u8]); 2] = [(":method", b"CONNECT"), (":authority", b"api.test:443")];
+const WEBSOCKET: [(&str, &[u8]); 4] =
+    [(":method", b"GET"), (":authority", b"api.test"), (":path", b"/chat"), ("upgrade", b"websocket")];
+
+#[test]
+fn a_tunnel_is_closed_by_the_update_that_does_not_admit_it() {
+    for headers in [&CONNECT[..], &WEBSOCKET] {
+        let mut rig = Rig::new(&tunnels("api.test"));
+        assert_eq!(rig.request(headers), Action::Continue);
+        assert!(rig.host.tick.is_some());
+        rig.respond();
+        rig.worker.tick(&mut rig.host);
+        assert!(rig.configure(2, &tunnels("*.test")));
+        rig.worker.tick(&mut rig.host);
+        assert!(rig.host.closed.is_empty(), "admitted in another way");
+        assert!(rig.configure(3, &tunnels("else.test")));
+        rig.worker.tick(&mut rig.host);
+        assert_eq!(rig.host.closed, [StreamSide::Request]);
+        assert_eq!(rig.decided(), "cut NO_MATCH");
+        rig.log();
+        assert_eq!(rig.decided(), "cut NO_MATCH");
+        rig.end();
+        rig.worker.tick(&mut rig.host);
+        assert_eq!(rig.host.closed.len(), 1);
+    }
+}
+
+#[test]
+fn a_plain_request_ends_under_the_decision_it_began_with() {
+    let policy = |host: &str| tunnels(host).replace(r#""methods": ["CONNECT"]"#, r#""methods": ["GET"]"#);
+    let mut rig = Rig::new(&policy("api.test"));
+    assert_eq!(rig.request(&[(":method", b"GET"), (":authority", b"api.test"), (":path", b"/")]), Action::Continue);
+    assert!(rig.configure(2, &policy("else.test")));
+    rig.worker.tick(&mut rig.host);
+    assert!(rig.host.closed.is_empty());
+}
+
+#[test]
+fn a_tunnel_whose_path_is_too_long_to_be_kept_is_closed_by_any_update() {
+    let mut rig = Rig::new(&tunnels("api.test"));
+    let path = format!("/{}", "x".repeat(2_048));
+    let headers: [(&str, &[u8]); 4] =
+        [(":method", b"GET"), (":authority", b"api.test"), (":path", path.as_bytes()), ("upgrade", b"websocket")];
+    assert_eq!(rig.request(&headers), Action::Continue);
+    rig.worker.tick(&mut rig.host);
+    assert!(rig.host.closed.is_empty());
+    assert!(rig.configure(2, &tunnels("api.test")));
+    rig.worker.tick(&mut rig.host);
+    assert_eq!(rig.decided(), "cut REQUEST_AMBIGUOUS");
+    assert!(rig.host.record().contains(r#""id":"spiffe://cluster.local/ns/payments/sa/checkout""#));
+}

@@ -89,7 +89,7 @@ impl<C: Charger> Worker<C> {
         action
     }
 
-    /// Time has passed: what has sent nothing for too long is closed, and what is open is judged again where that is due.
+    /// Time has passed: what has sent nothing for too long is closed.
     pub fn tick_connections(&mut self, host: &mut impl Host) {
         if let Ok(now) = host.monotonic() {
             for stream in self.state.connections.waiting.late(now) {
@@ -103,7 +103,6 @@ impl<C: Charger> Worker<C> {
                 }
             }
         }
-        self.judge_again(host);
     }
 
     /// A connection ends before it was decided: it is recorded, if it has sent anything.

@@ -3,15 +3,15 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use tollgate::decision::{Authorizer, Decision, Evaluation, Near, Outcome, QuotaOutcome, Reason, Timestamp, Way};
-use tollgate::policy::Settings;
+use tollgate::decision::{Authorizer, Decision, Evaluation, Outcome, QuotaOutcome, Reason, Timestamp, Way};
 use tollgate::record::RecordSource;
 use tollgate::request::{Arrival, Connection, FirstBytes, Host as CanonicalHost, Presented, Source, Watch};
 
 use crate::attributes::identity;
 use crate::charger::Charger;
 use crate::connections::Subject;
-use crate::host::{Attribute, Failure, Host, StreamSide};
+use crate::ending::Ending;
+use crate::host::{Attribute, Failure, Host};
 use crate::instances::CROWDED_OUT;
 use crate::journal::Journal;
 use crate::metrics::{self, UNCOUNTED};
@@ -53,29 +53,6 @@ impl Facts {
         let Facts { identity, authority, chain, outer_sni, .. } = self;
         let identity = identity.as_ref().map(|(source, id)| Presented { source: *source, id });
         Arrival::of_connection(identity, Connection { authority, chain, outer_sni, first })
-    }
-}
-
-/// A connection that is refused, or that ends before its caller wanted it to.
-struct Ending<'a> {
-    settings: &'a Settings,
-    arrival: &'a Arrival<'a>,
-    evaluation: &'a Evaluation<'a>,
-    near: Option<Near<'a>>,
-    quotas: &'a [QuotaOutcome<'a>],
-}
-
-impl Ending<'_> {
-    /// Records it, and closes it on both sides.
-    fn carry_out(&self, host: &mut impl Host, journal: &mut Journal) {
-        let Ending { settings, arrival, evaluation, near, quotas } = *self;
-        let record = RecordSource { evaluation, arrival, settings, near, quotas, details: None };
-        if let Err(failure) = journal.record(host, &record) {
-            journal.note(host, failure, "a refused connection is not recorded");
-        }
-        if let Err(failure) = host.reset(StreamSide::Downstream) {
-            journal.note(host, failure, "a refused connection is held instead of closed");
-        }
     }
 }
 
@@ -230,50 +207,6 @@ impl<C: Charger> Worker<C> {
         let settings = serving.policy.settings();
         Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
             .carry_out(host, &mut state.journal);
-    }
-
-    /// Judges what is open again where that is due, and closes what is admitted no longer.
-    pub(super) fn judge_again(&mut self, host: &mut impl Host) {
-        let Worker { instances, scratch, state, .. } = self;
-        let now = match host.now() {
-            Ok(now) => Timestamp(now),
-            Err(failure) => {
-                state.journal.note(host, failure, "open connections are not judged again");
-                return;
-            }
-        };
-        let doubtful = state.connections.flowing.doubtful(now, |instance| instances.latest(instance).cloned());
-        let (mut refused, mut policies) = (Vec::new(), Vec::new());
-        for (subject, serving) in doubtful {
-            let evaluation = Authorizer::new(&serving.policy).decide(&subject.arrival(), now, scratch);
-            if evaluation.decision.outcome == Outcome::Deny {
-                refused.push(subject);
-                policies.push(serving);
-            } else {
-                state.connections.flowing.confirm(&subject, &serving, evaluation.expires);
-            }
-        }
-        if refused.is_empty() {
-            return;
-        }
-        for (stream, subject) in state.connections.flowing.among(&refused) {
-            let place = refused.iter().position(|known| Rc::ptr_eq(known, &subject));
-            let Some(serving) = place.and_then(|place| policies.get(place)) else { continue };
-            if let Err(failure) = host.focus(stream) {
-                // it is gone
-                state.journal.note(host, failure, "a connection is not closed");
-                continue;
-            }
-            let arrival = subject.arrival();
-            let mut evaluation = Authorizer::new(&serving.policy).decide(&arrival, now, scratch);
-            evaluation.decision.outcome = Outcome::Cut;
-            let settings = serving.policy.settings();
-            Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
-                .carry_out(host, &mut state.journal);
-            if let Some(open) = state.connections.flowing.get(stream) {
-                open.is_closed = true;
-            }
-        }
     }
 }
 
