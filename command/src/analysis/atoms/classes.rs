@@ -1,8 +1,9 @@
 //! The classes of ports, methods, paths, upgrades and override headers that the terms of targets tell apart.
 
 use super::ask::{self, Ask, Listed, PathPart};
-use super::paths::{self, PathForm, Pattern};
+use super::paths::{self, Known, PathClasses, PathForm, Pattern};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use tollgate::policy::{EncodedSlash, PortRange, Ports, Reading, TargetTerms};
 use tollgate::request::Upgrade;
 
@@ -30,9 +31,7 @@ pub(super) struct Classes {
     upgrades: Vec<Option<&'static str>>,
     overridden: Vec<bool>,
     patterns: Vec<Pattern>,
-    paths: Vec<paths::PathClass>,
-    /// True if there may be more classes of paths than these.
-    pub(super) is_sample: bool,
+    paths: Rc<PathClasses>,
 }
 
 #[derive(Debug)]
@@ -56,12 +55,9 @@ enum Method {
     OtherMisspelt,
 }
 
-/// Path classes that have been found before.
-pub(super) type Cache = BTreeMap<(Vec<Pattern>, paths::Taken), Option<Vec<paths::PathClass>>>;
-
 impl Classes {
     /// The classes that terms tell apart; `names_port` tells whether authorities name their port.
-    pub(super) fn of(all_terms: &[&TargetTerms], names_port: bool, cache: &mut Cache) -> Classes {
+    pub(super) fn of(all_terms: &[&TargetTerms], names_port: bool, known: &mut Known) -> Classes {
         let ports = if names_port {
             let named = pieces(all_terms.iter().flat_map(|terms| terms.ports().listed()));
             let other = port_outside(&named);
@@ -95,18 +91,14 @@ impl Classes {
         let lists = all_terms.iter().any(|terms| terms.minds_overrides());
         let patterns: BTreeSet<Pattern> = all_terms.iter().flat_map(|terms| Pattern::all(terms)).collect();
         let patterns: Vec<Pattern> = patterns.into_iter().collect();
-        let mut is_sample = false;
         let paths = if patterns.is_empty() {
             let witness = Some("/".to_owned());
-            vec![paths::PathClass { form: PathForm::Canonical, is_key: true, matches: Vec::new(), witness }]
+            let any = paths::PathClass { form: PathForm::Canonical, is_key: true, matches: Vec::new(), witness };
+            Rc::new(PathClasses { classes: vec![any], are_all: true })
         } else {
             let takes = |slash| all_terms.iter().any(|terms| terms.options().encoded_slash == slash);
             let taken = paths::Taken { data: takes(EncodedSlash::Data), key: takes(EncodedSlash::Key) };
-            let known = cache.entry((patterns.clone(), taken)).or_insert_with(|| paths::classes(&patterns, taken));
-            known.clone().unwrap_or_else(|| {
-                is_sample = true;
-                paths::few(&patterns, taken)
-            })
+            known.of(&patterns, taken)
         };
         let overridden = if lists { vec![false, true] } else { vec![false] };
         let speaks = |port: &Port| {
@@ -117,7 +109,18 @@ impl Classes {
                     .any(|terms| !terms.asks_only_for_ports() && terms.takes_port(port.witness_among(&ports)))
         };
         let is_spoken_of = ports.iter().map(|class| class.members.iter().any(speaks)).collect();
-        Classes { ports, is_spoken_of, methods, upgrades, overridden, patterns, paths, is_sample }
+        Classes { ports, is_spoken_of, methods, upgrades, overridden, patterns, paths }
+    }
+
+    /// True if there may be more classes of paths than these.
+    pub(super) fn is_sample(&self) -> bool {
+        !self.paths.are_all
+    }
+
+    /// Number of classes, at most: not all paths are told apart on every port.
+    pub(super) fn count(&self) -> usize {
+        let lists = [self.methods.len(), self.upgrades.len(), self.overridden.len(), self.paths.classes.len()];
+        lists.into_iter().fold(self.ports.len(), usize::saturating_mul)
     }
 
     /// A request of every class that one of `relevant` may match.
@@ -147,7 +150,7 @@ impl Classes {
                         if asking.is_empty() {
                             continue;
                         }
-                        for (path_at, path) in self.paths.iter().enumerate() {
+                        for (path_at, path) in self.paths.classes.iter().enumerate() {
                             // nobody knows what they ask for
                             let is_open = *overridden || method.eq_ignore_ascii_case("CONNECT");
                             if asking.iter().any(|terms| self.may_have_path(terms, path, is_open)) {
@@ -174,13 +177,13 @@ impl Classes {
         let canonical = |method: &&Method| matches!(method, Method::Canonical(_) | Method::OtherCanonical);
         let methods = self.methods.iter().flat_map(|class| &class.members).filter(canonical);
         let method = methods.map(|method| method.spelled(named)).find(|method| method != "CONNECT")?;
-        let path = self.paths.iter().find(|class| class.form == PathForm::Canonical)?.witness.clone();
+        let path = self.paths.classes.iter().find(|class| class.form == PathForm::Canonical)?.witness.clone();
         let all = |count: usize| (0..count).collect();
         Some(Tuple {
             at: [
                 BTreeSet::from([port_at]),
                 all(self.methods.len()),
-                all(self.paths.len()),
+                all(self.paths.classes.len()),
                 all(self.upgrades.len()),
                 all(self.overridden.len()),
             ],
@@ -255,7 +258,7 @@ impl Classes {
     }
 
     fn paths_of(&self, at: &BTreeSet<usize>) -> Vec<PathPart> {
-        if at.len() == self.paths.len() {
+        if at.len() == self.paths.classes.len() {
             return Vec::new();
         }
         let mut parts = BTreeSet::new();
@@ -265,7 +268,7 @@ impl Classes {
                 class.form == form && is_key.is_none_or(|is_key| class.is_key == is_key)
             };
             let numbers = |is_key| -> Vec<usize> {
-                let of_form = self.paths.iter().enumerate().filter(|(_, class)| is_of(is_key, class));
+                let of_form = self.paths.classes.iter().enumerate().filter(|(_, class)| is_of(is_key, class));
                 of_form.map(|(at, _)| at).collect()
             };
             let whole = numbers(None);
@@ -298,7 +301,7 @@ impl Classes {
             }
         }
         for index in left {
-            let Some(class) = self.paths.get(index) else { continue };
+            let Some(class) = self.paths.classes.get(index) else { continue };
             let patterns = |wanted: bool| -> Vec<&Pattern> {
                 let of_class = self.patterns.iter().zip(&class.matches);
                 of_class.filter(|(_, matches)| **matches == wanted).map(|(pattern, _)| pattern).collect()
@@ -310,7 +313,7 @@ impl Classes {
 
     fn matched(&self, of_form: &[usize], pattern: usize) -> BTreeSet<usize> {
         let matches = |index: &usize| {
-            self.paths.get(*index).and_then(|class| class.matches.get(pattern)).is_some_and(|matches| *matches)
+            self.paths.classes.get(*index).and_then(|class| class.matches.get(pattern)).is_some_and(|matches| *matches)
         };
         of_form.iter().copied().filter(matches).collect()
     }

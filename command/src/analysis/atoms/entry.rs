@@ -129,9 +129,9 @@ fn units(document: &Document) -> BTreeSet<Unit> {
     units
 }
 
-/// Places that the targets of a rule point at.
-pub(super) fn targets_of(document: &Document, rule: &Rule) -> Vec<Vec<Place>> {
-    rule.to.iter().map(|target| aim(document, target).0).collect()
+/// Places that the targets of a rule point at, and the conditions of each on requests to them.
+pub(super) fn targets_of(document: &Document, rule: &Rule) -> Vec<(Vec<Place>, TargetTerms)> {
+    rule.to.iter().map(|target| aim(document, target)).collect()
 }
 
 /// Hosts of a target, and its conditions on requests to them.

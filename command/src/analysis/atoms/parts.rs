@@ -117,6 +117,12 @@ impl Parts {
             are_all,
         }
     }
+
+    /// The number of pairs of classes that are told apart, at most.
+    pub(super) fn count(&self) -> usize {
+        let kinds = self.callers_by_kind.0.len().saturating_mul(self.hosts_by_kind.0.len());
+        kinds.saturating_add(self.crossing.len())
+    }
 }
 
 /// Words for the classes of a region.

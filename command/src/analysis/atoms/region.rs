@@ -1,12 +1,13 @@
 //! A region, parted by the entries that speak of it.
 
 use super::ask::Ask;
-use super::classes::{At, Cache, Classes, Tuple};
+use super::classes::{At, Classes, Tuple};
 use super::entry::{Entry, entries};
 use super::found::Found;
 use super::host::Host;
 use super::part::Part;
 use super::parts::{Extent, Parts, Words, extent};
+use super::paths::{Known, Pattern};
 use super::place::{Place, suffixes};
 use super::who::{Caller, Who};
 use super::witness::{Witness, seconds};
@@ -16,6 +17,8 @@ use tollgate::policy::{PathPattern, PortRange, Ports, TargetContext, TargetOptio
 
 /// Parts of a region that are asked about; beyond, what is found is a sample.
 const MOST_CELLS: usize = 400_000;
+/// Parts of a region beyond which the classes of paths of all of them are found together.
+const MANY: usize = 4;
 
 const PEER_PRINCIPAL: &str = "peer-principal";
 
@@ -34,9 +37,12 @@ pub(crate) struct Analysis<'s> {
     by_range: Vec<usize>,
     /// Requests that are asked about; all of them at first.
     asked: TargetTerms,
-    cache: Cache,
+    known: Known,
     now: u64,
     cells: usize,
+    requests: usize,
+    /// Requests, and states of automata, that may be looked at.
+    most_work: usize,
     /// Some classes were not asked about.
     pub(crate) is_sample: bool,
 }
@@ -80,9 +86,11 @@ impl<'s> Analysis<'s> {
             by_tail: HashMap::new(),
             by_range: Vec::new(),
             asked: TargetTerms::EVERYTHING,
-            cache: Cache::new(),
+            known: Known::default(),
             now,
             cells: 0,
+            requests: 0,
+            most_work: usize::MAX,
             is_sample: false,
         };
         for (number, entry) in entries.iter().enumerate() {
@@ -113,6 +121,11 @@ impl<'s> Analysis<'s> {
         }
         analysis.entries = entries;
         analysis
+    }
+
+    /// Sets a bound to the requests, and states of automata, that are looked at: beyond, what is found is a sample.
+    pub(super) fn bounded(self, most_work: usize) -> Self {
+        Analysis { most_work, ..self }
     }
 
     /// Asks about these requests only; paths may be a pattern.
@@ -221,6 +234,10 @@ impl<'s> Analysis<'s> {
             speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
         let parts = Parts::of(&speaking, who, place, anonymous_too);
         self.is_sample |= !parts.are_all;
+        if parts.count() > MANY {
+            let terms = speaking.iter().filter_map(|(_, entry)| entry.terms.as_ref()).chain([&self.asked]);
+            self.known.expect(terms.flat_map(Pattern::all));
+        }
         parts
     }
 
@@ -287,8 +304,10 @@ impl<'s> Analysis<'s> {
     /// Counts one more part. Returns false if it may not be asked about any more: then the result is a sample.
     fn takes_one_more(&mut self) -> bool {
         self.cells = self.cells.saturating_add(1);
-        self.is_sample |= self.cells > MOST_CELLS;
-        self.cells <= MOST_CELLS
+        let work = self.requests.saturating_add(self.known.work);
+        let takes = self.cells <= MOST_CELLS && work <= self.most_work;
+        self.is_sample |= !takes;
+        takes
     }
 
     /// Asks about the requests of one class of callers to one class of hosts.
@@ -301,7 +320,12 @@ impl<'s> Analysis<'s> {
         judge: &mut Judge<'_, V>,
     ) -> Vec<Row<V>> {
         let (Some(caller), Some(host)) = (parts.callers.get(caller), parts.hosts.get(host)) else { return Vec::new() };
-        let (classes, tuples) = self.tuples(numbers, inquiry);
+        let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(*number)).collect();
+        let changed = entries.iter().filter(|entry| entry.changed);
+        let changed: Vec<TargetTerms> =
+            changed.map(|entry| entry.terms.clone().unwrap_or_else(|| self.asked.clone())).collect();
+        let relevant = if inquiry.changed_only { changed } else { vec![self.asked.clone()] };
+        let Some((classes, tuples)) = self.tuples(numbers, inquiry, &relevant) else { return Vec::new() };
         let entries = numbers.iter().filter_map(|number| self.entries.get(*number));
         let times: BTreeSet<u64> =
             entries.filter_map(|entry| entry.expires).map(seconds).filter(|at| *at > self.now).collect();
@@ -335,27 +359,40 @@ impl<'s> Analysis<'s> {
 }
 
 impl Analysis<'_> {
-    /// The classes into which entries part requests to one host, and a request of each that is asked about.
-    fn tuples(&mut self, numbers: &[usize], inquiry: Inquiry) -> (Classes, Vec<Tuple>) {
+    /// The classes into which entries part requests to one host, and a request of each that is asked about: those that
+    /// one of `relevant` may match. None if there are none of these, or too many.
+    fn tuples(
+        &mut self,
+        numbers: &[usize],
+        inquiry: Inquiry,
+        relevant: &[TargetTerms],
+    ) -> Option<(Classes, Vec<Tuple>)> {
+        if relevant.is_empty() {
+            return None;
+        }
         let entries: Vec<&Entry> = numbers.iter().filter_map(|number| self.entries.get(*number)).collect();
         let mut terms: BTreeSet<&TargetTerms> = entries.iter().filter_map(|entry| entry.terms.as_ref()).collect();
         terms.insert(&self.asked);
         let terms: Vec<&TargetTerms> = terms.into_iter().collect();
-        let changed =
-            entries.iter().filter(|entry| entry.changed).map(|entry| entry.terms.as_ref().unwrap_or(&self.asked));
-        let relevant: Vec<&TargetTerms> = if inquiry.changed_only { changed.collect() } else { vec![&self.asked] };
-        let classes = Classes::of(&terms, inquiry.names_port, &mut self.cache);
-        self.is_sample |= classes.is_sample && !relevant.is_empty();
-        let tuples = classes.tuples(&relevant);
-        (classes, tuples)
+        let classes = Classes::of(&terms, inquiry.names_port, &mut self.known);
+        let too_many = classes.count() > self.most_work;
+        self.is_sample |= classes.is_sample() || too_many;
+        if too_many {
+            return None;
+        }
+        let tuples = classes.tuples(&relevant.iter().collect::<Vec<&TargetTerms>>());
+        self.requests = self.requests.saturating_add(tuples.len());
+        Some((classes, tuples))
     }
 
-    /// Shows a request of every class of a region, and the number of indivisible classes for which it stands.
-    pub(crate) fn classes_of(
+    /// Shows a request of every class of a region that one of `relevant` may match, and the number of indivisible classes
+    /// for which it stands. Stops where not all of them are found: then the result is a sample.
+    pub(super) fn classes_of(
         &mut self,
         who: &Who,
         place: &Place,
         inquiry: Inquiry,
+        relevant: &[TargetTerms],
         show: &mut dyn FnMut(&Witness, usize),
     ) {
         let parts = self.parts(who, place, inquiry);
@@ -369,15 +406,15 @@ impl Analysis<'_> {
                 for ((caller, host), count, own) in
                     alike.first().map(|pair| (*pair, alike.len(), None)).into_iter().chain(groups)
                 {
-                    if !self.takes_one_more() {
+                    if self.is_sample || !self.takes_one_more() {
                         return;
                     }
                     let numbers: Vec<usize> = numbers.iter().chain(own.into_iter().flatten()).copied().collect();
                     let (Some(caller), Some(host)) = (parts.callers.get(caller), parts.hosts.get(host)) else {
                         continue;
                     };
-                    let (_, tuples) = self.tuples(&numbers, inquiry);
-                    for tuple in &tuples {
+                    let tuples = self.tuples(&numbers, inquiry, relevant);
+                    for tuple in tuples.iter().flat_map(|(_, tuples)| tuples) {
                         let classes = tuple.at.iter().map(BTreeSet::len).fold(count, usize::saturating_mul);
                         show(&witness(caller, host, tuple, inquiry, self.now), classes);
                     }

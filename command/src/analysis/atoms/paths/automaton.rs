@@ -6,7 +6,7 @@ use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
 
 /// Memory that one automaton may take.
-const LARGEST: usize = 4 << 20;
+pub(super) const LARGEST: usize = 4 << 20;
 
 pub(super) struct Automaton {
     inner: dense::DFA<Vec<u32>>,
@@ -36,16 +36,30 @@ impl Automaton {
         self.inner.next_state(state, byte)
     }
 
+    /// The class of a byte: bytes of one class lead from every state to the same.
+    pub(super) fn class(&self, byte: u8) -> u8 {
+        self.inner.byte_classes().get(byte)
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        self.inner.memory_usage()
+    }
+
     /// Tells whether one of the languages has a text.
     pub(super) fn has(&self, text: &str) -> bool {
-        let end = text.bytes().fold(self.first, |state, byte| self.next(state, byte));
-        self.matches(end).contains(&true)
+        let last = text.bytes().fold(self.first, |state, byte| self.next(state, byte));
+        self.matches(self.end(last)).contains(&true)
+    }
+
+    /// The state behind the end of a text. Texts that end in the same one are in the same languages.
+    pub(super) fn end(&self, state: StateID) -> StateID {
+        self.inner.next_eoi_state(state)
     }
 
     /// Tells for each language whether it has the text that ends here.
-    pub(super) fn matches(&self, state: StateID) -> Vec<bool> {
+    pub(super) fn matches(&self, end: StateID) -> Vec<bool> {
         let mut matches = vec![false; self.inner.pattern_len()];
-        let end = self.inner.next_eoi_state(state);
         if self.inner.is_match_state(end) {
             for index in 0..self.inner.match_len(end) {
                 if let Some(slot) = matches.get_mut(self.inner.match_pattern(end, index).as_usize()) {

@@ -7,18 +7,20 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// Bytes that paths of the two forms are made of, the plainest first.
-pub(super) fn bytes() -> impl Iterator<Item = u8> {
+fn bytes() -> impl Iterator<Item = u8> {
     (b'a'..=b'z').chain(b'!'..=b'`').chain(b'{'..=b'~')
 }
 
 /// Canonical paths, those canonical but for `%2F`, and keys.
 pub(super) struct Forms {
     states: Vec<State>,
+    /// Bytes in the order of [`bytes`], with the number of the class of each: bytes of one lead to the same states.
+    letters: Vec<(u8, usize)>,
 }
 
 #[derive(Default)]
 struct State {
-    /// In the order of [`bytes`].
+    /// By the number of the byte's class.
     next: Vec<usize>,
     /// The form of a path that ends here, and whether it is a key.
     form: Option<(PathForm, bool)>,
@@ -41,20 +43,32 @@ impl Forms {
 
     fn new() -> Option<Forms> {
         let automaton = Automaton::of(&languages())?;
+        let mut classes: Vec<u8> = Vec::new();
+        let mut firsts: Vec<u8> = Vec::new();
+        let mut letters: Vec<(u8, usize)> = Vec::new();
+        for byte in bytes() {
+            let class = automaton.class(byte);
+            let number = classes.iter().position(|known| *known == class).unwrap_or(classes.len());
+            if number == classes.len() {
+                classes.push(class);
+                firsts.push(byte);
+            }
+            letters.push((byte, number));
+        }
         let mut numbers = HashMap::from([(automaton.first, Forms::FIRST)]);
         let mut order = vec![automaton.first];
         let mut states: Vec<State> = Vec::new();
         while let Some(at) = order.get(states.len()).copied() {
             let mut next = Vec::new();
-            for byte in bytes() {
-                let to = automaton.next(at, byte);
+            for byte in &firsts {
+                let to = automaton.next(at, *byte);
                 let number = *numbers.entry(to).or_insert(order.len());
                 if number == order.len() {
                     order.push(to);
                 }
                 next.push(number);
             }
-            let (form, is_key) = match automaton.matches(at).as_slice() {
+            let (form, is_key) = match automaton.matches(automaton.end(at)).as_slice() {
                 [true, _, false, false, key, dots] => (Some(PathForm::Canonical), *key && !dots),
                 [false, true, false, false, key, dots] => (Some(PathForm::EncodedSlash), *key && !dots),
                 [_, _, _, _, true, false] => (Some(PathForm::Key), true),
@@ -65,7 +79,7 @@ impl Forms {
             let form = form.map(|form| (form, is_key));
             states.push(State { next, form, to_canonical, to_encoded_slash, to_key: is_key });
         }
-        let mut forms = Forms { states };
+        let mut forms = Forms { states, letters };
         while forms.spread() {}
         Some(forms)
     }
@@ -90,16 +104,17 @@ impl Forms {
         has_changed
     }
 
-    /// The states that follow each of [`bytes`]; none where no path of the wanted forms goes on.
-    pub(super) fn next(&self, state: usize, taken: Taken) -> impl Iterator<Item = Option<usize>> + '_ {
-        let goes_on = move |next: &usize| {
-            let next = self.states.get(*next);
-            next.is_some_and(|next| {
-                next.to_canonical || taken.encoded_slash() && next.to_encoded_slash || taken.key && next.to_key
-            })
-        };
-        let state = self.states.get(state);
-        state.into_iter().flat_map(|state| &state.next).map(move |next| Some(*next).filter(goes_on))
+    /// Bytes in the order of [`bytes`], with the number of the class of each.
+    pub(super) fn letters(&self) -> &[(u8, usize)] {
+        &self.letters
+    }
+
+    /// The state that follows a byte of this class; none where no path of the wanted forms goes on.
+    pub(super) fn next(&self, state: usize, class: usize, taken: Taken) -> Option<usize> {
+        let number = *self.states.get(state)?.next.get(class)?;
+        let next = self.states.get(number)?;
+        let goes_on = next.to_canonical || taken.encoded_slash() && next.to_encoded_slash || taken.key && next.to_key;
+        goes_on.then_some(number)
     }
 
     /// The form of a path that ends in a state, if it is one of these, and whether it is a key.
@@ -146,15 +161,15 @@ fn languages() -> [String; 6] {
 
 #[cfg(test)]
 mod tests {
-    use super::{Forms, bytes};
+    use super::Forms;
     use crate::analysis::atoms::paths::{PathForm, Taken, is_key};
 
     fn form(path: &str) -> Option<(PathForm, bool)> {
         let forms = Forms::get()?;
         let mut state = Forms::FIRST;
         for byte in path.bytes() {
-            let at = bytes().position(|known| known == byte)?;
-            state = forms.next(state, Taken { data: true, key: true }).nth(at)??;
+            let (_, class) = forms.letters().iter().find(|(known, _)| *known == byte)?;
+            state = forms.next(state, *class, Taken { data: true, key: true })?;
         }
         forms.form(state)
     }

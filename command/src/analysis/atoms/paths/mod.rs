@@ -2,10 +2,12 @@
 
 mod automaton;
 mod forms;
+mod known;
 mod reading;
 mod walk;
 
 use self::automaton::Automaton;
+pub(super) use self::known::{Known, PathClasses};
 use std::collections::{BTreeMap, HashSet};
 use tollgate::policy::{Reading, TargetTerms};
 use tollgate::request::{Form, Path, object_key};
@@ -98,27 +100,28 @@ pub(super) struct PathClass {
     pub(super) witness: Option<String>,
 }
 
-/// The classes of a set of patterns; none where their automaton is too large.
-pub(super) fn classes(patterns: &[Pattern], taken: Taken) -> Option<Vec<PathClass>> {
-    let none = vec![false; patterns.len()];
+/// The classes of paths that are compared with none of so many patterns.
+fn fixed(patterns: usize, taken: Taken) -> Vec<PathClass> {
+    let none = vec![false; patterns];
     let mut found = vec![
         PathClass { form: PathForm::Absent, is_key: false, matches: none.clone(), witness: None },
         PathClass { form: PathForm::Ambiguous, is_key: false, matches: none, witness: Some("/a/../b".to_owned()) },
     ];
     if !taken.encoded_slash() {
-        // no pattern is compared with one
         found.push(PathClass {
             form: PathForm::EncodedSlash,
             is_key: true,
-            matches: vec![false; patterns.len()],
+            matches: vec![false; patterns],
             witness: Some("/a%2Fb".to_owned()),
         });
     }
-    found.extend(match plainly(patterns) {
-        Some(plain) if !taken.encoded_slash() => plain,
-        _ => walk::classes(patterns, taken)?,
-    });
-    Some(found)
+    found
+}
+
+/// Classes by form, and then by the patterns that match.
+fn sorted(mut classes: Vec<PathClass>) -> Vec<PathClass> {
+    classes.sort_by(|one, other| (one.form, one.is_key, &one.matches).cmp(&(other.form, other.is_key, &other.matches)));
+    classes
 }
 
 /// The classes of exact paths and whole trees, read narrowly: each path itself, and in each tree a path of no longer one.
@@ -148,7 +151,7 @@ fn plainly(patterns: &[Pattern]) -> Option<Vec<PathClass>> {
 }
 
 /// A path for each pattern, where there are too many classes to find them all.
-pub(super) fn few(patterns: &[Pattern], taken: Taken) -> Vec<PathClass> {
+fn few(patterns: &[Pattern], taken: Taken) -> Vec<PathClass> {
     let automata: Vec<Option<Automaton>> =
         patterns.iter().map(|pattern| Automaton::of(&[reading::regex(pattern, taken.encoded_slash())])).collect();
     let mut found = BTreeMap::new();
