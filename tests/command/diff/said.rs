@@ -45,11 +45,6 @@ impl Facts {
         if arrival.path.is_some_and(|path| path.len() > 8 << 10) {
             return false;
         }
-        // what is ambiguous may be a key to some targets, and what is not may be none
-        let depends_on_the_target = |path| (Path::parse(path, &mut Vec::new()).form == Form::Ambiguous) == is_key(path);
-        if self.takes_keys && arrival.path.is_some_and(depends_on_the_target) {
-            return false;
-        }
         let mut buffer = Vec::new();
         let host = Authority::parse(arrival.authority, &mut buffer).map(|authority| authority.host);
         let Some(Host::Ip(IpAddr::V6(address))) = host else { return true };
@@ -79,6 +74,20 @@ impl Facts {
                 .is_some_and(|pairs| pairs.iter().any(|except| pair(&except["identity"], &except["host"])))
     }
 
+    /// Tells whether the line speaks of the request, and of nothing that it might be or not. A path may be a key to some
+    /// targets and no path to compare to others: a line that does not say `key` or `noKey` leaves open whether it means it.
+    pub fn surely_covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+        let depends_on_the_target = |path| (Path::parse(path, &mut Vec::new()).form == Form::Ambiguous) == is_key(path);
+        let says = |part: &&Value| part["form"] == "key" || part["noKey"] == true;
+        let is_said = || {
+            let parts = line["paths"].as_array();
+            parts.is_none_or(|parts| parts.iter().filter(says).any(|part| has_path(part, arrival.path)))
+        };
+        let is_open = self.takes_keys && arrival.path.is_some_and(depends_on_the_target);
+        self.covers(line, arrival) && (!is_open || is_said())
+    }
+
+    /// Tells whether the line speaks of the request, or leaves it open.
     pub fn covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
         self.is_of_region(line, arrival)
             && self.has_source(line, arrival)
