@@ -206,6 +206,14 @@ fn talk(lab: &Lab, port: u16, sent: &[u8]) -> Vec<u8> {
     })
 }
 
+/// Tells whether every worker of the gateway has its last listeners, and none that they replaced.
+fn is_settled(lab: &Lab) -> bool {
+    let page = lab.listed.pod.page("/stats?filter=^listener_manager\\.total_.*_(draining|warming)$");
+    let listed = |gauge: &str| page.lines().any(|line| line == format!("listener_manager.{gauge}: 0"));
+    // workers tell when they have let go of the old ones, which is after they have taken the new ones
+    ["total_listeners_warming", "total_listeners_draining", "total_filter_chains_draining"].into_iter().all(listed)
+}
+
 fn a_listener_of_another_namespace_passes_nothing(lab: &Lab) {
     let count = || (origin::count(&format!("{EVIL}:80")), origin::greet(&format!("{EVIL}:7000")));
     count();
@@ -253,6 +261,7 @@ fn a_listener_of_another_namespace_passes_nothing(lab: &Lab) {
     becomes("a way out", || greets(8445, b"hello\r\n") && greets(8444, &sni));
     lab.listed.apply(&lab.cluster);
     becomes("no way out", || !greets(8445, b"hello\r\n") && !greets(8444, &sni));
+    becomes("no old listener on any worker", || is_settled(lab));
     let (reached, greeted) = count();
     let http = talk(lab, 8081, b"GET /foreign HTTP/1.1\r\nhost: api.ext.example\r\nconnection: close\r\n\r\n");
     assert!(http.starts_with(b"HTTP/1.1 403"), "{}", String::from_utf8_lossy(&http));
