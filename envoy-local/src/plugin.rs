@@ -20,12 +20,12 @@ pub struct Plugin {
 impl Plugin {
     /// The filter in `module`, its configuration in a file below `dir`. It has no policy yet.
     pub fn new(dir: &Path, module: &Path) -> Result<Plugin> {
-        Ok(Plugin { ecds: Ecds::new(dir, filter::NAME)?, module: module.to_owned(), is_tcp: false })
+        Ok(Plugin { ecds: Ecds::new(dir, filter::NAME, "http")?, module: module.to_owned(), is_tcp: false })
     }
 
     /// The filter for connections in `module`, likewise.
     pub fn of_connections(dir: &Path, module: &Path) -> Result<Plugin> {
-        Ok(Plugin { ecds: Ecds::new(dir, filter::TCP_NAME)?, module: module.to_owned(), is_tcp: true })
+        Ok(Plugin { ecds: Ecds::new(dir, filter::TCP_NAME, "network")?, module: module.to_owned(), is_tcp: true })
     }
 
     /// Sends a policy to Envoy, whatever it is: the filter judges it.

@@ -12,15 +12,17 @@ use super::type_url;
 #[derive(Clone, Debug)]
 pub struct Ecds {
     name: String,
+    /// `http` or `network`.
+    layer: &'static str,
     file: PathBuf,
 }
 
 impl Ecds {
-    /// A filter of this name, its file below `dir`. Nothing is written yet.
-    pub fn new(dir: &Path, name: &str) -> Result<Ecds> {
+    /// A filter of this name in a chain of `http` or `network` filters, its file below `dir`. Nothing is written yet.
+    pub fn new(dir: &Path, name: &str, layer: &'static str) -> Result<Ecds> {
         let dir = dir.join("xds");
         std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-        Ok(Ecds { name: name.to_owned(), file: dir.join(format!("{name}.json")) })
+        Ok(Ecds { name: name.to_owned(), layer, file: dir.join(format!("{name}.json")) })
     }
 
     /// The filter, for the chain.
@@ -35,10 +37,8 @@ impl Ecds {
                     "initial_fetch_timeout": "0s",
                 },
                 "type_urls": [
-                    type_url("envoy.extensions.filters.http.wasm.v3.Wasm"),
-                    type_url("envoy.extensions.filters.http.rbac.v3.RBAC"),
-                    type_url("envoy.extensions.filters.network.wasm.v3.Wasm"),
-                    type_url("envoy.extensions.filters.network.rbac.v3.RBAC"),
+                    type_url(&format!("envoy.extensions.filters.{}.wasm.v3.Wasm", self.layer)),
+                    type_url(&format!("envoy.extensions.filters.{}.rbac.v3.RBAC", self.layer)),
                 ],
             },
         })
@@ -62,6 +62,6 @@ impl Ecds {
 
     /// The prefix of the statistics that Envoy keeps about this filter's updates.
     pub fn stats(&self) -> String {
-        format!("extension_config_discovery.http_filter.{}.", self.name)
+        format!("extension_config_discovery.{}_filter.{}.", self.layer, self.name)
     }
 }
