@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tollgate::decision::{Authorizer, Decision, Outcome, QuotaOutcome, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, QuotaThread};
-use tollgate::request::{Arrival, Presented, Source};
+use tollgate::request::{Arrival, Connection, HelloReader, Presented, Source};
 use tollgate_tests::cases::{Expected, Request, files};
 use tollgate_tests::vectors;
 
@@ -31,11 +31,19 @@ fn decide<R>(
     show: impl FnOnce(&Decision<'_>, &[QuotaOutcome<'_>]) -> R,
 ) -> R {
     let (identity, authority, path) = (request.identity(), request.authority(), request.path());
+    let (outer_sni, first, mut reader) = (request.outer_sni(), request.first_bytes(), HelloReader::default());
+    reader.read(&first);
     let mut headers = vec![(":authority", authority.as_slice()), (":method", request.method().as_bytes())];
     headers.extend(path.as_ref().map(|path| (":path", path.as_slice())));
     headers.extend(request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
     let mut arrival = Arrival::from_headers(headers.iter().map(|(name, value)| (name.as_bytes(), *value)));
     let source = if request.by_principal() { Source::PeerPrincipal } else { Source::PeerCertificate };
+    if request.is_connection() {
+        let connection =
+            Connection { outer_sni: outer_sni.as_bytes(), first: reader.first_bytes(), ..Connection::default() };
+        arrival = Arrival::of_connection(None, connection);
+        headers.clear();
+    }
     arrival.identity = identity.as_ref().map(|id| Presented { source, id });
     arrival.cluster = request.cluster.as_ref().map(String::as_bytes);
     let now = Timestamp::parse(request.now.as_deref().unwrap_or(NOW)).unwrap();

@@ -35,7 +35,9 @@ impl Wire for Request {
     fn not_for_the_wire(&self) -> Option<&'static str> {
         let identity = self.identity().unwrap_or_default();
         let head = [self.authority(), self.path().unwrap_or_default(), self.method().as_bytes().to_vec()].concat();
-        if self.now.is_some() {
+        if self.is_connection() {
+            Some("it is a connection, for the filter of those")
+        } else if self.now.is_some() {
             Some("it is another day there")
         } else if self.cluster.as_deref() == Some("") {
             Some("every request has a route there")

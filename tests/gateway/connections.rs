@@ -1,16 +1,20 @@
 //! TCP connections through a real Envoy: TLS that callers make themselves, and what is no TLS.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
+use tollgate::decision::{Authorizer, Outcome, Scratch, Timestamp};
+use tollgate::policy::Policy;
+use tollgate::request::{Arrival, HelloReader, Presented, Source};
 use tollgate_local::audit::Line;
 use tollgate_local::lab::{Connection, Lab};
 use tollgate_local::origin::RawOrigin;
@@ -18,6 +22,7 @@ use tollgate_local::pki::{Credentials, ORIGIN_NAME, Signer};
 use tollgate_local::plugin::Plugin;
 use tollgate_local::tcp_gateway::{TcpGateway, TcpGatewayConfig};
 use tollgate_local::wire;
+use tollgate_tests::cases::{Case, files};
 use tollgate_tests::hello::{Hello, record, records, server_hello};
 
 use crate::support;
@@ -335,4 +340,170 @@ fn the_chain_of_a_waypoint_names_the_host_before_a_byte_is_sent() {
             assert_eq!(line.recorded("r"), Some(expected), "{}", line.line);
         }
     }
+}
+
+#[test]
+fn cases_of_connections_are_decided_alike_in_envoy() {
+    let files: Vec<_> =
+        files().into_iter().filter(|file| file.tests.iter().any(|case| case.request.is_connection())).collect();
+    assert!(!files.is_empty());
+    for (envoy, file) in
+        support::envoys_that_wait().iter().flat_map(|envoy| files.iter().map(move |file| (envoy, file)))
+    {
+        println!("{} {}", envoy.display(), file.name);
+        let lab = Lab::temporary().unwrap();
+        let plugin = Plugin::of_connections(lab.dir(), &support::tcp_filter()).unwrap();
+        plugin.publish(&file.policy.to_string()).unwrap();
+        let raw = RawOrigin::start(b"", b"answer".to_vec()).unwrap();
+        // rustls sends no name with a `*`
+        let is_sent = |case: &&Case| case.request.is_connection() && !case.request.outer_sni().contains('*');
+        let cases: Vec<_> = file.tests.iter().filter(is_sent).collect();
+        let place = |case: &&Case| {
+            Some(case.request.outer_sni().strip_prefix("outbound_.")?.split("_.").map(str::to_owned).collect())
+        };
+        let places: Vec<Vec<String>> = cases.iter().filter_map(place).collect();
+        let own = places.iter().map(|place| format!("outbound|{}||{}", place[0], place[2]));
+        let ports = places.iter().map(|place| format!("tollgate-dynamic-{}", place[0]));
+        let names: BTreeSet<String> = own.chain(ports).chain(["tollgate-dynamic-443".to_owned()]).collect();
+        let clusters = names.into_iter().map(|name| (name, raw.address())).collect();
+        let config = TcpGatewayConfig { name: "cases", concurrency: 1, chain: "", filters: plugin.guarded(), clusters };
+        let gateway = TcpGateway::start(&lab, envoy, &config).unwrap();
+        for case in cases {
+            let identity = case.request.identity().map(|id| String::from_utf8(id).unwrap());
+            let credentials = identity.map(|id| lab.pki().workload(Signer::Mesh, &[&id]).unwrap());
+            for time in 1..=case.repeat {
+                let seen = gateway.audit().count();
+                let mut stream =
+                    lab.connect_by_name(gateway.address(), credentials.as_ref(), &case.request.outer_sni()).unwrap();
+                let first = case.request.first_bytes();
+                let sent = stream.write_all(&first).and_then(|()| stream.flush());
+                // what comes too late is for another test
+                let answered = sent.is_ok() && stream.read(&mut [0; 64]).unwrap_or_default() > 0;
+                drop(stream);
+                let line = gateway.audit().wait_for(seen, |line| line.record.is_some()).unwrap();
+                if time < case.repeat {
+                    continue;
+                }
+                assert_eq!(line.recorded("d"), Some(&*case.expect.decision), "{}: {}", case.name, line.line);
+                assert_eq!(line.recorded("r"), Some(&*case.expect.reason), "{}: {}", case.name, line.line);
+                let rule = case.expect.rule.as_deref();
+                assert!(rule.is_none_or(|rule| line.recorded("rule") == Some(rule)), "{}: {}", case.name, line.line);
+                let is_let_through = case.expect.decision != "deny";
+                assert_eq!(answered, is_let_through, "{}", case.name);
+                assert_eq!(!raw.take().is_empty(), is_let_through, "{}", case.name);
+            }
+            raw.take();
+        }
+    }
+}
+
+/// Beginnings of a connection, honest and not.
+fn beginnings(host: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let honest = Hello::of(host);
+    let upper = host.to_uppercase();
+    let dotted = format!("{host}.");
+    let message = honest.message();
+    let names = |names: Vec<Vec<&[u8]>>| Hello { server_names: names, ..Hello::default() }.record();
+    vec![
+        ("honest", honest.record()),
+        ("in records of one byte", records(&message, 1)),
+        ("long", records(&Hello { padding: 9_000, ..honest.clone() }.message(), 4_000)),
+        ("early data behind it", [honest.record(), record(20, &[1]), record(23, &[9; 300])].concat()),
+        ("another host", Hello::of("evil.test").record()),
+        ("upper case", Hello::of(&upper).record()),
+        ("a trailing dot", Hello::of(&dotted).record()),
+        ("no name", Hello::default().record()),
+        ("two names", names(vec![vec![b"evil.test", host.as_bytes()]])),
+        ("two lists", names(vec![vec![host.as_bytes()], vec![b"evil.test"]])),
+        ("an encrypted name", Hello { ech: true, ..honest.clone() }.record()),
+        ("another hello behind it", [honest.record(), Hello::of("evil.test").record()].concat()),
+        ("another hello in its record", record(22, &[message.clone(), Hello::of("evil.test").message()].concat())),
+        ("an empty record in front", [&[22, 3, 1, 0, 0][..], &honest.record()].concat()),
+        ("SSL 2", b"\x80\x2e\x01\x03\x01\0\x15\0\0\0\x10".to_vec()),
+        ("HTTP", format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n").into_bytes()),
+        ("SSH", b"SSH-2.0-client\r\n".to_vec()),
+        ("LDAP", b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\0\x80\0".to_vec()),
+    ]
+}
+
+#[test]
+fn no_beginning_reaches_what_is_denied_and_none_that_is_admitted_is_refused() {
+    let outers = [
+        outer("retry.test", 443),
+        outer("retry.test", 8443),
+        outer("other.test", 443),
+        "localhost".to_owned(),
+        outer("db.test", 5432),
+        "retry.test".to_owned(),
+        outer("redis.payments.svc.cluster.local", 443),
+    ];
+    let mut policy = policy();
+    policy["quotas"] = json!([{"id": "all", "limit": {"requests": 1_000_000, "per": "day"}}]);
+    let text = policy.to_string();
+    let compiled = Policy::load(text.as_bytes()).unwrap();
+    for envoy in support::envoys_that_wait() {
+        let rig = Rig::start(&envoy, &policy, true);
+        let mut asked = Vec::new();
+        for outer in &outers {
+            let host = if outer.contains("db.test") { "db.test" } else { "retry.test" };
+            for (form, bytes) in beginnings(host) {
+                for caller in [Some(CHECKOUT), Some(OTHER), None] {
+                    for piece in [usize::MAX, 50, 3] {
+                        // pieces that differ in nothing
+                        if piece == usize::MAX || bytes.len() < 600 && piece < bytes.len() {
+                            asked.push((outer.as_str(), form, bytes.clone(), caller, piece));
+                        }
+                    }
+                }
+            }
+        }
+        let next = AtomicUsize::new(0);
+        let admitted = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while let Some((outer, form, bytes, caller, piece)) =
+                        asked.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        let expected = is_admitted(&compiled, outer, bytes, *caller);
+                        admitted.fetch_add(usize::from(expected), Ordering::Relaxed);
+                        let pieces: Vec<&[u8]> = bytes.chunks(*piece).collect();
+                        let answer = rig.ask(*caller, outer, &pieces);
+                        // the rest of what begins well may be refused later, without an answer
+                        let is_cut = *form == "another hello behind it";
+                        assert!(
+                            is_cut || answer.is_empty() != expected,
+                            "{outer} {form} {caller:?} {piece}: {answer:?}"
+                        );
+                    }
+                });
+            }
+        });
+        let (count, admitted) = (asked.len(), admitted.into_inner());
+        println!("{count} connections, {admitted} of them admitted");
+        assert!(count >= 1_000 && admitted >= 40, "{count} {admitted}");
+        let connects: u64 = ["outbound|443||retry.test", "outbound|5432||db.test", "tollgate-nowhere"]
+            .iter()
+            .map(|name| rig.gateway.admin().stat(&format!("cluster.{name}.upstream_cx_total")).unwrap())
+            .sum();
+        assert!(connects <= admitted as u64, "{connects} connects for {admitted} that are admitted");
+        let heard = [rig.retry.take(), rig.raw.take()].concat().concat();
+        assert!(!heard.windows(9).any(|window| window == b"evil.test"));
+    }
+}
+
+/// The core's decision on these first bytes.
+fn is_admitted(policy: &Policy, outer: &str, bytes: &[u8], caller: Option<&str>) -> bool {
+    let mut reader = HelloReader::default();
+    reader.read(bytes);
+    let connection = tollgate::request::Connection {
+        outer_sni: outer.as_bytes(),
+        first: reader.first_bytes(),
+        ..Default::default()
+    };
+    let identity = caller.map(|id| Presented { source: Source::PeerCertificate, id: id.as_bytes() });
+    let arrival = Arrival::of_connection(identity, connection);
+    let mut scratch = Scratch::default();
+    let evaluation = Authorizer::new(policy).decide(&arrival, Timestamp::default(), &mut scratch);
+    evaluation.decision.outcome == Outcome::Allow
 }

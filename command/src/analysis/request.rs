@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 use tollgate::decision::Timestamp;
-use tollgate::request::{Arrival, Presented, Source};
+use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, HelloReader, Presented, Source};
 
 /// A request as a line gives it.
 #[derive(Debug, serde::Deserialize)]
@@ -38,6 +38,23 @@ pub(crate) struct Request<'a> {
     #[serde(borrow)]
     cluster: Option<Text<'a>>,
     now: Option<Now>,
+    #[serde(default)]
+    layer: Layer,
+    /// For a connection: the server name in the caller's own TLS.
+    #[serde(borrow)]
+    sni: Option<Text<'a>>,
+    /// For a connection: its first bytes.
+    #[serde(borrow, rename = "clientHello_b64")]
+    client_hello_b64: Option<Text<'a>>,
+}
+
+/// The layer that is decided on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Layer {
+    #[default]
+    Http,
+    Tcp,
 }
 
 /// A mistake in a line, and the character at which it showed.
@@ -54,6 +71,10 @@ pub(crate) struct Buffers {
     authority: Vec<u8>,
     path: Vec<u8>,
     seen: Seen,
+    first: Vec<u8>,
+    /// The server name of the mesh's own TLS.
+    outer_sni: Vec<u8>,
+    reader: HelloReader,
 }
 
 /// Memory for what is seen of a request behind the edge.
@@ -89,7 +110,13 @@ impl<'a> Request<'a> {
 
     /// The request as it arrives at the filter behind an edge.
     pub(crate) fn arrival<'r>(&'r self, edge: &Edge, buffers: &'r mut Buffers) -> Result<Arrived<'r>, Mistake> {
-        let Buffers { identity, authority, path, seen } = buffers;
+        if self.is_connection() {
+            return self.connection(edge, buffers);
+        }
+        if self.sni.is_some() || self.client_hello_b64.is_some() {
+            return Err(Mistake::anywhere("`sni` and `clientHello_b64` are of `layer: tcp`"));
+        }
+        let Buffers { identity, authority, path, seen, .. } = buffers;
         seen.caller = self.caller(edge)?;
         let identity = match &seen.caller {
             Some(caller) => Some(caller.as_bytes()),
@@ -122,6 +149,43 @@ impl<'a> Request<'a> {
         Ok(Arrived { arrival, refused })
     }
 
+    /// Tells whether it is a TCP connection.
+    pub(crate) fn is_connection(&self) -> bool {
+        self.layer == Layer::Tcp
+    }
+
+    /// The connection as it arrives at the filter: led to the host and the port of its authority by the mesh's own TLS.
+    fn connection<'r>(&'r self, edge: &Edge, buffers: &'r mut Buffers) -> Result<Arrived<'r>, Mistake> {
+        let has_http = self.method.is_some() || self.path.is_some() || self.path_b64.is_some();
+        if has_http || self.cluster.is_some() || !self.headers.0.is_empty() {
+            return Err(Mistake::anywhere(
+                "`method`, `path`, `headers` and `cluster` are of HTTP, and this is `layer: tcp`",
+            ));
+        }
+        let Buffers { identity, authority, seen, first, outer_sni, reader, .. } = buffers;
+        seen.caller = self.caller(edge)?;
+        let identity = match &seen.caller {
+            Some(caller) => Some(caller.as_bytes()),
+            None => bytes("identity", &self.identity, &self.identity_b64, identity)?,
+        };
+        let authority = bytes("authority", &self.authority, &self.authority_b64, authority)?
+            .ok_or_else(|| Mistake::anywhere("`authority` is missing"))?;
+        *outer_sni = server_name_of(authority);
+        let first = match (&self.sni, bytes("clientHello", &None, &self.client_hello_b64, first)?) {
+            (Some(_), Some(_)) => return Err(Mistake::anywhere("`sni` and `clientHello_b64` are both given")),
+            (Some(sni), None) => FirstBytes::Hello(ClientHello { server_name: Some(sni.as_bytes()), ech: false }),
+            (None, None) => FirstBytes::NoHello,
+            (None, Some(bytes)) => {
+                *reader = HelloReader::default();
+                reader.read(bytes);
+                reader.first_bytes()
+            }
+        };
+        let identity = identity.map(|id| Presented { source: self.source.unwrap_or(Source::PeerCertificate), id });
+        let connection = Connection { outer_sni, first, ..Connection::default() };
+        Ok(Arrived { arrival: Arrival { authority, ..Arrival::of_connection(identity, connection) }, refused: None })
+    }
+
     /// The SPIFFE ID of a caller that is given in short.
     fn caller(&self, edge: &Edge) -> Result<Option<String>, Mistake> {
         let Some(caller) = &self.caller else {
@@ -143,6 +207,9 @@ impl<'a> Request<'a> {
 
     /// Bytes of the names and values of its headers.
     pub(crate) fn header_bytes(&self, arrival: &Arrival<'_>) -> u64 {
+        if arrival.connection.is_some() {
+            return 0;
+        }
         let path = arrival.path.map(|path| (":path", path.len()));
         let pseudo = [(":authority", arrival.authority.len()), (":method", arrival.method.len())];
         let others = self.headers.0.iter().map(|(name, value)| (name.len(), value.len()));
@@ -153,6 +220,18 @@ impl<'a> Request<'a> {
     /// The time at which it is to be decided, if the line gives one.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.now.as_ref().map(|now| now.0)
+    }
+}
+
+/// The server name by which the mesh's proxies lead a connection to an authority: a plain name where that has no port.
+fn server_name_of(authority: &[u8]) -> Vec<u8> {
+    let port = |colon: usize| Some((authority.get(..colon)?, authority.get(colon.checked_add(1)?..)?));
+    match authority.iter().rposition(|byte| *byte == b':').and_then(port) {
+        Some((host, port)) if !host.contains(&b':') || host.ends_with(b"]") => {
+            let host = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
+            [b"outbound_.", port, b"_._.", host].concat()
+        }
+        _ => authority.to_vec(),
     }
 }
 

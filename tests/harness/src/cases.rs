@@ -53,6 +53,13 @@ pub struct Request {
     pub source: Option<String>,
     /// Time of the decision (RFC 3339); absent if it does not matter.
     pub now: Option<String>,
+    /// `tcp` for a connection: the authority is the host and port that it was led to.
+    pub layer: Option<String>,
+    /// The server name in the caller's own TLS.
+    sni: Option<String>,
+    /// The first bytes of a connection; neither these nor a server name: it speaks no TLS.
+    #[serde(rename = "clientHello_b64")]
+    client_hello_b64: Option<String>,
 }
 
 fn once() -> usize {
@@ -116,6 +123,29 @@ impl Request {
 
     pub fn path(&self) -> Option<Vec<u8>> {
         either(self.path.as_ref(), self.path_b64.as_ref())
+    }
+
+    /// Tells whether it is a TCP connection.
+    pub fn is_connection(&self) -> bool {
+        self.layer.as_deref() == Some("tcp")
+    }
+
+    /// The first bytes of a connection.
+    pub fn first_bytes(&self) -> Vec<u8> {
+        match (&self.sni, either(None, self.client_hello_b64.as_ref())) {
+            (Some(sni), None) => crate::hello::Hello::of(sni).record(),
+            (None, Some(bytes)) => bytes,
+            (None, None) => b"no TLS".to_vec(),
+            (Some(_), Some(_)) => panic!("both a server name and first bytes"),
+        }
+    }
+
+    /// The server name of the mesh's own TLS that leads a connection to its authority.
+    pub fn outer_sni(&self) -> String {
+        match self.authority.rsplit_once(':') {
+            Some((host, port)) => format!("outbound_.{port}_._.{host}"),
+            None => self.authority.clone(),
+        }
     }
 
     /// Tells whether the identity is the principal of a mesh's tunnel. Panics at any other source.

@@ -96,6 +96,9 @@ impl TestedPolicy {
 
     /// The decision of a gateway that has just started.
     fn walk(&self, case: &Case<'_>, now: Timestamp) -> Option<Walk> {
+        if case.request.is_connection() {
+            return None;
+        }
         let text = excerpt::Text::of(&self.json, &self.document);
         let excerpts = text.excerpts()?;
         let explainer =
