@@ -74,8 +74,8 @@ push: ## Push the filter as an OCI image, with its bill of materials and provena
 	@$(LOCAL) sbom > target/sbom.json
 	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json $(if $(filter no,$(PROVENANCE)),,--provenance target/provenance.json) $(PUSH) $(TO)
 
-demo: local linked ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
-	@TOLLGATE_WASM=$(LINKED) $(LOCAL) demo
+demo: local linked linked-tcp ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
+	@TOLLGATE_WASM=$(LINKED) TOLLGATE_TCP_WASM=$(TCP_LINKED) $(LOCAL) demo
 
 up: local linked ## Keep that gateway running and print how to ask it for things (TOLLGATE_POLICY, TOLLGATE_AS=NAMESPACE/NAME,…, TOLLGATE_PORT)
 	@TOLLGATE_WASM=$(LINKED) $(LOCAL) up

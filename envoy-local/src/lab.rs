@@ -11,7 +11,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::one_name::OneName;
 use crate::origin::Origin;
-use crate::pki::{CredentialFiles, Credentials, GATEWAY_NAME, Pki};
+use crate::pki::{CredentialFiles, Credentials, GATEWAY_NAME, ORIGIN_NAME, Pki};
 
 /// Everything around gateways. Keep it longer than they live.
 pub struct Lab {
@@ -121,12 +121,33 @@ impl Lab {
     ) -> Result<Connection> {
         let mut config = self.client_config(credentials, b"istio")?;
         config.alpn_protocols.clear();
-        config.dangerous().set_certificate_verifier(Arc::new(OneName::new(self.pki.mesh_root())?));
+        config.dangerous().set_certificate_verifier(Arc::new(OneName::new(self.pki.mesh_root(), GATEWAY_NAME)?));
         let tcp = TcpStream::connect(gateway)?;
         tcp.set_read_timeout(Some(READ_TIMEOUT))?;
         tcp.set_nodelay(true)?;
         let connection = ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned())?)?;
         Ok(StreamOwned::new(connection, tcp))
+    }
+
+    /// TLS as an application speaks it to an external server that it calls by this name, over a connection of its own. The
+    /// server's certificate has to be that of the lab's origin.
+    ///
+    /// # Errors
+    /// The name is none that TLS can carry.
+    pub fn https<S: std::io::Read + std::io::Write>(
+        &self,
+        name: &str,
+        connection: S,
+    ) -> Result<StreamOwned<ClientConnection, S>> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = Arc::new(OneName::new(self.pki.origin_root(), ORIGIN_NAME)?);
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        let inner = ClientConnection::new(Arc::new(config), ServerName::try_from(name.to_owned())?)?;
+        Ok(StreamOwned::new(inner, connection))
     }
 
     /// TLS as such a workload speaks it.

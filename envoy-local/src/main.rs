@@ -91,7 +91,11 @@ fn run(cli: Cli) -> Result<bool> {
             }
             Ok(true)
         }
-        Command::Demo => demo::run(&install()?, &module::HTTP.find_or_build()?, &paths::local().join("demo")),
+        Command::Demo => {
+            let modules = [module::HTTP.find_or_build()?, module::TCP.find_or_build()?];
+            let [http, tcp] = modules.each_ref().map(PathBuf::as_path);
+            demo::run(&install()?, [http, tcp], &paths::local().join("demo"))
+        }
         Command::Up(up) => {
             let settings = settings(up)?;
             // Whatever takes long or can fail is done here, where one can see it.

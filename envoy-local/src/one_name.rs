@@ -8,19 +8,21 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::pki::GATEWAY_NAME;
-
-/// Has a server prove that it is the gateway, whatever name it was called by.
+/// Has a server prove that it has this name, whatever it was called by.
 #[derive(Debug)]
-pub(crate) struct OneName(Arc<WebPkiServerVerifier>);
+pub(crate) struct OneName {
+    verifier: Arc<WebPkiServerVerifier>,
+    name: ServerName<'static>,
+}
 
 impl OneName {
     /// Certificates of this authority count.
-    pub(crate) fn new(root: CertificateDer<'static>) -> Result<OneName> {
+    pub(crate) fn new(root: CertificateDer<'static>, name: &'static str) -> Result<OneName> {
         let mut roots = RootCertStore::empty();
         roots.add(root)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        Ok(OneName(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?))
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+        Ok(OneName { verifier, name: ServerName::try_from(name)? })
     }
 }
 
@@ -33,8 +35,7 @@ impl ServerCertVerifier for OneName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let gateway = ServerName::try_from(GATEWAY_NAME).map_err(|error| Error::General(error.to_string()))?;
-        self.0.verify_server_cert(end_entity, intermediates, &gateway, ocsp, now)
+        self.verifier.verify_server_cert(end_entity, intermediates, &self.name, ocsp, now)
     }
 
     fn verify_tls12_signature(
@@ -43,7 +44,7 @@ impl ServerCertVerifier for OneName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
+        self.verifier.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -52,10 +53,10 @@ impl ServerCertVerifier for OneName {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
+        self.verifier.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.verifier.supported_verify_schemes()
     }
 }

@@ -1,5 +1,5 @@
 //! Every scenario of the demo, in every pinned Envoy.
-use tollgate_local::demo::{Ports, Script, Stage, observe};
+use tollgate_local::demo::{ConnectionStage, Connections, Ports, Script, Stage, observe};
 
 use crate::support;
 #[test]
@@ -15,6 +15,25 @@ fn every_scenario_goes_as_the_demo_says() {
             .flat_map(|scenario| {
                 let observed = observe(&stage, scenario).unwrap();
                 observed.differences(scenario).into_iter().map(move |text| format!("{}: {text}", scenario.story))
+            })
+            .collect();
+        assert!(differences.is_empty(), "{}:\n{}", envoy.display(), differences.join("\n"));
+    }
+}
+
+#[test]
+fn every_connection_goes_as_the_demo_says() {
+    let script = Connections::shipped().unwrap();
+    for envoy in support::envoys_that_wait() {
+        let dir = tempfile::tempdir().unwrap();
+        let stage = ConnectionStage::start(&envoy, &support::tcp_filter(), dir.path(), &script).unwrap();
+        let differences: Vec<_> = script
+            .scenarios
+            .iter()
+            .flat_map(|scenario| {
+                let seen = stage.observe(&script, scenario).unwrap();
+                let line = seen.audit.line.to_string();
+                seen.differences(scenario).into_iter().map(move |text| format!("{}: {text}: {line}", scenario.story))
             })
             .collect();
         assert!(differences.is_empty(), "{}:\n{}", envoy.display(), differences.join("\n"));

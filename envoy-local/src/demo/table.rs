@@ -1,26 +1,57 @@
-//! The demo's table.
+//! The demo's tables.
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table};
 
+use super::connections::{ConnectionScenario, ConnectionSeen};
 use super::probe::Observed;
 use super::scenario::Scenario;
 
-/// Draws a row a scenario: caller, request and outcome; in colour only on a terminal.
-pub(super) fn render(played: &[(&Scenario, Observed)]) -> Table {
+/// Draws a row a connection.
+pub(super) fn connections(played: &[(&ConnectionScenario, ConnectionSeen)]) -> Table {
+    let mut table = empty(["story", "who", "to, and what it sends", "decision", "reason", "rule", "server"]);
+    for (scenario, seen) in played {
+        let recorded = |key| seen.audit.recorded(key).unwrap_or("–").to_owned();
+        table.add_row([
+            story(&scenario.story, seen.differences(scenario).is_empty()),
+            Cell::new(&scenario.workload),
+            Cell::new(scenario.summary()),
+            decision(&recorded("d")),
+            Cell::new(recorded("r")),
+            Cell::new(recorded("rule")),
+            Cell::new(if seen.has_arrived { "was reached" } else { "heard nothing" }),
+        ]);
+    }
+    table
+}
+
+fn empty(header: [&str; 7]) -> Table {
     let mut table = Table::new();
     table
         .load_style(UTF8_FULL_CONDENSED.with_rounded_corners())
         .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["story", "who", "what", "decision", "reason", "rule", "status"]);
+        .set_header(header);
+    table
+}
+
+fn story(text: &str, is_as_expected: bool) -> Cell {
+    let cell = Cell::new(text);
+    if is_as_expected { cell } else { cell.add_attribute(Attribute::Bold).fg(Color::Magenta) }
+}
+
+fn decision(word: &str) -> Cell {
+    Cell::new(word).fg(match word {
+        "allow" => Color::Green,
+        "would-deny" => Color::Yellow,
+        _ => Color::Red,
+    })
+}
+
+/// Draws a row a scenario: caller, request and outcome; in colour only on a terminal.
+pub(super) fn render(played: &[(&Scenario, Observed)]) -> Table {
+    let mut table = empty(["story", "who", "what", "decision", "reason", "rule", "status"]);
     for (scenario, observed) in played {
         let recorded = |key| observed.audit.recorded(key).unwrap_or("–").to_owned();
-        let decision = recorded("d");
-        let color = match decision.as_str() {
-            "allow" => Color::Green,
-            "would-deny" => Color::Yellow,
-            _ => Color::Red,
-        };
         let summary = match scenario.repeat {
             1 => scenario.request.summary(),
             often => {
@@ -28,15 +59,11 @@ pub(super) fn render(played: &[(&Scenario, Observed)]) -> Table {
                 format!("{often} × {}: {received} got through", scenario.request.summary())
             }
         };
-        let mut story = Cell::new(&scenario.story);
-        if !observed.differences(scenario).is_empty() {
-            story = story.add_attribute(Attribute::Bold).fg(Color::Magenta);
-        }
         table.add_row([
-            story,
+            story(&scenario.story, observed.differences(scenario).is_empty()),
             Cell::new(&scenario.workload),
             Cell::new(summary),
-            Cell::new(decision).fg(color),
+            decision(&recorded("d")),
             Cell::new(recorded("r")),
             Cell::new(recorded("rule")),
             Cell::new(observed.response.status),
