@@ -65,7 +65,7 @@ impl Destinations {
     ) {
         let place = document.place(at.target);
         if place.tls == Some(Tls::Passthrough) {
-            let message = "TLS that a workload speaks itself is not decided yet: nothing is routed for it".to_owned();
+            let message = "TLS that a workload speaks itself is not rendered yet: nothing is routed for it".to_owned();
             let fix = "let the gateway speak TLS (`tls: originate`); the workload asks in plain HTTP".to_owned();
             return advice.add(code::PASSTHROUGH, at.pointer("tls"), message, fix);
         }
