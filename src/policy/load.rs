@@ -311,11 +311,15 @@ fn tcp(doc: TcpDoc<'_>, findings: &mut Findings<'_>) -> TcpSettings {
     let mut tcp = TcpSettings::default();
     tcp.port = doc.port.good().map_or(tcp.port, |port| port.0);
     for name in doc.own.good().unwrap_or_default() {
-        match name {
+        match name.value {
             HostPattern::Exact(name) => tcp.own.push(name.into_owned()),
             wildcard => {
+                findings.enter_key("self");
+                findings.enter_item(name.item);
                 let message = format!("`{wildcard}` is no name of the gateway's own service");
-                findings.error_in("self", code::VALUE, message, "list whole names, without `*`".to_owned());
+                findings.error::<()>(code::VALUE, message, "list whole names, without `*`".to_owned());
+                findings.leave();
+                findings.leave();
             }
         }
     }

@@ -93,6 +93,7 @@ mod tests {
         noted["rules"][0]["ticket"] = "T-1".into();
         noted["dryRunFor"][0]["until"] = "2027-01-01T00:00:00Z".into();
         noted["replicas"] = 3.into();
+        noted["tcp"] = json!({"self": ["egress.mesh.svc.cluster.local"]});
         noted["authority"] = json!({"verifyRoute": "host"});
         noted["requestHeaders"] = json!({"by": "routes"});
         assert_eq!(revision(&noted), plain);
