@@ -54,6 +54,8 @@ struct Instance {
     state: State,
     /// Number of the last request that asked it; 0 before the first.
     asked: u64,
+    /// Number of the last stream that came to it, or of its configuration.
+    used: u64,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,8 @@ pub(crate) struct Instances {
     last_good: Vec<(Plugin, Rc<Serving>)>,
     /// Number of requests so far.
     asked: u64,
+    /// Number of streams and configurations so far.
+    used: u64,
 }
 
 impl Instances {
@@ -108,10 +112,20 @@ impl Instances {
         Instances { layer, ..Instances::default() }
     }
 
-    /// The policy that the plugin of an instance has loaded last, if it ever was a good one.
-    pub(crate) fn latest(&self, id: u32) -> Option<&Rc<Serving>> {
-        let instance = self.instances.iter().find(|instance| instance.id == id)?;
-        self.last_good.iter().find(|(of, _)| *of == instance.plugin).map(|(_, serving)| serving)
+    /// A stream has come to an instance.
+    pub(crate) fn touch(&mut self, id: u32) {
+        self.used = self.used.wrapping_add(1);
+        if let Some(instance) = self.instances.iter_mut().find(|instance| instance.id == id) {
+            instance.used = self.used;
+        }
+    }
+
+    /// The instance by which the plugin of this one decides now: the proxy configured it last, or has gone back to it, which
+    /// only the streams that come there show.
+    pub(crate) fn latest(&self, id: u32) -> u32 {
+        let Some(own) = self.instances.iter().find(|instance| instance.id == id) else { return id };
+        let of_plugin = self.instances.iter().filter(|instance| instance.plugin == own.plugin);
+        of_plugin.max_by_key(|instance| instance.used).map_or(id, |instance| instance.id)
     }
 
     /// Finds the instance for a request. One that is not configured refuses it.
@@ -145,6 +159,7 @@ impl Instances {
         busy: bool,
     ) -> bool {
         self.instances.retain(|instance| instance.id != id);
+        self.used = self.used.wrapping_add(1);
         let began = host.now();
         let plugin = match plugin {
             Ok(name) => Plugin(name.to_owned()),
@@ -160,10 +175,8 @@ impl Instances {
             Ok(policy) => {
                 let serving = self.accept(host, id, plugin, policy, text);
                 log_loaded(host, &serving.policy, began);
-                if (busy || self.layer == Layer::Tcp || !serving.policy.quotas().is_empty())
-                    && let Err(failure) = host.tick_every(TICK_MILLISECONDS)
-                {
-                    host.log(Level::Warn, &format!("nothing is done from time to time: {failure}"));
+                if busy || self.layer == Layer::Tcp || !serving.policy.quotas().is_empty() {
+                    ask_for_ticks(host);
                 }
                 true
             }
@@ -238,6 +251,7 @@ impl Instances {
             plugin,
             state: State::Good { serving: Rc::clone(&serving), text: kept(text) },
             asked: 0,
+            used: self.used,
         });
         serving
     }
@@ -247,6 +261,10 @@ impl Instances {
         let accepted_before = plugin.accepted(bad.fingerprint);
         let keeps = last_good(&self.last_good, &plugin, bad.name.as_deref()).is_some();
         let refuses = !keeps && !is_shared(host, &accepted_before) && is_shared(host, &plugin.mark());
+        if keeps || self.layer == Layer::Tcp {
+            // with the last instance the ticks would go that the last good policy needs
+            ask_for_ticks(host);
+        }
         let consequence = if keeps || refuses {
             "the last good one keeps serving"
         } else {
@@ -265,8 +283,14 @@ impl Instances {
         }
         warn_uncounted(host, told);
         let state = State::Bad { name: bad.name, refused: counter.ok() };
-        self.instances.push(Instance { id, plugin, state, asked: 0 });
+        self.instances.push(Instance { id, plugin, state, asked: 0, used: self.used });
         !refuses
+    }
+}
+
+fn ask_for_ticks(host: &mut impl Host) {
+    if let Err(failure) = host.tick_every(TICK_MILLISECONDS) {
+        host.log(Level::Warn, &format!("nothing is done from time to time: {failure}"));
     }
 }
 

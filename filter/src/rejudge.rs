@@ -1,5 +1,7 @@
 //! Open connections and tunnels, judged again where that is due.
 
+use std::rc::Rc;
+
 use tollgate::decision::{Authorizer, Evaluation, Outcome, Reason, Scratch, Timestamp};
 use tollgate::request::{Arrival, Upgrade};
 
@@ -7,12 +9,17 @@ use crate::connections::Subject;
 use crate::ending::Ending;
 use crate::host::Host;
 use crate::instances::Instances;
-use crate::serving::Serving;
+use crate::serving::{Service, Serving};
 use crate::state::WorkerState;
 
 /// Judges again what another policy has let through than the one that serves, and what was let through until now; closes what is
 /// admitted no longer. Streams that are decided alike are decided once.
-pub(crate) fn judge_again(host: &mut impl Host, instances: &Instances, scratch: &mut Scratch, state: &mut WorkerState) {
+pub(crate) fn judge_again(
+    host: &mut impl Host,
+    instances: &mut Instances,
+    scratch: &mut Scratch,
+    state: &mut WorkerState,
+) {
     let WorkerState { connections, journal, .. } = state;
     if connections.flowing.is_empty() {
         return;
@@ -24,7 +31,13 @@ pub(crate) fn judge_again(host: &mut impl Host, instances: &Instances, scratch: 
             return;
         }
     };
-    let doubtful = connections.flowing.doubtful(now, |instance| instances.latest(instance).cloned());
+    let doubtful = connections.flowing.doubtful(now, |instance| {
+        let latest = instances.latest(instance);
+        match instances.service(host, latest) {
+            Service::Decide(serving) => Some(Rc::clone(serving)),
+            Service::Refuse(_) => None,
+        }
+    });
     let (mut refused, mut policies, mut buffer) = (Vec::new(), Vec::new(), Vec::new());
     for (subject, serving) in doubtful {
         let evaluation = decide(&subject, &serving, now, scratch, &mut buffer);
@@ -38,8 +51,8 @@ pub(crate) fn judge_again(host: &mut impl Host, instances: &Instances, scratch: 
     for (stream, place) in connections.flowing.among(&refused) {
         let (Some(subject), Some(serving)) = (refused.get(place), policies.get(place)) else { continue };
         if let Err(failure) = host.focus(stream) {
-            // it is gone
-            journal.note(host, failure, "a connection is not closed");
+            journal.note(host, failure, "a connection that is gone is forgotten");
+            connections.flowing.remove(stream);
             continue;
         }
         let mut evaluation = decide(subject, serving, now, scratch, &mut buffer);

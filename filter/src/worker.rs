@@ -33,6 +33,7 @@ impl<C: Charger> Worker<C> {
     /// A stream of an instance begins.
     pub fn create_stream(&mut self, stream: u32, instance: u32) {
         self.state.streams.create(stream, instance);
+        self.instances.touch(instance);
     }
 
     /// An instance of a plugin is configured; all instances of the plugin have this name. Tells whether the proxy may
@@ -116,7 +117,7 @@ impl<C: Charger> Worker<C> {
     pub fn tick(&mut self, host: &mut impl Host) {
         let WorkerState { charges, journal, .. } = &mut self.state;
         charges.tick(host, journal);
-        rejudge::judge_again(host, &self.instances, &mut self.scratch, &mut self.state);
+        rejudge::judge_again(host, &mut self.instances, &mut self.scratch, &mut self.state);
     }
 
     /// Closes a TCP connection: this is a filter for HTTP, in the wrong place. Left open, it would let everything

@@ -116,7 +116,7 @@ object! {
 object! {
     TcpDoc<'a>, "a map with `port` and `self`" {
         "port" => port: Port,
-        "self" => own: Vec<At<HostPattern<'a>>>,
+        "self" => own: Any<At<HostPattern<'a>>>,
     }
 }
 

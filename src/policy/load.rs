@@ -310,7 +310,7 @@ fn identity(doc: IdentityDoc<'_>, settings: &mut Settings) {
 fn tcp(doc: TcpDoc<'_>, findings: &mut Findings<'_>) -> TcpSettings {
     let mut tcp = TcpSettings::default();
     tcp.port = doc.port.good().map_or(tcp.port, |port| port.0);
-    for name in doc.own.good().unwrap_or_default() {
+    for name in doc.own.good().map(|names| names.0).unwrap_or_default() {
         match name.value {
             HostPattern::Exact(name) => tcp.own.push(name.into_owned()),
             wildcard => {

@@ -95,11 +95,15 @@ impl<C: Charger> Worker<C> {
             for stream in self.state.connections.waiting.late(now) {
                 if host.focus(stream).is_ok() {
                     self.give_up(host, stream);
+                } else {
+                    self.state.connections.remove(stream);
                 }
             }
             for stream in self.state.connections.flowing.late(now) {
                 if host.focus(stream).is_ok() {
                     self.cut(host, stream);
+                } else {
+                    self.state.connections.remove(stream);
                 }
             }
         }

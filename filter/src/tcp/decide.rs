@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::task::Poll;
 
-use tollgate::decision::{Authorizer, Decision, Evaluation, Outcome, QuotaOutcome, Reason, Timestamp, Way};
+use tollgate::decision::{
+    Authorizer, Decision, Evaluation, Near, Outcome, QuotaOutcome, Reason, Scratch, Timestamp, Way,
+};
 use tollgate::record::RecordSource;
 use tollgate::request::{Arrival, Connection, FirstBytes, Host as CanonicalHost, Presented, Source, Watch};
 
@@ -11,7 +13,7 @@ use crate::attributes::identity;
 use crate::charger::Charger;
 use crate::connections::Subject;
 use crate::ending::Ending;
-use crate::host::{Attribute, Failure, Host};
+use crate::host::{Attribute, Failure, Host, MetricId};
 use crate::instances::CROWDED_OUT;
 use crate::journal::Journal;
 use crate::metrics::{self, UNCOUNTED};
@@ -74,15 +76,11 @@ impl<C: Charger> Worker<C> {
         first: FirstBytes<'_>,
     ) -> Decided {
         let Worker { instances, scratch, charger, state, .. } = self;
-        let serving = match instances.service(host, instance) {
+        let latest = instances.latest(instance);
+        let serving = match instances.service(host, latest) {
             Service::Decide(serving) => Rc::clone(serving),
             Service::Refuse(counter) => {
-                let (settings, evaluation) = (&unserved(), &Evaluation::refused(Reason::PolicyInvalid));
-                let arrival = &Arrival::of_connection(None, Connection { first, ..Connection::default() });
-                Ending { settings, arrival, evaluation, near: None, quotas: &[] }.carry_out(host, &mut state.journal);
-                if let Some(Err(failure)) = counter.map(|counter| host.count(counter)) {
-                    state.journal.note(host, failure, UNCOUNTED);
-                }
+                refuse_unserved(host, first, counter, &mut state.journal);
                 return Decided::Closed;
             }
         };
@@ -141,12 +139,7 @@ impl<C: Charger> Worker<C> {
         if let Some(account) = account {
             state.charges.settle(host, Rc::clone(&serving.bound), account, journal);
         }
-        let near = match evaluation.decision.reason {
-            Reason::NoMatch | Reason::RuleExpired | Reason::SniMissing => {
-                Authorizer::new(&serving.policy).nearest(&arrival, facts.now, &mut state.nearest)
-            }
-            _ => None,
-        };
+        let near = nearest(&serving, &arrival, &evaluation, facts.now, &mut state.nearest);
         Ending { settings, arrival: &arrival, evaluation: &evaluation, near, quotas: &quotas }.carry_out(host, journal);
         count(host, &serving, &evaluation, &quotas, journal);
         Decided::Closed
@@ -173,7 +166,7 @@ impl<C: Charger> Worker<C> {
         if evaluation.decision.outcome != Outcome::Deny || waits_for_a_name {
             return false;
         }
-        let near = Authorizer::new(&serving.policy).nearest(&arrival, facts.now, &mut state.nearest);
+        let near = nearest(serving, &arrival, &evaluation, facts.now, &mut state.nearest);
         let settings = serving.policy.settings();
         Ending { settings, arrival: &arrival, evaluation: &evaluation, near, quotas: &[] }
             .carry_out(host, &mut state.journal);
@@ -183,15 +176,21 @@ impl<C: Charger> Worker<C> {
 
     /// Closes a connection that has to make room for others.
     pub(super) fn refuse_for_room(&mut self, host: &mut impl Host, instance: u32) {
-        let Worker { instances, state, .. } = self;
-        let Service::Decide(serving) = instances.service(host, instance) else { return };
-        let facts = Facts::read(host, serving).unwrap_or_default();
-        let (arrival, settings) = (facts.arrival(FirstBytes::Unseen), serving.policy.settings());
-        let mut buffer = Vec::new();
-        let evaluation = Evaluation::afterwards(Reason::UndecidedLimit, &arrival, settings, &mut buffer);
-        Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
-            .carry_out(host, &mut state.journal);
-        count(host, serving, &evaluation, &[], &mut state.journal);
+        let Worker { instances, scratch, state, .. } = self;
+        let latest = instances.latest(instance);
+        match instances.service(host, latest) {
+            Service::Decide(serving) => {
+                let facts = Facts::read(host, serving).unwrap_or_default();
+                let (arrival, settings) = (facts.arrival(FirstBytes::Unseen), serving.policy.settings());
+                // for its host, and whose it is
+                let mut evaluation = Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch);
+                evaluation.decision = Decision::refusal(Reason::UndecidedLimit);
+                Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
+                    .carry_out(host, &mut state.journal);
+                count(host, serving, &evaluation, &[], &mut state.journal);
+            }
+            Service::Refuse(counter) => refuse_unserved(host, FirstBytes::Unseen, counter, &mut state.journal),
+        }
         if let Err(failure) = metrics::count(host, CROWDED_OUT) {
             state.journal.note(host, failure, UNCOUNTED);
         }
@@ -200,13 +199,44 @@ impl<C: Charger> Worker<C> {
     /// Closes an open connection whose second ClientHello says something else than the first one, or cannot be read.
     pub(super) fn cut_for_hello(&mut self, host: &mut impl Host, subject: &Rc<Subject>) {
         let Worker { instances, scratch, state, .. } = self;
-        let Some(serving) = instances.latest(subject.instance) else { return };
+        let latest = instances.latest(subject.instance);
         let arrival = subject.arrival();
-        let mut evaluation = Authorizer::new(&serving.policy).decide(&arrival, Timestamp::default(), scratch);
-        evaluation.decision = Decision { outcome: Outcome::Cut, ..Decision::refusal(Reason::SniMismatch) };
-        let settings = serving.policy.settings();
-        Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
-            .carry_out(host, &mut state.journal);
+        match instances.service(host, latest) {
+            Service::Decide(serving) => {
+                let mut evaluation = Authorizer::new(&serving.policy).decide(&arrival, Timestamp::default(), scratch);
+                evaluation.decision = Decision { outcome: Outcome::Cut, ..Decision::refusal(Reason::SniMismatch) };
+                let settings = serving.policy.settings();
+                Ending { settings, arrival: &arrival, evaluation: &evaluation, near: None, quotas: &[] }
+                    .carry_out(host, &mut state.journal);
+            }
+            Service::Refuse(counter) => refuse_unserved(host, FirstBytes::Unseen, counter, &mut state.journal),
+        }
+    }
+}
+
+/// Closes a connection for want of a policy.
+fn refuse_unserved(host: &mut impl Host, first: FirstBytes<'_>, counter: Option<MetricId>, journal: &mut Journal) {
+    let (settings, evaluation) = (&unserved(), &Evaluation::refused(Reason::PolicyInvalid));
+    let arrival = &Arrival::of_connection(None, Connection { first, ..Connection::default() });
+    Ending { settings, arrival, evaluation, near: None, quotas: &[] }.carry_out(host, journal);
+    if let Some(Err(failure)) = counter.map(|counter| host.count(counter)) {
+        journal.note(host, failure, UNCOUNTED);
+    }
+}
+
+/// The rule that came nearest, where a refusal says it.
+fn nearest<'p>(
+    serving: &'p Serving,
+    arrival: &Arrival<'_>,
+    evaluation: &Evaluation<'_>,
+    now: Timestamp,
+    scratch: &mut Scratch,
+) -> Option<Near<'p>> {
+    match evaluation.decision.reason {
+        Reason::NoMatch | Reason::RuleExpired | Reason::SniMissing => {
+            Authorizer::new(&serving.policy).nearest(arrival, now, scratch)
+        }
+        _ => None,
     }
 }
 

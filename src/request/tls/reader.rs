@@ -100,18 +100,19 @@ impl HelloReader {
     }
 
     fn judge(&mut self) {
-        let [kind, length @ ..] = match self.message.first_chunk::<MESSAGE_HEADER>() {
-            Some(header) => *header,
-            None if self.message.first().is_some_and(|kind| *kind != CLIENT_HELLO) => {
-                self.progress = Progress::Unreadable;
+        let [_, length @ ..] = match self.message.first_chunk::<MESSAGE_HEADER>() {
+            _ if self.message.first().is_some_and(|kind| *kind != CLIENT_HELLO) => {
+                // whatever it is, nobody takes it for a hello
+                self.progress = Progress::NoHello;
                 return;
             }
+            Some(header) => *header,
             None => return,
         };
         let [high, middle, low] = length.map(usize::from);
         let whole = (high << 16 | middle << 8 | low).saturating_add(MESSAGE_HEADER);
         let come = self.message.len();
-        self.progress = if kind != CLIENT_HELLO || whole > MOST_HELD || come > whole || come == whole && self.left > 0 {
+        self.progress = if whole > MOST_HELD || come > whole || come == whole && self.left > 0 {
             // a hello ends its record
             Progress::Unreadable
         } else if come == whole {

@@ -83,7 +83,11 @@ impl Watch {
                 None => return Crossing::Close,
             }
         }
-        let is_inside = matches!(self.client, Client::Hello(_));
+        let is_inside = match &self.client {
+            Client::Hello(_) => true,
+            Client::Header { bytes, come, .. } => *come > 0 && bytes.first() == Some(&HANDSHAKE),
+            Client::Passing(_) => false,
+        };
         if is_inside && !self.is_over { Crossing::Hold } else { Crossing::Pass }
     }
 

@@ -10,9 +10,15 @@ use tollgate::policy::Severity;
 pub(super) fn judge(document: &Document, site: &Site, gateway: &Gateway, advice: &mut Advice) {
     versions(site, gateway, advice);
     if gateway.ports.tls.is_some() && site.istio.minor() >= Some(RESOLVING) {
-        let message = "nothing listens on `ports.tls`: TLS that a workload speaks itself is not rendered yet".to_owned();
+        let message =
+            "nothing listens on `ports.tls`: TLS that a workload speaks itself is not rendered yet".to_owned();
         let code = Code { severity: Severity::Note, ..code::PASSTHROUGH };
-        advice.add(code, String::new(), message, "leave it out until `render` writes objects for `tollgate-tcp`".to_owned());
+        advice.add(
+            code,
+            String::new(),
+            message,
+            "leave it out until `render` writes objects for `tollgate-tcp`".to_owned(),
+        );
     }
     dry_run(document, gateway, advice);
     if gateway.api == Api::Waypoint {

@@ -81,7 +81,7 @@ pub(crate) struct Tcp {
     pub(crate) port: Option<u16>,
     /// Names of the gateway's own service: who was led to one of them means the server name of its own TLS.
     #[serde(rename = "self")]
-    #[schemars(with = "NotEmpty<Host>")]
+    #[schemars(with = "Vec<Host>")]
     pub(crate) own: Vec<String>,
 }
 
