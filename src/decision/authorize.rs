@@ -110,12 +110,15 @@ impl<'p> Authorizer<'p> {
         match self.admit(&asked, visited) {
             Ok(admission) => {
                 pending.admit(policy, &admission);
-                if let Err(entry) = self.resides(&admission, &asked, visited) {
-                    let id = entry.and_then(|entry| policy.residency_id(entry));
-                    if !onboarding {
-                        return pending.deny(subject, Reason::Residency, id);
+                match self.resides(&admission, &asked, visited) {
+                    Ok(expires) => pending.end_by(expires),
+                    Err(entry) => {
+                        let id = entry.and_then(|entry| policy.residency_id(entry));
+                        if !onboarding {
+                            return pending.deny(subject, Reason::Residency, id);
+                        }
+                        pending.suspend(Reason::Residency, id);
                     }
-                    pending.suspend(Reason::Residency, id);
                 }
             }
             Err(refused) => {
@@ -277,7 +280,8 @@ impl<'p> Authorizer<'p> {
         })
     }
 
-    /// Step 4: checks that some admitting target is in a region that all residency entries of the identity list.
+    /// Step 4: checks that some admitting target is in a region that all residency entries of the identity list. Returns the
+    /// first moment at which that one no longer admits.
     ///
     /// # Errors
     /// The entry that says otherwise.
@@ -286,10 +290,10 @@ impl<'p> Authorizer<'p> {
         admission: &Admission,
         asked: &Asked<'_>,
         visited: &mut SectionVisits,
-    ) -> Result<(), Option<u32>> {
+    ) -> Result<Timestamp, Option<u32>> {
         let residency = &self.policy.residency;
         if residency.is_empty() || residency.allows(asked.groups, admission.region) {
-            return Ok(());
+            return Ok(admission.expires);
         }
         let mut regions = Regions::default();
         for path in asked.question.rule_paths() {
@@ -299,7 +303,7 @@ impl<'p> Authorizer<'p> {
                     continue;
                 }
                 if residency.allows(asked.groups, region) {
-                    return Ok(());
+                    return Ok(candidate.constraints.expires);
                 }
                 regions.insert(region);
             }

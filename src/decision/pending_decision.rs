@@ -68,6 +68,12 @@ impl<'s> PendingDecision<'s> {
         };
     }
 
+    /// Notes that what admits needs another target besides, which does so until then.
+    #[inline]
+    pub(super) fn end_by(&mut self, expires: Timestamp) {
+        self.admitted.expires = self.admitted.expires.map(|own| own.min(expires));
+    }
+
     /// Refuses the request, whatever was suspended.
     #[inline]
     pub(super) fn deny(self, subject: &Subject<'s>, reason: Reason, rule: Option<&'s str>) -> Evaluation<'s> {

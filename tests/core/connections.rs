@@ -232,3 +232,22 @@ fn a_target_with_paths_among_many_is_found_where_it_sets_them_aside() {
     let refused = policy.replace(r#", "overTls": "host-only""#, "");
     assert!(decide(&refused, outer("many.test", hello("many.test"))).starts_with("NO_MATCH"));
 }
+
+#[test]
+fn an_admission_ends_with_the_first_target_that_it_needs() {
+    let policy = r#"{"version": 1, "name": "p",
+        "rules": [
+            {"id": "own", "from": [{"any": true}], "to": [{"hosts": ["api.test"]}], "expiresAt": "2030-01-01T00:00:00Z"},
+            {"id": "eu", "from": [{"any": true}], "to": [{"hosts": ["*.test"], "region": "eu"}], "expiresAt": "2029-01-01T00:00:00Z"}],
+        "residency": [{"id": "stays", "from": [{"namespace": "a"}], "regions": ["eu"]}]}"#;
+    let expires = |policy: &str| {
+        let policy = Policy::load(policy.as_bytes()).unwrap();
+        let (arrival, mut scratch) =
+            (Arrival::of_connection(Some(ID), outer("api.test", hello("api.test"))), Scratch::default());
+        Authorizer::new(&policy).decide(&arrival, Timestamp::default(), &mut scratch).expires
+    };
+    assert_eq!(expires(policy), Timestamp::parse("2029-01-01T00:00:00Z").unwrap());
+    let alone = policy.replace(r#""namespace": "a""#, r#""namespace": "b""#);
+    assert_eq!(expires(&alone), Timestamp::parse("2030-01-01T00:00:00Z").unwrap());
+    assert_eq!(expires(&alone.replace(r#", "expiresAt": "2030-01-01T00:00:00Z""#, "")), Timestamp::NEVER);
+}
