@@ -31,6 +31,8 @@ pub struct TcpGatewayConfig<'a> {
     pub filters: Vec<Value>,
     /// Clusters by name, and the address of each.
     pub clusters: Vec<(String, SocketAddr)>,
+    /// The cluster that every connection goes to, at once; none: the filter chooses.
+    pub to: Option<&'a str>,
 }
 
 /// A running gateway.
@@ -67,6 +69,11 @@ impl TcpGateway {
         &self.audit
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.envoy.id()
+    }
+
     /// Envoy's log so far.
     pub fn log(&self) -> String {
         self.envoy.log()
@@ -76,7 +83,8 @@ impl TcpGateway {
 fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {
     let files = lab.files();
     let mut filters = config.filters.clone();
-    filters.push(tcp::proxy(LISTENER, &[access_log::tcp_file(audit.file())]));
+    let logs = [access_log::tcp_file(audit.file())];
+    filters.push(config.to.map_or_else(|| tcp::proxy(LISTENER, &logs), |to| tcp::plain_proxy(LISTENER, to, &logs)));
     let listener = json!({
         "name": LISTENER,
         "address": config::address(loopback(0)),

@@ -22,10 +22,19 @@ pub fn waiting() -> Value {
 
 /// The proxy, the last filter of a chain.
 pub fn proxy(name: &str, access_logs: &[Value]) -> Value {
-    let mut proxy = waiting();
+    named(waiting(), name, NOWHERE, access_logs)
+}
+
+/// A proxy that connects to a cluster at once, without any filter's word.
+pub fn plain_proxy(name: &str, cluster: &str, access_logs: &[Value]) -> Value {
+    let plain = json!({"@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy")});
+    named(plain, name, cluster, access_logs)
+}
+
+fn named(mut proxy: Value, name: &str, cluster: &str, access_logs: &[Value]) -> Value {
     if let Some(proxy) = proxy.as_object_mut() {
         proxy.insert("stat_prefix".to_owned(), name.into());
-        proxy.insert("cluster".to_owned(), NOWHERE.into());
+        proxy.insert("cluster".to_owned(), cluster.into());
         proxy.insert("access_log".to_owned(), access_logs.into());
     }
     json!({"name": PROXY, "typed_config": proxy})

@@ -171,6 +171,7 @@ impl ConnectionStage {
             chain: "",
             filters: plugin.guarded(),
             clusters: clusters.into_iter().collect(),
+            to: None,
         };
         let gateway = TcpGateway::start(&lab, binary, &config)?;
         let made = |(name, id): (&String, &String)| Ok((name.clone(), lab.pki().workload(Signer::Mesh, &[id])?));
