@@ -48,19 +48,21 @@ pub(crate) fn judge_again(
             connections.flowing.confirm(&subject, &serving, evaluation.expires);
         }
     }
-    for (stream, place) in connections.flowing.among(&refused) {
-        let (Some(subject), Some(serving)) = (refused.get(place), policies.get(place)) else { continue };
-        if let Err(failure) = host.focus(stream) {
-            journal.note(host, failure, "a connection that is gone is forgotten");
-            connections.flowing.remove(stream);
-            continue;
-        }
+    let streams = connections.flowing.among(&refused);
+    for ((subject, serving), streams) in refused.iter().zip(&policies).zip(streams) {
         let mut evaluation = decide(subject, serving, now, scratch, &mut buffer);
         evaluation.decision.outcome = Outcome::Cut;
-        let settings = serving.policy.settings();
-        let arrival = &subject.arrival();
-        Ending { settings, arrival, evaluation: &evaluation, near: None, quotas: &[] }.carry_out(host, journal);
-        connections.flowing.close(stream);
+        let (settings, arrival) = (serving.policy.settings(), &subject.arrival());
+        let ending = Ending { settings, arrival, evaluation: &evaluation, near: None, quotas: &[] };
+        for stream in streams {
+            if let Err(failure) = host.focus(stream) {
+                journal.note(host, failure, "a connection that is gone is forgotten");
+                connections.flowing.remove(stream);
+                continue;
+            }
+            ending.carry_out(host, journal);
+            connections.flowing.close(stream);
+        }
     }
 }
 

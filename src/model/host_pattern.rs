@@ -2,6 +2,7 @@
 
 use super::reading::Reading;
 use super::star_name::StarName;
+use crate::request::is_below;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -104,11 +105,6 @@ impl<'a> HostPattern<'a> {
             _ => self.covers(other, reading) || other.covers(self, reading),
         }
     }
-}
-
-/// Tells whether a name has labels before the other one.
-fn is_below(name: &str, above: &str) -> bool {
-    name.strip_suffix(above).is_some_and(|before| before.ends_with('.'))
 }
 
 impl fmt::Display for HostPattern<'_> {

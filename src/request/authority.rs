@@ -91,6 +91,16 @@ pub fn check_name(lower: &[u8]) -> Result<&str, NameError> {
     }
 }
 
+/// A host that is canonical as it stands; none for anything that would have to be repaired.
+pub(super) fn canonical_host(bytes: &[u8]) -> Option<Host<'_>> {
+    if let Ok(name) = check_name(bytes) {
+        return Some(Host::Name(name));
+    }
+    let text = std::str::from_utf8(bytes).ok()?;
+    let address: IpAddr = text.parse().ok()?;
+    (address.to_canonical().to_string() == text).then_some(Host::Ip(address))
+}
+
 /// The rule that a host name breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameError {

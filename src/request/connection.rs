@@ -1,8 +1,9 @@
 //! A TCP connection as it arrived, and the host and port that its surroundings name.
 
-use super::authority::Authority;
+use super::authority::{Authority, canonical_host};
 use super::host::Host;
-use super::tls::{FirstBytes, canonical_host};
+use super::route;
+use super::tls::FirstBytes;
 use std::str;
 
 /// A connection as it arrived, besides the identity of its caller: bytes of the wire and names of the mesh's configuration,
@@ -39,7 +40,7 @@ impl<'a> Connection<'a> {
         [self.authority, self.chain].into_iter().find(|name| !name.is_empty()).unwrap_or(self.outer_sni)
     }
 
-    /// Where it was led, by the first of its sources that there is; none where that is no canonical host and port.
+    /// The place that it was led to, by the first of its sources that there is; none where that is no canonical host and port.
     pub(crate) fn led(&self) -> Option<Led<'a>> {
         if !self.authority.is_empty() {
             return from_authority(self.authority);
@@ -74,9 +75,7 @@ fn from_authority(authority: &[u8]) -> Option<Led<'_>> {
 
 /// The port and the host of a service, as configurations of the mesh spell them.
 fn from_service<'a>(port: &[u8], host: &'a [u8]) -> Option<Led<'a>> {
-    let port = str::from_utf8(port).ok()?;
-    let is_decimal = !port.starts_with('0') && port.bytes().all(|byte| byte.is_ascii_digit());
-    let port: u16 = port.parse().ok().filter(|_| is_decimal)?;
+    let port = route::port(str::from_utf8(port).ok()?).filter(|port| *port > 0)?;
     if let Some(suffix) = host.strip_prefix(b"*.") {
         return match canonical_host(suffix)? {
             Host::Name(suffix) => Some(Led::Below { suffix, port }),
@@ -95,5 +94,5 @@ pub(crate) fn is_of_the_mesh(host: &Host<'_>) -> bool {
 
 /// Tells whether a name has labels before a suffix.
 pub(crate) fn is_below(name: &str, suffix: &str) -> bool {
-    name.strip_suffix(suffix).is_some_and(|before| before.ends_with('.') && before.len() > 1)
+    name.strip_suffix(suffix).is_some_and(|before| before.ends_with('.'))
 }

@@ -63,7 +63,7 @@ fn is_dynamic(behind: &str) -> bool {
 }
 
 /// A decimal as it would be printed.
-fn port(digits: &str) -> Option<u16> {
+pub(super) fn port(digits: &str) -> Option<u16> {
     let canonical = digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
     digits.parse().ok().filter(|_| canonical)
 }

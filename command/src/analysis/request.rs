@@ -118,10 +118,7 @@ impl<'a> Request<'a> {
         }
         let Buffers { identity, authority, path, seen, .. } = buffers;
         seen.caller = self.caller(edge)?;
-        let identity = match &seen.caller {
-            Some(caller) => Some(caller.as_bytes()),
-            None => bytes("identity", &self.identity, &self.identity_b64, identity)?,
-        };
+        let identity = self.presented(seen.caller.as_deref(), identity)?;
         let authority = bytes("authority", &self.authority, &self.authority_b64, authority)?
             .ok_or_else(|| Mistake::anywhere("`authority` is missing"))?;
         let path = bytes("path", &self.path, &self.path_b64, path)?;
@@ -144,7 +141,7 @@ impl<'a> Request<'a> {
         let pseudo = [(b":authority".as_slice(), authority), (b":method".as_slice(), method)];
         let path = path.map(|path| (b":path".as_slice(), path));
         let mut arrival = Arrival::from_headers(pseudo.into_iter().chain(path).chain(others.filter(is_left)));
-        arrival.identity = identity.map(|id| Presented { source: self.source.unwrap_or(Source::PeerCertificate), id });
+        arrival.identity = identity;
         arrival.cluster = self.cluster.as_ref().map(Text::as_bytes);
         Ok(Arrived { arrival, refused })
     }
@@ -164,10 +161,7 @@ impl<'a> Request<'a> {
         }
         let Buffers { identity, authority, seen, first, outer_sni, reader, .. } = buffers;
         seen.caller = self.caller(edge)?;
-        let identity = match &seen.caller {
-            Some(caller) => Some(caller.as_bytes()),
-            None => bytes("identity", &self.identity, &self.identity_b64, identity)?,
-        };
+        let identity = self.presented(seen.caller.as_deref(), identity)?;
         let authority = bytes("authority", &self.authority, &self.authority_b64, authority)?
             .ok_or_else(|| Mistake::anywhere("`authority` is missing"))?;
         *outer_sni = server_name_of(authority);
@@ -181,9 +175,21 @@ impl<'a> Request<'a> {
                 reader.first_bytes()
             }
         };
-        let identity = identity.map(|id| Presented { source: self.source.unwrap_or(Source::PeerCertificate), id });
         let connection = Connection { outer_sni, first, ..Connection::default() };
         Ok(Arrived { arrival: Arrival { authority, ..Arrival::of_connection(identity, connection) }, refused: None })
+    }
+
+    /// The identity and its source: that of a caller that is given in short, or else the one that is given itself.
+    fn presented<'r>(
+        &'r self,
+        caller: Option<&'r str>,
+        buffer: &'r mut Vec<u8>,
+    ) -> Result<Option<Presented<'r>>, Mistake> {
+        let id = match caller {
+            Some(caller) => Some(caller.as_bytes()),
+            None => bytes("identity", &self.identity, &self.identity_b64, buffer)?,
+        };
+        Ok(id.map(|id| Presented { source: self.source.unwrap_or(Source::PeerCertificate), id }))
     }
 
     /// The SPIFFE ID of a caller that is given in short.

@@ -7,10 +7,8 @@ use tollgate::decision::Timestamp;
 use tollgate::request::Watch;
 
 use super::subject::Subject;
+use super::undecided::PATIENCE;
 use crate::serving::Serving;
-
-/// Nanoseconds for which a second ClientHello may be held.
-const PATIENCE: u64 = 10_000_000_000;
 
 /// A connection or a tunnel that was let through.
 #[derive(Debug)]
@@ -103,12 +101,18 @@ impl Flowing {
         }
     }
 
-    /// Lists the streams that still flow and are decided like one of these, each with the place of that one.
-    pub(crate) fn among(&self, subjects: &[Rc<Subject>]) -> Vec<(u32, usize)> {
+    /// Lists the streams that still flow and are decided like these, for each of them.
+    pub(crate) fn among(&self, subjects: &[Rc<Subject>]) -> Vec<Vec<u32>> {
         let places: FxHashMap<*const Subject, usize> =
             subjects.iter().enumerate().map(|(place, subject)| (Rc::as_ptr(subject), place)).collect();
-        let flowing = self.all.iter().filter(|(_, open)| !open.is_closed);
-        flowing.filter_map(|(stream, open)| Some((*stream, *places.get(&Rc::as_ptr(&open.subject))?))).collect()
+        let mut streams = vec![Vec::new(); subjects.len()];
+        for (stream, open) in self.all.iter().filter(|(_, open)| !open.is_closed) {
+            let place = places.get(&Rc::as_ptr(&open.subject));
+            if let Some(same) = place.and_then(|place| streams.get_mut(*place)) {
+                same.push(*stream);
+            }
+        }
+        streams
     }
 
     /// A stream was closed; the host has not said so yet.

@@ -7,8 +7,9 @@ use tollgate::request::HelloReader;
 
 /// Connections of one VM that may be undecided at once.
 pub(crate) const MOST: usize = 4_096;
-/// Nanoseconds in which the first bytes have to come, from the beginning of the connection.
-const PATIENCE: u64 = 10_000_000_000;
+/// Nanoseconds in which the first bytes have to come, from the beginning of the connection; and for which a second ClientHello
+/// may be held.
+pub(super) const PATIENCE: u64 = 10_000_000_000;
 
 /// A connection that was not decided yet.
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub(crate) struct Undecided {
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
     all: FxHashMap<u32, Undecided>,
-    /// By source address: its connections, the oldest first. Those that have gone stay until they are looked at.
+    /// By source address: its connections, the oldest first.
     by_source: FxHashMap<Box<[u8]>, VecDeque<u32>>,
 }
 

@@ -1,6 +1,6 @@
 //! The message ClientHello.
 
-use super::super::authority::check_name;
+use super::super::authority::canonical_host;
 use super::super::host::Host;
 
 /// The type of the message.
@@ -68,16 +68,6 @@ impl<'a> ClientHello<'a> {
     pub fn host(&self) -> Option<Host<'a>> {
         canonical_host(self.server_name?)
     }
-}
-
-/// A host that is canonical as it stands; none for anything that would have to be repaired.
-pub(in crate::request) fn canonical_host(bytes: &[u8]) -> Option<Host<'_>> {
-    if let Ok(name) = check_name(bytes) {
-        return Some(Host::Name(name));
-    }
-    let text = std::str::from_utf8(bytes).ok()?;
-    let address: std::net::IpAddr = text.parse().ok()?;
-    (address.to_canonical().to_string() == text).then_some(Host::Ip(address))
 }
 
 /// The one host name of the extension `server_name`.

@@ -9,7 +9,6 @@ mod server_hello;
 mod watch;
 
 pub use client_hello::ClientHello;
-pub(super) use client_hello::canonical_host;
 pub use first_bytes::FirstBytes;
 pub use reader::{HelloReader, MOST_HELD, Progress};
 pub use watch::{Crossing, Watch};

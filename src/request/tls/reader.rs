@@ -54,12 +54,12 @@ impl HelloReader {
         read
     }
 
-    /// How far it has come.
+    /// Its progress.
     pub fn progress(&self) -> Progress {
         self.progress
     }
 
-    /// What has come so far says about the connection, where nothing more will come.
+    /// The beginning of the connection, where nothing more will come than has come so far.
     pub fn first_bytes(&self) -> FirstBytes<'_> {
         match self.progress {
             Progress::Incomplete | Progress::Unreadable => FirstBytes::Unreadable,

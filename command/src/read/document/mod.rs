@@ -56,7 +56,7 @@ pub(crate) struct Document {
     /// How the authority of a request is read.
     #[serde(default)]
     pub(crate) authority: Authority,
-    /// How TCP connections are read.
+    /// Readings of TCP connections.
     #[serde(default)]
     #[expect(dead_code, reason = "the schema has every key")]
     pub(crate) tcp: Tcp,

@@ -72,7 +72,7 @@ impl JsonSchema for VerifyRoute {
     }
 }
 
-/// How TCP connections are read. `tollgate render` fills it in.
+/// Readings of TCP connections. `tollgate render` fills it in.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(crate) struct Tcp {
