@@ -81,11 +81,19 @@ pub struct Gateway {
 impl Gateway {
     /// Starts one in front of the lab's origin.
     pub fn start(lab: &Lab, binary: &Path, config: &GatewayConfig<'_>) -> Result<Gateway> {
-        let dir = lab.dir();
-        let audit = Audit::new(dir.join(format!("{}.audit.jsonl", config.name)));
-        let launch = Launch { binary, name: config.name, dir, concurrency: config.concurrency };
-        let envoy = launch.start(&bootstrap(lab, config, &audit))?;
-        let address = envoy.admin().listener(LISTENER)?;
+        let launch = Launch { binary, name: config.name, dir: lab.dir(), concurrency: config.concurrency };
+        Gateway::launch(&launch, LISTENER, |audit| bootstrap(lab, config, audit))
+    }
+
+    /// Starts an Envoy that has a listener of this name and writes this audit log.
+    pub(crate) fn launch(
+        launch: &Launch<'_>,
+        listener: &str,
+        bootstrap: impl FnOnce(&Audit) -> Value,
+    ) -> Result<Gateway> {
+        let audit = Audit::new(launch.dir.join(format!("{}.audit.jsonl", launch.name)));
+        let envoy = launch.start(&bootstrap(&audit))?;
+        let address = envoy.admin().listener(listener)?;
         Ok(Gateway { envoy, address, audit })
     }
 
@@ -102,6 +110,11 @@ impl Gateway {
     /// Its audit log.
     pub fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.envoy.id()
     }
 
     /// The process itself.

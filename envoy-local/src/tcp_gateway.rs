@@ -11,8 +11,8 @@ use crate::audit::Audit;
 use crate::config;
 use crate::config::cluster;
 use crate::config::tls::{self, ClientCertificate};
-use crate::envoy::{Admin, Envoy, Launch};
-use crate::gateway::loopback;
+use crate::envoy::Launch;
+use crate::gateway::{Gateway, loopback};
 use crate::lab::Lab;
 
 /// The listener, and the `stat_prefix` of its chain.
@@ -35,49 +35,10 @@ pub struct TcpGatewayConfig<'a> {
     pub to: Option<&'a str>,
 }
 
-/// A running gateway.
-#[derive(Debug)]
-pub struct TcpGateway {
-    envoy: Envoy,
-    address: SocketAddr,
-    audit: Audit,
-}
-
-impl TcpGateway {
-    /// Starts one.
-    pub fn start(lab: &Lab, binary: &Path, config: &TcpGatewayConfig<'_>) -> Result<TcpGateway> {
-        let dir = lab.dir();
-        let audit = Audit::new(dir.join(format!("{}.audit.jsonl", config.name)));
-        let launch = Launch { binary, name: config.name, dir, concurrency: config.concurrency };
-        let envoy = launch.start(&bootstrap(lab, config, &audit))?;
-        let address = envoy.admin().listener(LISTENER)?;
-        Ok(TcpGateway { envoy, address, audit })
-    }
-
-    /// Address of its listener.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Its admin interface.
-    pub fn admin(&self) -> Admin {
-        self.envoy.admin()
-    }
-
-    /// Its audit log.
-    pub fn audit(&self) -> &Audit {
-        &self.audit
-    }
-
-    /// The number of its process.
-    pub fn id(&self) -> u32 {
-        self.envoy.id()
-    }
-
-    /// Envoy's log so far.
-    pub fn log(&self) -> String {
-        self.envoy.log()
-    }
+/// Starts one.
+pub fn start(lab: &Lab, binary: &Path, config: &TcpGatewayConfig<'_>) -> Result<Gateway> {
+    let launch = Launch { binary, name: config.name, dir: lab.dir(), concurrency: config.concurrency };
+    Gateway::launch(&launch, LISTENER, |audit| bootstrap(lab, config, audit))
 }
 
 fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {

@@ -16,11 +16,12 @@ use tollgate::decision::{Authorizer, Outcome, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::request::{Arrival, HelloReader, Presented, Source};
 use tollgate_local::audit::Line;
+use tollgate_local::gateway::Gateway;
 use tollgate_local::lab::{Connection, Lab};
 use tollgate_local::origin::RawOrigin;
 use tollgate_local::pki::{Credentials, ORIGIN_NAME, Signer};
 use tollgate_local::plugin::Plugin;
-use tollgate_local::tcp_gateway::{TcpGateway, TcpGatewayConfig};
+use tollgate_local::tcp_gateway::{self, TcpGatewayConfig};
 use tollgate_local::wire;
 use tollgate_tests::cases::{Case, files};
 use tollgate_tests::hello::{Hello, record, records, server_hello};
@@ -47,7 +48,7 @@ fn policy() -> Value {
 
 struct Rig {
     // Envoy goes before what it stands on.
-    gateway: TcpGateway,
+    gateway: Gateway,
     plugin: Plugin,
     lab: Lab,
     raw: RawOrigin,
@@ -73,7 +74,7 @@ impl Rig {
         }
         let filters = plugin.guarded();
         let config = TcpGatewayConfig { name: "connections", concurrency: 1, chain: "", filters, clusters, to: None };
-        let gateway = TcpGateway::start(&lab, envoy, &config).unwrap();
+        let gateway = tcp_gateway::start(&lab, envoy, &config).unwrap();
         let identities = [CHECKOUT, OTHER];
         let made = |identity: &&str| (identity.to_string(), lab.pki().workload(Signer::Mesh, &[identity]).unwrap());
         let callers = identities.iter().map(made).collect();
@@ -327,7 +328,7 @@ fn the_chain_of_a_waypoint_names_the_host_before_a_byte_is_sent() {
         let clusters = vec![(format!("outbound|443||{ORIGIN_NAME}"), lab.origin().address())];
         let filters = plugin.guarded();
         let config = TcpGatewayConfig { name: "waypoint", concurrency: 1, chain: &chain, filters, clusters, to: None };
-        let gateway = TcpGateway::start(&lab, &envoy, &config).unwrap();
+        let gateway = tcp_gateway::start(&lab, &envoy, &config).unwrap();
         let credentials = lab.pki().workload(Signer::Mesh, &[CHECKOUT]).unwrap();
         let address: SocketAddr = gateway.address();
         for (inner, expected) in [(ORIGIN_NAME, "RULE_ALLOW"), ("evil.test", "SNI_MISMATCH")] {
@@ -374,7 +375,7 @@ fn cases_of_connections_are_decided_alike_in_envoy() {
             clusters,
             to: None,
         };
-        let gateway = TcpGateway::start(&lab, envoy, &config).unwrap();
+        let gateway = tcp_gateway::start(&lab, envoy, &config).unwrap();
         for case in cases {
             let identity = case.request.identity().map(|id| String::from_utf8(id).unwrap());
             let credentials = identity.map(|id| lab.pki().workload(Signer::Mesh, &[&id]).unwrap());

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tollgate_local::envoy::binary;
+use tollgate_local::gateway::Gateway;
 use tollgate_local::lab::Lab;
 use tollgate_local::origin::RawOrigin;
 use tollgate_local::pki::{Credentials, Signer};
 use tollgate_local::plugin::Plugin;
-use tollgate_local::tcp_gateway::{TcpGateway, TcpGatewayConfig};
+use tollgate_local::tcp_gateway::{self, TcpGatewayConfig};
 use tollgate_local::{module, paths};
 
 const ROUNDS: usize = 9;
@@ -29,7 +30,7 @@ fn main() -> Result<()> {
     let plugin = Plugin::of_connections(lab.dir(), &module::TCP.find_or_build()?)?;
     plugin.publish(&policy())?;
     let start = |name, filters, to| {
-        TcpGateway::start(
+        tcp_gateway::start(
             &lab,
             &envoy,
             &TcpGatewayConfig { name, concurrency: 1, chain: "", filters, clusters: clusters.clone(), to },
@@ -75,7 +76,7 @@ fn hello() -> Vec<u8> {
 }
 
 /// Microseconds of Envoy's CPU time a connection.
-fn round(lab: &Lab, gateway: &TcpGateway, caller: &Credentials, hello: &[u8]) -> Result<f64> {
+fn round(lab: &Lab, gateway: &Gateway, caller: &Credentials, hello: &[u8]) -> Result<f64> {
     let before = cpu(gateway.id())?;
     for _ in 0..CONNECTIONS {
         let name = format!("outbound_.443_._.{HOST}");

@@ -12,11 +12,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::audit::Line;
+use crate::gateway::Gateway;
 use crate::lab::{Connection, Lab};
 use crate::origin::RawOrigin;
 use crate::pki::{Credentials, Signer};
 use crate::plugin::Plugin;
-use crate::tcp_gateway::{TcpGateway, TcpGatewayConfig};
+use crate::tcp_gateway::{self, TcpGatewayConfig};
 use crate::{paths, wire};
 
 /// The file.
@@ -83,7 +84,7 @@ struct Outcome {
 
 /// The gateway and the servers behind it. What is declared first is dropped first.
 pub struct ConnectionStage {
-    gateway: TcpGateway,
+    gateway: Gateway,
     plugin: Plugin,
     callers: BTreeMap<String, Credentials>,
     database: RawOrigin,
@@ -173,14 +174,14 @@ impl ConnectionStage {
             clusters: clusters.into_iter().collect(),
             to: None,
         };
-        let gateway = TcpGateway::start(&lab, binary, &config)?;
+        let gateway = tcp_gateway::start(&lab, binary, &config)?;
         let made = |(name, id): (&String, &String)| Ok((name.clone(), lab.pki().workload(Signer::Mesh, &[id])?));
         let callers = script.workloads.iter().map(made).collect::<Result<_>>()?;
         Ok(ConnectionStage { gateway, plugin, callers, database, own, lab })
     }
 
     /// The gateway.
-    pub fn gateway(&self) -> &TcpGateway {
+    pub fn gateway(&self) -> &Gateway {
         &self.gateway
     }
 
