@@ -91,6 +91,13 @@ impl TargetTerms {
         self.options.takes_upgrade(self.context, upgrade)
     }
 
+    /// Tells whether connections whose contents nobody reads may be taken, whatever their TLS: methods, paths and upgrades are not
+    /// seen there, and open nothing.
+    pub fn takes_connections(&self) -> bool {
+        let lists_none = !self.minds_overrides() && !self.options.websocket;
+        self.context == TargetContext::Closing || self.options.host_only || lists_none
+    }
+
     /// Tells whether a request with this method may be taken, whatever its path: a tunnel may carry what closing targets list.
     pub fn takes_method(&self, method: &str) -> bool {
         match self.context {
@@ -206,6 +213,21 @@ mod tests {
             (terms(TargetContext::Exception, &[], &[], &[]), rule(&[], &[], &[]), false),
         ] {
             assert_eq!(outer.covers(&inner), expected, "{outer:?} {inner:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_closes_takes_connections_by_methods_paths_or_upgrades() {
+        let websocket = TargetOptions { websocket: true, ..TargetOptions::NONE };
+        for context in [TargetContext::Rule, TargetContext::Exception, TargetContext::Closing] {
+            let plain = terms(context, &[443], &[], &[]);
+            assert!(plain.takes_connections(), "{context:?}");
+            let upgrading = TargetTerms { options: websocket, ..plain };
+            for listing in [terms(context, &[], &["GET"], &[]), terms(context, &[], &[], &["/a"]), upgrading] {
+                assert_eq!(listing.takes_connections(), context == TargetContext::Closing, "{listing:?}");
+                let options = TargetOptions { host_only: true, ..listing.options };
+                assert!(TargetTerms { options, ..listing }.takes_connections());
+            }
         }
     }
 

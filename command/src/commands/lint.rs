@@ -3,6 +3,7 @@
 use super::error::CommandError;
 use super::exit::Exit;
 use super::{input, render};
+use crate::analysis::advice::code::OF_CONNECTIONS;
 use crate::analysis::advice::suppress;
 use crate::analysis::lint::{Subject, advise};
 use crate::output::report::{self, Format, Report};
@@ -51,13 +52,18 @@ pub(crate) fn run(arguments: &LintArguments) -> Result<Exit, CommandError> {
         now: arguments.now.unwrap_or_else(clock::now),
     };
     let mut advice = advise(&subject);
-    if let Some(site) = &arguments.site {
-        let LintArguments { gateway, format, .. } = arguments;
-        render::advise(&loaded, &document, site, gateway.as_deref(), *format, &mut advice)?;
-    }
+    let gateway = match &arguments.site {
+        None => None,
+        Some(site) => {
+            let LintArguments { gateway, format, .. } = arguments;
+            Some(render::advise(&loaded, &document, site, gateway.as_deref(), *format, &mut advice)?)
+        }
+    };
     let mut findings = loaded.advice.clone();
     findings.append(&mut read::locate(advice.findings, &loaded.files));
-    let looked_for = |code: &str| arguments.site.is_some() || !code.starts_with(OF_SITES);
+    let has_tls = gateway.as_ref().is_some_and(|gateway| gateway.ports.tls.is_some());
+    let looked_for =
+        |code: &str| (gateway.is_some() || !code.starts_with(OF_SITES)) && (has_tls || !OF_CONNECTIONS.contains(&code));
     let findings = suppress::apply(findings, &loaded.files, looked_for);
     let summary = input::summary(&loaded, &document)?;
     report::write(arguments.format, &Report::of_policy(summary, &findings, &loaded.files))?;

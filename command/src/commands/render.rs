@@ -4,6 +4,7 @@ use super::error::CommandError;
 use super::exit::Exit;
 use super::input;
 use crate::analysis::advice::{Advice, code, suppress};
+use crate::analysis::lint;
 use crate::mesh::render::folder::{self, FileDifference};
 use crate::mesh::render::{Pack, Plan, Purpose, Rendered, patched, render, stream};
 use crate::mesh::site::{self, Gateway, Permission, Site};
@@ -78,7 +79,8 @@ pub(crate) fn run(arguments: &RenderArguments) -> Result<Exit, CommandError> {
     Ok(if warned || !differences.is_empty() { Exit::Findings } else { Exit::Fine })
 }
 
-/// Warnings of rendering a policy for a site. A site that is rejected is reported in the format.
+/// Warnings of rendering a policy for a site, and of what it means there; returns the gateway that they are about. A site that is
+/// rejected is reported in the format.
 pub(crate) fn advise(
     loaded: &Loaded,
     document: &Document,
@@ -86,7 +88,7 @@ pub(crate) fn advise(
     gateway: Option<&str>,
     format: Format,
     advice: &mut Advice,
-) -> Result<(), CommandError> {
+) -> Result<Gateway, CommandError> {
     let site = site::read(site).map_err(|failure| CommandError::loading(failure, format))?;
     let gateway = choose(&site, gateway)?;
     render(loaded, document, &site, gateway, Purpose::Lint, Pack::Auto, advice)?;
@@ -97,7 +99,10 @@ pub(crate) fn advise(
             "write `tripwire: {header: x-egress-guard, values: [\"…\"]}`, with a secret of 16 bytes or more".to_owned();
         advice.add(code::NO_TRIPWIRE, String::new(), message, fix);
     }
-    Ok(())
+    if gateway.ports.tls.is_some() {
+        lint::connections(document, advice);
+    }
+    Ok(gateway.clone())
 }
 
 fn choose<'s>(site: &'s Site, name: Option<&str>) -> Result<&'s Gateway, CommandError> {

@@ -21,6 +21,10 @@ const fn note(name: &'static str) -> Code {
     Code { name, severity: Note }
 }
 
+/// One code of two severities: a target that TLS of the callers' own does not get through, and one that it opens whole.
+pub(crate) const NOTHING_OVER_TLS: Code = note("TG105");
+pub(crate) const OPENED_OVER_TLS: Code = warning("TG105");
+
 pub(crate) const DENIED: Code = warning("TG110");
 pub(crate) const EXPIRED: Code = warning("TG111");
 pub(crate) const NO_REGION: Code = warning("TG112");
@@ -37,6 +41,7 @@ pub(crate) const FOREIGN_PATH: Code = warning("TG121");
 pub(crate) const UNKNOWN_METHOD: Code = warning("TG122");
 pub(crate) const IMPOSSIBLE_NAME: Code = warning("TG123");
 pub(crate) const NO_RULES: Code = warning("TG124");
+pub(crate) const CLOSED_WHOLE: Code = warning("TG125");
 pub(crate) const COSTLY_PATHS: Code = note("TG126");
 
 pub(crate) const EVERYWHERE: Code = warning("TG201");
@@ -94,11 +99,14 @@ pub(crate) const TOO_MANY_PORTS: Code = error("TG425");
 pub(crate) const INSIDE_TOO_WIDE: Code = error("TG426");
 pub(crate) const REFUSED: Code = warning("TG427");
 
+/// The codes that only a gateway with `ports.tls` gives.
+pub(crate) const OF_CONNECTIONS: [&str; 2] = [NOTHING_OVER_TLS.name, CLOSED_WHOLE.name];
+
 /// The codes that a file can suppress: these, and those of the checker's own advice.
-pub(crate) const ALL: [&str; 55] = [
-    "TG101", "TG102", "TG110", "TG111", "TG112", "TG113", "TG114", "TG115", "TG116", "TG117", "TG118", "TG119",
-    "TG120", "TG121", "TG122", "TG123", "TG124", "TG126", "TG201", "TG202", "TG203", "TG204", "TG205", "TG206",
-    "TG207", "TG208", "TG209", "TG210", "TG211", "TG212", "TG220", "TG301", "TG302", "TG303", "TG304", "TG305",
-    "TG306", "TG307", "TG312", "TG401", "TG402", "TG403", "TG404", "TG405", "TG406", "TG407", "TG410", "TG411",
-    "TG415", "TG416", "TG420", "TG421", "TG423", "TG427", "TG428",
+pub(crate) const ALL: [&str; 57] = [
+    "TG101", "TG102", "TG105", "TG110", "TG111", "TG112", "TG113", "TG114", "TG115", "TG116", "TG117", "TG118",
+    "TG119", "TG120", "TG121", "TG122", "TG123", "TG124", "TG125", "TG126", "TG201", "TG202", "TG203", "TG204",
+    "TG205", "TG206", "TG207", "TG208", "TG209", "TG210", "TG211", "TG212", "TG220", "TG301", "TG302", "TG303",
+    "TG304", "TG305", "TG306", "TG307", "TG312", "TG401", "TG402", "TG403", "TG404", "TG405", "TG406", "TG407",
+    "TG410", "TG411", "TG415", "TG416", "TG420", "TG421", "TG423", "TG427", "TG428",
 ];

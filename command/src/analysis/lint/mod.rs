@@ -1,5 +1,6 @@
 //! Advice on a policy that works: is it what was meant?
 
+mod connections;
 mod cover;
 mod habits;
 mod hosts;
@@ -11,6 +12,7 @@ mod reach;
 mod settings;
 mod subject;
 
+pub(crate) use self::connections::lint as connections;
 pub(crate) use self::habits::lint as habits;
 pub(crate) use self::subject::Subject;
 use super::advice::{Advice, suppress};
