@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use tollgate_envoy::{access_log, tcp, type_url};
+use tollgate_envoy::{access_log, tcp};
 
 use crate::audit::Audit;
 use crate::config;
@@ -50,10 +50,7 @@ fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {
         "name": LISTENER,
         "address": config::address(loopback(0)),
         // As on Istio's gateways: without it nobody knows the server name of the mesh's own TLS.
-        "listener_filters": [{
-            "name": "envoy.filters.listener.tls_inspector",
-            "typed_config": {"@type": type_url("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")},
-        }],
+        "listener_filters": [tcp::tls_inspector()],
         "filter_chains": [{
             "name": config.chain,
             "transport_socket": tls::downstream(&files.gateway, &files.workload_bundle, ClientCertificate::Optional),

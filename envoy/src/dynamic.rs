@@ -50,6 +50,39 @@ impl Cache<'_> {
         })
     }
 
+    /// The network filter that looks up the server name of a connection's TLS, for a port. It never stands in a chain that
+    /// undecided connections come to: it looks up every name.
+    pub fn sni_filter(&self, port: u16) -> Value {
+        json!({
+            "name": "envoy.filters.network.sni_dynamic_forward_proxy",
+            "typed_config": {
+                "@type": type_url("envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig"),
+                "port_value": port,
+                "dns_cache_config": self.config(),
+            },
+        })
+    }
+
+    /// The cluster of such connections, which passes their bytes on as they come.
+    pub fn tcp_cluster(&self) -> Value {
+        json!({
+            "name": self.name,
+            "connect_timeout": "10s",
+            "lb_policy": "CLUSTER_PROVIDED",
+            "cluster_type": self.cluster_type(),
+        })
+    }
+
+    fn cluster_type(&self) -> Value {
+        json!({
+            "name": "envoy.clusters.dynamic_forward_proxy",
+            "typed_config": {
+                "@type": type_url("envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"),
+                "dns_cache_config": self.config(),
+            },
+        })
+    }
+
     /// The cluster, which speaks TLS to the name that is asked for and has it prove that name. The authorities whose
     /// certificates count are a secret (`SdsSecretConfig`).
     pub fn cluster(&self, authorities: &Value) -> Value {
@@ -57,13 +90,7 @@ impl Cache<'_> {
             "name": self.name,
             "connect_timeout": "10s",
             "lb_policy": "CLUSTER_PROVIDED",
-            "cluster_type": {
-                "name": "envoy.clusters.dynamic_forward_proxy",
-                "typed_config": {
-                    "@type": type_url("envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig"),
-                    "dns_cache_config": self.config(),
-                },
-            },
+            "cluster_type": self.cluster_type(),
             "typed_extension_protocol_options": {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                     "@type": type_url("envoy.extensions.upstreams.http.v3.HttpProtocolOptions"),

@@ -3,7 +3,9 @@
 
 pub mod access_log;
 mod cel;
+pub mod crossing;
 pub mod dynamic;
+pub mod internal;
 mod names;
 pub mod stats;
 pub mod tcp;

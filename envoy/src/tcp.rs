@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 pub const PROXY: &str = "envoy.filters.network.tcp_proxy";
 /// The cluster without a server that every chain has: the filter names the one that a connection goes to.
 pub const NOWHERE: &str = "tollgate-nowhere";
+/// The cluster of what begins as HTTP, on a port for everything. It leads to an internal listener with the filter for HTTP.
+pub const HTTP: &str = "tollgate-http";
 /// Bytes that the proxy holds before it connects: more than the filter holds, and needed for it to hold any.
 const EARLY: u32 = 16_896;
 
@@ -20,15 +22,43 @@ pub fn waiting() -> Value {
     })
 }
 
+/// Settings by which the proxy connects as soon as the filter lets a connection go, before its caller has sent anything: for
+/// servers that speak first. Until then it has to hold early bytes, or the caller's handshake would not be read.
+pub fn immediate() -> Value {
+    json!({
+        "@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"),
+        "upstream_connect_mode": "IMMEDIATE",
+        "max_early_data_bytes": EARLY,
+    })
+}
+
 /// The proxy, the last filter of a chain.
 pub fn proxy(name: &str, access_logs: &[Value]) -> Value {
     named(waiting(), name, NOWHERE, access_logs)
+}
+
+/// The proxy of a chain for servers that speak first.
+pub fn immediate_proxy(name: &str, access_logs: &[Value]) -> Value {
+    named(immediate(), name, NOWHERE, access_logs)
 }
 
 /// A proxy that connects to a cluster at once, without any filter's word.
 pub fn plain_proxy(name: &str, cluster: &str, access_logs: &[Value]) -> Value {
     let plain = json!({"@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy")});
     named(plain, name, cluster, access_logs)
+}
+
+/// The listener filter that reads the server name of TLS.
+pub fn tls_inspector() -> Value {
+    json!({
+        "name": "envoy.filters.listener.tls_inspector",
+        "typed_config": {"@type": type_url("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")},
+    })
+}
+
+/// The name of the cluster, and of its internal listener, for connections that no rule's host names exactly.
+pub fn dynamic(port: u16) -> String {
+    format!("tollgate-dynamic-{port}")
 }
 
 fn named(mut proxy: Value, name: &str, cluster: &str, access_logs: &[Value]) -> Value {

@@ -1,0 +1,47 @@
+//! Filter state that crosses to an internal listener: the caller's identity, and the authority of its CONNECT request. Only
+//! these filters set it; no header of a caller does.
+
+use crate::type_url;
+use serde_json::{Value, json};
+
+/// The URI in the certificate of the caller. Of several Envoy makes one text with commas, which is no identity.
+const PEER: &str = "%DOWNSTREAM_PEER_URI_SAN%";
+
+/// A network filter that passes the caller's identity along (`identity.sources: [peer-principal]` reads it). It stands behind
+/// a filter that holds the connection until its handshake is done: before, there is no identity.
+pub fn principal() -> Value {
+    json!({
+        "name": "tollgate.principal",
+        "typed_config": {
+            "@type": type_url("envoy.extensions.filters.network.set_filter_state.v3.Config"),
+            "on_new_connection": [value("io.istio.peer_principal", PEER)],
+        },
+    })
+}
+
+/// An HTTP filter that passes along the identity of a caller and the authority of its CONNECT request. It stands behind the
+/// filter that decides about that request.
+pub fn tunnel() -> Value {
+    json!({
+        "name": "tollgate.tunnel",
+        "typed_config": {
+            "@type": type_url("envoy.extensions.filters.http.set_filter_state.v3.Config"),
+            "on_request_headers": [
+                value("io.istio.peer_principal", PEER),
+                value("tollgate.authority", "%REQ(:AUTHORITY)%"),
+            ],
+        },
+    })
+}
+
+/// One piece of filter state, not set where it would be empty.
+fn value(key: &str, format: &str) -> Value {
+    json!({
+        "object_key": key,
+        "factory_key": "envoy.string",
+        "format_string": {"text_format_source": {"inline_string": format}, "omit_empty_values": true},
+        "skip_if_empty": true,
+        "read_only": true,
+        "shared_with_upstream": "ONCE",
+    })
+}
