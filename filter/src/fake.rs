@@ -21,6 +21,10 @@ pub(crate) struct Fake {
     pub(crate) calls: Vec<Call>,
     pub(crate) configuration: Vec<u8>,
     pub(crate) attributes: BTreeMap<Attribute, Vec<u8>>,
+    /// Attributes that one stream has in place of those.
+    pub(crate) own: BTreeMap<(u32, Attribute), Vec<u8>>,
+    /// The stream that the calls speak of.
+    pub(crate) stream: u32,
     /// Filter state that was set.
     pub(crate) state: BTreeMap<String, Vec<u8>>,
     /// Filter state of other filters.
@@ -43,7 +47,7 @@ pub(crate) struct Fake {
     pub(crate) downstream: Vec<u8>,
     /// Clusters that connections were led to.
     pub(crate) steered: Vec<String>,
-    /// The stream that the calls speak of, where it is another than the callback's.
+    /// The streams that the calls were turned to, in order.
     pub(crate) focused: Vec<u32>,
     /// Number of held requests that went on.
     pub(crate) resumed: u32,
@@ -127,7 +131,7 @@ impl Host for Fake {
 
     fn attribute(&mut self, attribute: Attribute) -> Result<Option<Vec<u8>>, Failure> {
         self.call(Call::Attribute(attribute))?;
-        Ok(self.attributes.get(&attribute).cloned())
+        Ok(self.own.get(&(self.stream, attribute)).or(self.attributes.get(&attribute)).cloned())
     }
 
     fn filter_state(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
@@ -161,6 +165,7 @@ impl Host for Fake {
 
     fn focus(&mut self, stream: u32) -> Result<(), Failure> {
         self.call(Call::Focus)?;
+        self.stream = stream;
         self.focused.push(stream);
         Ok(())
     }

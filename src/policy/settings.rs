@@ -163,7 +163,7 @@ pub struct Tripwire {
 
 impl Settings {
     /// Tells whether identities are taken from the mesh's tunnel.
-    pub(crate) fn reads_principals(&self) -> bool {
+    pub fn reads_principals(&self) -> bool {
         self.sources.contains(&Source::PeerPrincipal)
     }
 }

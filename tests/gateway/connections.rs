@@ -323,7 +323,9 @@ fn the_chain_of_a_waypoint_names_the_host_before_a_byte_is_sent() {
     for envoy in support::envoys_that_wait() {
         let lab = Lab::temporary().unwrap();
         let plugin = Plugin::of_connections(lab.dir(), &support::tcp_filter()).unwrap();
-        plugin.publish(&policy().to_string()).unwrap();
+        let mut policy = policy();
+        policy["identity"] = json!({"sources": ["peer-certificate", "peer-principal"]});
+        plugin.publish(&policy.to_string()).unwrap();
         let chain = format!("inbound-vip|443|tcp|{ORIGIN_NAME}");
         let clusters = vec![(format!("outbound|443||{ORIGIN_NAME}"), lab.origin().address())];
         let filters = plugin.guarded();

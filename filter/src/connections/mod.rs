@@ -3,13 +3,15 @@
 
 mod open;
 mod subject;
+mod surroundings;
 mod undecided;
 
 pub(crate) use open::Flowing;
 pub(crate) use subject::Subject;
+pub(crate) use surroundings::Surroundings;
 #[cfg(test)]
 pub(crate) use undecided::MOST;
-pub(crate) use undecided::Waiting;
+pub(crate) use undecided::{Undecided, Waiting};
 
 /// Connections that have not ended, those of all instances together.
 #[derive(Debug, Default)]

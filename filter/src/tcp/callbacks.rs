@@ -4,7 +4,8 @@ use tollgate::request::{Crossing, FirstBytes, MOST_HELD, Progress};
 
 use super::decide::Decided;
 use crate::charger::Charger;
-use crate::host::{Action, Direction, Host};
+use crate::connections::{Surroundings, Undecided};
+use crate::host::{Action, Attribute, Direction, Host};
 use crate::state::WorkerState;
 use crate::worker::Worker;
 
@@ -17,25 +18,39 @@ impl<C: Charger> Worker<C> {
     /// A connection begins. It is held, since nobody knows yet where it goes; what it was led to is known at waypoints alone.
     pub fn connection(&mut self, host: &mut impl Host, stream: u32) -> Action {
         let Some(instance) = self.state.streams.show(stream) else { return Action::Pause };
-        if self.is_refused_early(host, instance) {
+        let mut surroundings = Surroundings::default();
+        if self.is_refused_early(host, instance, &mut surroundings) {
             return Action::Pause;
         }
-        let WorkerState { connections, journal, .. } = &mut self.state;
         let since = host.monotonic().unwrap_or_else(|failure| {
-            journal.note(host, failure, "a connection that sends nothing is closed at once");
+            self.state.journal.note(host, failure, "a connection that sends nothing is closed at once");
             0
         });
-        let source = host.attribute(crate::host::Attribute::SourceAddress).ok().flatten().unwrap_or_default();
-        if let Some(crowded) = connections.waiting.add(stream, instance, &source, since) {
-            let its_instance = connections.waiting.take(crowded).map_or(instance, |undecided| undecided.instance);
-            if host.focus(crowded).is_ok() {
-                self.refuse_for_room(host, its_instance);
-            }
-            if let Err(failure) = host.focus(stream) {
-                self.state.journal.note(host, failure, "a connection is held");
-            }
-        }
+        self.state.connections.waiting.add(stream, instance, surroundings, since);
+        self.make_room(host, stream);
         Action::Pause
+    }
+
+    /// Closes an undecided connection if there are too many; the callback of `stream` runs.
+    fn make_room(&mut self, host: &mut impl Host, stream: u32) {
+        let waiting = &mut self.state.connections.waiting;
+        let unsourced = waiting.unsourced();
+        if unsourced.is_empty() {
+            return;
+        }
+        for asked in unsourced {
+            let address = host.focus(asked).and_then(|()| host.attribute(Attribute::SourceAddress));
+            waiting.source(asked, &address.ok().flatten().unwrap_or_default());
+        }
+        if let Some(crowded) = waiting.crowded()
+            && let Some(undecided) = waiting.take(crowded)
+            && host.focus(crowded).is_ok()
+        {
+            self.refuse_for_room(host, undecided);
+        }
+        if let Err(failure) = host.focus(stream) {
+            self.state.journal.note(host, failure, "a connection is held");
+        }
     }
 
     /// The host holds so many bytes of a caller, or they have just come; `is_last`: none will follow.
@@ -62,9 +77,9 @@ impl<C: Charger> Worker<C> {
         if undecided.reader.progress() == Progress::Incomplete && !is_last {
             return Action::Pause;
         }
-        let Some(undecided) = connections.waiting.take(stream) else { return Action::Pause };
+        let Some(mut undecided) = connections.waiting.take(stream) else { return Action::Pause };
         let first = undecided.reader.first_bytes();
-        match self.decide_connection(host, stream, undecided.instance, first) {
+        match self.decide_connection(host, stream, undecided.instance, &mut undecided.surroundings, first) {
             Decided::Open => self.flow_out(host, stream, size, undecided.seen),
             Decided::Closed => Action::Pause,
         }
@@ -118,8 +133,8 @@ impl<C: Charger> Worker<C> {
 
     /// Refuses a connection whose first bytes do not come, or cannot be read.
     fn give_up(&mut self, host: &mut impl Host, stream: u32) -> Action {
-        if let Some(undecided) = self.state.connections.waiting.take(stream) {
-            self.decide_connection(host, stream, undecided.instance, FirstBytes::Unreadable);
+        if let Some(Undecided { instance, mut surroundings, .. }) = self.state.connections.waiting.take(stream) {
+            self.decide_connection(host, stream, instance, &mut surroundings, FirstBytes::Unreadable);
         }
         Action::Pause
     }

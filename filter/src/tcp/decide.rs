@@ -7,56 +7,19 @@ use tollgate::decision::{
     Authorizer, Decision, Evaluation, Near, Outcome, QuotaOutcome, Reason, Scratch, Timestamp, Way,
 };
 use tollgate::record::RecordSource;
-use tollgate::request::{Arrival, Connection, FirstBytes, Host as CanonicalHost, Presented, Source, Watch};
+use tollgate::request::{Arrival, Connection, FirstBytes, Host as CanonicalHost, Watch};
 
-use crate::attributes::identity;
+use super::facts::Facts;
 use crate::charger::Charger;
-use crate::connections::Subject;
+use crate::connections::{Subject, Surroundings, Undecided};
 use crate::ending::Ending;
-use crate::host::{Attribute, Failure, Host, MetricId};
+use crate::host::{Host, MetricId};
 use crate::instances::CROWDED_OUT;
 use crate::journal::Journal;
 use crate::metrics::{self, UNCOUNTED};
 use crate::reply::unserved;
 use crate::serving::{Service, Serving};
 use crate::worker::Worker;
-
-/// The surroundings of a connection; it owns them, and lends them to the decision.
-#[derive(Debug, Default)]
-struct Facts {
-    identity: Option<(Source, Vec<u8>)>,
-    authority: Vec<u8>,
-    chain: Vec<u8>,
-    outer_sni: Vec<u8>,
-    now: Timestamp,
-}
-
-impl Facts {
-    /// Asks the host. A call that fails refuses the connection, for the reason that names what could not be read.
-    fn read(host: &mut impl Host, serving: &Serving) -> Result<Facts, (Reason, Failure)> {
-        let policy = &serving.policy;
-        let identity = identity(host, policy.settings()).map_err(|failure| (Reason::IdentityInvalid, failure))?;
-        let mut name = |attribute| {
-            let value = host.attribute(attribute).map_err(|failure| (Reason::HostInvalid, failure))?;
-            Ok(value.unwrap_or_default())
-        };
-        let authority = name(Attribute::TunnelAuthority)?;
-        let chain = name(Attribute::FilterChain)?;
-        let outer_sni = name(Attribute::ServerName)?;
-        let now = if policy.reads_clock() {
-            Timestamp(host.now().map_err(|failure| (Reason::RuleExpired, failure))?)
-        } else {
-            Timestamp::default()
-        };
-        Ok(Facts { identity, authority, chain, outer_sni, now })
-    }
-
-    fn arrival<'a>(&'a self, first: FirstBytes<'a>) -> Arrival<'a> {
-        let Facts { identity, authority, chain, outer_sni, .. } = self;
-        let identity = identity.as_ref().map(|(source, id)| Presented { source: *source, id });
-        Arrival::of_connection(identity, Connection { authority, chain, outer_sni, first })
-    }
-}
 
 /// The fate of a connection that was decided.
 pub(super) enum Decided {
@@ -73,6 +36,7 @@ impl<C: Charger> Worker<C> {
         host: &mut impl Host,
         stream: u32,
         instance: u32,
+        surroundings: &mut Surroundings,
         first: FirstBytes<'_>,
     ) -> Decided {
         let Worker { instances, scratch, charger, state, .. } = self;
@@ -85,10 +49,10 @@ impl<C: Charger> Worker<C> {
             }
         };
         let (journal, settings) = (&mut state.journal, serving.policy.settings());
-        let facts = Facts::read(host, &serving);
+        let facts = Facts::read(host, &serving, surroundings);
         let failure = facts.as_ref().err().copied();
         let facts = facts.unwrap_or_default();
-        let arrival = facts.arrival(first);
+        let arrival = facts.arrival(surroundings.connection(first));
         let mut evaluation = match failure {
             None => Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch),
             Some((reason, failure)) => {
@@ -147,20 +111,23 @@ impl<C: Charger> Worker<C> {
 
     /// Tells whether a connection is refused whatever its first bytes are: where its surroundings name its host before any byte
     /// has come, as at waypoints. It is recorded and closed then.
-    pub(super) fn is_refused_early(&mut self, host: &mut impl Host, instance: u32) -> bool {
+    pub(super) fn is_refused_early(
+        &mut self,
+        host: &mut impl Host,
+        instance: u32,
+        surroundings: &mut Surroundings,
+    ) -> bool {
         let Worker { instances, scratch, state, .. } = self;
         let Service::Decide(serving) = instances.service(host, instance) else { return false };
-        match host.attribute(Attribute::FilterChain) {
-            Ok(Some(chain)) if !chain.is_empty() => {}
-            // what cannot be read is refused when the first bytes have come
-            Ok(_) | Err(_) => return false,
+        if !surroundings.has_chain(host, serving.policy.settings()) {
+            return false;
         }
-        let Ok(facts) = Facts::read(host, serving) else { return false };
+        let Ok(facts) = Facts::read(host, serving, surroundings) else { return false };
         if facts.identity.is_none() {
             // a certificate is known once the handshake is done
             return false;
         }
-        let arrival = facts.arrival(FirstBytes::Unseen);
+        let arrival = facts.arrival(surroundings.connection(FirstBytes::Unseen));
         let evaluation = Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch);
         let waits_for_a_name = evaluation.host.is_none() && evaluation.decision.reason == Reason::SniMissing;
         if evaluation.decision.outcome != Outcome::Deny || waits_for_a_name {
@@ -175,13 +142,15 @@ impl<C: Charger> Worker<C> {
     }
 
     /// Closes a connection that has to make room for others.
-    pub(super) fn refuse_for_room(&mut self, host: &mut impl Host, instance: u32) {
+    pub(super) fn refuse_for_room(&mut self, host: &mut impl Host, mut undecided: Undecided) {
         let Worker { instances, scratch, state, .. } = self;
-        let latest = instances.latest(instance);
+        let latest = instances.latest(undecided.instance);
         match instances.service(host, latest) {
             Service::Decide(serving) => {
-                let facts = Facts::read(host, serving).unwrap_or_default();
-                let (arrival, settings) = (facts.arrival(FirstBytes::Unseen), serving.policy.settings());
+                let surroundings = &mut undecided.surroundings;
+                let facts = Facts::read(host, serving, surroundings).unwrap_or_default();
+                let arrival = facts.arrival(surroundings.connection(FirstBytes::Unseen));
+                let settings = serving.policy.settings();
                 // for its host, and whose it is
                 let mut evaluation = Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch);
                 evaluation.decision = Decision::refusal(Reason::UndecidedLimit);

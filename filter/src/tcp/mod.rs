@@ -6,5 +6,6 @@
 
 mod callbacks;
 mod decide;
+mod facts;
 #[cfg(test)]
 mod tests;

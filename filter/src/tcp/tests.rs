@@ -18,6 +18,11 @@ const POLICY: &str = r#"{"version": 1, "name": "p", "rules": [
                {"id": "two", "to": [{"hosts": ["api.test"]}], "limit": {"concurrent": 2}}]}"#;
 const SECOND: u64 = 1_000_000_000;
 
+/// The policy as waypoints have it.
+fn at_a_waypoint() -> String {
+    POLICY.replacen('{', r#"{"identity": {"sources": ["peer-certificate", "peer-principal"]}, "#, 1)
+}
+
 /// A worker with one instance of the plugin, number 1.
 struct Rig {
     host: Fake,
@@ -55,8 +60,10 @@ impl Rig {
     /// A connection comes to an instance.
     fn connect_to(&mut self, instance: u32, outer: &str, source: &str) -> u32 {
         self.streams += 1;
-        self.host.attributes.insert(Attribute::ServerName, outer.as_bytes().to_vec());
-        self.host.attributes.insert(Attribute::SourceAddress, source.as_bytes().to_vec());
+        self.host.stream = self.streams;
+        for (attribute, value) in [(Attribute::ServerName, outer), (Attribute::SourceAddress, source)] {
+            self.host.own.insert((self.streams, attribute), value.as_bytes().to_vec());
+        }
         self.host.upstream.clear();
         self.host.state.clear();
         self.worker.create_stream(self.streams, instance);
@@ -66,6 +73,7 @@ impl Rig {
 
     /// The caller sends more; what was let go before is not held any more.
     fn send(&mut self, stream: u32, bytes: &[u8]) -> Action {
+        self.host.stream = stream;
         self.host.upstream.extend_from_slice(bytes);
         let size = self.host.upstream.len();
         let action = self.worker.from_caller(&mut self.host, stream, size, false);
@@ -76,6 +84,7 @@ impl Rig {
     }
 
     fn answer(&mut self, stream: u32, bytes: &[u8]) -> Action {
+        self.host.stream = stream;
         self.host.downstream = bytes.to_vec();
         self.worker.from_destination(&mut self.host, stream, bytes.len())
     }
@@ -159,8 +168,8 @@ fn a_host_call_that_fails_closes_the_connection() {
         (Call::Bytes(Direction::Upstream), "deny SNI_MISSING"),
         (Call::Attribute(Attribute::PeerCertificate), "deny IDENTITY_INVALID"),
         (Call::Attribute(Attribute::ServerName), "deny HOST_INVALID"),
-        (Call::Attribute(Attribute::FilterChain), "deny HOST_INVALID"),
-        (Call::Attribute(Attribute::TunnelAuthority), "deny HOST_INVALID"),
+        (Call::Attribute(Attribute::FilterChain), "allow RULE_ALLOW"),
+        (Call::Attribute(Attribute::TunnelAuthority), "allow RULE_ALLOW"),
         (Call::Steer, "deny POLICY_INVALID"),
         (Call::SetFilterState, "nothing"),
         (Call::ReadShared, "deny QUOTA_UNAVAILABLE"),
@@ -182,6 +191,47 @@ fn a_host_call_that_fails_closes_the_connection() {
             assert_eq!((action == Action::Continue, rig.closed()), (is_open, !is_open), "{call}");
         }
     }
+}
+
+#[test]
+fn where_principals_are_read_a_place_that_cannot_be_read_closes_the_connection() {
+    for attribute in [Attribute::FilterChain, Attribute::TunnelAuthority, Attribute::PeerPrincipal] {
+        let mut rig = Rig::new(&at_a_waypoint());
+        rig.host.failing.insert(Call::Attribute(attribute));
+        let certificate = rig.host.attributes.remove(&Attribute::PeerCertificate).unwrap_or_default();
+        rig.host.attributes.insert(Attribute::PeerPrincipal, certificate);
+        let stream = rig.connect("api.test", 443);
+        assert!(!rig.closed(), "before the first bytes");
+        assert_eq!(rig.send(stream, &Hello::of("api.test").record()), Action::Pause);
+        let reason = if attribute == Attribute::PeerPrincipal { "deny IDENTITY_INVALID" } else { "deny HOST_INVALID" };
+        assert_eq!(rig.decided(), reason);
+    }
+}
+
+#[test]
+fn a_connection_costs_eight_host_calls() {
+    let mut rig = Rig::new(
+        r#"{"version": 1, "name": "p", "rules": [
+        {"id": "r", "from": [{"any": true}], "to": [{"hosts": ["api.test"]}]}]}"#,
+    );
+    rig.host.calls.clear();
+    let stream = rig.connect("api.test", 443);
+    assert_eq!(rig.send(stream, &Hello::of("api.test").record()), Action::Continue);
+    assert_eq!(rig.answer(stream, &records(&server_hello(false), 40)), Action::Continue);
+    assert_eq!(rig.send(stream, &record(23, &[9; 300])), Action::Continue);
+    assert_eq!(rig.answer(stream, &record(23, &[9; 300])), Action::Continue);
+    rig.end(stream);
+    let expected = [
+        Call::MonotonicClock,
+        Call::Bytes(Direction::Upstream),
+        Call::Attribute(Attribute::PeerCertificate),
+        Call::Attribute(Attribute::ServerName),
+        Call::SetFilterState,
+        Call::Steer,
+        Call::IncrementMetric,
+        Call::Bytes(Direction::Downstream),
+    ];
+    assert_eq!(rig.host.calls, expected);
 }
 
 #[test]
@@ -264,17 +314,17 @@ fn the_source_that_holds_most_makes_room() {
         rig.connect_as("outbound_.443_._.api.test", &format!("192.0.2.1:{port}"));
     }
     assert!(!rig.closed());
+    rig.host.focused.clear();
     let newest = rig.connect_as("outbound_.443_._.api.test", "192.0.2.7:1");
     assert!(rig.closed());
     assert_eq!(rig.decided(), "deny UNDECIDED_LIMIT");
     let record: serde_json::Value = serde_json::from_slice(&rig.host.state["tollgate-tcp"]).expect("JSON");
     assert_eq!((&record["host"], &record["port"]), (&"api.test".into(), &443.into()));
-    assert_eq!(rig.host.focused, [oldest, newest]);
+    assert_eq!(rig.host.focused, [newest, oldest, newest]);
     assert_eq!(rig.host.metric("tollgate_undecided_refused_total"), Some(1));
     assert_eq!(rig.send(oldest, &Hello::of("api.test").record()), Action::Pause);
     for stream in [first, newest] {
         rig.host.upstream.clear();
-        rig.host.attributes.insert(Attribute::ServerName, b"outbound_.443_._.api.test".to_vec());
         assert_eq!(rig.send(stream, &Hello::of("api.test").record()), Action::Continue);
     }
 }
@@ -382,7 +432,7 @@ fn what_admitted_a_connection_ends_and_so_does_the_connection() {
 
 #[test]
 fn at_a_waypoint_a_denied_caller_is_closed_before_it_sends_anything() {
-    let mut rig = Rig::new(POLICY);
+    let mut rig = Rig::new(&at_a_waypoint());
     let chain = |rig: &mut Rig, name: &str| {
         rig.host.attributes.insert(Attribute::FilterChain, name.as_bytes().to_vec());
     };
