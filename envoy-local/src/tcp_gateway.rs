@@ -17,6 +17,8 @@ use crate::lab::Lab;
 
 /// The listener, and the `stat_prefix` of its chain.
 const LISTENER: &str = "connections";
+/// The listener for servers that speak first, likewise.
+const SERVER_FIRST: &str = "server-first";
 
 /// Configuration of such a gateway.
 #[derive(Clone, Debug)]
@@ -41,13 +43,31 @@ pub fn start(lab: &Lab, binary: &Path, config: &TcpGatewayConfig<'_>) -> Result<
     Gateway::launch(&launch, LISTENER, |audit| bootstrap(lab, config, audit))
 }
 
+/// Address of the listener of such a gateway for servers that speak first.
+pub fn server_first(gateway: &Gateway) -> Result<SocketAddr> {
+    gateway.admin().listener(SERVER_FIRST)
+}
+
 fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {
+    let logs = [access_log::tcp_file(audit.file())];
+    let proxies = match config.to {
+        Some(to) => vec![(LISTENER, tcp::plain_proxy(LISTENER, to, &logs))],
+        None => {
+            vec![(LISTENER, tcp::proxy(LISTENER, &logs)), (SERVER_FIRST, tcp::immediate_proxy(SERVER_FIRST, &logs))]
+        }
+    };
+    let listeners: Vec<Value> = proxies.into_iter().map(|(name, proxy)| listener(lab, config, name, proxy)).collect();
+    let mut clusters: Vec<Value> = config.clusters.iter().map(|(name, to)| cluster::plain(name, *to)).collect();
+    clusters.push(tcp::nowhere());
+    config::bootstrap(loopback(0), &listeners, &clusters)
+}
+
+fn listener(lab: &Lab, config: &TcpGatewayConfig<'_>, name: &str, proxy: Value) -> Value {
     let files = lab.files();
     let mut filters = config.filters.clone();
-    let logs = [access_log::tcp_file(audit.file())];
-    filters.push(config.to.map_or_else(|| tcp::proxy(LISTENER, &logs), |to| tcp::plain_proxy(LISTENER, to, &logs)));
-    let listener = json!({
-        "name": LISTENER,
+    filters.push(proxy);
+    json!({
+        "name": name,
         "address": config::address(loopback(0)),
         // As on Istio's gateways: without it nobody knows the server name of the mesh's own TLS.
         "listener_filters": [tcp::tls_inspector()],
@@ -56,8 +76,5 @@ fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {
             "transport_socket": tls::downstream(&files.gateway, &files.workload_bundle, ClientCertificate::Optional),
             "filters": filters,
         }],
-    });
-    let mut clusters: Vec<Value> = config.clusters.iter().map(|(name, to)| cluster::plain(name, *to)).collect();
-    clusters.push(tcp::nowhere());
-    config::bootstrap(loopback(0), &[listener], &clusters)
+    })
 }

@@ -51,6 +51,8 @@ pub(crate) struct Fake {
     pub(crate) focused: Vec<u32>,
     /// Number of held requests that went on.
     pub(crate) resumed: u32,
+    /// Held connections that went on.
+    pub(crate) resumed_connections: Vec<u32>,
     pub(crate) responses: Vec<Sent>,
     pub(crate) closed: Vec<StreamSide>,
     pub(crate) time: u64,
@@ -205,6 +207,12 @@ impl Host for Fake {
     fn resume_request(&mut self) -> Result<(), Failure> {
         self.call(Call::Resume)?;
         self.resumed += 1;
+        Ok(())
+    }
+
+    fn resume_connection(&mut self) -> Result<(), Failure> {
+        self.call(Call::ResumeConnection)?;
+        self.resumed_connections.push(self.stream);
         Ok(())
     }
 

@@ -54,6 +54,9 @@ pub trait Host {
     /// Has a request go on that was held.
     fn resume_request(&mut self) -> Result<(), Failure>;
 
+    /// Has a TCP connection go on that was held.
+    fn resume_connection(&mut self) -> Result<(), Failure>;
+
     /// Answers the request in place of its destination.
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure>;
 
@@ -122,6 +125,7 @@ pub enum Call {
     Steer,
     Focus,
     Resume,
+    ResumeConnection,
     Respond,
     Reset,
     WallClock,
@@ -156,6 +160,7 @@ impl fmt::Display for Call {
             Call::Steer => "leading a connection",
             Call::Focus => "turning to another stream",
             Call::Resume => "resuming a request",
+            Call::ResumeConnection => "resuming a connection",
             Call::Respond => "answering a request",
             Call::Reset => "resetting a stream",
             Call::WallClock => "reading the clock",

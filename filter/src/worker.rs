@@ -39,6 +39,7 @@ impl<C: Charger> Worker<C> {
     /// An instance of a plugin is configured; all instances of the plugin have this name. Tells whether the proxy may
     /// use it.
     pub fn configure(&mut self, host: &mut impl Host, instance: u32, plugin: Result<&str, Failure>) -> bool {
+        self.state.connections.silent.relax(instance);
         self.instances.configure(host, instance, plugin, self.state.charges.is_busy())
     }
 
@@ -107,7 +108,10 @@ impl<C: Charger> Worker<C> {
         let WorkerState { charges, journal, streams, connections, .. } = &mut self.state;
         connections.remove(id);
         match streams.close(id) {
-            None => self.instances.remove(id),
+            None => {
+                connections.silent.relax(id);
+                self.instances.remove(id);
+            }
             Some(Stream::Charging(_)) => self.charger.forget(id),
             Some(_) => charges.close(host, id, journal),
         }

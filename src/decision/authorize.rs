@@ -174,6 +174,18 @@ impl<'p> Authorizer<'p> {
         Some(Near { rule: self.policy.rule_id(rule)?, failed })
     }
 
+    /// Tells whether a connection was led to a place whose server may speak first to some caller.
+    pub fn may_be_silent(&self, arrival: &Arrival<'_>, scratch: &mut Scratch) -> bool {
+        let Scratch { buffers, lookups: Lookups { hosts, .. } } = scratch;
+        let server_first = &self.policy.server_first;
+        if server_first.is_empty() {
+            return false;
+        }
+        let Ok(canonical) = self.read(arrival, buffers) else { return false };
+        self.policy.hosts.resolve(canonical.host, hosts);
+        hosts.narrow().iter().any(|place| server_first.binary_search(&place.node).is_ok())
+    }
+
     /// Lists the candidates of a request; none where it was refused before any entry was looked at.
     pub fn candidates(&self, arrival: &Arrival<'_>, now: Timestamp, scratch: &mut Scratch) -> Option<Candidates> {
         let Scratch { buffers, lookups: Lookups { groups, hosts, visited, .. } } = scratch;

@@ -24,6 +24,8 @@ pub(super) enum Layer<'q> {
 /// The beginning of a connection, as a target is compared with it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TcpQuestion {
+    /// The caller has sent nothing, and is not waited for.
+    pub(super) is_silent: bool,
     /// The caller's own TLS names the host, or nobody has seen yet whether it does.
     pub(super) is_named: bool,
     /// The caller's own TLS may hide another name.
@@ -223,7 +225,12 @@ impl TcpQuestion {
             failures.fail(Failures::PATH, candidate.target.has_paths());
             failures.fail(Failures::UPGRADE, options.websocket);
         }
-        failures.fail(Failures::HELLO, !options.takes_hello(context, self.is_named, self.ech));
+        let takes = if self.is_silent {
+            options.takes_silence(context)
+        } else {
+            options.takes_hello(context, self.is_named, self.ech)
+        };
+        failures.fail(Failures::HELLO, !takes);
         failures
     }
 }

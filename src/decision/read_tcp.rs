@@ -52,13 +52,13 @@ pub(super) fn read_tcp<'s>(
     let (is_named, ech) = match connection.first {
         FirstBytes::Hello(hello) => (hello.server_name.is_some(), hello.ech),
         FirstBytes::Unseen => (true, false),
-        FirstBytes::NoHello | FirstBytes::Unreadable => (false, false),
+        FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => (false, false),
     };
     Ok(Canonical {
         subject,
         host,
         port: place.port,
-        layer: Layer::Tcp(TcpQuestion { is_named, ech }),
+        layer: Layer::Tcp(TcpQuestion { is_silent: connection.first == FirstBytes::Silent, is_named, ech }),
         slashed: None,
         suspended: pending.reasons(),
     })
@@ -70,7 +70,7 @@ impl<'s> Place<'s> {
         let is_own = |host: &Host<'_>| matches!(host, Host::Name(name) if settings.own.iter().any(|own| own == name));
         let named = match &connection.first {
             FirstBytes::Hello(hello) => hello.host(),
-            FirstBytes::Unseen | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+            FirstBytes::Unseen | FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => None,
         };
         let place = match connection.led()? {
             // it was led to the gateway itself

@@ -19,6 +19,8 @@ pub struct TargetOptions {
     pub ech: bool,
     /// `overTls: host-only`: methods, paths and upgrades are set aside for connections.
     pub host_only: bool,
+    /// `serverFirst` of the destination: the server may speak first, so that no first bytes are waited for or asked for.
+    pub server_first: bool,
 }
 
 /// The meaning of `%2F` to a target.
@@ -40,6 +42,7 @@ impl TargetOptions {
         hello_optional: false,
         ech: false,
         host_only: false,
+        server_first: false,
     };
 
     /// Tells whether a request with this `upgrade` header is taken.
@@ -58,7 +61,14 @@ impl TargetOptions {
     #[inline]
     pub fn takes_hello(self, context: TargetContext, is_named: bool, has_ech: bool) -> bool {
         let is_readable = (is_named || self.hello_optional) && (!has_ech || self.ech);
-        context != TargetContext::Rule || is_readable
+        is_readable || self.takes_silence(context)
+    }
+
+    /// Tells whether a connection is taken whose caller has sent nothing yet. A caller that stays silent on purpose hides what it
+    /// would say, so that nothing but a server that speaks first has it taken.
+    #[inline]
+    pub fn takes_silence(self, context: TargetContext) -> bool {
+        context != TargetContext::Rule || self.server_first
     }
 
     /// Tells whether whatever another target's options take is taken, `encodedSlash` apart: that is about paths.
@@ -71,6 +81,7 @@ impl TargetOptions {
             && hellos.into_iter().all(|(is_named, has_ech)| {
                 self.takes_hello(context, is_named, has_ech) || !other.takes_hello(of_other, is_named, has_ech)
             })
+            && (self.takes_silence(context) || !other.takes_silence(of_other))
             && (context != TargetContext::Rule || self.host_only || !other.host_only)
     }
 }
@@ -165,9 +176,23 @@ mod tests {
         }
         let rule = TargetContext::Rule;
         let host_only = TargetOptions { host_only: true, ..TargetOptions::NONE };
-        for wider in [optional, hidden, host_only] {
+        let server_first = TargetOptions { server_first: true, ..TargetOptions::NONE };
+        for wider in [optional, hidden, host_only, server_first] {
             assert!(wider.covers(rule, TargetOptions::NONE, rule) && !TargetOptions::NONE.covers(rule, wider, rule));
         }
+    }
+
+    #[test]
+    fn a_rule_takes_silence_and_any_hello_where_the_server_speaks_first_alone() {
+        let rule = TargetContext::Rule;
+        let server_first = TargetOptions { server_first: true, ..TargetOptions::NONE };
+        let wide = TargetOptions { hello_optional: true, ech: true, host_only: true, ..TargetOptions::NONE };
+        assert!(server_first.takes_silence(rule) && !wide.takes_silence(rule));
+        for (named, ech) in [(true, false), (false, false), (true, true), (false, true)] {
+            assert!(server_first.takes_hello(rule, named, ech));
+        }
+        assert!(!wide.covers(rule, server_first, rule));
+        assert!([TargetContext::Exception, TargetContext::Closing].iter().all(|other| wide.takes_silence(*other)));
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Policy {
     pub(super) expires: bool,
     /// Some rule reads paths as keys.
     pub(crate) keys: bool,
+    /// To-nodes of the destinations whose servers may speak first, sorted.
+    pub(crate) server_first: Box<[u32]>,
 }
 
 impl Policy {
@@ -52,6 +54,11 @@ impl Policy {
             Some(compared) => compared != VerifyRoute::Off,
             None => self.settings.reads_principals(),
         }
+    }
+
+    /// Tells whether servers of some destination may speak first.
+    pub fn knows_server_first(&self) -> bool {
+        !self.server_first.is_empty()
     }
 
     /// Number of allow rules, deny entries and residency entries.
@@ -74,6 +81,7 @@ impl Policy {
             self.identities.bytes(),
             self.hosts.bytes(),
             self.residency.bytes(),
+            size_of_val(&*self.server_first),
         ];
         let all = parts.into_iter().chain(sections.into_iter().map(Section::bytes));
         all.chain(quotas)

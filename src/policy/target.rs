@@ -1,8 +1,8 @@
 //! Places and ports of a target while it is compiled.
 
 use super::finding::Findings;
-use crate::index::{ConstraintTableBuilder, Hosts, NONE};
-use crate::model::{Ports, TargetContext};
+use crate::index::{ConstraintTableBuilder, Constraints, Hosts, NONE};
+use crate::model::{Ports, TargetContext, TargetOptions};
 
 /// Owner of a target; it decides what its absent parts mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +61,13 @@ pub(super) struct DestinationDraft {
     pub(super) ports: Option<Ports>,
     /// Number of the region label, or [`NONE`].
     pub(super) region: u32,
+    /// Its servers may speak first.
+    pub(super) server_first: bool,
 }
 
 impl Default for DestinationDraft {
     fn default() -> Self {
-        DestinationDraft { places: Places::default(), ports: None, region: NONE }
+        DestinationDraft { places: Places::default(), ports: None, region: NONE, server_first: false }
     }
 }
 
@@ -79,6 +81,12 @@ impl DestinationDraft {
         if self.places.everything {
             nodes.extend(hosts.everything());
         }
+    }
+
+    /// The constraints of a target that names it, where `ports` is its set of ports there.
+    pub(super) fn constrain(&self, constraints: Constraints, ports: u32) -> Constraints {
+        let options = TargetOptions { server_first: self.server_first, ..constraints.options };
+        Constraints { ports, region: self.region, options, ..constraints }
     }
 
     /// Its set of ports in a section.

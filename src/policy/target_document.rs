@@ -4,7 +4,7 @@ use super::cidr::CidrPattern;
 use super::decode::{At, Entries, Field, Keyed, Shape, Stop, Text, object};
 use super::finding::{Findings, code};
 use super::target::Kind;
-use super::value::MethodName;
+use super::value::{MethodName, Switch};
 use super::words::words;
 use crate::model::{EncodedSlash, HostPattern, PathPattern, Ports, TargetOptions};
 
@@ -36,6 +36,7 @@ object! {
         "region" => region: Region<'a>,
         "tls" => tls: Tls,
         "protocol" => protocol: Protocol,
+        "serverFirst" => server_first: Switch,
     }
 }
 
@@ -43,7 +44,7 @@ object! {
 pub const TARGET_KEYS: &[&str] = TargetDoc::KEYS;
 
 impl TargetDoc<'_> {
-    /// The options: what is wrong counts as not given.
+    /// The options that the target itself gives: what is wrong counts as not given.
     pub(super) fn options(&self) -> TargetOptions {
         TargetOptions {
             websocket: !self.upgrades.is_absent(),
@@ -51,6 +52,7 @@ impl TargetDoc<'_> {
             hello_optional: self.client_hello.as_ref() == Some(&ClientHelloWord::Optional),
             ech: !self.ech.is_absent(),
             host_only: !self.over_tls.is_absent(),
+            server_first: false,
         }
     }
 }

@@ -167,6 +167,18 @@ impl<'de> Shape<'de> for True {
     }
 }
 
+/// A switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Switch(pub(super) bool);
+
+impl<'de> Shape<'de> for Switch {
+    const EXPECTED: &'static str = "`true` or `false`";
+
+    fn boolean(boolean: bool, _: &mut Findings<'de>) -> Option<Self> {
+        Some(Switch(boolean))
+    }
+}
+
 /// A SPIFFE ID.
 #[derive(Debug)]
 pub(super) struct SpiffeId<'a> {

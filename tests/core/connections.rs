@@ -251,3 +251,52 @@ fn an_admission_ends_with_the_first_target_that_it_needs() {
     assert_eq!(expires(&alone), Timestamp::parse("2030-01-01T00:00:00Z").unwrap());
     assert_eq!(expires(&alone.replace(r#", "expiresAt": "2030-01-01T00:00:00Z""#, "")), Timestamp::NEVER);
 }
+
+#[test]
+fn silence_is_admitted_where_the_server_speaks_first_alone() {
+    let policy = |late: bool| {
+        let rules = r#""rules": [
+            {"id": "api", "from": [{"any": true}], "to": [{"hosts": ["api.test"], "clientHello": "optional", "ech": "allow"}]},
+            {"id": "mail", "from": [{"any": true}], "to": [{"destination": "mail"}]},
+            {"id": "paths", "from": [{"any": true}], "to": [{"destination": "shop", "paths": ["/a"]}]}]"#;
+        let destinations = r#""destinations": {
+            "mail": {"hosts": ["mail.test", "*.wild.test"], "ports": [25], "serverFirst": true},
+            "shop": {"hosts": ["shop.test"], "serverFirst": true}, "plain": {"hosts": ["plain.test"], "serverFirst": false}}"#;
+        let deny = r#""deny": [{"id": "no-bad", "to": [{"hosts": ["bad.wild.test"]}]}]"#;
+        let parts = if late { [rules, destinations] } else { [destinations, rules] };
+        format!(r#"{{"version": 1, "name": "p", {}, {}, {deny}}}"#, parts[0], parts[1])
+    };
+    for late in [false, true] {
+        let policy = policy(late);
+        for (name, first, expected) in [
+            ("outbound_.25_._.mail.test", FirstBytes::Silent, "RULE_ALLOW mail mail.test:25 own"),
+            ("outbound_.25_._.mail.test", FirstBytes::NoHello, "RULE_ALLOW mail mail.test:25 own"),
+            ("outbound_.25_._.mail.test", NAMELESS, "RULE_ALLOW mail mail.test:25 own"),
+            ("outbound_.25_._.mail.test", ech("mail.test"), "RULE_ALLOW mail mail.test:25 own"),
+            ("outbound_.25_._.mail.test", hello("api.test"), "SNI_MISMATCH - mail.test:25 dynamic"),
+            ("outbound_.25_._.mail.test", FirstBytes::Unreadable, "SNI_MISSING - mail.test:25 dynamic"),
+            ("outbound_.26_._.mail.test", FirstBytes::Silent, "NO_MATCH - mail.test:26 dynamic"),
+            ("outbound_.25_._.a.wild.test", FirstBytes::Silent, "RULE_ALLOW mail a.wild.test:25 dynamic"),
+            ("outbound_.25_._.bad.wild.test", FirstBytes::Silent, "DENY_RULE no-bad bad.wild.test:25 dynamic"),
+            ("outbound_.25_._.*.wild.test", FirstBytes::Silent, "SNI_MISSING - -:25 dynamic"),
+            ("outbound_.443_._.api.test", FirstBytes::Silent, "SNI_MISSING - api.test:443 dynamic"),
+            ("outbound_.443_._.shop.test", FirstBytes::Silent, "NO_MATCH - shop.test:443 dynamic"),
+        ] {
+            assert_eq!(decide(&policy, outer(name, first)), expected, "{name} {first:?} {late}");
+        }
+        let loaded = Policy::load(policy.as_bytes()).unwrap();
+        let mut scratch = Scratch::default();
+        let mut may = |name| {
+            let arrival = Arrival::of_connection(None, outer(name, FirstBytes::Unseen));
+            Authorizer::new(&loaded).may_be_silent(&arrival, &mut scratch)
+        };
+        for name in ["outbound_.25_._.mail.test", "outbound_.1_._.mail.test", "a.wild.test", "shop.test"] {
+            assert!(may(name), "{name}");
+        }
+        for name in ["api.test", "plain.test", "outbound_.25_._.*.wild.test", "wild.test", "localhost", ""] {
+            assert!(!may(name), "{name}");
+        }
+        assert!(loaded.knows_server_first());
+    }
+    assert!(!Policy::load(POLICY.as_bytes()).unwrap().knows_server_first());
+}

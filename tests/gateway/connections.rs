@@ -62,8 +62,8 @@ impl Rig {
         let lab = Lab::temporary().unwrap();
         let plugin = Plugin::of_connections(lab.dir(), &support::tcp_filter()).unwrap();
         plugin.publish(&policy.to_string()).unwrap();
-        let raw = RawOrigin::start(b"", b"answer".to_vec()).unwrap();
-        let retry = RawOrigin::start(b"", records(&server_hello(true), 60)).unwrap();
+        let raw = RawOrigin::start(Vec::new(), b"answer".to_vec()).unwrap();
+        let retry = RawOrigin::start(Vec::new(), records(&server_hello(true), 60)).unwrap();
         let clusters = vec![
             (format!("outbound|443||{ORIGIN_NAME}"), lab.origin().address()),
             ("outbound|443||retry.test".to_owned(), retry.address()),
@@ -357,7 +357,7 @@ fn cases_of_connections_are_decided_alike_in_envoy() {
         let lab = Lab::temporary().unwrap();
         let plugin = Plugin::of_connections(lab.dir(), &support::tcp_filter()).unwrap();
         plugin.publish(&file.policy.to_string()).unwrap();
-        let raw = RawOrigin::start(b"", b"answer".to_vec()).unwrap();
+        let raw = RawOrigin::start(Vec::new(), b"answer".to_vec()).unwrap();
         // rustls sends no name with a `*`
         let is_sent = |case: &&Case| case.request.is_connection() && !case.request.outer_sni().contains('*');
         let cases: Vec<_> = file.tests.iter().filter(is_sent).collect();

@@ -19,5 +19,6 @@ mod normalization;
 mod quotas;
 mod refused;
 mod routes;
+mod server_first;
 mod support;
 mod updates;

@@ -136,6 +136,10 @@ impl Host for Envoy {
         of(Call::Resume, hostcalls::continue_stream(StreamType::HttpRequest))
     }
 
+    fn resume_connection(&mut self) -> Result<(), Failure> {
+        of(Call::ResumeConnection, hostcalls::continue_stream(StreamType::Downstream))
+    }
+
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Failure> {
         let Response { status, grpc_status, details, headers, body } = *response;
         of(Call::Respond, hostcalls::send_http_response(status, details, headers, body, grpc_status))

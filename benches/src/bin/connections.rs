@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     let newest = binary::PINNED.last().context("no Envoy is pinned")?;
     let envoy = binary::install(&paths::tools(), newest)?;
     let lab = Lab::temporary()?;
-    let server = RawOrigin::start(b"", b"answer".to_vec())?;
+    let server = RawOrigin::start(Vec::new(), b"answer".to_vec())?;
     let cluster = format!("outbound|443||{HOST}");
     let clusters = vec![(cluster.clone(), server.address())];
     let plugin = Plugin::of_connections(lab.dir(), &module::TCP.find_or_build()?)?;

@@ -1,6 +1,7 @@
 //! The second part of the demo: connections that nobody at the gateway can read, `connections.yaml`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -48,10 +49,12 @@ pub struct ConnectionScenario {
     expect: Outcome,
 }
 
-/// A server that says one thing.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A server that says one thing, or two.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct Server {
+    /// Said before the caller has said anything; the caller waits for it.
+    greets_b64: String,
     answers_b64: String,
 }
 
@@ -88,6 +91,7 @@ pub struct ConnectionStage {
     plugin: Plugin,
     callers: BTreeMap<String, Credentials>,
     database: RawOrigin,
+    /// By `HOST:PORT`: servers of their own.
     own: BTreeMap<String, RawOrigin>,
     lab: Lab,
 }
@@ -131,6 +135,11 @@ impl ConnectionScenario {
         format!("outbound_.{port}_._.{host}")
     }
 
+    /// Tells whether the server speaks first.
+    fn is_greeted(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| !server.greets_b64.is_empty())
+    }
+
     /// The bytes in words, for people.
     pub fn summary(&self) -> String {
         let Sent { https, body, first, .. } = &self.sends;
@@ -138,6 +147,7 @@ impl ConnectionScenario {
             (Some(name), _) if *body > 0 => format!("{}: TLS to {name} ({body} bytes)", self.to),
             (Some(name), _) => format!("{}: TLS to {name}", self.to),
             (None, Some(text)) => format!("{}: \"{text}\"", self.to),
+            (None, None) if self.is_greeted() => format!("{}: once it was greeted", self.to),
             (None, None) => format!("{}: bytes", self.to),
         }
     }
@@ -150,17 +160,18 @@ impl ConnectionStage {
         let plugin = Plugin::of_connections(dir, module)?;
         plugin.publish(&script.policy(None))?;
         drop(std::fs::remove_file(dir.join("connections.audit.jsonl")));
-        let database = RawOrigin::start(b"", b"answer".to_vec())?;
-        let mut own = BTreeMap::new();
+        let database = RawOrigin::start(Vec::new(), b"answer".to_vec())?;
+        let mut own: BTreeMap<String, RawOrigin> = BTreeMap::new();
         let mut clusters: BTreeMap<String, SocketAddr> = BTreeMap::new();
         for scenario in &script.scenarios {
             let address = match &scenario.server {
-                Some(server) => {
-                    let origin = RawOrigin::start(b"", BASE64_STANDARD.decode(&server.answers_b64)?)?;
-                    let address = origin.address();
-                    own.insert(scenario.story.clone(), origin);
-                    address
-                }
+                Some(server) => match own.entry(scenario.to.clone()) {
+                    Entry::Occupied(origin) => origin.get().address(),
+                    Entry::Vacant(place) => {
+                        let said = |text: &str| BASE64_STANDARD.decode(text);
+                        place.insert(RawOrigin::start(said(&server.greets_b64)?, said(&server.answers_b64)?)?).address()
+                    }
+                },
                 None if scenario.to.ends_with(":443") => lab.origin().address(),
                 None => database.address(),
             };
@@ -190,11 +201,15 @@ impl ConnectionStage {
         drop((self.lab.origin().take(), self.database.take()));
         let seen = self.gateway.audit().count();
         let credentials = self.callers.get(&scenario.workload).context("there is no such workload")?;
-        let stream = self.lab.connect_by_name(self.gateway.address(), Some(credentials), &scenario.outer())?;
+        let gateway = match scenario.is_greeted() {
+            true => tcp_gateway::server_first(&self.gateway)?,
+            false => self.gateway.address(),
+        };
+        let stream = self.lab.connect_by_name(gateway, Some(credentials), &scenario.outer())?;
         // a connection that is closed is what some of them are about
         let _ = self.talk(script, scenario, stream);
         let audit = self.gateway.audit().wait_for(seen, |line| line.record.is_some())?;
-        let heard = [self.database.take(), self.own.get(&scenario.story).map(RawOrigin::take).unwrap_or_default()];
+        let heard = [self.database.take(), self.own.get(&scenario.to).map(RawOrigin::take).unwrap_or_default()];
         let has_arrived = !self.lab.origin().take().is_empty() || heard.iter().flatten().any(|bytes| !bytes.is_empty());
         Ok(ConnectionSeen { audit, has_arrived })
     }
@@ -210,6 +225,9 @@ impl ConnectionStage {
             stream.write_all(&vec![b'x'; *body])?;
             wire::exchange(&mut stream, b"")?;
             return Ok(());
+        }
+        if scenario.is_greeted() {
+            anyhow::ensure!(stream.read(&mut answer)? > 0, "there is no greeting");
         }
         let bytes = match (first, first_b64) {
             (_, Some(bytes)) => BASE64_STANDARD.decode(bytes)?,

@@ -20,7 +20,7 @@ pub struct RawOrigin {
 impl RawOrigin {
     /// Serves on a free port of loopback. Each connection begins with `greeting`, and each piece of bytes is answered with
     /// `answer`, the first one or every one.
-    pub fn start(greeting: &'static [u8], answer: Vec<u8>) -> Result<RawOrigin> {
+    pub fn start(greeting: Vec<u8>, answer: Vec<u8>) -> Result<RawOrigin> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).context("no port for a server")?;
         let address = listener.local_addr()?;
         let connections = Arc::new(Mutex::new(Vec::new()));
@@ -29,8 +29,8 @@ impl RawOrigin {
             for stream in listener.incoming().map_while(Result::ok) {
                 let heard = Heard::default();
                 all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&heard));
-                let answer = answer.clone();
-                thread::spawn(move || serve(stream, &heard, greeting, &answer));
+                let (greeting, answer) = (greeting.clone(), answer.clone());
+                thread::spawn(move || serve(stream, &heard, &greeting, &answer));
             }
         });
         Ok(RawOrigin { address, connections })

@@ -2,11 +2,13 @@
 //! let through. What was refused is closed and forgotten.
 
 mod open;
+mod silent;
 mod subject;
 mod surroundings;
 mod undecided;
 
 pub(crate) use open::Flowing;
+pub(crate) use silent::{SILENT_TICK_MILLISECONDS, Silent};
 pub(crate) use subject::Subject;
 pub(crate) use surroundings::Surroundings;
 #[cfg(test)]
@@ -17,6 +19,7 @@ pub(crate) use undecided::{Undecided, Waiting};
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     pub(crate) waiting: Waiting,
+    pub(crate) silent: Silent,
     pub(crate) flowing: Flowing,
 }
 
@@ -24,6 +27,7 @@ impl Connections {
     /// A connection has ended, however it did.
     pub(crate) fn remove(&mut self, stream: u32) {
         self.waiting.take(stream);
+        self.silent.forget(stream);
         self.flowing.remove(stream);
     }
 }

@@ -38,6 +38,7 @@ enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum First {
     Unseen,
+    Silent,
     NoHello,
     Unreadable,
     Hello { server_name: Option<Box<[u8]>>, ech: bool },
@@ -121,6 +122,7 @@ impl First {
     fn of(first: FirstBytes<'_>) -> First {
         match first {
             FirstBytes::Unseen => First::Unseen,
+            FirstBytes::Silent => First::Silent,
             FirstBytes::NoHello => First::NoHello,
             FirstBytes::Unreadable => First::Unreadable,
             FirstBytes::Hello(ClientHello { server_name, ech }) => {
@@ -132,6 +134,7 @@ impl First {
     fn bytes(&self) -> FirstBytes<'_> {
         match self {
             First::Unseen => FirstBytes::Unseen,
+            First::Silent => FirstBytes::Silent,
             First::NoHello => FirstBytes::NoHello,
             First::Unreadable => FirstBytes::Unreadable,
             First::Hello { server_name, ech } => {

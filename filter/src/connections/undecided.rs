@@ -69,6 +69,11 @@ impl Waiting {
         self.by_source.values().max_by_key(|streams| streams.len())?.front().copied()
     }
 
+    /// Tells whether a connection waits and has sent nothing.
+    pub(super) fn is_silent(&self, stream: u32) -> bool {
+        self.all.get(&stream).is_some_and(|undecided| undecided.seen == 0)
+    }
+
     pub(crate) fn get(&mut self, stream: u32) -> Option<&mut Undecided> {
         self.all.get_mut(&stream)
     }

@@ -26,7 +26,11 @@ impl<C: Charger> Worker<C> {
             self.state.journal.note(host, failure, "a connection that sends nothing is closed at once");
             0
         });
+        let may_be_silent = self.may_be_silent(host, instance, &mut surroundings);
         self.state.connections.waiting.add(stream, instance, surroundings, since);
+        if may_be_silent {
+            self.expect_silence(host, instance, stream, since);
+        }
         self.make_room(host, stream);
         Action::Pause
     }
@@ -104,22 +108,20 @@ impl<C: Charger> Worker<C> {
         action
     }
 
-    /// Time has passed: what has sent nothing for too long is closed.
-    pub fn tick_connections(&mut self, host: &mut impl Host) {
-        if let Ok(now) = host.monotonic() {
-            for stream in self.state.connections.waiting.late(now) {
-                if host.focus(stream).is_ok() {
-                    self.give_up(host, stream);
-                } else {
-                    self.state.connections.remove(stream);
-                }
+    /// Closes what has sent nothing for too long, and what has been held for too long.
+    pub(super) fn close_late(&mut self, host: &mut impl Host, now: u64) {
+        for stream in self.state.connections.waiting.late(now) {
+            if host.focus(stream).is_ok() {
+                self.give_up(host, stream);
+            } else {
+                self.state.connections.remove(stream);
             }
-            for stream in self.state.connections.flowing.late(now) {
-                if host.focus(stream).is_ok() {
-                    self.cut(host, stream);
-                } else {
-                    self.state.connections.remove(stream);
-                }
+        }
+        for stream in self.state.connections.flowing.late(now) {
+            if host.focus(stream).is_ok() {
+                self.cut(host, stream);
+            } else {
+                self.state.connections.remove(stream);
             }
         }
     }

@@ -88,7 +88,7 @@ impl<C: Charger> Worker<C> {
                     }
                     let watch = match &first {
                         FirstBytes::Hello(hello) => Some(Box::new(Watch::new(hello))),
-                        FirstBytes::Unseen | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+                        FirstBytes::Unseen | FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => None,
                     };
                     let subject = Subject::of(instance, &arrival);
                     state.connections.flowing.add(stream, subject, watch, &serving, evaluation.expires);
@@ -129,8 +129,7 @@ impl<C: Charger> Worker<C> {
         }
         let arrival = facts.arrival(surroundings.connection(FirstBytes::Unseen));
         let evaluation = Authorizer::new(&serving.policy).decide(&arrival, facts.now, scratch);
-        let waits_for_a_name = evaluation.host.is_none() && evaluation.decision.reason == Reason::SniMissing;
-        if evaluation.decision.outcome != Outcome::Deny || waits_for_a_name {
+        if evaluation.decision.outcome != Outcome::Deny || waits_for_a_name(&evaluation) {
             return false;
         }
         let near = nearest(serving, &arrival, &evaluation, facts.now, &mut state.nearest);
@@ -181,6 +180,11 @@ impl<C: Charger> Worker<C> {
             Service::Refuse(counter) => refuse_unserved(host, FirstBytes::Unseen, counter, &mut state.journal),
         }
     }
+}
+
+/// Tells whether the first bytes have yet to name the host.
+pub(super) fn waits_for_a_name(evaluation: &Evaluation<'_>) -> bool {
+    evaluation.host.is_none() && evaluation.decision.reason == Reason::SniMissing
 }
 
 /// Closes a connection for want of a policy.

@@ -7,5 +7,6 @@
 mod callbacks;
 mod decide;
 mod facts;
+mod silence;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::policy::quota::QuotaDraft;
 use crate::policy::settings::Mode;
 use crate::policy::target::{DestinationDraft, Kind};
 use crate::policy::target_document::{DestinationDoc, TargetDoc};
-use crate::policy::value::Id;
+use crate::policy::value::{Id, Switch};
 use crate::timestamp::Timestamp;
 
 impl Compiler {
@@ -113,6 +113,7 @@ impl Compiler {
                 findings.no_hosts();
             }
             draft.region = self.region(doc.region.as_ref().map(|region| &*region.0));
+            draft.server_first = doc.server_first.as_ref() == Some(&Switch(true));
             draft.ports = doc.ports.good();
             let (hosts, cidrs) = (doc.hosts.good().unwrap_or_default(), doc.cidrs.good().unwrap_or_default());
             draft.places = self.places(&hosts, &cidrs, draft.region, findings);

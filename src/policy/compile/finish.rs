@@ -1,7 +1,6 @@
 //! The end of the reading: names that were used before they were defined, and the whole policy.
 
 use super::{Compiler, STAGED, Sections, Waiting, room};
-use crate::index::Constraints;
 use crate::policy::compiled::Policy;
 use crate::policy::exempt::sorted;
 use crate::policy::finding::{Findings, Rejection, code};
@@ -41,8 +40,7 @@ impl Compiler {
                 draft.constraints_of(target).and_then(|constraints| draft.constraint_table.get(constraints)).copied();
             let ports = defined.port_set(kind, &mut draft.constraint_table);
             if let (Some(constraints), Some(ports)) = (constraints, ports)
-                && let Some(constraints) =
-                    draft.constraint_table.constraints(Constraints { ports, region: defined.region, ..constraints })
+                && let Some(constraints) = draft.constraint_table.constraints(defined.constrain(constraints, ports))
             {
                 draft.set_constraints(target, constraints);
             } else {
@@ -71,6 +69,10 @@ impl Compiler {
             sorted(groups)
         });
         let workloads = workloads.collect();
+        let mut server_first = Vec::new();
+        for destination in self.destinations.values().flatten().filter(|destination| destination.server_first) {
+            destination.nodes(Kind::Rules, &mut self.hosts, &mut server_first);
+        }
         self.identities.shrink();
         self.hosts.finish();
         let exemption_of: Vec<u32> = self.deny.iter().map(|entry| entry.exemption).collect();
@@ -115,6 +117,7 @@ impl Compiler {
             destinations: self.destinations.into_names(),
             expires,
             keys,
+            server_first: sorted(server_first),
         })
     }
 }

@@ -64,8 +64,8 @@ impl Compiler {
             let draft = self.sections.get(kind);
             match self.destinations.defined(number) {
                 Defined::Yes(destination) => {
-                    constraints.ports = destination.port_set(kind, &mut draft.constraint_table)?;
-                    constraints.region = destination.region;
+                    let ports = destination.port_set(kind, &mut draft.constraint_table)?;
+                    constraints = destination.constrain(constraints, ports);
                 }
                 Defined::Later => late = Some(number),
             }
@@ -75,7 +75,7 @@ impl Compiler {
             let (hosts, cidrs) = (doc.hosts.good().unwrap_or_default(), doc.cidrs.good().unwrap_or_default());
             let mut places = self.places(&hosts, &cidrs, region, findings);
             places.everything = kind.closes() && hosts.is_empty() && cidrs.is_empty();
-            let destination = DestinationDraft { places, ports, region };
+            let destination = DestinationDraft { places, ports, region, server_first: false };
             self.nodes.clear();
             destination.nodes(kind, &mut self.hosts, &mut self.nodes);
             let draft = self.sections.get(kind);

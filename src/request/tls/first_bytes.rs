@@ -8,6 +8,8 @@ pub enum FirstBytes<'a> {
     /// None have come; what depends on them is decided later.
     #[default]
     Unseen,
+    /// None have come in the time after which a server may speak first.
+    Silent,
     /// No TLS: SSL 2 is none, either.
     NoHello,
     /// They begin as TLS does, and are no ClientHello of one well-formed server name, or came too late.
@@ -21,7 +23,7 @@ impl<'a> FirstBytes<'a> {
     pub fn server_name(&self) -> Option<&'a [u8]> {
         match self {
             FirstBytes::Hello(hello) => hello.server_name,
-            FirstBytes::Unseen | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+            FirstBytes::Unseen | FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => None,
         }
     }
 }

@@ -106,11 +106,12 @@ extern "C" fn proxy_on_delete(context: u32) {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_tick(_context: u32) {
+extern "C" fn proxy_on_tick(context: u32) {
     with_worker(|worker| {
-        worker.tick(&mut Envoy::default());
         if IS_TCP {
-            worker.tick_connections(&mut Envoy::default());
+            worker.tick_connections(&mut Envoy::default(), context);
+        } else {
+            worker.tick(&mut Envoy::default());
         }
     });
 }

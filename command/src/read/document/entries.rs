@@ -314,12 +314,19 @@ impl Target {
         &self.terms
     }
 
-    /// Fills terms and places in, where `ports` are those of the target's place; none where something is no value of the language.
-    pub(super) fn fill_in(&mut self, context: TargetContext, ports: Option<policy::Ports>) -> Option<()> {
+    /// Fills terms and places in, where `ports` are those of the target's place, and its servers may speak first or not; none where
+    /// something is no value of the language.
+    pub(super) fn fill_in(
+        &mut self,
+        context: TargetContext,
+        ports: Option<policy::Ports>,
+        server_first: bool,
+    ) -> Option<()> {
         let methods = self.methods.iter().map(|method| Box::from(method.as_str()));
         let paths: Option<Vec<policy::PathPattern<'static>>> =
             self.paths.iter().map(|path| Some(path_pattern(path)?.into_owned())).collect();
-        self.terms = TargetTerms::new(context, ports, methods, paths?, self.options());
+        let options = TargetOptions { server_first, ..self.options() };
+        self.terms = TargetTerms::new(context, ports, methods, paths?, options);
         self.places = Places::of(&self.hosts, &self.cidrs)?;
         Some(())
     }
@@ -335,6 +342,7 @@ impl Target {
             hello_optional: self.client_hello == Some(ClientHello::Optional),
             ech: self.ech.is_some(),
             host_only: self.over_tls.is_some(),
+            server_first: false,
         }
     }
 }
@@ -405,6 +413,9 @@ pub(crate) struct Destination {
     /// What is spoken there: `http` unless given, on ports of other protocols theirs. `http2` and `grpc` speak HTTP/2 to it,
     /// whatever the caller speaks. For renderers and advice; never matched.
     pub(crate) protocol: Option<Protocol>,
+    /// Its servers may speak first (MySQL, SMTP, SSH): connections to them are decided by caller, host and port alone, whatever
+    /// `clientHello` and `ech` say.
+    pub(crate) server_first: bool,
     #[serde(skip)]
     #[schemars(skip)]
     pub(super) places: Places,

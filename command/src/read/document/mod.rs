@@ -119,12 +119,12 @@ impl Document {
         let quotas = self.quotas.iter_mut().flat_map(|quota| &mut quota.to);
         all.extend(quotas.map(|target| (TargetContext::Closing, target)));
         for (context, target) in all {
-            let ports = match target.destination.as_ref().and_then(|name| self.destinations.get(name)) {
-                Some(destination) => destination.ports.as_ref(),
-                None => target.ports.as_ref(),
+            let (ports, server_first) = match target.destination.as_ref().and_then(|name| self.destinations.get(name)) {
+                Some(destination) => (destination.ports.as_ref(), destination.server_first),
+                None => (target.ports.as_ref(), false),
             };
             let ports = ports.map(Ports::set);
-            target.fill_in(context, ports)?;
+            target.fill_in(context, ports, server_first)?;
         }
         Some(self)
     }
@@ -186,7 +186,7 @@ mod tests {
 
     const POLICY: &str = r#"{
         "version": 1, "name": "p",
-        "destinations": {"d": {"hosts": ["D.test.", "**"], "cidrs": ["192.0.2.0/24", "private"], "ports": [8443]}},
+        "destinations": {"d": {"hosts": ["D.test.", "**"], "cidrs": ["192.0.2.0/24", "private"], "ports": [8443], "serverFirst": true}},
         "rules": [{"id": "r", "from": [{"any": true}], "to": [
             {"hosts": ["a.test"], "methods": ["POST", "GET"], "paths": ["/caf%c3%a9"], "upgrades": ["websocket"]},
             {"destination": "d", "paths": ["/a%2Fb"], "encodedSlash": "data"}]}],
@@ -204,6 +204,7 @@ mod tests {
         assert_eq!(rule.paths().iter().map(PathPattern::text).collect::<Vec<_>>(), ["/caf%C3%A9"]);
         assert!(rule.options().websocket && !named.options().websocket);
         assert_eq!(named.ports(), &ports);
+        assert!(named.options().server_first && !rule.options().server_first);
         assert_eq!(named.options().encoded_slash, tollgate::policy::EncodedSlash::Data);
         let deny = &document.deny[0];
         assert_eq!(deny.to[0].terms().context(), TargetContext::Closing);
