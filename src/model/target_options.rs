@@ -71,7 +71,8 @@ impl TargetOptions {
         context != TargetContext::Rule || self.server_first
     }
 
-    /// Tells whether whatever another target's options take is taken, `encodedSlash` apart: that is about paths.
+    /// Tells whether whatever another target's options take is taken, apart from `encodedSlash`, which is about paths, and `overTls`, which
+    /// is about all that a target lists.
     pub fn covers(self, context: TargetContext, other: TargetOptions, of_other: TargetContext) -> bool {
         let upgrades = [Upgrade::Absent, Upgrade::To(b"websocket"), Upgrade::Several];
         let hellos = [false, true].into_iter().flat_map(|is_named| [(is_named, false), (is_named, true)]);
@@ -82,7 +83,6 @@ impl TargetOptions {
                 self.takes_hello(context, is_named, has_ech) || !other.takes_hello(of_other, is_named, has_ech)
             })
             && (self.takes_silence(context) || !other.takes_silence(of_other))
-            && (context != TargetContext::Rule || self.host_only || !other.host_only)
     }
 }
 
@@ -175,9 +175,8 @@ mod tests {
             }
         }
         let rule = TargetContext::Rule;
-        let host_only = TargetOptions { host_only: true, ..TargetOptions::NONE };
         let server_first = TargetOptions { server_first: true, ..TargetOptions::NONE };
-        for wider in [optional, hidden, host_only, server_first] {
+        for wider in [optional, hidden, server_first] {
             assert!(wider.covers(rule, TargetOptions::NONE, rule) && !TargetOptions::NONE.covers(rule, wider, rule));
         }
     }

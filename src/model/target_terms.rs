@@ -121,6 +121,8 @@ impl TargetTerms {
             && self.covers_methods(other)
             && self.options.covers(self.context, other.options, other.context)
             && self.covers_paths(other)
+            // what lists `upgrades` admits plain requests as well, and no connection
+            && (self.takes_connections() || !other.takes_connections())
     }
 
     fn covers_methods(&self, other: &TargetTerms) -> bool {
@@ -232,11 +234,17 @@ mod tests {
     }
 
     #[test]
-    fn terms_cover_no_upgrade_that_they_do_not_take() {
+    fn terms_cover_no_upgrade_and_no_connection_that_they_do_not_take() {
         let plain = terms(TargetContext::Rule, &[], &[], &[]);
-        let options = TargetOptions { websocket: true, ..TargetOptions::NONE };
-        let websocket = TargetTerms { options, ..plain.clone() };
-        assert!(websocket.covers(&plain) && !plain.covers(&websocket));
+        let with = |options: TargetOptions| TargetTerms { options, ..plain.clone() };
+        let websocket = TargetOptions { websocket: true, ..TargetOptions::NONE };
+        let both = with(TargetOptions { host_only: true, ..websocket });
+        let websocket = with(websocket);
+        assert!(!websocket.covers(&plain) && !plain.covers(&websocket));
+        assert!(both.covers(&plain) && both.covers(&websocket) && !websocket.covers(&both));
+        let listing = TargetTerms { options: both.options, ..terms(TargetContext::Rule, &[], &["GET"], &[]) };
+        let of_host = TargetOptions { host_only: true, ..TargetOptions::NONE };
+        assert!(plain.covers(&TargetTerms { options: of_host, ..listing }));
     }
 
     #[test]

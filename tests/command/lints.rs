@@ -11,7 +11,7 @@ use std::process::Command;
 use tollgate::decision::{Authorizer, Scratch, Timestamp};
 use tollgate::policy::Policy;
 use tollgate::quota::{Memory, QuotaThread};
-use tollgate_tests::oracle::{policies, requests};
+use tollgate_tests::oracle::{connections, policies, requests};
 
 const NOW: &str = "2026-07-01T00:00:00Z";
 
@@ -90,7 +90,7 @@ fn what_admits_nothing_new_can_be_removed_all_at_once() {
     let file = folder.path().join("policy.json");
     let now = Timestamp::parse(NOW).unwrap();
     let mut claims: BTreeMap<String, usize> = BTreeMap::new();
-    let (mut requests, mut admitted) = (0, 0);
+    let (mut requests, mut admitted, mut connected) = (0, 0, 0);
     for seed in 0..400 {
         let rng = &mut Rng::with_seed(seed);
         let text = policies::policy(rng);
@@ -130,12 +130,23 @@ fn what_admits_nothing_new_can_be_removed_all_at_once() {
             assert!(counted.clone().all(|quota| !idle.contains(&quota)), "{request} {idle:?} {text:#}");
             requests += 1;
             admitted += usize::from(judged.decision.outcome.as_str() == "allow");
+            let connection = connections::connection(rng);
+            let (arrival, now) = (connection.arrival(), Timestamp(now.0.max(connection.now)));
+            let judged = Authorizer::new(&whole).decide(&arrival, now, &mut scratch);
+            let outcome = Authorizer::new(&less).decide(&arrival, now, &mut other).decision.outcome;
+            assert_eq!(judged.decision.outcome, outcome, "{connection}\n{removed:?}\n{text:#}");
+            let counted = judged.quotas.iter().map(|metered| metered.number() as usize);
+            assert!(counted.clone().all(|quota| !idle.contains(&quota)), "{connection} {idle:?} {text:#}");
+            connected += usize::from(judged.decision.outcome.as_str() == "allow");
         }
     }
     for code in ["TG110", "TG111", "TG112", "TG114", "TG115", "TG116", "in a list"] {
         assert!(claims.get(code).is_some_and(|count| *count >= 3), "{claims:?}");
     }
-    assert!(requests >= 10_000 && admitted >= 300, "{admitted} of {requests}, {claims:?}");
+    assert!(
+        requests >= 10_000 && admitted >= 300 && connected >= 300,
+        "{admitted} and {connected} of {requests}, {claims:?}"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! `TOLLGATE_ORACLE_TIMES` sets how many times as many policies there are, `TOLLGATE_ORACLE_SEED` where they begin.
 
 use crate::records::assert_record_is_read_back;
-use tollgate_tests::oracle::{policies, requests, words};
+use tollgate_tests::oracle::{connections, policies, requests, words};
 use tollgate_tests::vectors;
 mod naive;
 mod shrink;
@@ -14,7 +14,8 @@ use naive::Verdict;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use tollgate::decision::{Authorizer, Outcome, Reason, RequestSnapshot, Scratch, Timestamp};
+use std::fmt::Display;
+use tollgate::decision::{Authorizer, Outcome, Reason, RequestSnapshot, Scratch, Timestamp, Way};
 use tollgate::policy::{Policy, Rejection};
 use tollgate::request::Arrival;
 use tollgate_tests::oracle::requests::Request;
@@ -43,18 +44,22 @@ fn valid(policy: &Value) -> Policy {
 }
 
 fn decide(policy: &Policy, request: &Request) -> Verdict {
+    decide_arrival(policy, &request.arrival(), request.now, request)
+}
+
+/// Decides what arrived; `request` is it in words.
+fn decide_arrival(policy: &Policy, arrival: &Arrival<'_>, now: u64, request: &dyn Display) -> Verdict {
     let mut scratch = Scratch::default();
-    let arrival = request.arrival();
-    let judged = Authorizer::new(policy).decide(&arrival, Timestamp(request.now), &mut scratch);
-    let kept = RequestSnapshot::of(&judged, &arrival, policy.terms());
+    let judged = Authorizer::new(policy).decide(arrival, Timestamp(now), &mut scratch);
+    let kept = RequestSnapshot::of(&judged, arrival, policy.terms());
     let restored = kept.evaluation();
     assert_eq!((&restored.decision, restored.quotas), (&judged.decision, judged.quotas), "kept for later\n{request}");
     assert_eq!((restored.identity, restored.trusted), (judged.identity, judged.trusted), "kept for later\n{request}");
     assert_eq!((restored.host, restored.port), (judged.host, judged.port), "kept for later\n{request}");
-    assert_record_is_read_back(policy, &arrival, &judged, &[]);
-    let (decision, port) = (judged.decision, judged.port);
+    assert_record_is_read_back(policy, arrival, &judged, &[]);
+    let (own, decision, port) = (judged.way == Way::Own, judged.decision, judged.port);
     if let Some(pattern) = decision.pattern {
-        assert!(naive::admits_path(pattern, &arrival), "{pattern} does not admit\n{request}");
+        assert!(naive::admits_path(pattern, arrival), "{pattern} does not admit\n{request}");
     }
     Verdict {
         outcome: decision.outcome.as_str(),
@@ -63,6 +68,7 @@ fn decide(policy: &Policy, request: &Request) -> Verdict {
         also: decision.also.iter().map(|further| (further.reason.as_str(), further.rule.map(str::to_owned))).collect(),
         destination: decision.destination.filter(|_| decision.outcome == Outcome::Allow).map(str::to_owned),
         port,
+        own,
     }
 }
 
@@ -119,6 +125,60 @@ fn every_decision_is_that_of_a_naive_scan() {
     for reason in all.map(Reason::as_str) {
         assert!(seen.borrow().keys().any(|(_, seen)| *seen == reason), "no request was decided by {reason}");
     }
+}
+
+#[test]
+fn every_decision_on_a_connection_is_that_of_a_naive_scan() {
+    let seen = RefCell::new(BTreeMap::new());
+    for_each_policy(2_000, |policy, rng| {
+        let compiled = valid(policy);
+        for _ in 0..REQUESTS {
+            let connection = connections::connection(rng);
+            let (arrival, now) = (connection.arrival(), connection.now);
+            let expected = naive::decide(policy, &arrival, now);
+            if decide_arrival(&compiled, &arrival, now, &connection) != expected {
+                let both = |policy: &Value| {
+                    let found = decide_arrival(&load(policy).ok()?, &arrival, now, &connection);
+                    Some((found, naive::decide(policy, &arrival, now)))
+                };
+                differing(policy, &both, &connection);
+            }
+            let way = if expected.own { "own" } else { "dynamic" };
+            *seen.borrow_mut().entry((expected.outcome, expected.reason, way)).or_insert(0) += 1;
+        }
+    });
+    println!("{:#?}", seen.borrow());
+    let of_http = [Reason::RouteMismatch, Reason::RequestAmbiguous, Reason::PolicyInvalid];
+    let all = Reason::ALL.into_iter().filter(|reason| reason.is_decided() && !reason.is_quota());
+    for reason in all.filter(|reason| !of_http.contains(reason) && *reason != Reason::UndecidedLimit) {
+        let count: usize =
+            seen.borrow().iter().filter(|((_, seen, _), _)| *seen == reason.as_str()).map(|(_, n)| n).sum();
+        assert!(count > 20, "{count} connections were decided by {}", reason.as_str());
+    }
+    for way in ["own", "dynamic"] {
+        assert!(seen.borrow().get(&("allow", "RULE_ALLOW", way)).is_some_and(|count| *count > 100), "{way}");
+    }
+}
+
+#[test]
+fn every_connection_is_charged_to_the_quotas_of_a_naive_scan() {
+    let charged = RefCell::new([0_usize; 4]);
+    for_each_policy(1_000, |policy, rng| {
+        let policy = metered(policy);
+        let compiled = valid(&policy);
+        let mut scratch = Scratch::default();
+        for _ in 0..REQUESTS {
+            let connection = connections::connection(rng);
+            let arrival = connection.arrival();
+            let judged = Authorizer::new(&compiled).decide(&arrival, Timestamp(connection.now), &mut scratch);
+            let ids = judged.quotas.iter().filter_map(|metered| compiled.quota(metered.number()));
+            let ids: Vec<String> = ids.map(|quota| quota.id.to_string()).collect();
+            let expected = naive::quotas_of_connection(&policy, &arrival, arrival.connection.as_ref().unwrap());
+            assert_eq!(ids, expected, "{policy:#}\n{connection}");
+            charged.borrow_mut()[ids.len().min(3)] += 1;
+        }
+    });
+    assert!(charged.borrow().iter().all(|connections| *connections > 100), "{charged:?}");
 }
 
 /// A quota charges what a deny entry of the same `from` and `to` closes. One exception: `any` of a quota leaves out
@@ -193,6 +253,11 @@ fn explain(policy: &Value, request: &Request) -> ! {
         let expected = naive::decide(policy, &request.arrival(), request.now);
         Some((decide(&compiled, request), expected))
     };
+    differing(policy, &both, request)
+}
+
+/// Shows the smallest policy by which `both`, what was found and what was expected, differ.
+fn differing(policy: &Value, both: &dyn Fn(&Value) -> Option<(Verdict, Verdict)>, request: &dyn Display) -> ! {
     let differs = |policy: &Value| both(policy).is_some_and(|(found, expected)| found != expected);
     let smallest = shrink::shrink(policy, &|policy| differs(policy));
     let (found, expected) = both(&smallest).unwrap();
@@ -283,6 +348,9 @@ fn a_deny_entry_refuses_whatever_a_rule_of_the_same_words_admits() {
         let mut denying = policy.clone();
         let targets = policy.get("rules").into_iter().flat_map(|rules| rules.as_array().unwrap());
         let mut targets: Vec<Value> = targets.flat_map(|rule| rule["to"].as_array().unwrap().clone()).collect();
+        for target in targets.iter_mut().filter_map(Value::as_object_mut) {
+            target.retain(|key, _| !matches!(key.as_str(), "clientHello" | "ech" | "overTls"));
+        }
         // To a deny entry a key is as ambiguous as any other such path.
         for target in targets.iter_mut().filter(|target| target.get("encodedSlash").is_some()) {
             target["encodedSlash"] = json!("data");

@@ -1,18 +1,20 @@
 //! The policy language once more, by plain scans over the policy's JSON. Written from the words of the specification
 //! alone, for policies that are known to be valid: whatever is quick elsewhere is slow and obvious here.
 
+mod connection;
 mod paths;
 mod places;
 mod request;
 mod target;
 
+use connection::Beginning;
 use places::Rank;
 use request::{Path, Place};
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use target::Match;
-use tollgate::request::{Arrival, Presented, Source, Upgrade};
+use tollgate::request::{Arrival, Connection, Presented, Source, Upgrade};
 
 /// Part of a policy, which decides the reading: a part that opens is read narrowly, one that closes widely.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +35,8 @@ pub struct Verdict {
     /// The named destination that admitted, where one did.
     pub destination: Option<String>,
     pub port: Option<u16>,
+    /// A connection goes to the cluster of its host: it was led there by that name, and so is it admitted.
+    pub own: bool,
 }
 
 /// A request with a canonical host.
@@ -44,6 +48,8 @@ pub struct Request<'a> {
     path: Option<Path>,
     upgrade: Upgrade<'a>,
     overridden: bool,
+    /// The beginning of a TCP connection; it has no method, path or upgrade.
+    connection: Option<Beginning>,
 }
 
 /// A trusted identity.
@@ -57,16 +63,11 @@ struct Who {
 pub type Reason = (&'static str, Option<String>);
 
 pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
-    let dry_run = policy.get("mode").is_some_and(|mode| mode == "dry-run");
+    if let Some(connection) = &arrival.connection {
+        return decide_connection(policy, arrival, connection, now);
+    }
+    let dry_run = is_dry_run(policy);
     let mut suspended = Vec::new();
-    let deny = |(reason, rule): Reason, port: Option<u16>| Verdict {
-        outcome: "deny",
-        reason,
-        rule,
-        also: Vec::new(),
-        destination: None,
-        port,
-    };
 
     // 1. Host, identity, route.
     let Some((place, named)) = request::authority(arrival.authority) else {
@@ -95,11 +96,64 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     };
     let path = arrival.path.map(request::path);
     let (method, upgrade, overridden) = (arrival.method, arrival.upgrade, arrival.overridden);
-    let request = Request { who, place, port, method, path, upgrade, overridden };
+    let request = Request { who, place, port, method, path, upgrade, overridden, connection: None };
+    authorize(policy, &request, suspended, now, false)
+}
+
+fn decide_connection(policy: &Value, arrival: &Arrival<'_>, connection: &Connection<'_>, now: u64) -> Verdict {
+    let dry_run = is_dry_run(policy);
+    let mut suspended = Vec::new();
+    let Some(led) = connection::led(policy, connection) else { return deny(("HOST_INVALID", None), None) };
+    let port = Some(led.port);
+    let who = match identity(policy, arrival) {
+        Ok(who) => who,
+        Err(reason) if dry_run => {
+            suspended.push((reason, None));
+            None
+        }
+        Err(reason) => return deny((reason, None), port),
+    };
+    if led.is_mismatch {
+        if !dry_run {
+            return deny(("SNI_MISMATCH", None), port);
+        }
+        suspended.push(("SNI_MISMATCH", None));
+    }
+    let (Some(place), false) = (led.place, led.is_unreadable) else { return deny(("SNI_MISSING", None), port) };
+    let request = Request {
+        who,
+        place,
+        port: led.port,
+        method: b"",
+        path: None,
+        upgrade: Upgrade::Absent,
+        overridden: false,
+        connection: Some(led.beginning),
+    };
+    authorize(policy, &request, suspended, now, led.is_called_by_host)
+}
+
+fn is_dry_run(policy: &Value) -> bool {
+    policy.get("mode").is_some_and(|mode| mode == "dry-run")
+}
+
+fn deny((reason, rule): Reason, port: Option<u16>) -> Verdict {
+    Verdict { outcome: "deny", reason, rule, also: Vec::new(), destination: None, port, own: false }
+}
+
+/// Takes the steps behind the first, which has suspended these reasons.
+fn authorize(
+    policy: &Value,
+    request: &Request<'_>,
+    mut suspended: Vec<Reason>,
+    now: u64,
+    is_called_by_host: bool,
+) -> Verdict {
+    let (dry_run, port) = (is_dry_run(policy), request.port);
 
     // 2. Deny entries.
     for entry in entries(policy, "deny") {
-        let Some(reason) = denies(policy, entry, &request) else {
+        let Some(reason) = denies(policy, entry, request) else {
             continue;
         };
         let reason = (reason, Some(id(entry)));
@@ -110,8 +164,8 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
     }
 
     // 3. and 4. Rules and residency.
-    let onboarding = entries(policy, "dryRunFor").iter().any(|selector| selects(policy, selector, &request, false));
-    let admitted = admit(policy, &request, now);
+    let onboarding = entries(policy, "dryRunFor").iter().any(|selector| selects(policy, selector, request, false));
+    let (admitted, names_host) = admit(policy, request, now);
     if let Err(reason) = &admitted {
         if !(dry_run || onboarding) {
             return deny(reason.clone(), Some(port));
@@ -119,12 +173,13 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
         suspended.push(reason.clone());
     }
     let also: Vec<Reason> = suspended.iter().skip(1).take(16).cloned().collect();
+    let own = is_called_by_host && names_host;
     let (outcome, (reason, rule), destination) = match (suspended.into_iter().next(), admitted) {
         (Some(reason), _) => ("would-deny", reason, None),
-        (None, Ok((rule, destination))) => ("allow", ("RULE_ALLOW", Some(rule)), destination),
+        (None, Ok(Admitted { rule, destination, .. })) => ("allow", ("RULE_ALLOW", Some(rule)), destination),
         (None, Err(_)) => panic!("an enforced reason has returned"),
     };
-    Verdict { outcome, reason, rule, also, destination, port: Some(port) }
+    Verdict { outcome, reason, rule, also, destination, port: Some(port), own }
 }
 
 /// The ids of the quotas that a request is charged to, by a policy in dry-run: nothing but its host can refuse it.
@@ -143,14 +198,36 @@ pub fn quotas(policy: &Value, arrival: &Arrival<'_>) -> Vec<String> {
         path: arrival.path.map(request::path),
         upgrade: arrival.upgrade,
         overridden: arrival.overridden,
+        connection: None,
     };
+    counting(policy, &request)
+}
+
+/// The ids of the quotas that a connection is charged to, by a policy in dry-run, if it is let through.
+pub fn quotas_of_connection(policy: &Value, arrival: &Arrival<'_>, connection: &Connection<'_>) -> Vec<String> {
+    let Some(led) = connection::led(policy, connection).filter(|led| !led.is_unreadable) else { return Vec::new() };
+    let Some(place) = led.place else { return Vec::new() };
+    let request = Request {
+        who: identity(policy, arrival).unwrap_or(None),
+        place,
+        port: led.port,
+        method: b"",
+        path: None,
+        upgrade: Upgrade::Absent,
+        overridden: false,
+        connection: Some(led.beginning),
+    };
+    counting(policy, &request)
+}
+
+fn counting(policy: &Value, request: &Request<'_>) -> Vec<String> {
     let from = |quota: &Value| {
         let from = entries(quota, "from");
-        from.is_empty() || from.iter().any(|selector| selects(policy, selector, &request, false))
+        from.is_empty() || from.iter().any(|selector| selects(policy, selector, request, false))
     };
     let to = |quota: &Value| {
         let to = entries(quota, "to");
-        let matches = |target| target::target(policy, target, &request, Side::Deny) != Match::No;
+        let matches = |target| target::target(policy, target, request, Side::Deny) != Match::No;
         to.is_empty() || to.iter().any(matches)
     };
     entries(policy, "quotas").iter().filter(|quota| from(quota) && to(quota)).map(id).collect()
@@ -330,11 +407,20 @@ struct Admission<'p> {
     region: Option<&'p str>,
 }
 
-/// The id of the rule that admits the request and the destination through which it does, or why none does.
-fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<(String, Option<String>), Reason> {
+/// The rule that admits a request.
+struct Admitted {
+    rule: String,
+    /// The destination through which it does.
+    destination: Option<String>,
+    /// Its target names the host exactly.
+    names_host: bool,
+}
+
+/// The rule that admits the request, or why none does; and whether a target admits it that names the host exactly, residency apart.
+fn admit(policy: &Value, request: &Request<'_>, now: u64) -> (Result<Admitted, Reason>, bool) {
     let mut admitting = Vec::new();
     let mut expired_only = Vec::new();
-    let mut form_only = false;
+    let (mut form_only, mut hello_only) = (false, false);
     for rule in entries(policy, "rules") {
         if !entries(rule, "from").iter().any(|selector| selects(policy, selector, request, false)) {
             continue;
@@ -351,27 +437,35 @@ fn admit(policy: &Value, request: &Request<'_>, now: u64) -> Result<(String, Opt
                 (Match::Yes(rank), false) => admitting.push(found(rank)),
                 (Match::Yes(rank), true) => expired_only.push(found(rank)),
                 (Match::ByForm, false) => form_only = true,
-                (Match::ByForm, true) | (Match::No, _) => {}
+                (Match::ByHello, false) => hello_only = true,
+                (Match::ByForm | Match::ByHello, true) | (Match::No, _) => {}
             }
         }
     }
     // Of equals the first, which is the first in the file.
     let most_specific = |found: &[Admission<'_>]| {
         let first = found.iter().min_by_key(|found| found.precedence);
-        first.map(|found| (found.rule.clone(), found.destination.map(str::to_owned)))
+        first.map(|found| Admitted {
+            rule: found.rule.clone(),
+            destination: found.destination.map(str::to_owned),
+            names_host: found.precedence.0.0.0 == 4,
+        })
     };
     let Some(admission) = most_specific(&admitting) else {
-        return Err(match (most_specific(&expired_only), &request.who) {
-            (Some((rule, _)), _) => ("RULE_EXPIRED", Some(rule)),
+        let reason = match (most_specific(&expired_only), &request.who) {
+            (Some(Admitted { rule, .. }), _) => ("RULE_EXPIRED", Some(rule)),
             (None, _) if form_only => ("REQUEST_AMBIGUOUS", None),
+            (None, _) if hello_only => ("SNI_MISSING", None),
             (None, None) => ("IDENTITY_MISSING", None),
             (None, Some(_)) => ("NO_MATCH", None),
-        });
+        };
+        return (Err(reason), false);
     };
     let regions: Vec<&str> = admitting.iter().filter_map(|found| found.region).collect();
+    let names_host = admission.names_host;
     match residency(policy, request, &regions) {
-        Some(entry) => Err(("RESIDENCY", Some(entry))),
-        None => Ok(admission),
+        Some(entry) => (Err(("RESIDENCY", Some(entry))), names_host),
+        None => (Ok(admission), names_host),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Match of a target: every part for itself, then all of them together.
 
+use super::connection::Beginning;
 use super::places::{self, Rank};
 use super::request::{Path, Place};
 use super::{Request, Side, paths, strings};
@@ -12,6 +13,8 @@ pub enum Match {
     No,
     /// Every part matches but those that the request's form leaves open.
     ByForm,
+    /// Every part matches but the beginning of the connection.
+    ByHello,
     Yes(Rank),
 }
 
@@ -24,6 +27,12 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
     let Some(rank) = place(where_to, &request.place, side) else {
         return Match::No;
     };
+    if let Some(beginning) = request.connection {
+        return match port(where_to, request.port, side) {
+            true => connection(target, beginning, side, rank),
+            false => Match::No,
+        };
+    }
     if !port(where_to, request.port, side) || !upgrade(target, request.upgrade, side) {
         return Match::No;
     }
@@ -77,6 +86,24 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
         Match::ByForm
     } else {
         Match::No
+    }
+}
+
+/// Match of the rest of a target with a connection whose contents nobody reads.
+fn connection(target: &Value, beginning: Beginning, side: Side, rank: Rank) -> Match {
+    let has = |key: &str| target.get(key).is_some();
+    let lists = has("methods") || has("paths") || has("upgrades");
+    match side {
+        Side::Deny => Match::Yes(rank),
+        Side::Except | Side::Rules if lists && !has("overTls") => Match::No,
+        Side::Except => Match::Yes(rank),
+        Side::Rules => {
+            let is_optional = target.get("clientHello").is_some_and(|word| word == "optional");
+            match (beginning.is_named || is_optional) && (!beginning.ech || has("ech")) {
+                true => Match::Yes(rank),
+                false => Match::ByHello,
+            }
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Random small policies: few names, so that everything overlaps; now and then long lists and many paths, which an
 //! index keeps in other ways than short ones.
 
-use super::words::{ACCOUNTS, ENCODED, HOSTS, KEYS, METHODS, NAMESPACES, PATTERNS, REGIONS, TIMES, all, one_in, pick};
+use super::words::{
+    ACCOUNTS, ENCODED, HOSTS, KEYS, METHODS, NAMESPACES, OWN, PATTERNS, PORTS, REGIONS, TIMES, all, one_in, pick,
+};
 use fastrand::Rng;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +12,6 @@ const WILDCARDS: &str = "*.a.test **.a.test *.test **.test ** *.b.a.test **.b.a.
 const CIDRS: &str = "
     10.0.0.0/8 10.1.0.0/16 10.1.2.3 10.1.2.0/24 private 0.0.0.0/0 ::/0 fd00::/8 ::1 2001:db8::/32 ::ffff:10.0.0.0/104
     169.254.169.254 64:ff9b::/96 2002::/16 8.8.8.8/32 0.0.0.0/8";
-const PORTS: &str = "443 443 80 8443";
 /// Shapes of which a target gets many.
 const SHAPES: &str = "/r# /r#/** /r#/* /v1/r#/b /*/r#";
 
@@ -32,6 +33,12 @@ pub fn policy(rng: &mut Rng) -> Value {
         let words = [json!(true), json!("full"), json!("host"), json!("host"), json!("off"), json!(false)];
         let all = if policy["identity"]["sources"].to_string().contains("principal") { 4 } else { words.len() };
         policy["authority"] = json!({"defaultPort": port(rng), "verifyRoute": words[rng.usize(0..all)]});
+    }
+    if one_in(rng, 3) {
+        policy["tcp"] = json!({"self": some(rng, OWN, 2)});
+        if one_in(rng, 2) {
+            policy["tcp"]["port"] = port(rng).into();
+        }
     }
     let mut generator = Generator::new(&policy, rng, 0);
     let sets = generator.rng.usize(0..3);
@@ -190,6 +197,9 @@ impl<'p, 'r> Generator<'p, 'r> {
         if one_in(rng, 8) {
             target["upgrades"] = json!(["websocket"]);
         }
+        if list == "rules" {
+            hello(rng, &mut target);
+        }
         if target == json!({}) {
             target["methods"] = json!(["POST"]);
         }
@@ -210,6 +220,19 @@ fn place(rng: &mut Rng) -> Value {
         target["hosts"] = (0..count).map(host).collect();
     }
     target
+}
+
+/// Words about connections.
+fn hello(rng: &mut Rng, target: &mut Value) {
+    if one_in(rng, 6) {
+        target["clientHello"] = pick(rng, "optional optional required").into();
+    }
+    if one_in(rng, 8) {
+        target["ech"] = "allow".into();
+    }
+    if one_in(rng, 6) {
+        target["overTls"] = "host-only".into();
+    }
 }
 
 /// A region, the same for each exact host wherever it stands.

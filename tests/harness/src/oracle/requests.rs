@@ -5,10 +5,10 @@ use fastrand::Rng;
 use std::fmt;
 use tollgate::request::{Arrival, Presented, Source, Upgrade};
 
-const OTHER_HOSTS: &str = "test d.c.b.a.test notatest zz.internal internal LOCALHOST. q.h.test
+pub(super) const OTHER_HOSTS: &str = "test d.c.b.a.test notatest zz.internal internal LOCALHOST. q.h.test
     b1.a.test b-11.a.test b.1.a.test 1.a.test c.b-1.a.test c.b-.a.test c.b1.a.test c1.b.a.test c.xn--1.a.test xn--b1.a.test
     xn--1.a.test x1.a.test c.x1.a.test";
-const ADDRESSES: &str = "
+pub(super) const ADDRESSES: &str = "
     10.1.2.3 10.1.2.4 10.9.9.9 8.8.8.8 169.254.169.254 0.0.0.1 [::1] [::] [fd00::1] [2001:db8::1] [::ffff:10.1.2.3]
     [::10.1.2.3] [::ffff:0:10.1.2.3] [64:ff9b::10.1.2.3] [64:ff9b:1:2::10.1.2.3] [2002:a01:203::1] [2001:0:a01:203::]
     [2001::f5fe:fdfc] [2001:0:808:808::f5fe:fdfc] [2001:db8::5efe:10.1.2.3] [fe80::200:5efe:169.254.169.254]
@@ -124,7 +124,7 @@ fn authority(rng: &mut Rng, with_port: bool) -> String {
     if without_port { host.to_owned() } else { format!("{host}:{}", pick(rng, "443 443 80 8443")) }
 }
 
-fn identity(rng: &mut Rng) -> String {
+pub(super) fn identity(rng: &mut Rng) -> String {
     let trust_domain = match rng.u8(0..40) {
         0 => return String::new(),
         1 => return pick(rng, BAD_IDENTITIES).to_owned(),

@@ -9,6 +9,10 @@ pub const METHODS: &str = "GET POST PUT CONNECT M-SEARCH A_1";
 pub const HOSTS: &str =
     "a.test b.a.test c.b.a.test x.test h0.test h1.test h2.test h3.h.test localhost db.internal A.Test. _x.a.test";
 
+pub const PORTS: &str = "443 443 80 8443";
+/// Names of the gateway's own service.
+pub const OWN: &str = "gateway.out.svc.cluster.local h3.h.test";
+
 /// Path patterns of every class.
 pub const PATTERNS: &str = "
     / /** /* /v1 /v1/ /v1/a /v1/A /v1/* /v1/** /v1/*/b /v1/*/** /*/b /a/**/b /**/b /**/b/** /v1/{a,b} /v1/{A,b*}/**
