@@ -12,6 +12,7 @@ pub(crate) mod ports;
 pub(crate) mod public_suffix;
 pub(crate) mod reach;
 pub(crate) mod request;
+pub(crate) mod server_name;
 pub(crate) mod test;
 pub(crate) mod unconfirmed;
 pub(crate) mod who;

@@ -1,6 +1,7 @@
 //! A line of input: a request as JSON.
 
 use crate::analysis::edge::{Edge, Refusal, Upgrading, account};
+use crate::analysis::server_name;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -164,7 +165,7 @@ impl<'a> Request<'a> {
         let identity = self.presented(seen.caller.as_deref(), identity)?;
         let authority = bytes("authority", &self.authority, &self.authority_b64, authority)?
             .ok_or_else(|| Mistake::anywhere("`authority` is missing"))?;
-        *outer_sni = server_name_of(authority);
+        *outer_sni = server_name::leading_to(authority);
         let first = match (&self.sni, bytes("clientHello", &None, &self.client_hello_b64, first)?) {
             (Some(_), Some(_)) => return Err(Mistake::anywhere("`sni` and `clientHello_b64` are both given")),
             (Some(sni), None) => FirstBytes::Hello(ClientHello { server_name: Some(sni.as_bytes()), ech: false }),
@@ -226,18 +227,6 @@ impl<'a> Request<'a> {
     /// The time at which it is to be decided, if the line gives one.
     pub(crate) fn now(&self) -> Option<Timestamp> {
         self.now.as_ref().map(|now| now.0)
-    }
-}
-
-/// The server name by which the mesh's proxies lead a connection to an authority: a plain name where that has no port.
-fn server_name_of(authority: &[u8]) -> Vec<u8> {
-    let port = |colon: usize| Some((authority.get(..colon)?, authority.get(colon.checked_add(1)?..)?));
-    match authority.iter().rposition(|byte| *byte == b':').and_then(port) {
-        Some((host, port)) if !host.contains(&b':') || host.ends_with(b"]") => {
-            let host = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
-            [b"outbound_.", port, b"_._.", host].concat()
-        }
-        _ => authority.to_vec(),
     }
 }
 

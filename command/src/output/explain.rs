@@ -43,8 +43,16 @@ fn missing(why_not: &WhyNot, out: &mut impl Write) -> io::Result<()> {
 pub(crate) fn steps(walk: &Walk, out: &mut impl Write) -> io::Result<()> {
     let request = &walk.request;
     let who = request.identity.as_deref().unwrap_or("nobody");
-    let path = request.path.as_deref().unwrap_or_default();
-    step(out, "request", &format!("{} {}{path} as {who}", request.method, request.authority))?;
+    match (&request.method, &request.tls) {
+        (Some(method), _) => {
+            let path = request.path.as_deref().unwrap_or_default();
+            step(out, "request", &format!("{method} {}{path} as {who}", request.authority))?;
+        }
+        (None, tls) => {
+            let tls = tls.as_deref().unwrap_or_default();
+            step(out, "connection", &format!("{}{tls} as {who}", request.authority))?;
+        }
+    }
     read(walk, out)?;
     looks("deny", &walk.deny, out)?;
     looks("rules", &walk.rules, out)?;

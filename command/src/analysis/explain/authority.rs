@@ -13,6 +13,14 @@ pub(crate) fn of(host: &Host<'_>, port: u16) -> String {
     }
 }
 
+/// A canonical host by itself.
+pub(crate) fn shown(host: &Host<'_>) -> String {
+    match host {
+        Host::Name(name) => (*name).to_owned(),
+        Host::Ip(address) => address.to_string(),
+    }
+}
+
 /// The fault of an invalid authority.
 pub(crate) fn fault(authority: &[u8]) -> String {
     if Authority::parse(authority, &mut Vec::new()).is_some() {

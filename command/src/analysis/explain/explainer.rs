@@ -1,8 +1,10 @@
 //! Explains a decision: makes it, and looks at it from all sides.
 
+use super::authority::shown;
+use super::reduced::Reduced;
 use super::spot::Spot;
 use super::walk::{Asked, Canonical, Charge, Decided, Looks, Named, Walk};
-use super::{ambiguity, authority, looked};
+use super::{ambiguity, authority, connection, looked};
 use crate::analysis::edge::{Edge, Refusal};
 use crate::analysis::further::FurtherShown;
 use crate::analysis::gateway::Gateway;
@@ -12,7 +14,8 @@ use crate::read::document::{Document, Quota};
 use crate::read::excerpt::Excerpts;
 use tollgate::decision::{Authorizer, Charged, Evaluation, Scratch, Timestamp};
 use tollgate::policy::{Mode, Policy};
-use tollgate::request::{Arrival, Form, Host, Identity, Path, Presented, Source, Upgrade, is_method};
+use tollgate::record::Layer;
+use tollgate::request::{Arrival, Form, Host, Identity, Path, Presented, Upgrade, is_method};
 
 /// Entries of each list that are looked at one by one.
 const MOST: usize = 20;
@@ -90,23 +93,20 @@ impl Explainer<'_> {
         let decisive_rule = self.document.rules.iter().position(|rule| named(&rule.id));
         let (deny, more_deny) = first(&candidates.deny, decisive_deny);
         let (rules, more_rules) = first(&candidates.rules, decisive_rule);
-        // What step 1 made of it: entries are asked one by one, by policies that are not in dry-run and see no route.
-        let authority = judged.host.zip(judged.port).map(|(host, port)| authority::of(&host, port)).unwrap_or_default();
-        let arrival = &Arrival {
-            identity: judged.trusted.map(|id| Presented { source: Source::PeerCertificate, id: id.id().as_bytes() }),
-            authority: authority.as_bytes(),
-            cluster: None,
-            ..*asked
-        };
+        let reduced = judged.host.zip(judged.port).map(|(host, port)| Reduced::to(&host, port)).unwrap_or_default();
+        let arrival = &reduced.arrival(judged.trusted, asked);
         let deny = deny.iter().filter_map(|at| looked::deny(self.document, self.excerpts, *at, arrival, now)).collect();
         let rules =
             rules.iter().filter_map(|at| looked::rule(self.document, self.excerpts, *at, arrival, now)).collect();
         Walk {
             request: Asked {
                 identity: asked.identity.map(|presented| lossy(presented.id)),
-                method: lossy(sent.method),
+                layer: asked.connection.map(|_| Layer::Tcp.as_str()),
+                method: asked.connection.is_none().then(|| lossy(sent.method)),
                 authority: lossy(sent.authority),
                 path: sent.path.map(lossy),
+                sni: asked.connection.and_then(|connection| connection.first.server_name()).map(lossy),
+                tls: asked.connection.map(|connection| connection::tls(&connection.first)),
             },
             canonical: self.canonical(way, judged),
             deny: Looks { looked_at: deny, more: more_deny },
@@ -162,9 +162,14 @@ impl Explainer<'_> {
             }
             _ => {}
         }
-        match judged.host {
-            None => notes.push(format!("the authority is no host and port: {}", authority::fault(arrival.authority))),
-            Some(host) => notes.extend(self.authority_notes(arrival, &host, judged.port)),
+        match (&arrival.connection, judged.host) {
+            (Some(connection), _) => {
+                notes.extend(connection::notes(self.policy.settings(), arrival, connection, judged));
+            }
+            (None, None) => {
+                notes.push(format!("the authority is no host and port: {}", authority::fault(arrival.authority)));
+            }
+            (None, Some(host)) => notes.extend(self.authority_notes(arrival, &host, judged.port)),
         }
         let method = String::from_utf8_lossy(arrival.method).to_ascii_uppercase();
         if !is_method(arrival.method) && is_method(method.as_bytes()) {
@@ -342,11 +347,4 @@ fn limit(quota: &Quota) -> String {
     let per = limit.per.as_ref().map(|per| format!(" per {per}")).unwrap_or_default();
     let burst = limit.burst.as_ref().map(|burst| format!(", burst {burst}")).unwrap_or_default();
     format!("{what}{per}{burst}")
-}
-
-fn shown(host: &Host<'_>) -> String {
-    match host {
-        Host::Name(name) => (*name).to_owned(),
-        Host::Ip(address) => address.to_string(),
-    }
 }

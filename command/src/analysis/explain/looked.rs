@@ -38,7 +38,7 @@ pub(crate) struct Looked {
     #[serde(flatten)]
     pub(crate) spot: Spot,
     pub(crate) verdict: Verdict,
-    /// The first thing that failed: `port`, `method`, `path`, `upgrade`, `expired` or `form`.
+    /// The first thing that failed: `port`, `method`, `path`, `upgrade`, `hello`, `expired` or `form`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failed: Option<&'static str>,
     /// In words.
@@ -130,6 +130,12 @@ fn failure(
             };
             format!("port {port} is not among {}", listed(near, ports))
         }
+        Failed::Method | Failed::Path | Failed::Upgrade if arrival.connection.is_some() => {
+            let mut keys: Vec<&str> = near.iter().flat_map(|target| target.unseen_keys()).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            format!("nobody sees in a connection what it lists as {}", keys.join(" and "))
+        }
         Failed::Method if near.iter().all(|target| target.methods.is_empty()) => match arrival.method {
             b"CONNECT" => "CONNECT is admitted only where `methods` lists it".to_owned(),
             _ => format!("`{method}` is no method in its only spelling"),
@@ -188,6 +194,12 @@ pub(crate) fn deny(
     let (verdict, failed, detail) = match asked(map) {
         Some(Reason::RequestAmbiguous) => {
             let detail = "matches it only because servers may read the request in two ways";
+            (Verdict::Matches, None, detail.to_owned())
+        }
+        Some(_)
+            if arrival.connection.is_some() && entry.to.iter().any(|target| target.unseen_keys().next().is_some()) =>
+        {
+            let detail = "matches it, whatever methods and paths it lists: nobody sees those in a connection";
             (Verdict::Matches, None, detail.to_owned())
         }
         Some(_) => (Verdict::Matches, None, "matches it".to_owned()),

@@ -2,7 +2,7 @@
 //! to take a request.
 
 use super::change::Change;
-use super::wanted::{Asked, Wanted};
+use super::wanted::{Asked, Wanted, WantedHello};
 use crate::read::document::{Ports, Target};
 use serde_json::{Map, Value, json};
 use tollgate::policy::EncodedSlash;
@@ -16,17 +16,30 @@ pub(super) const CONDITIONS: [(&str, &str); 5] =
 pub(super) fn part_of(key: &str) -> Option<&'static str> {
     match key {
         "hosts" | "cidrs" => Some("host"),
+        "clientHello" | "ech" => Some("hello"),
         _ => CONDITIONS.iter().find(|(condition, _)| *condition == key).map(|(_, part)| *part),
     }
 }
 
 impl Wanted<'_> {
-    /// A target that takes in this request and little else.
+    /// A target of a rule that takes in this request and little else.
     pub(crate) fn target(&self) -> Value {
+        let mut target = self.exception();
+        if let (Some(hello), Some(keys)) = (self.hello, target.as_object_mut()) {
+            keys.extend(words_of(hello).map(|(key, word)| (key.to_owned(), json!(word))));
+        }
+        target
+    }
+
+    /// A target of an exception that takes in this request and little else.
+    pub(crate) fn exception(&self) -> Value {
         let mut target = Map::new();
         target.insert(self.key.to_owned(), json!([self.place]));
         if self.port != 80 && self.port != 443 {
             target.insert("ports".to_owned(), json!([self.port]));
+        }
+        if self.hello.is_some() {
+            return target.into();
         }
         // neither is compared with a request whose headers override them
         if !self.overridden {
@@ -48,6 +61,11 @@ impl Wanted<'_> {
     pub(super) fn changes_of(&self, target: &Target) -> Vec<(&'static str, Change)> {
         let terms = target.terms();
         let (has_paths, options) = (!terms.paths().is_empty(), terms.options());
+        if let Some(hello) = self.hello {
+            let opens = (!terms.takes_connections()).then(|| ("overTls", Change::Set(json!("host-only"))));
+            let words = words_of(hello).map(|(key, word)| (key, Change::Set(json!(word))));
+            return opens.into_iter().chain(words).chain(self.places_of(target)).collect();
+        }
         let mut changes = Vec::new();
         if terms.methods().next().is_some() {
             changes.push(("methods", Change::Add(vec![json!(self.method)])));
@@ -64,6 +82,13 @@ impl Wanted<'_> {
         if self.upgrade == Asked::Websocket && !options.websocket {
             changes.push(("upgrades", Change::Add(vec![json!("websocket")])));
         }
+        changes.extend(self.places_of(target));
+        changes
+    }
+
+    /// Changes of the place of a target that take in this request's.
+    fn places_of(&self, target: &Target) -> Vec<(&'static str, Change)> {
+        let mut changes = Vec::new();
         if target.destination.is_none() {
             match target.ports {
                 // what is not given is 80 and 443
@@ -75,4 +100,10 @@ impl Wanted<'_> {
         }
         changes
     }
+}
+
+/// Words of a rule's target that take such a beginning of a connection, besides the usual one.
+fn words_of(hello: WantedHello) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let optional = (!hello.is_named).then_some(("clientHello", "optional"));
+    optional.into_iter().chain(hello.ech.then_some(("ech", "allow")))
 }

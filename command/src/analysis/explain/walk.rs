@@ -33,10 +33,20 @@ pub(crate) struct Walk {
 pub(crate) struct Asked {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<String>,
-    pub(crate) method: String,
+    /// Left out for HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) layer: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) method: Option<String>,
     pub(crate) authority: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path: Option<String>,
+    /// The server name in the caller's own TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sni: Option<String>,
+    /// The caller's own TLS in words; none for HTTP.
+    #[serde(skip)]
+    pub(crate) tls: Option<String>,
 }
 
 /// Canonical form of the request.
@@ -122,7 +132,9 @@ impl Walk {
         match self.decision.reason {
             "RULE_ALLOW" => admitting.iter().any(|looked| is_named(looked)) && denying.is_empty(),
             "DENY_RULE" if self.decision.decision == "deny" => denying.iter().any(|looked| is_named(looked)),
-            "NO_MATCH" | "IDENTITY_MISSING" | "RULE_EXPIRED" => admitting.is_empty() && denying.is_empty(),
+            "NO_MATCH" | "IDENTITY_MISSING" | "RULE_EXPIRED" | "SNI_MISSING" => {
+                admitting.is_empty() && denying.is_empty()
+            }
             "RESIDENCY" => (!admitting.is_empty() || self.rules.more > 0) && denying.is_empty(),
             _ => true,
         }

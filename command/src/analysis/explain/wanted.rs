@@ -3,7 +3,7 @@
 use crate::analysis::who;
 use serde_json::Value;
 use tollgate::policy::Settings;
-use tollgate::request::{Arrival, Form, Host, Identity, Path, Upgrade, object_key};
+use tollgate::request::{Arrival, FirstBytes, Form, Host, Identity, Path, Upgrade, object_key};
 
 /// A request in the words of a policy.
 pub(crate) struct Wanted<'w> {
@@ -22,6 +22,23 @@ pub(crate) struct Wanted<'w> {
     /// The protocol that it asks to upgrade to: only one can be admitted.
     pub(crate) upgrade: Asked,
     pub(crate) overridden: bool,
+    /// The beginning of a TCP connection; none for HTTP.
+    pub(crate) hello: Option<WantedHello>,
+}
+
+/// The beginning of a TCP connection, as far as targets ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WantedHello {
+    /// Its own TLS names the host.
+    pub(crate) is_named: bool,
+    pub(crate) ech: bool,
+}
+
+impl WantedHello {
+    fn of(first: &FirstBytes<'_>) -> WantedHello {
+        let ech = matches!(first, FirstBytes::Hello(hello) if hello.ech);
+        WantedHello { is_named: first.server_name().is_some(), ech }
+    }
 }
 
 impl<'w> Wanted<'w> {
@@ -55,6 +72,7 @@ impl<'w> Wanted<'w> {
             is_key,
             upgrade: Asked::of(arrival.upgrade),
             overridden: arrival.overridden,
+            hello: arrival.connection.map(|connection| WantedHello::of(&connection.first)),
         }
     }
 }

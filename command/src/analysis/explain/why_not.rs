@@ -4,16 +4,17 @@ use super::admission::Admissions;
 use super::change::Change;
 use super::edit::{Edit, Into};
 use super::explainer::Explainer;
+use super::reduced::Reduced;
 use super::walk::{Nearest, Walk, WhyNot};
 use super::wanted::{Wanted, without_id};
-use super::{ambiguity, authority};
+use super::{ambiguity, authority, connection};
 use crate::analysis::gateway::Gateway;
 use crate::analysis::request::Request;
 use crate::read::clock;
 use serde_json::{Value, json};
 use tollgate::decision::{Authorizer, Outcome, Reason, Timestamp};
 use tollgate::policy::{Policy, Settings};
-use tollgate::request::{Arrival, Host, Identity, Presented, Source, Upgrade};
+use tollgate::request::{Arrival, Host, Identity, Upgrade};
 
 /// Edits that are made in turn: one reason may stand behind another.
 const ROUNDS: usize = 4;
@@ -27,7 +28,10 @@ pub(crate) fn find(explainer: &Explainer<'_>, json: &str, request: &Request<'_>,
     let seen = gateway.play(explainer.policy, request, at, |arrival, judged, _| {
         let near = Authorizer::new(explainer.policy).nearest(arrival, at, &mut Default::default());
         let near = near.map(|near| Nearest { rule: near.rule.to_owned(), failed: near.failed.as_str() });
-        let advice = advice(walk.decision.reason, arrival, near.as_ref());
+        let advice = match arrival.connection {
+            None => advice(walk.decision.reason, arrival, near.as_ref()),
+            Some(connection) => connection::advice(judged.decision.reason, &connection.first, judged.host.is_some()),
+        };
         let port = judged.host.and_then(|host| other_port(explainer, arrival, host, at));
         (near, advice, port)
     });
@@ -72,7 +76,7 @@ fn pattern(edit: &Edit) -> Option<String> {
 /// The authority with which a rule would admit the request as it is, if it names no port.
 fn other_port(explainer: &Explainer<'_>, arrival: &Arrival<'_>, host: Host<'_>, at: Timestamp) -> Option<String> {
     let named = tollgate::request::Authority::parse(arrival.authority, &mut Vec::new())?.port;
-    if named.is_some() {
+    if named.is_some() || arrival.connection.is_some() {
         return None;
     }
     let document = explainer.document;
@@ -234,7 +238,7 @@ impl Search<'_, '_> {
             Reason::DenyRule => self.exceptions(entry.as_deref()?, &wanted),
             Reason::RuleExpired => Some(self.longer()),
             Reason::Residency => Some(self.regions()),
-            Reason::NoMatch | Reason::IdentityMissing => {
+            Reason::NoMatch | Reason::IdentityMissing | Reason::SniMissing => {
                 Some(self.admissions(settings, &wanted, identity, arrival, &host))
             }
             // an ambiguous request gets through only where its `%2F` is said to be data
@@ -252,7 +256,7 @@ impl Search<'_, '_> {
     fn exceptions(&self, id: &str, wanted: &Wanted<'_>) -> Option<Vec<Edit>> {
         let number = self.explainer.document.deny.iter().position(|entry| entry.id == id)?;
         let way = vec![Into::Key("deny"), Into::Item(number), Into::Key("except")];
-        Some(vec![Edit { way, change: Change::Add(vec![wanted.target()]) }])
+        Some(vec![Edit { way, change: Change::Add(vec![wanted.exception()]) }])
     }
 
     /// Lets rules go on that have ended.
@@ -295,14 +299,8 @@ impl Search<'_, '_> {
         arrival: &Arrival<'_>,
         host: &Host<'_>,
     ) -> Vec<Edit> {
-        let authority = authority::of(host, wanted.port);
-        // entries are asked one by one, by policies that are not in dry-run and see no route
-        let arrival = Arrival {
-            identity: identity.map(|id| Presented { source: Source::PeerCertificate, id: id.id().as_bytes() }),
-            authority: authority.as_bytes(),
-            cluster: None,
-            ..*arrival
-        };
+        let reduced = Reduced::to(host, wanted.port);
+        let arrival = reduced.arrival(identity.copied(), arrival);
         let admissions =
             Admissions { explainer: self.explainer, settings, wanted, identity, arrival: &arrival, at: self.at };
         let mut found = admissions.least();

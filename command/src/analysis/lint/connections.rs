@@ -49,7 +49,7 @@ pub(crate) fn lint(document: &Document, advice: &mut Advice) {
 
 /// A rule's target that admits nothing over the caller's own TLS, or more than it lists.
 fn opening(document: &Document, rule: &Rule, target: &Target, at: &str, advice: &mut Advice) {
-    let Some(Unread { first, keys }) = Unread::of(target) else { return };
+    let Some((first, keys)) = unseen(target) else { return };
     let place = document.place(target);
     if target.over_tls.is_some() {
         let hosts = named(&place);
@@ -72,7 +72,7 @@ fn opening(document: &Document, rule: &Rule, target: &Target, at: &str, advice: 
 
 /// A target that takes its hosts whole, if any connection gets that far.
 fn closing(document: &Document, target: &Target, at: &str, say: impl Fn(&str, &str) -> String, advice: &mut Advice) {
-    let Some(Unread { first, keys }) = Unread::of(target) else { return };
+    let Some((first, keys)) = unseen(target) else { return };
     let place = document.place(target);
     if !is_reached(document, &place) {
         return;
@@ -81,24 +81,10 @@ fn closing(document: &Document, target: &Target, at: &str, say: impl Fn(&str, &s
     advice.add(code::CLOSED_WHOLE, format!("{at}.{first}"), say(&named(&place), &keys), fix.to_owned());
 }
 
-/// The keys of a target about what nobody sees in such a connection.
-struct Unread {
-    first: &'static str,
-    /// In words.
-    keys: String,
-}
-
-impl Unread {
-    fn of(target: &Target) -> Option<Unread> {
-        let keys = [
-            ("paths", !target.paths.is_empty()),
-            ("methods", !target.methods.is_empty()),
-            ("upgrades", !target.upgrades.is_empty()),
-        ];
-        let given: Vec<&'static str> = keys.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key).collect();
-        let quoted: Vec<String> = given.iter().map(|key| format!("`{key}`")).collect();
-        Some(Unread { first: given.first()?, keys: quoted.join(" and ") })
-    }
+/// The keys of a target about what nobody sees in such a connection: the first one, and all of them in words; none where it gives none.
+fn unseen(target: &Target) -> Option<(&'static str, String)> {
+    let quoted: Vec<String> = target.unseen_keys().map(|key| format!("`{key}`")).collect();
+    Some((target.unseen_keys().next()?, quoted.join(" and ")))
 }
 
 /// Tells whether the policy lets such a connection through to one of these places but for this entry, ports and callers apart.

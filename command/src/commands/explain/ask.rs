@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 use tollgate::decision::Timestamp;
 use tollgate::policy::Settings;
 
+/// The word for a connection that speaks no TLS.
+const NO_TLS: &str = "-";
+
 /// A request, as people write one.
 #[derive(Debug, clap::Args)]
 pub(super) struct RequestArguments {
@@ -30,6 +33,11 @@ pub(super) struct RequestArguments {
     /// The cluster that the route chose, such as `outbound|443||api.example.com`
     #[arg(long)]
     cluster: Option<String>,
+    /// Explain a TCP connection: the server name in the caller's own TLS, `-` if it speaks none
+    ///
+    /// The URL says where the connection was led to; what it asks for there, nobody sees. Its first bytes are a plain ClientHello.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "headers", "cluster"])]
+    sni: Option<String>,
     /// When: RFC 3339; now if not given
     #[arg(long, value_name = "TIME")]
     now: Option<String>,
@@ -44,6 +52,12 @@ impl RequestArguments {
     /// Tells a URL by which the application speaks TLS itself.
     pub(super) fn names_https(&self) -> bool {
         self.url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    }
+
+    /// A note about the part of the URL that counts for nothing in a connection.
+    pub(super) fn unseen(&self) -> Option<String> {
+        let (_, path) = split(&self.url);
+        (self.sni.is_some() && path != "/").then(|| format!("nobody sees `{path}` in a connection"))
     }
 
     /// A hint at what was probably forgotten.
@@ -63,11 +77,21 @@ impl RequestArguments {
         let (authority, path) = split(&self.url);
         let mut request = Map::new();
         request.insert("authority".to_owned(), authority.into());
-        request.insert("method".to_owned(), self.method.as_str().into());
-        if self.method != "CONNECT" {
-            // as clients send it (RFC 9112 §3.2.1)
-            let path = if path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
-            request.insert("path".to_owned(), path.into());
+        match self.sni.as_deref() {
+            Some(name) => {
+                request.insert("layer".to_owned(), "tcp".into());
+                if name != NO_TLS {
+                    request.insert("sni".to_owned(), name.into());
+                }
+            }
+            None => {
+                request.insert("method".to_owned(), self.method.as_str().into());
+                if self.method != "CONNECT" {
+                    // as clients send it (RFC 9112 §3.2.1)
+                    let path = if path.starts_with('?') { format!("/{path}") } else { path.to_owned() };
+                    request.insert("path".to_owned(), path.into());
+                }
+            }
         }
         if let Some(id) = self.identity.as_deref().filter(|id| *id != "anonymous") {
             request.insert("identity".to_owned(), spiffe(id, settings)?.into());
@@ -81,7 +105,9 @@ impl RequestArguments {
                 values.push(value.trim().into());
             }
         }
-        request.insert("headers".to_owned(), headers.into());
+        if !headers.is_empty() {
+            request.insert("headers".to_owned(), headers.into());
+        }
         if let Some(now) = &self.now {
             Timestamp::parse(now).ok_or_else(|| format!("`{now}` is no time; write it as `2027-01-31T00:00:00Z`"))?;
         }

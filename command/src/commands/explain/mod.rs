@@ -20,6 +20,8 @@ use tollgate::decision::Outcome;
 /// Shows what the request is reduced to, every entry that could speak of it with the first thing that failed, the
 /// entry that decides with its place in the file, and the quotas it would be charged to, as a gateway that has just
 /// started keeps them. The request is taken as a workload sends it, with --raw as the filter sees it. The exit code is 0 for a request that is let through and 2 for one that is denied.
+///
+/// With --sni it is a TCP connection, as the filter `tollgate-tcp` decides it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArguments {
     /// A YAML or JSON file, or a folder of them: one policy; `-` for stdin
@@ -58,6 +60,7 @@ pub(crate) fn run(arguments: &ExplainArguments) -> Result<Exit, CommandError> {
     let line = arguments.ask.line(loaded.policy.settings()).map_err(CommandError::Usage)?;
     let request = Request::read(line.as_bytes()).map_err(|mistake| CommandError::Usage(mistake.message))?;
     let mut walk = explainer.walk(&request, request.now().unwrap_or_else(clock::now)).map_err(CommandError::Usage)?;
+    walk.note(arguments.ask.unseen());
     walk.note(arguments.ask.hint(&document));
     walk.locate(&loaded);
     if !walk.agrees() {

@@ -314,6 +314,16 @@ impl Target {
         &self.terms
     }
 
+    /// Keys that it gives about what nobody sees in a connection.
+    pub(crate) fn unseen_keys(&self) -> impl Iterator<Item = &'static str> {
+        let keys = [
+            ("paths", !self.paths.is_empty()),
+            ("methods", !self.methods.is_empty()),
+            ("upgrades", !self.upgrades.is_empty()),
+        ];
+        keys.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key)
+    }
+
     /// Fills terms and places in, where `ports` are those of the target's place, and its servers may speak first or not; none where
     /// something is no value of the language.
     pub(super) fn fill_in(

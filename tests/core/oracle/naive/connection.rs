@@ -12,6 +12,8 @@ pub struct Beginning {
     /// They name the host, or none of them have come.
     pub is_named: bool,
     pub ech: bool,
+    /// Nothing has come where the server may speak first.
+    pub is_silent: bool,
 }
 
 /// A connection with a host outside the mesh, or with none that can be told.
@@ -63,8 +65,11 @@ pub fn led(policy: &Value, connection: &Connection<'_>) -> Option<Led> {
         return None;
     }
     let is_unseen = connection.first == FirstBytes::Unseen;
-    let beginning =
-        Beginning { is_named: is_unseen || server_name.is_some(), ech: hello.is_some_and(|hello| hello.ech) };
+    let beginning = Beginning {
+        is_named: is_unseen || server_name.is_some(),
+        ech: hello.is_some_and(|hello| hello.ech),
+        is_silent: connection.first == FirstBytes::Silent,
+    };
     let is_unreadable = connection.first == FirstBytes::Unreadable;
     Some(Led { place, port, is_called_by_host, is_mismatch, is_unreadable, beginning })
 }

@@ -29,7 +29,7 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
     };
     if let Some(beginning) = request.connection {
         return match port(where_to, request.port, side) {
-            true => connection(target, beginning, side, rank),
+            true => connection(target, where_to, beginning, side, rank),
             false => Match::No,
         };
     }
@@ -90,7 +90,7 @@ pub fn target(policy: &Value, target: &Value, request: &Request<'_>, side: Side)
 }
 
 /// Match of the rest of a target with a connection whose contents nobody reads.
-fn connection(target: &Value, beginning: Beginning, side: Side, rank: Rank) -> Match {
+fn connection(target: &Value, where_to: &Value, beginning: Beginning, side: Side, rank: Rank) -> Match {
     let has = |key: &str| target.get(key).is_some();
     let lists = has("methods") || has("paths") || has("upgrades");
     match side {
@@ -98,8 +98,11 @@ fn connection(target: &Value, beginning: Beginning, side: Side, rank: Rank) -> M
         Side::Except | Side::Rules if lists && !has("overTls") => Match::No,
         Side::Except => Match::Yes(rank),
         Side::Rules => {
+            let server_first = where_to.get("serverFirst").is_some_and(|first| *first == true);
             let is_optional = target.get("clientHello").is_some_and(|word| word == "optional");
-            match (beginning.is_named || is_optional) && (!beginning.ech || has("ech")) {
+            let is_taken =
+                !beginning.is_silent && (beginning.is_named || is_optional) && (!beginning.ech || has("ech"));
+            match is_taken || server_first {
                 true => Match::Yes(rank),
                 false => Match::ByHello,
             }

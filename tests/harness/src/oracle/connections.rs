@@ -26,6 +26,7 @@ pub struct RandomConnection {
 #[derive(Clone, Debug)]
 enum RandomBytes {
     Unseen,
+    Silent,
     NoHello,
     Unreadable,
     Hello { name: Option<String>, ech: bool },
@@ -35,6 +36,7 @@ impl RandomConnection {
     pub fn arrival(&self) -> Arrival<'_> {
         let first = match &self.first {
             RandomBytes::Unseen => FirstBytes::Unseen,
+            RandomBytes::Silent => FirstBytes::Silent,
             RandomBytes::NoHello => FirstBytes::NoHello,
             RandomBytes::Unreadable => FirstBytes::Unreadable,
             RandomBytes::Hello { name, ech } => {
@@ -106,7 +108,8 @@ pub fn connection(rng: &mut Rng) -> RandomConnection {
 fn first_bytes(rng: &mut Rng, host: &str) -> RandomBytes {
     match rng.u8(0..20) {
         0 => RandomBytes::Unseen,
-        1..=3 => RandomBytes::NoHello,
+        1 | 2 => RandomBytes::NoHello,
+        3 => RandomBytes::Silent,
         4 => RandomBytes::Unreadable,
         _ => {
             let name = match rng.u8(0..20) {

@@ -163,6 +163,9 @@ impl<'p, 'r> Generator<'p, 'r> {
         if one_in(self.rng, 2) {
             destination["ports"] = ports(self.rng);
         }
+        if one_in(self.rng, 5) {
+            destination["serverFirst"] = self.rng.bool().into();
+        }
         label(self.rng, &mut destination);
         destination
     }
