@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use tollgate::decision::{Authorizer, Outcome, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::request::{Arrival, Presented, Source, Upgrade};
+use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, Presented, Source, Upgrade};
 use tollgate_tests::oracle::{policies, requests, words};
 
 const REQUESTS: usize = 400;
@@ -395,6 +395,44 @@ fn whoever_is_let_through_is_on_the_list_and_nobody_else() {
                 assert!(named, "{arrival:?} {said}\n{policy:#}\n{covering:#?}");
             }
             seen.borrow_mut()[usize::from(passes)] += 1;
+        }
+    });
+    assert!(seen.borrow().iter().all(|count| *count > 500), "{seen:?}");
+}
+
+#[test]
+fn no_connection_passes_where_the_strength_is_path_and_everything_does_where_it_is_host() {
+    let seen = std::cell::RefCell::new([0_usize; 2]);
+    for_each_pair(60, |policy, _, now, rng| {
+        let compiled = load(policy);
+        let facts = Facts::of(policy, policy);
+        let host = words::pick(rng, words::HOSTS).trim_end_matches('.').to_ascii_lowercase();
+        let (who, _) = run(&["who-can", &host, "--now", &time(now)], &[policy]);
+        for _ in 0..REQUESTS {
+            let request = requests::request(rng);
+            let port = words::pick(rng, "443 80 8443 99");
+            let (authority, outer_sni) = (format!("{host}:{port}"), format!("outbound_.{port}_._.{host}"));
+            let plain = Arrival {
+                identity: request.arrival().identity,
+                authority: authority.as_bytes(),
+                method: rng.choice([b"GET".as_slice(), b"PUT"]).unwrap(),
+                path: Some(rng.choice([b"/".as_slice(), b"/nowhere/else"]).unwrap()),
+                ..Arrival::default()
+            };
+            let led = |first| Connection { outer_sni: outer_sni.as_bytes(), first, ..Connection::default() };
+            let named = |ech| FirstBytes::Hello(ClientHello { server_name: Some(host.as_bytes()), ech });
+            let passes = |arrival: &Arrival<'_>| outcome(&compiled, arrival, now * SECOND).0 != Outcome::Deny;
+            let connects = |first| passes(&Arrival::of_connection(plain.identity, led(first)));
+            for line in who["reachable"].as_array().unwrap().iter().filter(|line| facts.shares_way(line, &plain)) {
+                let some = [named(false), named(true), FirstBytes::NoHello, FirstBytes::Silent].map(connects);
+                let case = || format!("{plain:?} {some:?} at {now}\n{policy:#}\n{line:#}");
+                match line["strength"].as_str().unwrap() {
+                    "path" => assert!(some.iter().all(|passes| !passes), "{}", case()),
+                    "host" => assert!(some[0] || passes(&plain), "{}", case()),
+                    other => panic!("{other} of a name"),
+                }
+                seen.borrow_mut()[usize::from(line["strength"] == "host")] += 1;
+            }
         }
     });
     assert!(seen.borrow().iter().all(|count| *count > 500), "{seen:?}");

@@ -13,6 +13,7 @@ pub(crate) mod public_suffix;
 pub(crate) mod reach;
 pub(crate) mod request;
 pub(crate) mod server_name;
+pub(crate) mod strength;
 pub(crate) mod test;
 pub(crate) mod unconfirmed;
 pub(crate) mod who;

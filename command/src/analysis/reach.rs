@@ -1,6 +1,7 @@
 //! Reach: which callers a policy lets through to which hosts.
 
 use super::atoms::{Analysis, Ask, Found, Inquiry, Part, Place, Said, Side, Who, Witness, merged};
+use super::strength::Strength;
 use super::unconfirmed::Unconfirmed;
 use crate::read::document::Source;
 use serde::{Serialize, Serializer};
@@ -26,6 +27,8 @@ pub(crate) struct Passage {
     /// The end of the rule's time, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<String>,
+    /// The strength with which their way is held.
+    pub(crate) strength: Strength,
     /// Ids of the quotas that they are charged to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) quotas: Vec<String>,
@@ -50,18 +53,18 @@ impl Reach {
         analysis.pin(question.port, question.method, question.path);
         let by_principal = !side.document.sources().contains(&Source::PeerCertificate);
         let inquiry = Inquiry { changed_only: false, names_port: true, by_principal, says_source: false };
-        let mut scratch = Scratch::default();
+        let mut asker = Asker { side, scratch: Scratch::default(), known: None };
         let mut found = Vec::new();
         for who in &question.whos {
             for place in &question.places {
                 found.extend(analysis.region(who, place, inquiry, &mut |witness, _| {
-                    passage(side, witness, &mut scratch).map(|passage| (passage, witness.now())).into_iter().collect()
+                    asker.passage(witness).map(|passage| (passage, witness.now())).into_iter().collect()
                 }));
             }
         }
         let reachable = merged(found);
         for line in &reachable {
-            if side.confirm(&line.witness, &mut scratch).as_ref() != Some(&line.verdict.said) {
+            if side.confirm(&line.witness, &mut asker.scratch).as_ref() != Some(&line.verdict.said) {
                 return Err(Unconfirmed(format!("a line is not confirmed by its request: {line:?}")));
             }
         }
@@ -94,16 +97,35 @@ fn lines<S: Serializer>(found: &[Found<Passage>], serializer: S) -> Result<S::Ok
     serializer.collect_seq(found.iter().map(Line::of))
 }
 
-/// Asks of a request whether it is let through, and why.
-fn passage(side: &Side, witness: &Witness, scratch: &mut Scratch) -> Option<Passage> {
-    side.ask(witness, scratch, |judged| {
-        if judged.decision.outcome == Outcome::Deny {
-            return None;
-        }
-        let said = Said::of(judged);
+/// A policy, asked about requests one after another.
+struct Asker<'s> {
+    side: &'s Side,
+    scratch: Scratch,
+    /// The strength that was found last: many requests share their way.
+    known: Option<(Witness, Strength)>,
+}
+
+impl Asker<'_> {
+    /// Asks of a request whether it is let through, and why.
+    fn passage(&mut self, witness: &Witness) -> Option<Passage> {
+        let side = self.side;
+        let (said, quotas) = side.ask(witness, &mut self.scratch, |judged| {
+            let charged = judged.quotas.iter().filter_map(|metered| side.policy.quota(metered.number()));
+            let quotas = charged.map(|quota| quota.id.to_string()).collect();
+            (judged.decision.outcome != Outcome::Deny).then(|| (Said::of(judged), quotas))
+        })?;
         let expires_at = said.rule.as_ref().and_then(|id| side.ends.get(id).cloned());
-        let charged = judged.quotas.iter().filter_map(|metered| side.policy.quota(metered.number()));
-        let quotas = charged.map(|quota| quota.id.to_string()).collect();
-        Some(Passage { said, expires_at, quotas })
-    })
+        Some(Passage { said, expires_at, strength: self.strength(witness), quotas })
+    }
+
+    fn strength(&mut self, witness: &Witness) -> Strength {
+        match &self.known {
+            Some((known, strength)) if known.shares_way_with(witness) => *strength,
+            _ => {
+                let strength = self.side.strength(witness, &mut self.scratch);
+                self.known = Some((witness.clone(), strength));
+                strength
+            }
+        }
+    }
 }

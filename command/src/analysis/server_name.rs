@@ -1,5 +1,7 @@
 //! Server names of the mesh's own TLS.
 
+use tollgate::request::Host;
+
 /// The server name by which the mesh's proxies lead a connection to an authority: a plain name where that has no port.
 pub(crate) fn leading_to(authority: &[u8]) -> Vec<u8> {
     let port = |colon: usize| Some((authority.get(..colon)?, authority.get(colon.checked_add(1)?..)?));
@@ -9,6 +11,14 @@ pub(crate) fn leading_to(authority: &[u8]) -> Vec<u8> {
             [b"outbound_.", port, b"_._.", host].concat()
         }
         _ => authority.to_vec(),
+    }
+}
+
+/// The server name by which they lead one to this host and port.
+pub(crate) fn of_cluster(host: &Host<'_>, port: u16) -> String {
+    match host {
+        Host::Name(name) => format!("outbound_.{port}_._.{name}"),
+        Host::Ip(address) => format!("outbound_.{port}_._.{address}"),
     }
 }
 

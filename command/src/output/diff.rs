@@ -53,7 +53,7 @@ fn section(lines: &[&Found<Change>], all: bool, own: &str, out: &mut impl Write)
     let (usual, odd): (Vec<_>, Vec<_>) = lines.iter().partition(|found| found.ask.is_usual());
     let shown = if all { lines.len() } else { usual.len().clamp(FEW_ODD, FEW) };
     let rows = usual.into_iter().chain(odd).take(shown).map(|found: &&Found<Change>| {
-        let Change { since, until, old, new, .. } = &found.verdict;
+        let Change { since, until, old, new, strength, .. } = &found.verdict;
         let mut what = found.ask.to_string();
         if let Some(since) = since {
             what = format!("from {} on: {what}", crate::read::clock::written(*since));
@@ -64,9 +64,9 @@ fn section(lines: &[&Found<Change>], all: bool, own: &str, out: &mut impl Write)
         };
         let until = until.as_ref().map(|until| format!(" until {until}")).unwrap_or_default();
         let who: Vec<Part<String>> = rejoined(&found.who).iter().map(|part| part.named(own)).collect();
-        [list(&who), places, what, old.to_string(), format!("{new}{until}")]
+        [list(&who), places, what, strength.to_string(), old.to_string(), format!("{new}{until}")]
     });
-    table::write(["IDENTITY", "HOST", "REQUESTS", "OLD", "NEW"], rows, out)?;
+    table::write(["IDENTITY", "HOST", "REQUESTS", "STRENGTH", "OLD", "NEW"], rows, out)?;
     if let Some(more) = lines.len().checked_sub(shown).filter(|more| *more > 0) {
         writeln!(out, "and {more} more; `--all` shows them")?;
     }

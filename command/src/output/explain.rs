@@ -1,6 +1,7 @@
 //! The walk to a decision, as people read it.
 
 use crate::analysis::explain::{Looked, Looks, Walk, WhyNot};
+use crate::analysis::strength::Strength;
 use crate::output::Out;
 use crate::output::report;
 use crate::read::File;
@@ -70,7 +71,12 @@ pub(crate) fn steps(walk: &Walk, out: &mut impl Write) -> io::Result<()> {
         );
         step(out, "quota", &line)?;
     }
-    Ok(())
+    let held = walk.strength.map(|strength| match strength {
+        Strength::Path => "path: nothing gets there but requests whose method and path were decided on",
+        Strength::Host => "host: the name alone decides, whatever is asked for there",
+        Strength::Address => "address: the address alone decides, whatever is asked for there",
+    });
+    held.map_or(Ok(()), |held| step(out, "strength", held))
 }
 
 /// A step of the walk. What a caller sends is written so that it cannot speak to the terminal.

@@ -24,15 +24,15 @@ pub(crate) fn write(
         return writeln!(out, "{}", if *complete { nothing } else { "nothing was found, in a sample" });
     }
     let rows = joined(found).into_iter().map(|ReachRow { found, hosts, also }| {
-        let Passage { said, expires_at, quotas } = &found.verdict;
+        let Passage { said, expires_at, strength, quotas } = &found.verdict;
         let mut notes: Vec<String> = expires_at.iter().map(|at| format!("until {at}")).collect();
         notes.extend((!quotas.is_empty()).then(|| format!("quotas {}", quotas.join(" "))));
         notes.extend((!found.except.is_empty()).then(|| format!("but {} pairs", found.except.len())));
         let who: Vec<Part<String>> = rejoined(&found.who).iter().map(|part| part.named(own)).collect();
         let by: Vec<String> = std::iter::once(said.to_string()).chain(also).collect();
-        [list(&who), list(&hosts), found.ask.to_string(), by.join("; "), notes.join(", ")]
+        [list(&who), list(&hosts), found.ask.to_string(), strength.to_string(), by.join("; "), notes.join(", ")]
     });
-    table::write(["IDENTITY", "HOST", "REQUESTS", "BY", "NOTES"], rows, out)?;
+    table::write(["IDENTITY", "HOST", "REQUESTS", "STRENGTH", "BY", "NOTES"], rows, out)?;
     if !*complete {
         writeln!(out, "the policy tells more apart than was looked at: what is listed is so, what is not may be")?;
     }
@@ -46,6 +46,7 @@ fn joined(found: &[Found<Passage>]) -> Vec<ReachRow<'_>> {
     let is_inside = |inner: &Found<Passage>, wide: &Found<Passage>| {
         let alike = (&inner.who, &inner.ask, &inner.except) == (&wide.who, &wide.ask, &wide.except)
             && (&inner.verdict.expires_at, &inner.verdict.quotas) == (&wide.verdict.expires_at, &wide.verdict.quotas)
+            && inner.verdict.strength == wide.verdict.strength
             && inner.verdict.said.decision == wide.verdict.said.decision;
         let left_out =
             |part: &Part<Place>| part.but.is_empty() && wide.places.iter().any(|wide| wide.but.contains(&part.of));

@@ -87,11 +87,16 @@ impl Facts {
         self.covers(line, arrival) && (!is_open || is_said())
     }
 
-    /// Tells whether the line speaks of the request, or leaves it open.
-    pub fn covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+    /// Tells whether the line speaks of the caller, the host and the port.
+    pub fn shares_way(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
         self.is_of_region(line, arrival)
             && self.has_source(line, arrival)
             && self.has_port(&line["ports"], Authority::parse(arrival.authority, &mut Vec::new()).unwrap().port)
+    }
+
+    /// Tells whether the line speaks of the request, or leaves it open.
+    pub fn covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+        self.shares_way(line, arrival)
             && line.get("methods").is_none_or(|methods| has_method(methods, arrival.method))
             && line.get("upgrades").is_none_or(|upgrades| has_upgrade(&upgrades["only"], arrival.upgrade))
             && line["overridden"].as_bool().is_none_or(|overridden| overridden == arrival.overridden)

@@ -1,12 +1,14 @@
 //! A policy that is asked, compiled and as written.
 
 use super::witness::Witness;
+use crate::analysis::strength::Strength;
 use crate::read::Loaded;
 use crate::read::document::Document;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tollgate::decision::{Authorizer, Evaluation, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Evaluation, Scratch};
 use tollgate::policy::Policy;
+use tollgate::request::Authority;
 
 /// A policy and its text.
 #[derive(Debug)]
@@ -35,8 +37,20 @@ impl Side {
     }
 
     pub(crate) fn ask<T>(&self, witness: &Witness, scratch: &mut Scratch, of: impl FnOnce(&Evaluation<'_>) -> T) -> T {
-        let now = Timestamp(witness.now().saturating_mul(1_000_000_000));
-        of(&Authorizer::new(&self.policy).decide(&witness.arrival(), now, scratch))
+        of(&Authorizer::new(&self.policy).decide(&witness.arrival(), witness.time(), scratch))
+    }
+
+    /// The strength with which the way of a request is held.
+    pub(crate) fn strength(&self, witness: &Witness, scratch: &mut Scratch) -> Strength {
+        let mut buffer = Vec::new();
+        let arrival = witness.arrival();
+        match Authority::parse(arrival.authority, &mut buffer) {
+            Some(Authority { host, port }) => {
+                let port = port.unwrap_or(self.policy.settings().default_port);
+                Strength::of(&self.policy, arrival.identity, &host, port, witness.time(), scratch)
+            }
+            None => Strength::Host,
+        }
     }
 
     /// Decides the request in its written form, as `tollgate eval` does; none if it cannot be read.

@@ -36,6 +36,17 @@ impl Witness {
         self.now
     }
 
+    /// The time at which it is decided.
+    pub(super) fn time(&self) -> Timestamp {
+        Timestamp(self.now.saturating_mul(1_000_000_000))
+    }
+
+    /// Tells whether another one is of the same caller, to the same host and port, at the same time.
+    pub(crate) fn shares_way_with(&self, other: &Witness) -> bool {
+        (&self.identity, self.source, &self.authority, self.now)
+            == (&other.identity, other.source, &other.authority, other.now)
+    }
+
     /// As it would arrive.
     pub(super) fn arrival(&self) -> Arrival<'_> {
         let source = if self.source.is_some() { Source::PeerPrincipal } else { Source::PeerCertificate };

@@ -1,6 +1,7 @@
 //! Requests that became reachable or unreachable, region by region.
 
 use crate::analysis::atoms::{Analysis, Found, Inquiry, Place, Said, Side, Who, Witness, merged};
+use crate::analysis::strength::Strength;
 use crate::analysis::unconfirmed::Unconfirmed;
 use crate::read::document::{Document, Source};
 use serde::Serialize;
@@ -20,6 +21,8 @@ pub(crate) struct Change {
     pub(crate) until: Option<String>,
     pub(crate) old: Said,
     pub(crate) new: Said,
+    /// The strength with which the way is held: by the policy that lets them through, by the weaker one if both do.
+    pub(crate) strength: Strength,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -123,12 +126,19 @@ impl Judge<'_> {
                 self.new.ask(asked, of_new, |new| {
                     let kind = Kind::between(old.decision.outcome, new.decision.outcome)?;
                     let is_known = changes.iter().any(|(change, _)| change.kind == kind);
-                    let rule = new.decision.rule.filter(|_| new.decision.outcome != Outcome::Deny);
-                    let until = rule.and_then(|id| self.new.ends.get(id).cloned());
-                    (!is_known).then(|| Change { kind, since, until, old: Said::of(old), new: Said::of(new) })
+                    (!is_known).then(|| (kind, Said::of(old), Said::of(new)))
                 })
             });
-            changes.extend(change.map(|change| (change, asked.now())));
+            let Some((kind, old, new)) = change else { continue };
+            let until = new.rule.as_ref().filter(|_| kind != Kind::Unreachable);
+            let until = until.and_then(|id| self.new.ends.get(id).cloned());
+            let of = |side: &Side, scratch| side.strength(asked, scratch);
+            let strength = match kind {
+                Kind::Reachable => of(self.new, of_new),
+                Kind::Unreachable => of(self.old, of_old),
+                Kind::Recorded => of(self.old, of_old).max(of(self.new, of_new)),
+            };
+            changes.push((Change { kind, since, until, old, new, strength }, asked.now()));
         }
         changes
     }

@@ -9,10 +9,11 @@ use crate::analysis::edge::{Edge, Refusal};
 use crate::analysis::further::FurtherShown;
 use crate::analysis::gateway::Gateway;
 use crate::analysis::request::{Buffers, Mistake, Request};
+use crate::analysis::strength::Strength;
 use crate::analysis::who;
 use crate::read::document::{Document, Quota};
 use crate::read::excerpt::Excerpts;
-use tollgate::decision::{Authorizer, Charged, Evaluation, Scratch, Timestamp};
+use tollgate::decision::{Authorizer, Charged, Evaluation, Outcome, Scratch, Timestamp};
 use tollgate::policy::{Mode, Policy};
 use tollgate::record::Layer;
 use tollgate::request::{Arrival, Form, Host, Identity, Path, Presented, Upgrade, is_method};
@@ -114,6 +115,7 @@ impl Explainer<'_> {
             residency: self.residency(judged),
             dry_run: self.dry_run(judged),
             quotas: self.charges(charged),
+            strength: self.strength(asked, judged, now),
             decision: Decided {
                 decision: decision.outcome.as_str(),
                 reason: decision.reason.as_str(),
@@ -124,6 +126,13 @@ impl Explainer<'_> {
             why_not: None,
             outcome: Some(decision.outcome),
         }
+    }
+
+    /// The strength with which the way of a request is held that is let through.
+    fn strength(&self, asked: &Arrival<'_>, judged: &Evaluation<'_>, now: Timestamp) -> Option<Strength> {
+        let is_let_through = matches!(judged.decision.outcome, Outcome::Allow | Outcome::WouldDeny);
+        let (host, port) = judged.host.zip(judged.port).filter(|_| is_let_through)?;
+        Some(Strength::of(self.policy, asked.identity, &host, port, now, &mut Scratch::default()))
     }
 
     /// Place of the entry with this id.

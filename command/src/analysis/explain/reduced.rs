@@ -10,20 +10,22 @@ use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, Host, Iden
 pub(super) struct Reduced {
     host: String,
     authority: String,
-    outer_sni: Vec<u8>,
+    outer_sni: String,
 }
 
 impl Reduced {
     pub(super) fn to(host: &Host<'_>, port: u16) -> Reduced {
-        let authority = authority::of(host, port);
-        let outer_sni = server_name::leading_to(authority.as_bytes());
-        Reduced { host: authority::shown(host), authority, outer_sni }
+        Reduced {
+            host: authority::shown(host),
+            authority: authority::of(host, port),
+            outer_sni: server_name::of_cluster(host, port),
+        }
     }
 
     /// A request that is seen so, to this place, by a canonical identity.
     pub(super) fn arrival<'a>(&'a self, identity: Option<Identity<'a>>, seen: &Arrival<'a>) -> Arrival<'a> {
         let connection = seen.connection.map(|connection| Connection {
-            outer_sni: &self.outer_sni,
+            outer_sni: self.outer_sni.as_bytes(),
             first: self.named(connection.first),
             ..Connection::default()
         });

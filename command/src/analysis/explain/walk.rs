@@ -4,6 +4,7 @@ use super::edit::Edit;
 use super::looked::{Looked, Verdict};
 use super::spot::Spot;
 use crate::analysis::further::FurtherShown;
+use crate::analysis::strength::Strength;
 use crate::read::Loaded;
 use serde::Serialize;
 use tollgate::decision::Outcome;
@@ -21,6 +22,9 @@ pub(crate) struct Walk {
     /// Parts of the policy that are in dry-run for this request, in words.
     pub(crate) dry_run: Vec<String>,
     pub(crate) quotas: Vec<Charge>,
+    /// The strength with which its way is held, if it is let through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) strength: Option<Strength>,
     pub(crate) decision: Decided,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) why_not: Option<WhyNot>,
