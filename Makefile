@@ -64,7 +64,7 @@ image: wasm build local ## Write the filter as an OCI image, the same bytes each
 	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json --layout target/image
 
 # What would refuse in the end is asked first: a build takes minutes.
-push: ## Push the filter as an OCI image, with its bill of materials and provenance (TO=oci://HOST/NAME:TAG, PUSH=--plain-http, PROVENANCE=no)
+push: ## Push both filters as OCI images, with bill of materials and provenance; the one for connections as NAME-tcp (TO=oci://HOST/NAME:TAG, PUSH=--plain-http, PROVENANCE=no)
 	@test -n "$(TO)" || { echo "name a repository and a tag: make push TO=oci://HOST/NAME:TAG"; exit 1; }
 	@mkdir -p target
 	@$(AGAIN) local
@@ -73,6 +73,7 @@ push: ## Push the filter as an OCI image, with its bill of materials and provena
 	@$(AGAIN) wasm build
 	@$(LOCAL) sbom > target/sbom.json
 	@$(TARGET)/release/tollgate push --module $(MODULE) --sbom target/sbom.json $(if $(filter no,$(PROVENANCE)),,--provenance target/provenance.json) $(PUSH) $(TO)
+	@$(TARGET)/release/tollgate push --module $(TCP_MODULE) --sbom target/sbom.json $(if $(filter no,$(PROVENANCE)),,--provenance target/provenance.json) $(PUSH) $(shell echo '$(TO)' | sed -E 's|(:[^:/]*)?$$|-tcp\1|')
 
 demo: local linked linked-tcp ## Play the scenarios in a real Envoy and print who was let through, who was not, and why
 	@TOLLGATE_WASM=$(LINKED) TOLLGATE_TCP_WASM=$(TCP_LINKED) $(LOCAL) demo

@@ -21,6 +21,17 @@ pub fn tcp_format() -> Value {
     serde_json::from_str(&FORMAT.replace(&format!("({RECORD}:"), &format!("({TCP_RECORD}:"))).unwrap_or_default()
 }
 
+/// The format for requests and connections alike, where one log takes both: whichever record there is. Envoy 1.39 and later know it.
+pub fn format_of_both() -> Value {
+    let record = |name: &str| json!({"command": "FILTER_STATE", "param": format!("{name}:PLAIN")});
+    let operators = json!({"operators": [record(RECORD), record(TCP_RECORD)]});
+    let mut format = format();
+    if let Some(format) = format.as_object_mut() {
+        format.insert("egress.record".to_owned(), format!("%COALESCE({operators})%").into());
+    }
+    format
+}
+
 /// Appends one JSON line a request to `path`.
 pub fn file(path: &Path) -> Value {
     in_format(path, format())

@@ -32,6 +32,15 @@ pub fn immediate() -> Value {
     })
 }
 
+/// The same, with the cluster that has no server in the place of whatever one there is.
+pub fn leading_nowhere() -> Value {
+    let mut proxy = waiting();
+    if let Some(proxy) = proxy.as_object_mut() {
+        proxy.insert("cluster".to_owned(), NOWHERE.into());
+    }
+    proxy
+}
+
 /// The proxy, the last filter of a chain.
 pub fn proxy(name: &str, access_logs: &[Value]) -> Value {
     named(waiting(), name, NOWHERE, access_logs)

@@ -1,6 +1,7 @@
 //! Output of `tollgate render`. The lab (tests/mesh) shows that Kubernetes and Istio take it, and that it does what it
 //! should.
 
+mod connections;
 mod walls;
 
 use serde_json::{Value, json};

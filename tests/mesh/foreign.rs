@@ -25,7 +25,7 @@ pub const ALL: &[(&str, Check)] = &[
 ];
 
 /// Address of the attacker's server.
-const EVIL: &str = "203.0.113.66";
+pub const EVIL: &str = "203.0.113.66";
 
 fn object(kind: &str, api: &str, name: &str, spec: &Value) -> Value {
     json!({
@@ -39,7 +39,7 @@ fn networking(kind: &str, name: &str, spec: &Value) -> Value {
 }
 
 /// A host that leads to an address of whoever writes it.
-fn host(name: &str, host: &str, port: u16, protocol: &str) -> Value {
+pub fn host(name: &str, host: &str, port: u16, protocol: &str) -> Value {
     networking(
         "ServiceEntry",
         name,
@@ -53,7 +53,7 @@ fn host(name: &str, host: &str, port: u16, protocol: &str) -> Value {
 }
 
 /// Applies objects, and waits until the gateway has heard of them: of the last of them, a route that is its own.
-fn apply(lab: &Lab, objects: &[Value], marker: &str) {
+pub fn apply(lab: &Lab, objects: &[Value], marker: &str) {
     let marker_host = format!("{marker}.marker.example");
     let marker = json!({
         "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
@@ -69,7 +69,7 @@ fn apply(lab: &Lab, objects: &[Value], marker: &str) {
     });
 }
 
-fn remove(lab: &Lab, kinds: &[&str], markers: &[&str]) {
+pub fn remove(lab: &Lab, kinds: &[&str], markers: &[&str]) {
     for kind in kinds {
         lab.cluster.kubectl(&["delete", kind, "-n", "payments", "-l", "lab=foreign"]);
     }
@@ -158,7 +158,7 @@ fn becomes(what: &str, is_so: impl Fn() -> bool) {
 }
 
 /// Objects that are older win. Times of objects are seconds, so what is written next waits for another second.
-fn next_second() {
+pub fn next_second() {
     let second = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let now = second();
     becomes("another second", || second() > now);
@@ -254,10 +254,12 @@ fn a_listener_of_another_namespace_passes_nothing(lab: &Lab) {
     wait("the foreign listeners", PATIENCE, || {
         if [8081, 8444, 8445].into_iter().all(listening) { Ok(()) } else { Err("they are not there".to_owned()) }
     });
-    // without the tripwire, they lead out
+    // with neither the tripwire nor the cluster without a server, they lead out
     let greets = |port: u16, sent: &[u8]| talk(lab, port, sent).starts_with(b"220 greetings");
     let sni = hello("api.ext.example");
-    lab.cluster.delete("envoyfilter", "istio-egress", "egress-tripwire");
+    for wall in ["egress-tripwire", "egress-connections"] {
+        lab.cluster.delete("envoyfilter", "istio-egress", wall);
+    }
     becomes("a way out", || greets(8445, b"hello\r\n") && greets(8444, &sni));
     lab.listed.apply(&lab.cluster);
     becomes("no way out", || !greets(8445, b"hello\r\n") && !greets(8444, &sni));
@@ -310,13 +312,13 @@ fn the_port_in_another_gateways_hands_leads_nobody_elsewhere(lab: &Lab) {
             "http": [
                 to("/v1/other-host", "other", "evil.any.example", 80),
                 // called as the rendered route is, and as what is rendered for any host
-                to("/v1/same-name", "tollgate.out|443|api.ext.example", "api.ext.example", 443),
-                to("/v1/any-name", "tollgate-dynamic", "api.ext.example", 443),
-                to("/v1/same-host", "same", "api.ext.example", 443),
+                to("/v1/same-name", "tollgate.out|443|api.ext.example", "api.ext.example", 80),
+                to("/v1/any-name", "tollgate-dynamic", "api.ext.example", 80),
+                to("/v1/same-host", "same", "api.ext.example", 80),
             ],
         }),
     );
-    let hosts = [host("evil", "evil.any.example", 80, "HTTP"), host("api", "api.ext.example", 443, "HTTP")];
+    let hosts = [host("evil", "evil.any.example", 80, "HTTP"), host("api", "api.ext.example", 80, "HTTP")];
     apply(lab, &[&hosts[..], &[gateway, routes]].concat(), "taken");
     next_second();
     lab.listed.apply(&lab.cluster);
@@ -325,7 +327,7 @@ fn the_port_in_another_gateways_hands_leads_nobody_elsewhere(lab: &Lab) {
         lab.listed.pod.page("/config_dump?resource=dynamic_listeners").contains(".takes-port.payments")
     });
     becomes("the foreign cluster", || {
-        lab.listed.pod.page("/clusters").contains(&format!("outbound|443||api.ext.example::{EVIL}:443::"))
+        lab.listed.pod.page("/clusters").contains(&format!("outbound|80||api.ext.example::{EVIL}:80::"))
     });
     for path in ["/v1/other-host", "/v1/same-name", "/v1/any-name", "/v1/same-host"] {
         let answer = lab.checkout.until("GET", "api.ext.example", path, |answer| answer.status == 403);
@@ -339,7 +341,7 @@ fn the_port_in_another_gateways_hands_leads_nobody_elsewhere(lab: &Lab) {
 }
 
 /// The first bytes of a TLS connection to a name.
-fn hello(name: &str) -> Vec<u8> {
+pub fn hello(name: &str) -> Vec<u8> {
     let config =
         rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
     let mut client =

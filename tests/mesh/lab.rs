@@ -8,7 +8,7 @@ use super::pod::{Pod, Programs, Spec};
 use super::process::{Process, wait};
 use super::sandbox;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// External servers: their names and addresses.
-const SERVERS: [(&str, &str); 11] = [
+const SERVERS: [(&str, &str); 14] = [
     ("api.ext.example", "203.0.113.10"),
     ("limited.ext.example", "203.0.113.10"),
     ("unlisted.ext.example", "203.0.113.10"),
@@ -32,11 +32,17 @@ const SERVERS: [(&str, &str); 11] = [
     ("plain.ext.example", "203.0.113.13"),
     ("wildcard.ext.example", "203.0.113.14"),
     ("grpc.ext.example", "203.0.113.15"),
+    ("tls.ext.example", "203.0.113.10"),
+    ("db.ext.example", DATABASE),
+    ("cache.ext.example", DATABASE),
     ("new.any.example", "203.0.113.10"),
     ("denied.any.example", "203.0.113.10"),
     // whoever owns a name says what it resolves to
     ("inside.any.example", sandbox::NODE),
 ];
+
+/// Address of servers that speak no HTTP.
+pub const DATABASE: &str = "203.0.113.16";
 
 /// A gateway of the lab.
 pub struct Gateway {
@@ -52,12 +58,16 @@ pub struct Lab {
     /// A gateway with the Gateway API, any host.
     pub open: Gateway,
     pub checkout: Pod,
+    /// A workload whose connections are led to its sidecar.
+    pub ledger: Pod,
     pub web: Pod,
     pub batch: Pod,
     pub tools: PathBuf,
     folder: PathBuf,
     registry: Mutex<Option<Process>>,
     istiod: Istiod,
+    /// The certificate of the authority that servers have theirs from.
+    pub authority: CertificateDer<'static>,
     programs: Programs,
     proxy_config: Value,
 }
@@ -79,6 +89,7 @@ impl Lab {
             "203.0.113.13",
             "203.0.113.14",
             "203.0.113.15",
+            DATABASE,
             "203.0.113.66",
             istiod::ADDRESS,
             REGISTRY.0,
@@ -89,6 +100,7 @@ impl Lab {
             "api.ext.example",
             "limited.ext.example",
             "unlisted.ext.example",
+            "tls.ext.example",
             "new.any.example",
             "denied.any.example",
             "inside.any.example",
@@ -102,14 +114,22 @@ impl Lab {
         origin::serve("203.0.113.12:443", Some(authority.issue(&["expired.ext.example"], true)));
         origin::serve("203.0.113.13:80", None);
         origin::serve("203.0.113.14:443", Some(authority.issue(&["*.ext.example"], false)));
+        for port in [5432, 6379] {
+            origin::echo(&format!("{DATABASE}:{port}"));
+        }
         grpc::serve("203.0.113.15:443", authority.issue(&["grpc.ext.example"], false));
 
         let registry = registry(folder);
         let digest = push("oci://10.244.0.3:5000/tollgate:1", &tollgate_local::module::HTTP.find_or_build().unwrap());
+        let tcp = push("oci://10.244.0.3:5000/tollgate-tcp:1", &tollgate_local::module::TCP.find_or_build().unwrap());
 
-        let listed =
-            write("listed", LISTED, &site("egress", "istio", "listed", &digest, &["payments", "frontend"]), folder);
-        let open = write("open", OPEN, &site("open", "gateway", "catch-all", &digest, &["batch"]), folder);
+        let site = |name, api, routes, namespaces: &[&str]| {
+            let mut site = site(name, api, routes, &digest, namespaces);
+            site["module"]["tcp"] = json!({"digest": tcp});
+            site
+        };
+        let listed = write("listed", LISTED, &site("egress", "istio", "listed", &["payments", "frontend"]), folder);
+        let open = write("open", OPEN, &site("open", "gateway", "catch-all", &["batch"]), folder);
         render(&listed);
         render(&open);
 
@@ -141,13 +161,15 @@ impl Lab {
         let start =
             |namespace: &'static str, account: &'static str, address: &'static str, labels: Value, gateway: bool| {
                 let proxy_config = if gateway { config.clone() } else { json!({}) };
-                let spec = Spec { namespace, account, address, labels, is_gateway: gateway, proxy_config };
+                let is_captured = account == "ledger";
+                let spec = Spec { namespace, account, address, labels, is_gateway: gateway, is_captured, proxy_config };
                 Pod::start(&cluster, &istiod, &programs, folder, &spec)
             };
         let egress = start("istio-egress", "egress", "10.244.1.10", json!({"istio": "egressgateway"}), true);
         let any =
             start("istio-open", "open", "10.244.1.20", json!({"gateway.networking.k8s.io/gateway-name": "open"}), true);
         let checkout = start("payments", "checkout", "10.244.2.10", json!({"app": "checkout"}), false);
+        let ledger = start("payments", "ledger", "10.244.2.13", json!({"app": "ledger"}), false);
         let web = start("frontend", "web", "10.244.2.11", json!({"app": "web"}), false);
         let batch = start("batch", "job", "10.244.2.12", json!({"app": "job"}), false);
         let mut lab = Lab {
@@ -155,16 +177,20 @@ impl Lab {
             listed: Gateway { pod: egress, folder: listed },
             open: Gateway { pod: any, folder: open },
             checkout,
+            ledger,
             web,
             batch,
             tools: tools.to_owned(),
             folder: folder.to_owned(),
             registry: Mutex::new(Some(registry)),
             istiod,
+            authority: authority.0.der().clone(),
             programs,
             proxy_config: config,
         };
-        for pod in [&mut lab.listed.pod, &mut lab.open.pod, &mut lab.checkout, &mut lab.web, &mut lab.batch] {
+        for pod in
+            [&mut lab.listed.pod, &mut lab.open.pod, &mut lab.checkout, &mut lab.ledger, &mut lab.web, &mut lab.batch]
+        {
             pod.ready();
         }
         lab
@@ -182,6 +208,7 @@ impl Lab {
             address,
             labels: json!({"istio": "egressgateway"}),
             is_gateway: true,
+            is_captured: false,
             proxy_config: self.proxy_config.clone(),
         };
         Pod::start(&self.cluster, &self.istiod, &self.programs, &self.folder, &spec)
@@ -270,7 +297,8 @@ impl Gateway {
     pub fn run_image(&self, cluster: &Cluster, image: &str, digest: Option<&str>) {
         let file = self.folder.join("site.yaml");
         let mut site = read(&file);
-        site["module"] = json!({"image": image, "failStrategy": "FAIL_RELOAD"});
+        site["module"]["image"] = image.into();
+        site["module"].as_object_mut().unwrap().remove("digest");
         if let Some(digest) = digest {
             site["module"]["digest"] = digest.into();
         }
@@ -330,7 +358,7 @@ fn site(name: &str, api: &str, routes: &str, digest: &str, namespaces: &[&str]) 
         "istio": {"version": "1.31"},
         "gateways": [{
             "name": name, "api": api, "namespace": namespace, "selector": selector,
-            "service": format!("{service}.{namespace}.svc.cluster.local"), "ports": {"http": 8443}, "replicas": 1, "routes": routes,
+            "service": format!("{service}.{namespace}.svc.cluster.local"), "ports": {"http": 8443, "tls": 9443}, "replicas": 1, "routes": routes,
         }],
         "module": {"image": "10.244.0.3:5000/tollgate", "digest": digest, "failStrategy": "FAIL_RELOAD"},
         "workloadNamespaces": namespaces,
@@ -367,12 +395,15 @@ fn read(file: &Path) -> Value {
 fn service(cluster: &Cluster, namespace: &str, name: &str, selector: &Value, address: &str) {
     cluster.create(&json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": selector, "ports": [{"name": "https-mesh", "port": 8443, "targetPort": 8443}]},
+        "spec": {"selector": selector, "ports": [
+            {"name": "https-mesh", "port": 8443, "targetPort": 8443},
+            {"name": "tls-mesh", "port": 9443, "targetPort": 9443},
+        ]},
     }));
     cluster.create(&json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
         "metadata": {"name": name, "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
-        "addressType": "IPv4", "ports": [{"name": "https-mesh", "port": 8443}],
+        "addressType": "IPv4", "ports": [{"name": "https-mesh", "port": 8443}, {"name": "tls-mesh", "port": 9443}],
         "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
     }));
 }

@@ -11,6 +11,7 @@
 
 mod checks;
 mod cluster;
+mod connections;
 mod foreign;
 mod grpc;
 #[path = "../gateway/support/http2.rs"]
@@ -34,7 +35,7 @@ const TOOLS: &str = "TOLLGATE_MESH";
 
 /// Every check, in order.
 fn all() -> impl Iterator<Item = &'static (&'static str, checks::Check)> {
-    checks::ALL.iter().chain(foreign::ALL)
+    checks::ALL.iter().chain(connections::ALL).chain(foreign::ALL)
 }
 
 fn main() -> ExitCode {

@@ -74,6 +74,18 @@ fn counted(address: &str, greeting: &'static [u8]) -> Count {
     count
 }
 
+/// Serves an address for as long as the lab runs: whatever comes goes back.
+pub fn echo(address: &str) {
+    let listener = TcpListener::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let _ = io::copy(&mut &stream, &mut &stream);
+            });
+        }
+    });
+}
+
 /// Answers one request with its head.
 fn answer<S: Read + Write>(mut stream: S) -> io::Result<()> {
     let mut head = Vec::new();

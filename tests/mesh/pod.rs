@@ -25,6 +25,8 @@ pub struct Spec<'s> {
     pub address: &'s str,
     pub labels: Value,
     pub is_gateway: bool,
+    /// Its workload's connections are led to the sidecar, wherever they go.
+    pub is_captured: bool,
     /// The annotation `proxy.istio.io/config`.
     pub proxy_config: Value,
 }
@@ -44,7 +46,7 @@ pub struct Programs {
 
 impl Pod {
     pub fn start(cluster: &Cluster, istiod: &Istiod, programs: &Programs, folder: &Path, spec: &Spec<'_>) -> Pod {
-        let Spec { namespace, account, address, labels, is_gateway, proxy_config } = spec;
+        let Spec { namespace, account, address, labels, is_gateway, is_captured, proxy_config } = spec;
         let name = format!("{account}-0");
         cluster.create(&json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}}));
         cluster.create(&json!({
@@ -87,6 +89,9 @@ impl Pod {
             fs::write(file, text).unwrap();
         }
         let net = Net::new(&format!("{namespace}-{account}"), address);
+        if *is_captured {
+            net.capture();
+        }
         let mut proxy = json!({
             "discoveryAddress": "istiod.istio-system.svc:15012",
             "binaryPath": programs.envoy,
@@ -118,7 +123,7 @@ impl Pod {
                 ("TRUST_DOMAIN", "cluster.local"),
                 ("ISTIO_META_CLUSTER_ID", "Kubernetes"),
                 ("ISTIO_META_MESH_ID", "cluster.local"),
-                ("ISTIO_META_INTERCEPTION_MODE", "NONE"),
+                ("ISTIO_META_INTERCEPTION_MODE", if *is_captured { "REDIRECT" } else { "NONE" }),
                 ("PILOT_CERT_PROVIDER", "istiod"),
                 ("ISTIO_META_WORKLOAD_NAME", account),
             ])

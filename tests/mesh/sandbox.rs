@@ -67,6 +67,11 @@ pub fn address(address: &str) {
     ip(&format!("addr add {address}/32 dev mesh0"));
 }
 
+/// The user that workloads run as.
+const WORKLOAD: &str = "4321";
+/// The port at which a sidecar takes what was led to it.
+const SIDECAR: u16 = 15001;
+
 /// The network of a pod.
 #[derive(Clone, Debug)]
 pub struct Net {
@@ -91,6 +96,25 @@ impl Net {
             ip(&format!("-n {name} {what}"));
         }
         Net { name: name.to_owned(), address: address.to_owned() }
+    }
+
+    /// Leads whatever a workload connects to into its sidecar, as Istio's own set-up does, which goes by users as well.
+    pub fn capture(&self) {
+        let line = format!(
+            "netns exec {} iptables -t nat -A OUTPUT -p tcp -m owner --uid-owner {WORKLOAD} -j REDIRECT --to-ports {SIDECAR}",
+            self.name
+        );
+        ip(&line);
+    }
+
+    /// Runs something in the pod's network, as its workload.
+    pub fn as_workload<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.inside(|| {
+            // of this thread alone, which ends with the work
+            let user = rustix::process::Uid::from_raw(WORKLOAD.parse().unwrap());
+            rustix::thread::set_thread_res_uid(user, user, user).unwrap();
+            work()
+        })
     }
 
     /// Runs something in the pod's network.

@@ -27,8 +27,11 @@ impl Consequences {
         }
         let callers = if site.workload_namespaces.is_empty() { "every namespace" } else { "these namespaces" };
         cuts.push(format!(
-            "the gateway's pods take port {} from {callers}, and reach nothing but DNS, istiod and the addresses that the policy is about",
-            gateway.ports.http
+            "the gateway's pods take {} from {callers}, and reach nothing but DNS, istiod and the addresses that the policy is about",
+            match gateway.ports.tls {
+                None => format!("port {}", gateway.ports.http),
+                Some(tls) => format!("ports {} and {tls}", gateway.ports.http),
+            }
         ));
         let first = patches.iter().filter_map(|patch| {
             let without = patch.without?;

@@ -4,17 +4,19 @@ use super::callers::HostCallers;
 use super::purpose::Purpose;
 use crate::analysis::advice::code::Code;
 use crate::analysis::advice::{Advice, code, is_below, place_of};
-use crate::analysis::ports::{self, Spoken, Upstream};
+use crate::analysis::ports::{self, Carried, Known, Spoken, Upstream};
 use crate::mesh::site::{Gateway, Routes};
-use crate::read::document::{Document, Place, Ports, Protocol, Rule, Target, Tls};
+use crate::read::document::{Document, Place, Ports, Rule, Target, Tls};
 use std::collections::{BTreeMap, BTreeSet};
 use tollgate::policy::{Severity, host_spelling, networks};
 
 /// A host that has objects of its own.
 #[derive(Debug, Default)]
 pub(super) struct ReachedHost {
-    /// Ports that can be asked for.
+    /// Ports that can be asked for in HTTP.
     pub(super) ports: BTreeMap<u16, Spoken>,
+    /// Ports that connections are carried on.
+    pub(super) carried: BTreeMap<u16, Carried>,
     /// Callers that may ask.
     pub(super) callers: HostCallers,
 }
@@ -26,6 +28,8 @@ pub(super) struct Destinations {
     pub(super) hosts: BTreeMap<String, ReachedHost>,
     /// Ports that anything is reached on.
     pub(super) ports: BTreeSet<u16>,
+    /// Those of them on which HTTP is asked for.
+    pub(super) http: BTreeSet<u16>,
     /// Private networks that rules admit by address.
     pub(super) private: BTreeMap<String, BTreeSet<u16>>,
 }
@@ -36,7 +40,8 @@ const MOST_PORTS: usize = 64;
 impl Destinations {
     /// Collects what the rules reach through a gateway, and says what of it cannot be routed.
     pub(super) fn of(document: &Document, gateway: &Gateway, purpose: Purpose, advice: &mut Advice) -> Destinations {
-        let mut found = Destinations { ports: gateway.ports.also.iter().copied().collect(), ..Destinations::default() };
+        let also: BTreeSet<u16> = gateway.ports.also.iter().copied().collect();
+        let mut found = Destinations { ports: also.clone(), http: also, ..Destinations::default() };
         for (number, rule) in document.rules.iter().enumerate() {
             let callers = HostCallers::of(document, rule);
             for (item, target) in rule.to.iter().enumerate() {
@@ -44,6 +49,7 @@ impl Destinations {
                 found.add(&at, document, gateway, purpose, advice);
             }
         }
+        found.settle(document, advice);
         if found.ports.len() > MOST_PORTS {
             let message = format!(
                 "{} ports are reached, and a gateway has {MOST_PORTS} at most, those of `ports.also` included",
@@ -55,6 +61,39 @@ impl Destinations {
         found
     }
 
+    /// Hosts with something that is known by its address.
+    pub(super) fn known_by_address(&self) -> impl Iterator<Item = &str> {
+        let is_known = |held: &ReachedHost| held.carried.values().any(|carried| carried.known == Known::ByAddress);
+        self.hosts.iter().filter(move |(_, held)| is_known(held)).map(|(host, _)| host.as_str())
+    }
+
+    /// Leaves one thing on each port that a workload connects to. Where HTTP is asked for on a port, a sidecar reads HTTP there, and
+    /// knows what is carried for other hosts by their addresses alone.
+    fn settle(&mut self, document: &Document, advice: &mut Advice) {
+        let default_port = document.default_port();
+        for (host, held) in &mut self.hosts {
+            for (port, carried) in &mut held.carried {
+                if *port != default_port && self.http.contains(port) {
+                    carried.known = Known::ByAddress;
+                }
+            }
+            let asked: Vec<u16> = held
+                .ports
+                .keys()
+                .copied()
+                .filter(|port| *port != default_port && held.carried.contains_key(port))
+                .collect();
+            for port in asked {
+                held.ports.remove(&port);
+                let message = format!(
+                    "port {port} of `{host}` is asked for in HTTP in one place, and carried as it is in another: it is carried"
+                );
+                let fix = "say the same of it everywhere; a destination with a name helps".to_owned();
+                advice.add(code::TWO_WAYS, String::new(), message, fix);
+            }
+        }
+    }
+
     fn add(
         &mut self,
         at: &TargetSpot<'_>,
@@ -64,13 +103,11 @@ impl Destinations {
         advice: &mut Advice,
     ) {
         let place = document.place(at.target);
-        if place.tls == Some(Tls::Passthrough) {
-            let message = "TLS that a workload speaks itself is not rendered yet: nothing is routed for it".to_owned();
-            let fix = "let the gateway speak TLS (`tls: originate`); the workload asks in plain HTTP".to_owned();
-            return advice.add(code::PASSTHROUGH, at.pointer("tls"), message, fix);
+        let (routes, also) = (gateway.routes, gateway.ports.also.as_slice());
+        if gateway.ports.tls.is_none() {
+            at.say_what_is_left_out(&place, purpose, advice);
         }
-        let routes = gateway.routes;
-        if place.ports == Some(&Ports::Any) && gateway.ports.also.is_empty() {
+        if place.ports == Some(&Ports::Any) && also.is_empty() {
             let message = format!("`any` is every port, and a gateway has {MOST_PORTS} at most");
             let fix = match routes {
                 Routes::Listed => "name the ports".to_owned(),
@@ -78,12 +115,16 @@ impl Destinations {
             };
             advice.add(code::TOO_MANY_PORTS, at.pointer("ports"), message, fix);
         }
-        let ports = at.of_http(&place, &gateway.ports.also, purpose, advice);
-        if ports.is_empty() {
+        let http = ports::of_http(&place, also);
+        let carried = match gateway.ports.tls {
+            Some(_) => ports::carried(&place, at.target.terms().options().hello_optional, also),
+            None => BTreeMap::new(),
+        };
+        if http.is_empty() && carried.is_empty() {
             return;
         }
         // one dynamic route speaks TLS to whatever it is led to
-        let is_listed = routes == Routes::Listed || place.tls == Some(Tls::None);
+        let is_listed = routes == Routes::Listed || place.tls == Some(Tls::None) || http.is_empty();
         for (number, written) in place.hosts.iter().enumerate() {
             let pointer = || at.pointer(&format!("hosts[{number}]"));
             // a checked pattern has a spelling
@@ -95,8 +136,8 @@ impl Destinations {
                 advice.add(code, pointer(), message, fix);
                 continue;
             }
-            let reached = ports::reached(&ports, &place, document.default_port());
-            if reached.is_empty() {
+            let reached = ports::reached(&http, &place, document.default_port());
+            if reached.is_empty() && carried.is_empty() {
                 let message = format!(
                     "nobody can ask for `{host}`: on port 80 there is no TLS, and an authority without a port means {}",
                     document.default_port()
@@ -104,9 +145,13 @@ impl Destinations {
                 let fix = "write `tls: none` if it is plain HTTP, or another port".to_owned();
                 advice.add(code::UNASKED_PORT, pointer(), message, fix);
             }
-            self.ports.extend(reached.keys());
+            self.http.extend(reached.keys());
+            self.ports.extend(reached.keys().chain(carried.keys()));
             if is_listed {
-                self.add_host(host, &reached, at.callers, pointer, advice);
+                self.add_host(&host, &reached, at.callers, pointer, advice);
+            }
+            if !host.contains(['*', '_']) {
+                self.add_carried(&host, &carried, at.callers);
             }
         }
         for (number, cidr) in place.cidrs.iter().enumerate() {
@@ -115,21 +160,20 @@ impl Destinations {
                 let fix = "name the hosts, or set `routes: catch-all` in the site file (with TLS)".to_owned();
                 advice.add(code::ADDRESSES, at.pointer(&format!("cidrs[{number}]")), message, fix);
             } else {
-                self.add_network(cidr, &ports);
+                self.add_network(cidr, &http);
             }
         }
     }
 
     fn add_host(
         &mut self,
-        host: String,
+        host: &str,
         reached: &BTreeMap<u16, Spoken>,
         callers: &HostCallers,
         pointer: impl Fn() -> String,
         advice: &mut Advice,
     ) {
-        let named = host.clone();
-        let held = self.hosts.entry(host).or_default();
+        let held = self.hosts.entry(host.to_owned()).or_default();
         held.callers.join(callers);
         for (port, spoken) in reached {
             let earlier = held.ports.entry(*port).or_insert(*spoken);
@@ -137,10 +181,24 @@ impl Destinations {
             if earlier.tls != spoken.tls {
                 earlier.tls = Upstream::Tls;
                 let message =
-                    format!("port {port} of `{named}` is plain HTTP in one place and TLS in another: TLS is used");
+                    format!("port {port} of `{host}` is plain HTTP in one place and TLS in another: TLS is used");
                 let fix = "say the same of it everywhere; a destination with a name helps".to_owned();
                 advice.add(code::TWO_WAYS, pointer(), message, fix);
             }
+        }
+    }
+
+    /// What is carried on a port in two ways is known by its address, which serves both.
+    fn add_carried(&mut self, host: &str, carried: &BTreeMap<u16, Carried>, callers: &HostCallers) {
+        if carried.is_empty() {
+            return;
+        }
+        let held = self.hosts.entry(host.to_owned()).or_default();
+        held.callers.join(callers);
+        for (port, carried) in carried {
+            let earlier = held.carried.entry(*port).or_insert(*carried);
+            earlier.known = earlier.known.max(carried.known);
+            earlier.tls = earlier.tls.min(carried.tls);
         }
     }
 
@@ -170,36 +228,40 @@ impl TargetSpot<'_> {
         place_of(self.number, self.item, self.target, below)
     }
 
-    /// The ports of a place on which HTTP is spoken; says of the others that nothing leads there.
-    fn of_http(&self, place: &Place<'_>, also: &[u16], purpose: Purpose, advice: &mut Advice) -> BTreeSet<u16> {
+    /// Says what of a place nothing leads to without the filter for connections.
+    fn say_what_is_left_out(&self, place: &Place<'_>, purpose: Purpose, advice: &mut Advice) {
+        if place.tls == Some(Tls::Passthrough) {
+            let message = "TLS that a workload speaks itself needs the filter for connections, and this gateway has no port for it";
+            let fix = "give the gateway `ports.tls`, or let it speak TLS (`tls: originate`); the workload asks in plain HTTP then";
+            return advice.add(code::PASSTHROUGH, self.pointer("tls"), message.to_owned(), fix.to_owned());
+        }
         let severity = match purpose {
             Purpose::Render => Severity::Error,
             Purpose::Lint => Severity::Warning,
         };
         let code = Code { severity, ..code::NO_HTTP };
         let mut say = |below: &str, what: String| {
-            let message = format!("{what}: nothing is routed for `{}` yet", self.rule.id);
-            let fix = "leave it out, and let a network policy open it; if HTTP is spoken there, give it a destination with `protocol: http`";
+            let message =
+                format!("{what}: nothing is routed for `{}` without the filter for connections", self.rule.id);
+            let fix =
+                "give the gateway `ports.tls`; if HTTP is spoken there, give it a destination with `protocol: http`";
             advice.add(code, self.pointer(below), message, fix.to_owned());
         };
         match place.protocol {
-            Some(Protocol::Http | Protocol::Http2 | Protocol::Grpc) => return ports::of(place, also),
-            Some(protocol) => {
-                say("protocol", format!("`{}` is no HTTP", protocol.name()));
-                return BTreeSet::new();
-            }
-            None => {}
-        }
-        let ports = ports::of(place, also);
-        for (number, range) in place.ports.into_iter().flat_map(|ports| ports.listed()).enumerate() {
-            let of_other = range.ports().find_map(|port| Some((port, Protocol::of_port(port)?)));
-            if let Some((port, protocol)) = of_other {
-                let of_range = if range.first() < range.last() { format!(" of `{range}`") } else { String::new() };
-                let what = format!("port {port}{of_range} speaks {}, which is no HTTP", protocol.name());
-                say(&format!("ports[{number}]"), what);
+            Some(protocol) if !protocol.is_http() => say("protocol", format!("`{}` is no HTTP", protocol.name())),
+            _ => {
+                let ranges = place.ports.into_iter().flat_map(|ports| ports.listed()).enumerate();
+                for (number, range) in ranges {
+                    let other = range.ports().find_map(|port| Some((port, ports::other_protocol(place, port)?)));
+                    if let Some((port, protocol)) = other {
+                        let of_range =
+                            if range.first() < range.last() { format!(" of `{range}`") } else { String::new() };
+                        let what = format!("port {port}{of_range} speaks {}, which is no HTTP", protocol.name());
+                        say(&format!("ports[{number}]"), what);
+                    }
+                }
             }
         }
-        ports.into_iter().filter(|port| Protocol::of_port(*port).is_none()).collect()
     }
 }
 

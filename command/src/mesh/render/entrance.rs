@@ -6,31 +6,43 @@ use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use super::patches::PROVIDER;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::Permission;
-use serde_json::json;
+use serde_json::{Value, json};
 
-pub(super) fn objects(maker: &Maker<'_>, strip: &[String], advice: &mut Advice) -> Vec<Object> {
+/// Subsets that one object holds: some 200 bytes each, and an object has 1 MiB at most.
+const MOST_SUBSETS: usize = 2_000;
+
+pub(super) fn objects(maker: &Maker<'_>, strip: &[String], subsets: &[Value], advice: &mut Advice) -> Vec<Object> {
     let gateway = maker.gateway;
     let listener = api::of(maker.gateway).listener(maker);
-    let to_gateway = maker.object(
-        ObjectPart::Gateway,
-        ObjectKind::DestinationRule,
-        &gateway.name,
-        json!({
-            "host": gateway.service,
-            "trafficPolicy": {
-                "portLevelSettings": [{
-                    "port": {"number": gateway.ports.http},
-                    // gRPC stays HTTP/2 on its way to the gateway
-                    "connectionPool": {"http": {"useClientProtocol": true}},
-                    "tls": {"mode": "ISTIO_MUTUAL"},
-                }],
-            },
-        }),
-    );
     let mut logging = json!({"accessLogging": [{"providers": [{"name": PROVIDER}]}]});
     api::of(maker.gateway).attach(gateway, &mut logging);
     let logging = maker.object(ObjectPart::Gateway, ObjectKind::Telemetry, &gateway.name, logging);
-    [listener, to_gateway, logging].into_iter().chain(once(maker, strip, advice)).collect()
+    let into_gateway = into_gateway(maker, subsets);
+    [listener].into_iter().chain(into_gateway).chain([logging]).chain(once(maker, strip, advice)).collect()
+}
+
+/// Has sidecars speak the mesh's mTLS to the gateway. Istio takes the subsets of all objects about one host together.
+fn into_gateway(maker: &Maker<'_>, subsets: &[Value]) -> Vec<Object> {
+    let gateway = maker.gateway;
+    let mut settings = vec![json!({
+        "port": {"number": gateway.ports.http},
+        // gRPC stays HTTP/2 on its way to the gateway
+        "connectionPool": {"http": {"useClientProtocol": true}},
+        "tls": {"mode": "ISTIO_MUTUAL"},
+    })];
+    settings.extend(gateway.ports.tls.map(|port| json!({"port": {"number": port}, "tls": {"mode": "ISTIO_MUTUAL"}})));
+    let policy = json!({"host": gateway.service, "trafficPolicy": {"portLevelSettings": settings}});
+    let mut specs: Vec<Value> =
+        subsets.chunks(MOST_SUBSETS).map(|subsets| json!({"host": gateway.service, "subsets": subsets})).collect();
+    match (specs.first_mut(), &policy) {
+        (Some(Value::Object(first)), Value::Object(policy)) => first.extend(policy.clone()),
+        _ => specs.push(policy),
+    }
+    let named = |(number, spec): (usize, Value)| {
+        let name = if number == 0 { gateway.name.clone() } else { maker.name(&format!("subsets-{number}")) };
+        maker.object(ObjectPart::Gateway, ObjectKind::DestinationRule, &name, spec)
+    };
+    specs.into_iter().enumerate().map(named).collect()
 }
 
 /// Has what was decided about and charged once be sent once. Istio's own routes say so themselves; those of the Gateway API cannot,

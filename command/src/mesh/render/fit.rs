@@ -1,24 +1,16 @@
 //! Demands of a policy that a gateway does not meet.
 
-use crate::analysis::advice::code::Code;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::{Api, Gateway, Permission, Routes, Site};
 use crate::read::document::{Document, Mode, RouteWord, Source};
-use tollgate::policy::Severity;
 
 /// Says what does not fit.
 pub(super) fn judge(document: &Document, site: &Site, gateway: &Gateway, advice: &mut Advice) {
     versions(site, gateway, advice);
-    if gateway.ports.tls.is_some() && site.istio.minor() >= Some(RESOLVING) {
-        let message =
-            "nothing listens on `ports.tls`: TLS that a workload speaks itself is not rendered yet".to_owned();
-        let code = Code { severity: Severity::Note, ..code::PASSTHROUGH };
-        advice.add(
-            code,
-            String::new(),
-            message,
-            "leave it out until `render` writes objects for `tollgate-tcp`".to_owned(),
-        );
+    if gateway.ports.tls.is_some() && gateway.envoy_filter == Permission::Forbidden {
+        let message = "`ports.tls` takes an EnvoyFilter, which the site forbids".to_owned();
+        let fix = "leave `ports.tls` out, or set `envoyFilter: allowed`".to_owned();
+        advice.add(code::NOT_RENDERED, String::new(), message, fix);
     }
     dry_run(document, gateway, advice);
     if gateway.api == Api::Waypoint {
@@ -55,6 +47,12 @@ pub(super) fn judge(document: &Document, site: &Site, gateway: &Gateway, advice:
         let fix = "write `host`, or leave it out: `render` writes `host` whatever stands here".to_owned();
         advice.add(code::VERIFY_ROUTE, "authority.verifyRoute".to_owned(), message.to_owned(), fix);
     }
+}
+
+/// The port for connections, where the site can have one at all.
+pub(super) fn port_of_connections(site: &Site, gateway: &Gateway) -> Option<u16> {
+    let can = gateway.envoy_filter == Permission::Allowed && site.istio.minor() >= Some(RESOLVING);
+    gateway.ports.tls.filter(|_| can)
 }
 
 /// The oldest Istio that is rendered for.

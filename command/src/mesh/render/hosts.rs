@@ -4,15 +4,16 @@
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
 use super::api;
-use super::clusters::{self, Own};
+use super::clusters::{self, Led, Own};
 use super::destinations::ReachedHost;
 use super::object::{Maker, Object, ObjectKind, insert};
-use super::routed::{NamedPort, PortWay, RoutedHost, name};
+use super::routed::{CarriedWay, NamedPort, PortWay, RoutedHost, name, subset};
 use crate::analysis::advice::{Advice, code};
-use crate::analysis::ports::{Spoken, Upstream};
+use crate::analysis::ports::{Known, Spoken, Upstream};
 use crate::mesh::site::{Permission, Site};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// Settings that all hosts share.
 pub(super) struct HostMaker<'c> {
@@ -21,11 +22,19 @@ pub(super) struct HostMaker<'c> {
     default_port: u16,
     /// Headers that end at the gateway.
     strip: &'c [String],
+    /// Addresses that stand for hosts.
+    vips: &'c BTreeMap<&'c str, IpAddr>,
 }
 
 impl<'c> HostMaker<'c> {
-    pub(super) fn new(maker: Maker<'c>, site: &'c Site, default_port: u16, strip: &'c [String]) -> HostMaker<'c> {
-        HostMaker { maker, site, default_port, strip }
+    pub(super) fn new(
+        maker: Maker<'c>,
+        site: &'c Site,
+        default_port: u16,
+        strip: &'c [String],
+        vips: &'c BTreeMap<&'c str, IpAddr>,
+    ) -> HostMaker<'c> {
+        HostMaker { maker, site, default_port, strip, vips }
     }
 
     /// The objects of a host; none if there is no way to ask for it.
@@ -51,31 +60,50 @@ impl<'c> HostMaker<'c> {
             let (mesh, named) = match *port {
                 port if port == self.default_port => (80, NamedPort::Default),
                 // an authority without a port means the default; the other is asked for by name, and has a number of its own
-                80 if has_default => (free(ports), NamedPort::Port),
+                80 if has_default => (free(reached), NamedPort::Port),
                 80 => (80, NamedPort::Added),
                 port => (port, NamedPort::Port),
             };
             PortWay { mesh, upstream: *port, tls: spoken.tls, http2: spoken.http2, named }
         };
-        let (maker, strip, trusted) = (&self.maker, self.strip, self.site.ca_certificates.as_str());
-        let exported = reached.callers.export(self.site);
-        RoutedHost { maker, strip, host, name, exported, ways: ports.iter().map(way).collect(), trusted }.objects()
+        let carried = reached.carried.iter().map(|(port, carried)| CarriedWay {
+            port: *port,
+            known: carried.known,
+            tls: carried.tls,
+            subset: subset(*port, host),
+        });
+        let routed = RoutedHost {
+            maker: &self.maker,
+            strip: self.strip,
+            host,
+            name,
+            exported: reached.callers.export(self.site),
+            ways: ports.iter().map(way).collect(),
+            carried: carried.collect(),
+            vip: self.vips.get(host).copied(),
+            trusted: self.site.ca_certificates.as_str(),
+        };
+        routed.objects()
     }
 }
 
 /// A port of a ServiceEntry that no host is asked for on.
-fn free(ports: &BTreeMap<u16, Spoken>) -> u16 {
-    (10_080..).find(|port| !ports.contains_key(port)).unwrap_or_default()
+fn free(reached: &ReachedHost) -> u16 {
+    let is_free = |port: &u16| !reached.ports.contains_key(port) && !reached.carried.contains_key(port);
+    (10_080..).find(is_free).unwrap_or_default()
 }
 
 impl RoutedHost<'_> {
     fn objects(&self) -> Vec<Object> {
-        if self.ways.is_empty() {
+        if self.ways.is_empty() && self.carried.is_empty() {
             return Vec::new();
         }
         let mut objects = vec![self.service_entry()];
         objects.extend(api::of(self.maker.gateway).routes(self));
-        objects.push(self.origination());
+        // what is carried goes by a cluster of the gateway's own alone
+        if !self.ways.is_empty() {
+            objects.push(self.origination());
+        }
         objects.extend(self.clusters());
         objects
     }
@@ -88,13 +116,23 @@ impl RoutedHost<'_> {
             }
             port
         };
-        let spec = json!({
+        let carried = |way: &CarriedWay| {
+            let protocol = match way.known {
+                Known::ByName => "TLS",
+                Known::ByAddress => "TCP",
+            };
+            json!({"number": way.port, "name": format!("{}-{}", protocol.to_lowercase(), way.port), "protocol": protocol})
+        };
+        let mut spec = json!({
             "hosts": [self.host],
             "exportTo": self.exported,
             "location": "MESH_EXTERNAL",
             "resolution": "DNS",
-            "ports": self.ways.iter().map(port).collect::<Vec<_>>(),
+            "ports": self.ways.iter().map(port).chain(self.carried.iter().map(carried)).collect::<Vec<_>>(),
         });
+        if let Some(vip) = self.vip {
+            insert(&mut spec, "addresses", json!([vip]));
+        }
         self.object(ObjectKind::ServiceEntry, spec)
     }
 
@@ -103,9 +141,10 @@ impl RoutedHost<'_> {
         let maker = self.maker;
         let own = |(number, way): (usize, &PortWay)| {
             let route = api::of(maker.gateway).route_of(self, number, way);
-            Own { host: self.host, port: way.upstream, tls: way.tls, http2: way.http2, route }
+            Own { host: self.host, port: way.upstream, tls: way.tls, led: Led::Routed { http2: way.http2, route } }
         };
-        let own: Vec<Own<'_>> = self.ways.iter().enumerate().map(own).collect();
+        let carried = |way: &CarriedWay| Own { host: self.host, port: way.port, tls: way.tls, led: Led::Chosen };
+        let own: Vec<Own<'_>> = self.ways.iter().enumerate().map(own).chain(self.carried.iter().map(carried)).collect();
         let is_allowed = maker.gateway.envoy_filter == Permission::Allowed;
         is_allowed.then(|| clusters::object(maker, &self.name, &own, self.trusted))
     }

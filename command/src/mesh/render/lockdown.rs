@@ -19,7 +19,7 @@ fn workload(maker: &Maker<'_>, site: &Site, namespace: &str) -> Object {
     let gateway = maker.gateway;
     let to_gateway = json!({
         "to": [{"namespaceSelector": namespace_is(&gateway.namespace), "podSelector": {"matchLabels": gateway.selector}}],
-        "ports": tcp([gateway.ports.http]),
+        "ports": tcp(gateway.ports.rendered()),
     });
     let spec = json!({
         "podSelector": {},

@@ -3,7 +3,10 @@
 mod addresses;
 mod api;
 mod callers;
+mod carried;
+mod cluster_patch;
 mod clusters;
+mod connections;
 mod consequences;
 mod destinations;
 mod dynamic;
@@ -31,6 +34,7 @@ mod resolved;
 mod rest;
 mod routed;
 mod tripwire;
+mod vip;
 mod way;
 mod yaml;
 
@@ -98,13 +102,15 @@ pub(crate) fn render(
     let maker = Maker { gateway, policy: &document.name };
     let destinations = Destinations::of(document, gateway, purpose, advice);
     let strip = removal::names(document);
-    let mut objects = entrance::objects(&maker, &strip, advice);
+    let mut objects = entrance::objects(&maker, &strip, &carried::subsets(&maker, &destinations), advice);
+    objects.extend(connections::objects(&maker));
     objects.extend(limits::objects(&maker));
     let policy = plugin::policy(&loaded.json)?;
     let revision = policy.get("revision").and_then(Value::as_str).unwrap_or_default().to_owned();
-    objects.push(plugin::object(&maker, site, document, policy, pack, advice)?);
+    objects.extend(plugin::objects(&maker, site, document, &policy, pack, advice)?);
     objects.extend(tripwire::objects(&maker, site, document, advice));
-    let common = HostMaker::new(maker, site, document.default_port(), &strip);
+    let vips = vip::of(destinations.known_by_address(), gateway.dns.family);
+    let common = HostMaker::new(maker, site, document.default_port(), &strip, &vips);
     for (host, reached) in &destinations.hosts {
         objects.extend(common.objects(host, reached, advice));
     }
@@ -115,7 +121,7 @@ pub(crate) fn render(
     objects.push(network::object(&maker, site, &destinations));
     objects.extend(lockdown::objects(&maker, site));
     objects.sort_by_key(|object| object.part);
-    let patches = patches::patches(&maker, site);
+    let patches = patches::patches(&maker, site, !vips.is_empty());
     Ok(Rendered {
         policy: document.name.clone(),
         gateway: gateway.name.clone(),

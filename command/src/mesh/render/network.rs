@@ -45,7 +45,7 @@ pub(super) fn object(maker: &Maker<'_>, site: &Site, destinations: &Destinations
         "podSelector": {"matchLabels": gateway.selector},
         "policyTypes": ["Egress", "Ingress"],
         "ingress": [
-            {"from": from, "ports": tcp([gateway.ports.http])},
+            {"from": from, "ports": tcp(gateway.ports.rendered())},
             // a kubelet asks its own node's pods whatever a policy says
             {"from": [{"namespaceSelector": namespace_is(&site.istio.namespace)}], "ports": tcp(HEALTH_AND_METRICS)},
         ],

@@ -123,6 +123,7 @@ pub(crate) enum ObjectKind {
     NetworkPolicy,
     ServiceEntry,
     Sidecar,
+    TcpRoute,
     Telemetry,
     TrafficExtension,
     VirtualService,
@@ -141,6 +142,7 @@ impl ObjectKind {
             ObjectKind::NetworkPolicy => ("networking.k8s.io/v1", "NetworkPolicy"),
             ObjectKind::ServiceEntry => ("networking.istio.io/v1", "ServiceEntry"),
             ObjectKind::Sidecar => ("networking.istio.io/v1", "Sidecar"),
+            ObjectKind::TcpRoute => ("gateway.networking.k8s.io/v1", "TCPRoute"),
             ObjectKind::Telemetry => ("telemetry.istio.io/v1", "Telemetry"),
             ObjectKind::TrafficExtension => ("extensions.istio.io/v1alpha1", "TrafficExtension"),
             ObjectKind::VirtualService => ("networking.istio.io/v1", "VirtualService"),
@@ -151,6 +153,8 @@ impl ObjectKind {
 
 /// Name of the rendered listener.
 pub(super) const LISTENER: &str = "https-mesh";
+/// Name of the one for connections.
+pub(super) const TLS_LISTENER: &str = "tls-mesh";
 
 /// Adds a key to a map.
 pub(crate) fn insert(map: &mut Value, key: &str, value: Value) {

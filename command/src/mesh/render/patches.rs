@@ -23,17 +23,21 @@ pub(crate) struct Patch {
     pub(crate) value: Value,
 }
 
-/// The access log's line: what Envoy knows of a request, beside what Tollgate decided. Attribute names are
+/// The access log's line: what Envoy knows of a request or a connection, beside what Tollgate decided. Attribute names are
 /// OpenTelemetry's where one exists.
-fn log_line() -> Value {
-    access_log::format()
+fn log_line(maker: &Maker<'_>) -> Value {
+    match maker.gateway.ports.tls {
+        Some(_) => access_log::format_of_both(),
+        None => access_log::format(),
+    }
 }
 
-pub(crate) fn patches(maker: &Maker<'_>, site: &Site) -> Vec<Patch> {
+/// Patches of a gateway; `has_vips` if hosts are known by addresses that stand for them.
+pub(crate) fn patches(maker: &Maker<'_>, site: &Site, has_vips: bool) -> Vec<Patch> {
     let mesh = json!({
         "extensionProviders": [{
             "name": PROVIDER,
-            "envoyFileAccessLog": {"path": "/dev/stdout", "logFormat": {"labels": log_line()}},
+            "envoyFileAccessLog": {"path": "/dev/stdout", "logFormat": {"labels": log_line(maker)}},
         }],
     });
     let mut patches = vec![Patch {
@@ -43,6 +47,17 @@ pub(crate) fn patches(maker: &Maker<'_>, site: &Site) -> Vec<Patch> {
         without: Some("without it decisions are made, and none is recorded"),
         value: mesh,
     }];
+    if has_vips {
+        patches.push(Patch {
+            file: "mesh-config-dns.yaml",
+            to: "whoever operates Istio, in the MeshConfig: sidecars answer for hosts that are known by an address",
+            restarts: Some("the workloads' pods"),
+            without: Some(
+                "without it workloads look such hosts up elsewhere, and their connections pass the gateway by or fail",
+            ),
+            value: json!({"defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}}}),
+        });
+    }
     if api::of(maker.gateway).leaves_pods_to_others() {
         let pods = json!({
             "apiVersion": "apps/v1",

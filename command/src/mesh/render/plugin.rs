@@ -1,10 +1,12 @@
 //! The filter's own object: the policy, and the image that enforces it.
 
 use super::api;
+use super::carried::CONNECTIONS;
+use super::fit;
 use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use super::removal;
 use crate::analysis::advice::{Advice, code};
-use crate::mesh::site::{FailStrategy, Module, Site};
+use crate::mesh::site::{FailStrategy, Module, Site, without_tag};
 use crate::read::document::Document;
 use crate::read::revision;
 use base64::Engine as _;
@@ -55,28 +57,63 @@ pub(crate) fn policy(json: &str) -> io::Result<Map<String, Value>> {
     Ok(policy)
 }
 
-/// Makes the filter's object.
+/// Makes the objects of the filters: of the one for HTTP, and of that for connections where the gateway has a port for them.
 ///
 /// # Errors
 /// None that a checked policy has.
-pub(crate) fn object(
+pub(crate) fn objects(
     maker: &Maker<'_>,
     site: &Site,
     document: &Document,
+    policy: &Map<String, Value>,
+    pack: Pack,
+    advice: &mut Advice,
+) -> io::Result<Vec<Object>> {
+    let mut policy = policy.clone();
+    replicas(&mut policy, document, maker, advice);
+    let mut of_http = policy.clone();
+    bind(&mut of_http, document, maker);
+    let mut objects = vec![object(maker, site, document, &Filter::Http, of_http, pack, advice)?];
+    if let Some(port) = fit::port_of_connections(site, maker.gateway) {
+        // a connection to the gateway itself says with its own server name where to
+        let tcp = policy.entry("tcp").or_insert_with(|| json!({}));
+        if tcp.get("self").is_none() {
+            insert(tcp, "self", json!([maker.gateway.service]));
+        }
+        objects.push(object(maker, site, document, &Filter::Connections { port }, policy, pack, advice)?);
+    }
+    Ok(objects)
+}
+
+/// A filter.
+enum Filter {
+    /// In every chain of HTTP.
+    Http,
+    /// In the chains of one port alone: elsewhere it would wait for what never comes.
+    Connections { port: u16 },
+}
+
+fn object(
+    maker: &Maker<'_>,
+    site: &Site,
+    document: &Document,
+    filter: &Filter,
     mut policy: Map<String, Value>,
     pack: Pack,
     advice: &mut Advice,
 ) -> io::Result<Object> {
-    replicas(&mut policy, document, maker, advice);
-    bind(&mut policy, document, maker);
     let plain = json_length(&policy);
     if pack == Pack::Always || (pack == Pack::Auto && plain > LARGE) {
         policy = packed(policy)?;
     }
-    let spec = spec(maker, site, policy.into(), advice);
+    let spec = spec(maker, site, filter, policy.into(), advice);
     let part = if document.tripwire.is_some() { ObjectPart::Secret } else { ObjectPart::Plugin };
     let kind = if extends(maker, site) { ObjectKind::TrafficExtension } else { ObjectKind::WasmPlugin };
-    let object = maker.object(part, kind, &maker.gateway.name, spec);
+    let name = match filter {
+        Filter::Http => maker.gateway.name.clone(),
+        Filter::Connections { .. } => maker.name(CONNECTIONS),
+    };
+    let object = maker.object(part, kind, &name, spec);
     size(json_length(&object.value), advice);
     Ok(object)
 }
@@ -87,34 +124,27 @@ fn extends(maker: &Maker<'_>, site: &Site) -> bool {
         && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
 }
 
-fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> Value {
-    let Module { image, digest, pull_secret, fail_strategy } = &site.module;
-    let mut unpinned = |message: &str| {
-        let fix = "write the digest that `tollgate push` prints under `module.digest` of the site file".to_owned();
-        advice.add(code::UNPINNED, String::new(), message.to_owned(), fix);
-    };
-    let url = match digest {
-        Some(digest) => {
-            if digest.trim_start_matches("sha256:").bytes().all(|digit| digit == b'0') {
-                unpinned("the module's digest is a placeholder: no image has it, and gateways would deny everything");
-            }
-            let name =
-                image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(image.as_str(), |(name, _)| name);
-            format!("oci://{name}@{digest}")
-        }
-        None => {
-            unpinned("the module has no digest: whoever moves its tag changes what is enforced");
-            format!("oci://{image}")
+fn spec(maker: &Maker<'_>, site: &Site, filter: &Filter, policy: Value, advice: &mut Advice) -> Value {
+    let Module { pull_secret, fail_strategy, .. } = &site.module;
+    let url = match filter {
+        Filter::Http => url(&site.module.image, site.module.digest.as_deref(), "module", advice),
+        Filter::Connections { .. } => {
+            let (image, digest) = site.module.of_connections();
+            url(&image, digest, "module.tcp", advice)
         }
     };
     let fail = match fail_strategy {
         FailStrategy::FailReload if site.istio.minor().is_some_and(|minor| minor >= FAIL_RELOAD) => "FAIL_RELOAD",
         FailStrategy::FailReload | FailStrategy::FailClose => "FAIL_CLOSE",
     };
+    let (layer, plugin) = match filter {
+        Filter::Http => ("HTTP", "tollgate"),
+        Filter::Connections { .. } => ("NETWORK", "tollgate-tcp"),
+    };
     let mut wasm = json!({
         "url": url,
-        "type": "HTTP",
-        "pluginName": "tollgate",
+        "type": layer,
+        "pluginName": plugin,
         "failStrategy": fail,
         "pluginConfig": policy,
     });
@@ -125,8 +155,30 @@ fn spec(maker: &Maker<'_>, site: &Site, policy: Value, advice: &mut Advice) -> V
     // behind the authentication of requests, before authorization: so that the tripwire sees what Tollgate left
     insert(&mut spec, "phase", "AUTHZ".into());
     insert(&mut spec, "priority", 100.into());
+    if let Filter::Connections { port } = filter {
+        // a gateway is a client of what is behind it
+        insert(&mut spec, "match", json!([{"mode": "CLIENT", "ports": [{"number": port}]}]));
+    }
     api::of(maker.gateway).attach(maker.gateway, &mut spec);
     spec
+}
+
+/// The image's address, by its digest where the site says one; `key` is where it would stand.
+fn url(image: &str, digest: Option<&str>, key: &str, advice: &mut Advice) -> String {
+    let mut unpinned = |message: String| {
+        let fix = format!("write the digest that `tollgate push` prints under `{key}.digest` of the site file");
+        advice.add(code::UNPINNED, String::new(), message, fix);
+    };
+    let Some(digest) = digest else {
+        unpinned(format!("`{key}` has no digest: whoever moves its tag changes what is enforced"));
+        return format!("oci://{image}");
+    };
+    if digest.trim_start_matches("sha256:").bytes().all(|digit| digit == b'0') {
+        unpinned(format!(
+            "the digest of `{key}` is a placeholder: no image has it, and gateways would deny everything"
+        ));
+    }
+    format!("oci://{}@{digest}", without_tag(image))
 }
 
 /// The number of gateways, which limits are divided by, is the site's to know.

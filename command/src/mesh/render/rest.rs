@@ -14,7 +14,7 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destination
 /// A name for each port that workloads may ask on, without which their sidecars take no HTTP there.
 fn anchor(maker: &Maker<'_>, site: &Site, destinations: &Destinations) -> Object {
     // on 443 workloads speak TLS themselves: a sidecar that takes HTTP there would break it
-    let ports: BTreeSet<u16> = destinations.ports.iter().copied().filter(|port| *port != 443).chain([80]).collect();
+    let ports: BTreeSet<u16> = destinations.http.iter().copied().filter(|port| *port != 443).chain([80]).collect();
     let ports: Vec<Value> = ports
         .into_iter()
         .map(|port| json!({"number": port, "name": format!("http-{port}"), "protocol": "HTTP"}))

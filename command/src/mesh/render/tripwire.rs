@@ -48,13 +48,14 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
 
 /// A DENY, since whatever else allows does not open it. Ports that nobody rendered are shut, whoever opened them.
 fn by_header(maker: &Maker<'_>, header: &str, values: &[String]) -> Value {
-    let ports = [maker.gateway.ports.http.to_string()];
+    let ports = &maker.gateway.ports;
+    let rendered: Vec<String> = ports.rendered().map(|port| port.to_string()).collect();
     let header = format!("request.headers[{header}]");
     json!({
         "action": "DENY",
         "rules": [
-            {"to": [{"operation": {"ports": ports}}], "when": [{"key": header, "notValues": values}]},
-            {"to": [{"operation": {"notPorts": ports}}]},
+            {"to": [{"operation": {"ports": [ports.http.to_string()]}}], "when": [{"key": header, "notValues": values}]},
+            {"to": [{"operation": {"notPorts": rendered}}]},
         ],
     })
 }

@@ -1,6 +1,7 @@
 //! A way out for hosts that no object names: a route, a cluster, and the cache of names that both the cluster and its filter use.
 
 use super::addresses::{self, AddressRange};
+use super::cluster_patch::added;
 use crate::mesh::site::{Family, Gateway, Inside};
 use serde_json::{Value, json};
 use tollgate::policy::networks;
@@ -72,11 +73,7 @@ impl DynamicWay {
 
     /// The patch that adds its cluster.
     pub(super) fn cluster(&self, trusted: &str) -> Value {
-        json!({
-            "applyTo": "CLUSTER",
-            "match": {"context": "GATEWAY"},
-            "patch": {"operation": "ADD", "value": self.cached(|cache| cache.cluster(&authorities(trusted)))},
-        })
+        added(&self.cached(|cache| cache.cluster(&authorities(trusted))))
     }
 
     fn cached(&self, make: impl FnOnce(&Cache<'_>) -> Value) -> Value {

@@ -111,6 +111,11 @@ impl Gateway {
 }
 
 impl GatewayPorts {
+    /// The ports that are rendered.
+    pub(crate) fn rendered(&self) -> impl Iterator<Item = u16> {
+        std::iter::once(self.http).chain(self.tls)
+    }
+
     fn wrong(&self) -> Option<Wrong> {
         let also = self.also.iter().enumerate().map(|(number, port)| (format!("also[{number}]"), *port));
         let all = [("http".to_owned(), self.http), ("tls".to_owned(), self.tls.unwrap_or(1))];

@@ -69,6 +69,16 @@ impl Protocol {
         PORTS.iter().find(|(known, _)| *known == port).map(|(_, protocol)| *protocol)
     }
 
+    /// Tells HTTP of any version.
+    pub(crate) fn is_http(self) -> bool {
+        matches!(self, Protocol::Http | Protocol::Http2 | Protocol::Grpc)
+    }
+
+    /// Tells a port on which such a protocol begins with TLS.
+    pub(crate) fn is_over_tls(port: u16) -> bool {
+        matches!(port, 465 | 636 | 993 | 995 | 5671)
+    }
+
     /// The ports that are known for a protocol that is no HTTP.
     pub(crate) fn ports() -> impl Iterator<Item = (u16, Protocol)> {
         PORTS.into_iter()

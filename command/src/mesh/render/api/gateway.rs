@@ -1,7 +1,8 @@
 //! The Gateway API of Kubernetes: Gateway and HTTPRoute.
 
 use super::{GatewayApi, MOST_OF_A_RULE};
-use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, insert};
+use crate::mesh::render::carried::{CONNECTIONS, nowhere_host, out_of_workload};
+use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, TLS_LISTENER, insert};
 use crate::mesh::render::proxy_config::proxy_config;
 use crate::mesh::render::rest::anchor_host;
 use crate::mesh::render::routed::{NamedPort, PortWay, RoutedHost, name};
@@ -21,6 +22,18 @@ impl GatewayApi for KubernetesApi {
     fn listener(&self, maker: &Maker<'_>) -> Object {
         let gateway = maker.gateway;
         let annotations = json!({"proxy.istio.io/config": proxy_config()});
+        let listener = |name: &str, port: u16, protocol: &str| {
+            json!({
+                "name": name,
+                "port": port,
+                "protocol": protocol,
+                "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
+                "allowedRoutes": {"namespaces": {"from": "Same"}},
+            })
+        };
+        let of_connections = gateway.ports.tls.map(|port| listener(TLS_LISTENER, port, "TLS"));
+        let listeners: Vec<Value> =
+            std::iter::once(listener(LISTENER, gateway.ports.http, "HTTPS")).chain(of_connections).collect();
         let mut object = maker.object(
             ObjectPart::Gateway,
             ObjectKind::KubernetesGateway,
@@ -28,13 +41,7 @@ impl GatewayApi for KubernetesApi {
             json!({
                 "gatewayClassName": "istio",
                 "infrastructure": {"annotations": annotations},
-                "listeners": [{
-                    "name": LISTENER,
-                    "port": gateway.ports.http,
-                    "protocol": "HTTPS",
-                    "tls": {"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
-                    "allowedRoutes": {"namespaces": {"from": "Same"}},
-                }],
+                "listeners": listeners,
             }),
         );
         // without it Istio asks the cloud for an address on the outside
@@ -42,6 +49,15 @@ impl GatewayApi for KubernetesApi {
             insert(metadata, "annotations", json!({"networking.istio.io/service-type": "ClusterIP"}));
         }
         object
+    }
+
+    fn entrance_of_connections(&self, maker: &Maker<'_>, _: u16) -> Vec<Object> {
+        let to = json!({"group": "networking.istio.io", "kind": "Hostname", "name": nowhere_host(maker), "port": 443});
+        let spec = json!({
+            "parentRefs": [{"name": maker.gateway.name, "sectionName": TLS_LISTENER}],
+            "rules": [{"backendRefs": [to]}],
+        });
+        vec![maker.object(ObjectPart::Gateway, ObjectKind::TcpRoute, &maker.name(CONNECTIONS), spec)]
     }
 
     fn routes(&self, host: &RoutedHost<'_>) -> Vec<Object> {
@@ -84,7 +100,10 @@ impl GatewayApi for KubernetesApi {
             "rules": host.ways.iter().map(out_of_gateway).collect::<Vec<_>>(),
         });
         let mut objects: Vec<Object> = host.ways.iter().map(into_gateway).collect();
-        objects.push(host.object(ObjectKind::HttpRoute, out));
+        if !host.ways.is_empty() {
+            objects.push(host.object(ObjectKind::HttpRoute, out));
+        }
+        objects.extend(out_of_workload_by_istio(host));
         objects
     }
 
@@ -138,4 +157,15 @@ impl GatewayApi for KubernetesApi {
     fn leaves_pods_to_others(&self) -> bool {
         false
     }
+}
+
+/// Istio's own route out of a workload: those of the Gateway API name no subset, and the server name is one's.
+fn out_of_workload_by_istio(host: &RoutedHost<'_>) -> Option<Object> {
+    let routes = out_of_workload(host);
+    let mut spec = json!({"hosts": [host.host], "exportTo": host.exported, "gateways": ["mesh"]});
+    let is_any = !routes.is_empty();
+    for (key, routes) in routes {
+        insert(&mut spec, key, routes);
+    }
+    is_any.then(|| host.object(ObjectKind::VirtualService, spec))
 }

@@ -1,7 +1,8 @@
 //! Istio's own API: Gateway and VirtualService.
 
 use super::GatewayApi;
-use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, insert};
+use crate::mesh::render::carried::{CONNECTIONS, nowhere_host, out_of_workload};
+use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, TLS_LISTENER, insert};
 use crate::mesh::render::rest::anchor_host;
 use crate::mesh::render::routed::{NamedPort, PortWay, RoutedHost, cluster_name};
 use crate::mesh::render::way::DynamicWay;
@@ -32,6 +33,25 @@ impl GatewayApi for IstioApi {
                 }],
             }),
         )
+    }
+
+    fn entrance_of_connections(&self, maker: &Maker<'_>, port: u16) -> Vec<Object> {
+        let name = maker.name(CONNECTIONS);
+        let server = json!({
+            "port": {"number": port, "name": TLS_LISTENER, "protocol": "TLS"},
+            "hosts": ["./*"],
+            "tls": {"mode": "ISTIO_MUTUAL"},
+        });
+        let gateway = json!({"selector": maker.gateway.selector, "servers": [server]});
+        let destination = json!({"host": nowhere_host(maker), "port": {"number": 443}});
+        let route = json!({
+            "hosts": ["*"],
+            "exportTo": ["."],
+            "gateways": [name],
+            "tcp": [{"match": [{"gateways": [name], "port": port}], "route": [{"destination": destination}]}],
+        });
+        let object = |kind, spec| maker.object(ObjectPart::Gateway, kind, &name, spec);
+        vec![object(ObjectKind::Gateway, gateway), object(ObjectKind::VirtualService, route)]
     }
 
     fn routes(&self, host: &RoutedHost<'_>) -> Vec<Object> {
@@ -66,12 +86,14 @@ impl GatewayApi for IstioApi {
         };
         let routes: Vec<Value> =
             host.ways.iter().map(into_gateway).chain(host.ways.iter().map(out_of_gateway)).collect();
-        let spec = json!({
-            "hosts": [host.host],
-            "exportTo": host.exported,
-            "gateways": ["mesh", gateway.name],
-            "http": routes,
-        });
+        let mut spec = json!({"hosts": [host.host], "exportTo": host.exported, "gateways": ["mesh"]});
+        if !routes.is_empty() {
+            insert(&mut spec, "gateways", json!(["mesh", gateway.name]));
+            insert(&mut spec, "http", routes.into());
+        }
+        for (key, routes) in out_of_workload(host) {
+            insert(&mut spec, key, routes);
+        }
         vec![host.object(ObjectKind::VirtualService, spec)]
     }
 

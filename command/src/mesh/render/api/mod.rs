@@ -18,6 +18,9 @@ pub(super) trait GatewayApi: fmt::Debug + Sync {
     /// The port that ends the mesh's mTLS.
     fn listener(&self, maker: &Maker<'_>) -> Object;
 
+    /// The port that connections arrive at, with a route that leads nowhere.
+    fn entrance_of_connections(&self, maker: &Maker<'_>, port: u16) -> Vec<Object>;
+
     /// Routes of a host, out of the workload and out of the gateway.
     fn routes(&self, host: &RoutedHost<'_>) -> Vec<Object>;
 

@@ -1,0 +1,53 @@
+//! Connections that are carried as they are: TLS that workloads speak themselves, and what is no HTTP.
+//!
+//! Out of the workload a subset of the gateway's Service tells the gateway where to, by the server name of the mesh's own TLS.
+
+use super::destinations::{Destinations, ReachedHost};
+use super::object::{Maker, insert};
+use super::routed::{CarriedWay, RoutedHost, server_name, subset};
+use crate::analysis::ports::Known;
+use serde_json::{Value, json};
+
+/// End of the names of what is there once for all connections.
+pub(super) const CONNECTIONS: &str = "connections";
+
+/// The name that the port's route leads to, since a route has to have one. Nothing answers to it (RFC 6761).
+pub(super) fn nowhere_host(maker: &Maker<'_>) -> String {
+    format!("connections.{}.tollgate.invalid", maker.gateway.name)
+}
+
+/// Subsets of the gateway's Service, one for each port of each host.
+pub(super) fn subsets(maker: &Maker<'_>, destinations: &Destinations) -> Vec<Value> {
+    let Some(to) = maker.gateway.ports.tls else { return Vec::new() };
+    let of_host = |(host, reached): (&String, &ReachedHost)| {
+        let one = |port: &u16| {
+            let tls = json!({"mode": "ISTIO_MUTUAL", "sni": server_name(*port, host)});
+            json!({
+                "name": subset(*port, host),
+                "trafficPolicy": {"portLevelSettings": [{"port": {"number": to}, "tls": tls}]},
+            })
+        };
+        reached.carried.keys().map(one).collect::<Vec<_>>()
+    };
+    destinations.hosts.iter().flat_map(of_host).collect()
+}
+
+/// Routes out of a workload, as a VirtualService has them: its keys `tls` and `tcp`, those of them that are needed.
+pub(super) fn out_of_workload(host: &RoutedHost<'_>) -> Vec<(&'static str, Value)> {
+    let gateway = host.maker.gateway;
+    let Some(to) = gateway.ports.tls else { return Vec::new() };
+    let route = |way: &CarriedWay| {
+        let mut of_mesh = json!({"gateways": ["mesh"], "port": way.port});
+        if way.known == Known::ByName {
+            insert(&mut of_mesh, "sniHosts", json!([host.host]));
+        }
+        let destination = json!({"host": gateway.service, "port": {"number": to}, "subset": way.subset});
+        json!({"match": [of_mesh], "route": [{"destination": destination}]})
+    };
+    [("tls", Known::ByName), ("tcp", Known::ByAddress)]
+        .into_iter()
+        .map(|(key, known)| (key, host.carried.iter().filter(|way| way.known == known).map(route).collect::<Vec<_>>()))
+        .filter(|(_, routes)| !routes.is_empty())
+        .map(|(key, routes)| (key, routes.into()))
+        .collect()
+}

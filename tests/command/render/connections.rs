@@ -1,0 +1,265 @@
+//! Connections that are carried as they are: what is rendered for a gateway with `ports.tls`.
+
+use crate::render::{DIGEST, Place, judged, of_kind, policy, said, site, with};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// A site whose gateway has a port for connections, and an image for their filter.
+fn carrying() -> Value {
+    let mut site = with(site(), &[("ports", json!({"http": 8443, "tls": 9443}))]);
+    site["module"]["tcp"] = json!({"digest": DIGEST});
+    site
+}
+
+fn render(to: &Value) -> Vec<Value> {
+    Place::new(&policy(to), &carrying()).objects(&[])
+}
+
+/// The object of a kind and a name.
+fn named<'o>(objects: &'o [Value], kind: &str, name: &str) -> &'o Value {
+    let found = of_kind(objects, kind).into_iter().find(|object| object["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+/// The ports of a host's ServiceEntry: number and protocol.
+fn ports(objects: &[Value], host: &str) -> Vec<(u64, String)> {
+    let entry = named(objects, "ServiceEntry", &format!("egress.{host}"));
+    let ports = entry["spec"]["ports"].as_array().unwrap().iter();
+    ports.map(|port| (port["number"].as_u64().unwrap(), port["protocol"].as_str().unwrap().to_owned())).collect()
+}
+
+/// The subsets of the gateway's Service: name and server name.
+fn subsets(objects: &[Value]) -> Vec<(String, String)> {
+    let rules = of_kind(objects, "DestinationRule");
+    let of_gateway = rules.iter().filter(|rule| rule["spec"]["host"] == "gateway.istio-egress.svc.cluster.local");
+    let all = of_gateway.flat_map(|rule| rule["spec"]["subsets"].as_array().cloned().unwrap_or_default());
+    let one = |subset: Value| {
+        let setting = &subset["trafficPolicy"]["portLevelSettings"][0];
+        assert_eq!((&setting["port"]["number"], &setting["tls"]["mode"]), (&json!(9443), &json!("ISTIO_MUTUAL")));
+        (subset["name"].as_str().unwrap().to_owned(), setting["tls"]["sni"].as_str().unwrap().to_owned())
+    };
+    all.map(one).collect()
+}
+
+#[test]
+fn the_port_for_connections_leads_nowhere_and_has_a_filter_of_its_own() {
+    let objects = render(&json!([{"hosts": ["a.example.com"]}]));
+    let server = &named(&objects, "Gateway", "egress-connections")["spec"]["servers"][0];
+    assert_eq!((&server["port"]["number"], &server["port"]["protocol"]), (&json!(9443), &json!("TLS")));
+    assert_eq!((&server["hosts"], &server["tls"]["mode"]), (&json!(["./*"]), &json!("ISTIO_MUTUAL")));
+    let route = &named(&objects, "VirtualService", "egress-connections")["spec"];
+    assert_eq!((&route["gateways"], &route["exportTo"]), (&json!(["egress-connections"]), &json!(["."])));
+    let to = &route["tcp"][0]["route"][0]["destination"]["host"];
+    assert!(to.as_str().unwrap().ends_with(".invalid"), "{to}");
+
+    let plugin = &named(&objects, "WasmPlugin", "egress-connections")["spec"];
+    assert_eq!((&plugin["type"], &plugin["pluginName"]), (&json!("NETWORK"), &json!("tollgate-tcp")));
+    assert_eq!(plugin["match"], json!([{"mode": "CLIENT", "ports": [{"number": 9443}]}]));
+    assert_eq!(plugin["url"], format!("oci://registry.example/tollgate-tcp@{DIGEST}"));
+    assert_eq!(plugin["pluginConfig"]["tcp"], json!({"self": ["gateway.istio-egress.svc.cluster.local"]}));
+    let of_http = &named(&objects, "WasmPlugin", "egress")["spec"]["pluginConfig"];
+    assert_eq!(plugin["pluginConfig"]["revision"], of_http["revision"]);
+
+    let walls = &named(&objects, "EnvoyFilter", "egress-connections")["spec"]["configPatches"];
+    let [nowhere, proxy] = [0, 1].map(|number| &walls[number]["patch"]["value"]);
+    assert_eq!(nowhere["name"], "tollgate-nowhere");
+    assert!(nowhere["load_assignment"].get("endpoints").is_none(), "{nowhere}");
+    assert_eq!(walls[1]["match"]["listener"].get("portNumber"), None, "every chain without HTTP, on whatever port");
+    let proxy = &proxy["typed_config"];
+    assert_eq!(
+        (&proxy["cluster"], &proxy["upstream_connect_mode"]),
+        (&"tollgate-nowhere".into(), &"ON_DOWNSTREAM_DATA".into())
+    );
+    assert!(proxy["max_early_data_bytes"].as_u64() > Some(16_384));
+
+    let network = named(&objects, "NetworkPolicy", "egress-gateway");
+    let taken = network["spec"]["ingress"][0]["ports"].as_array().unwrap().iter();
+    assert_eq!(taken.map(|port| &port["port"]).collect::<Vec<_>>(), [8443, 9443]);
+    let settings = &named(&objects, "DestinationRule", "egress")["spec"]["trafficPolicy"]["portLevelSettings"];
+    assert_eq!(settings[1], json!({"port": {"number": 9443}, "tls": {"mode": "ISTIO_MUTUAL"}}));
+}
+
+#[test]
+fn a_gateway_without_that_port_has_none_of_it() {
+    let objects = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &site()).objects(&[]);
+    let all = serde_json::to_string(&objects).unwrap();
+    for word in ["egress-connections", "NETWORK\"", "tollgate-nowhere", "subset", "9443"] {
+        assert!(!all.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn each_port_is_asked_for_or_carried_as_the_policy_says() {
+    let http = |port: u64| (port, "HTTP".to_owned());
+    let tls = |port: u64| (port, "TLS".to_owned());
+    let tcp = |port: u64| (port, "TCP".to_owned());
+    for (to, expected) in [
+        (json!({}), vec![http(80), tls(443)]),
+        (json!({"tls": "both"}), vec![http(80), tls(443)]),
+        (json!({"tls": "originate"}), vec![http(80)]),
+        (json!({"tls": "passthrough"}), vec![tls(443)]),
+        (json!({"tls": "none"}), vec![http(80)]),
+        (json!({"tls": "both", "ports": [8443]}), vec![http(8443)]),
+        (json!({"tls": "passthrough", "ports": [443, 8443]}), vec![tls(443), tls(8443)]),
+        (json!({"ports": [5432]}), vec![tcp(5432)]),
+        (json!({"ports": [5432], "tls": "passthrough"}), vec![tls(5432)]),
+        (json!({"ports": [636]}), vec![tls(636)]),
+        (json!({"ports": [636], "clientHello": "optional"}), vec![tcp(636)]),
+        (json!({"ports": [443], "tls": "passthrough", "clientHello": "optional"}), vec![tcp(443)]),
+        (json!({"ports": [443, 5432]}), vec![http(80), tls(443), tcp(5432)]),
+    ] {
+        let mut target = to.clone();
+        target["hosts"] = json!(["a.example.com"]);
+        let objects = render(&json!([target]));
+        assert_eq!(ports(&objects, "a.example.com"), expected, "{to}");
+        let entry = named(&objects, "ServiceEntry", "egress.a.example.com");
+        let has_tcp = expected.iter().any(|(_, protocol)| protocol == "TCP");
+        assert_eq!(entry["spec"].get("addresses").is_some(), has_tcp, "{to}");
+        let carried: Vec<u64> =
+            expected.iter().filter(|(_, protocol)| protocol != "HTTP").map(|(port, _)| *port).collect();
+        let led: Vec<String> = carried.iter().map(|port| format!("outbound_.{port}_._.a.example.com")).collect();
+        assert_eq!(subsets(&objects).into_iter().map(|(_, name)| name).collect::<Vec<_>>(), led, "{to}");
+        if carried.is_empty() {
+            continue;
+        }
+        let routes = &named(&objects, "VirtualService", "egress.a.example.com")["spec"];
+        let matches = ["tls", "tcp"].iter().flat_map(|key| routes[key].as_array().cloned().unwrap_or_default());
+        for route in matches {
+            let of_mesh = &route["match"][0];
+            let port = of_mesh["port"].as_u64().unwrap();
+            assert_eq!(of_mesh["gateways"], json!(["mesh"]));
+            assert_eq!(of_mesh.get("sniHosts").is_some(), !expected.contains(&tcp(port)), "{to}");
+            let destination = &route["route"][0]["destination"];
+            assert_eq!(destination["port"]["number"], 9443);
+            assert_eq!(destination["subset"], format!("s{port}-a-example-com"));
+        }
+        // the cluster that the filter names is the gateway's own
+        let patches = &named(&objects, "EnvoyFilter", "egress.a.example.com")["spec"]["configPatches"];
+        for port in carried {
+            let name = format!("outbound|{port}||a.example.com");
+            let of_name = |patch: &&Value| {
+                patch["match"]["cluster"]["name"] == name.as_str() || patch["patch"]["value"]["name"] == name.as_str()
+            };
+            let own: Vec<_> = patches.as_array().unwrap().iter().filter(of_name).collect();
+            assert_eq!(own.iter().map(|patch| &patch["patch"]["operation"]).collect::<Vec<_>>(), ["REMOVE", "ADD"]);
+            let cluster = &own[1]["patch"]["value"];
+            assert_eq!(cluster["type"], "STRICT_DNS");
+            assert!(cluster.get("transport_socket").is_none(), "{cluster}");
+        }
+    }
+}
+
+#[test]
+fn the_gateway_speaks_tls_to_what_is_carried_where_it_is_told_to() {
+    let objects = render(&json!([{"hosts": ["cache.example.com"], "ports": [6379], "tls": "originate"}]));
+    let patches = &named(&objects, "EnvoyFilter", "egress.cache.example.com")["spec"]["configPatches"];
+    let socket = &patches[1]["patch"]["value"]["transport_socket"]["typed_config"];
+    assert_eq!(socket["sni"], "cache.example.com");
+}
+
+#[test]
+fn where_http_is_asked_for_on_a_port_tls_is_known_by_its_address() {
+    let objects = render(&json!([
+        {"hosts": ["a.example.com"], "ports": [8443]},
+        {"hosts": ["b.example.com"], "ports": [8443], "tls": "passthrough"},
+    ]));
+    assert_eq!(ports(&objects, "b.example.com"), [(8443, "TCP".to_owned())]);
+    let anchor = &named(&objects, "ServiceEntry", "egress-anchor")["spec"]["ports"];
+    assert_eq!(anchor.as_array().unwrap().len(), 2, "{anchor}");
+    // and nobody takes HTTP where there is none
+    let objects = render(&json!([{"hosts": ["b.example.com"], "ports": [8443], "tls": "passthrough"}]));
+    assert_eq!(ports(&objects, "b.example.com"), [(8443, "TLS".to_owned())]);
+    assert_eq!(named(&objects, "ServiceEntry", "egress-anchor")["spec"]["ports"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn one_port_of_a_host_is_one_thing() {
+    let to = json!([
+        {"hosts": ["a.example.com"], "ports": [8443], "tls": "originate"},
+        {"hosts": ["a.example.com"], "ports": [8443], "tls": "passthrough"},
+    ]);
+    let output = Place::new(&policy(&to), &carrying()).render(&["--format", "json"]);
+    assert!(said(&output).contains("TG404"), "{}", said(&output));
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(ports(list["items"].as_array().unwrap(), "a.example.com").len(), 1);
+}
+
+#[test]
+fn no_two_hosts_share_a_subset() {
+    let long = format!("{}.example.com", ["a-long-label-of-a-name"; 4].join("."));
+    let hosts = ["a-b.c.example", "a.b-c.example", "a--b.c.example", "xn--a.c.example", &long, &format!("{long}.b")];
+    let objects = render(&json!([{"hosts": hosts}]));
+    let names: BTreeSet<String> = subsets(&objects).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), hosts.len());
+    for name in names {
+        let is_label = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        assert!(is_label && name.len() <= 63 && !name.ends_with('-'), "{name}");
+    }
+}
+
+#[test]
+fn no_object_holds_more_subsets_than_it_can() {
+    let hosts: Vec<String> = (0..2_001).map(|number| format!("h{number}.example.com")).collect();
+    let objects = render(&json!([{"hosts": hosts, "tls": "passthrough"}]));
+    let more = &named(&objects, "DestinationRule", "egress-subsets-1")["spec"];
+    assert_eq!(more["subsets"].as_array().unwrap().len(), 1);
+    // of two policies about one host, Istio follows one
+    assert!(more.get("trafficPolicy").is_none(), "{more}");
+    assert_eq!(subsets(&objects).len(), 2_001);
+}
+
+#[test]
+fn a_kubernetes_gateway_listens_for_connections_too() {
+    let mut site = carrying();
+    site["gateways"][0]["api"] = json!("gateway");
+    let objects = Place::new(&policy(&json!([{"hosts": ["a.example.com"]}])), &site).objects(&[]);
+    let listeners = &named(&objects, "Gateway", "egress")["spec"]["listeners"];
+    let listener = &listeners[1];
+    assert_eq!((&listener["port"], &listener["protocol"]), (&json!(9443), &json!("TLS")));
+    assert_eq!(listener["tls"], listeners[0]["tls"]);
+    assert_eq!(listener["allowedRoutes"], json!({"namespaces": {"from": "Same"}}));
+    let route = &named(&objects, "TCPRoute", "egress-connections")["spec"];
+    assert_eq!(route["parentRefs"], json!([{"name": "egress", "sectionName": "tls-mesh"}]));
+    let out = &named(&objects, "VirtualService", "egress.a.example.com")["spec"];
+    assert_eq!((&out["gateways"], out.get("http")), (&json!(["mesh"]), None));
+    let plugin = &named(&objects, "TrafficExtension", "egress-connections")["spec"];
+    assert_eq!((&plugin["wasm"]["type"], &plugin["match"][0]["mode"]), (&json!("NETWORK"), &json!("CLIENT")));
+}
+
+#[test]
+fn one_log_takes_the_records_of_both_filters() {
+    let render = |site: &Value| {
+        let place = Place::new(&policy(&json!([{"hosts": ["db.example.com"], "ports": [443, 5432]}])), site);
+        place.render(&["-o", "out"]);
+        let read = |file: &str| std::fs::read_to_string(place.path("out/patches").join(file)).ok();
+        (read("mesh-config.yaml").unwrap_or_default(), read("mesh-config-dns.yaml"))
+    };
+    let (log, dns) = render(&carrying());
+    assert!(log.contains("COALESCE") && log.contains("wasm.tollgate:PLAIN") && log.contains("wasm.tollgate-tcp:PLAIN"));
+    assert!(dns.unwrap().contains("ISTIO_META_DNS_CAPTURE"));
+}
+
+#[test]
+fn a_site_that_cannot_carry_says_so() {
+    let passthrough = json!([{"hosts": ["a.example.com"], "tls": "passthrough"}]);
+    let database = json!([{"hosts": ["db.example.com"], "ports": [5432]}]);
+    for (to, code) in [(&passthrough, "TG403"), (&database, "TG424")] {
+        assert_eq!(judged(&policy(to), &site()).0, [code]);
+        assert_eq!(judged(&policy(to), &carrying()).0, Vec::<String>::new());
+    }
+    let forbidden = with(carrying(), &[("envoyFilter", json!("forbidden"))]);
+    assert!(judged(&policy(&passthrough), &forbidden).0.contains(&"TG409".to_owned()));
+    let unpinned = with(site(), &[("ports", json!({"http": 8443, "tls": 9443}))]);
+    assert_eq!(judged(&policy(&passthrough), &unpinned).0, ["TG413"]);
+    for (key, value) in [("image", json!("oci://x")), ("digest", json!("sha256:1"))] {
+        let mut wrong = carrying();
+        wrong["module"]["tcp"] = json!({key: value});
+        let output = Place::new(&policy(&passthrough), &wrong).render(&[]);
+        assert!(
+            said(&output).contains(&format!("module.tcp.{key}")) || said(&output).contains(key),
+            "{}",
+            said(&output)
+        );
+        assert_ne!(output.status.code(), Some(0));
+    }
+}
