@@ -32,7 +32,7 @@ pub fn immediate() -> Value {
     })
 }
 
-/// The same, with the cluster that has no server in the place of whatever one there is.
+/// The settings of [`waiting`], with the cluster that has no server in the place of whatever one there is.
 pub fn leading_nowhere() -> Value {
     let mut proxy = waiting();
     if let Some(proxy) = proxy.as_object_mut() {

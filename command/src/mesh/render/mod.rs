@@ -24,6 +24,7 @@ mod object;
 mod output;
 pub(crate) mod patched;
 mod patches;
+mod pinned;
 mod plan;
 mod plugin;
 mod proxy_config;
@@ -96,6 +97,7 @@ pub(crate) fn render(
     advice: &mut Advice,
 ) -> io::Result<Rendered> {
     fit::judge(document, site, gateway, advice);
+    pinned::judge(site, gateway, purpose, advice);
     inside::judge(gateway, advice);
     callers::judge(document, site, advice);
     resolved::judge(document, gateway, advice);

@@ -106,7 +106,7 @@ fn object(
     if pack == Pack::Always || (pack == Pack::Auto && plain > LARGE) {
         policy = packed(policy)?;
     }
-    let spec = spec(maker, site, filter, policy.into(), advice);
+    let spec = spec(maker, site, filter, policy.into());
     let part = if document.tripwire.is_some() { ObjectPart::Secret } else { ObjectPart::Plugin };
     let kind = if extends(maker, site) { ObjectKind::TrafficExtension } else { ObjectKind::WasmPlugin };
     let name = match filter {
@@ -124,13 +124,13 @@ fn extends(maker: &Maker<'_>, site: &Site) -> bool {
         && site.istio.minor().is_some_and(|minor| minor >= TRAFFIC_EXTENSION)
 }
 
-fn spec(maker: &Maker<'_>, site: &Site, filter: &Filter, policy: Value, advice: &mut Advice) -> Value {
+fn spec(maker: &Maker<'_>, site: &Site, filter: &Filter, policy: Value) -> Value {
     let Module { pull_secret, fail_strategy, .. } = &site.module;
     let url = match filter {
-        Filter::Http => url(&site.module.image, site.module.digest.as_deref(), "module", advice),
+        Filter::Http => url(&site.module.image, site.module.digest.as_deref()),
         Filter::Connections { .. } => {
             let (image, digest) = site.module.of_connections();
-            url(&image, digest, "module.tcp", advice)
+            url(&image, digest)
         }
     };
     let fail = match fail_strategy {
@@ -163,22 +163,12 @@ fn spec(maker: &Maker<'_>, site: &Site, filter: &Filter, policy: Value, advice: 
     spec
 }
 
-/// The image's address, by its digest where the site says one; `key` is where it would stand.
-fn url(image: &str, digest: Option<&str>, key: &str, advice: &mut Advice) -> String {
-    let mut unpinned = |message: String| {
-        let fix = format!("write the digest that `tollgate push` prints under `{key}.digest` of the site file");
-        advice.add(code::UNPINNED, String::new(), message, fix);
-    };
-    let Some(digest) = digest else {
-        unpinned(format!("`{key}` has no digest: whoever moves its tag changes what is enforced"));
-        return format!("oci://{image}");
-    };
-    if digest.trim_start_matches("sha256:").bytes().all(|digit| digit == b'0') {
-        unpinned(format!(
-            "the digest of `{key}` is a placeholder: no image has it, and gateways would deny everything"
-        ));
+/// The image's address, by its digest where the site says one.
+fn url(image: &str, digest: Option<&str>) -> String {
+    match digest {
+        Some(digest) => format!("oci://{}@{digest}", without_tag(image)),
+        None => format!("oci://{image}"),
     }
-    format!("oci://{}@{digest}", without_tag(image))
 }
 
 /// The number of gateways, which limits are divided by, is the site's to know.
