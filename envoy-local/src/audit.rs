@@ -46,6 +46,11 @@ impl Audit {
         Audit { file, read: Mutex::default() }
     }
 
+    /// The log of the gateway with this name, whose files are in that folder.
+    pub fn of(folder: &Path, gateway: &str) -> Audit {
+        Audit::new(folder.join(format!("{gateway}.audit.jsonl")))
+    }
+
     /// The file.
     pub fn file(&self) -> &Path {
         &self.file

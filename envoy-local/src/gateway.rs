@@ -91,7 +91,7 @@ impl Gateway {
         listener: &str,
         bootstrap: impl FnOnce(&Audit) -> Value,
     ) -> Result<Gateway> {
-        let audit = Audit::new(launch.dir.join(format!("{}.audit.jsonl", launch.name)));
+        let audit = Audit::of(launch.dir, launch.name);
         let envoy = launch.start(&bootstrap(&audit))?;
         let address = envoy.admin().listener(listener)?;
         Ok(Gateway { envoy, address, audit })

@@ -35,6 +35,22 @@ pub struct TcpGatewayConfig<'a> {
     pub clusters: Vec<(String, SocketAddr)>,
     /// The cluster that every connection goes to, at once; none: the filter chooses.
     pub to: Option<&'a str>,
+    /// Internal listeners, and whatever clusters they need.
+    pub inner: (Vec<Value>, Vec<Value>),
+}
+
+impl Default for TcpGatewayConfig<'_> {
+    fn default() -> Self {
+        TcpGatewayConfig {
+            name: LISTENER,
+            concurrency: 1,
+            chain: "",
+            filters: Vec::new(),
+            clusters: Vec::new(),
+            to: None,
+            inner: (Vec::new(), Vec::new()),
+        }
+    }
 }
 
 /// Starts one.
@@ -56,9 +72,11 @@ fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {
             vec![(LISTENER, tcp::proxy(LISTENER, &logs)), (SERVER_FIRST, tcp::immediate_proxy(SERVER_FIRST, &logs))]
         }
     };
-    let listeners: Vec<Value> = proxies.into_iter().map(|(name, proxy)| listener(lab, config, name, proxy)).collect();
+    let own = proxies.into_iter().map(|(name, proxy)| listener(lab, config, name, proxy));
+    let listeners: Vec<Value> = own.chain(config.inner.0.iter().cloned()).collect();
     let mut clusters: Vec<Value> = config.clusters.iter().map(|(name, to)| cluster::plain(name, *to)).collect();
     clusters.push(tcp::nowhere());
+    clusters.extend(config.inner.1.iter().cloned());
     config::bootstrap(loopback(0), &listeners, &clusters)
 }
 

@@ -223,6 +223,8 @@ pub enum Way {
     /// The cluster of the port, which looks the caller's own server name up.
     #[default]
     Dynamic,
+    /// The filter for HTTP, which decides each of its requests: nothing was decided about the connection itself.
+    Http,
 }
 
 impl<'s> Evaluation<'s> {

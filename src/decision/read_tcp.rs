@@ -4,7 +4,7 @@ use super::canonical::Canonical;
 use super::identify::{identify, presented};
 use super::pending_decision::{PendingDecision, Subject};
 use super::question::{Layer, TcpQuestion};
-use super::{Evaluation, Reason};
+use super::{Evaluation, Reason, Way};
 use crate::policy::{Mode, Policy, TcpSettings};
 use crate::request::{Arrival, Connection, FirstBytes, Host, Led, is_below, is_of_the_mesh};
 
@@ -30,6 +30,11 @@ pub(super) fn read_tcp<'s>(
     connection: &Connection<'s>,
 ) -> Result<Canonical<'s>, Evaluation<'s>> {
     let (mut pending, mut subject) = (PendingDecision::default(), Subject::default());
+    if connection.first == FirstBytes::Http && policy.settings.tcp.http {
+        // whose it is and where it goes, the filter for HTTP decides
+        let _ = identify(policy, presented(policy, arrival), &mut subject, &mut PendingDecision::default());
+        return Err(Evaluation { way: Way::Http, ..pending.let_through(&subject, &[]) });
+    }
     let Some(place) = Place::of(connection, &policy.settings.tcp) else {
         return Err(pending.deny(&subject, Reason::HostInvalid, None));
     };
@@ -52,7 +57,7 @@ pub(super) fn read_tcp<'s>(
     let (is_named, ech) = match connection.first {
         FirstBytes::Hello(hello) => (hello.server_name.is_some(), hello.ech),
         FirstBytes::Unseen => (true, false),
-        FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => (false, false),
+        FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Http | FirstBytes::Unreadable => (false, false),
     };
     Ok(Canonical {
         subject,
@@ -70,7 +75,7 @@ impl<'s> Place<'s> {
         let is_own = |host: &Host<'_>| matches!(host, Host::Name(name) if settings.own.iter().any(|own| own == name));
         let named = match &connection.first {
             FirstBytes::Hello(hello) => hello.host(),
-            FirstBytes::Unseen | FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+            _ => None,
         };
         let place = match connection.led()? {
             // it was led to the gateway itself

@@ -8,7 +8,7 @@ use super::period::Period;
 use super::settings::{AuditAllowed, AuditPath, Detail, Mode, RemoveBy, VerifyRoute};
 use super::target_document::{Region, TargetDoc};
 use super::value::{
-    Expiry, HeaderToRemove, Id, Port, Secret, ServiceAccount, SpiffeId, True, TrustDomain, WorkloadPart,
+    Expiry, HeaderToRemove, Id, Port, Secret, ServiceAccount, SpiffeId, Switch, True, TrustDomain, WorkloadPart,
 };
 use super::words::{not_a_word, words};
 use crate::model::HostPattern;
@@ -114,9 +114,10 @@ object! {
 }
 
 object! {
-    TcpDoc<'a>, "a map with `port` and `self`" {
+    TcpDoc<'a>, "a map with `port`, `self` and `http`" {
         "port" => port: Port,
         "self" => own: Any<At<HostPattern<'a>>>,
+        "http" => http: Switch,
     }
 }
 

@@ -11,7 +11,7 @@ use super::finding::{Finding, Findings, Listed, Rejection, code};
 use super::json::{Fault, Json};
 use super::packed::Packed;
 use super::settings::{HeaderName, Mode, Settings, TcpSettings, Tripwire, VerifyRoute};
-use super::value::{HeaderToRemove, Id, Replicas, Revision};
+use super::value::{HeaderToRemove, Id, Replicas, Revision, Switch};
 use crate::model::HostPattern;
 use std::marker::PhantomData;
 
@@ -310,6 +310,7 @@ fn identity(doc: IdentityDoc<'_>, settings: &mut Settings) {
 fn tcp(doc: TcpDoc<'_>, findings: &mut Findings<'_>) -> TcpSettings {
     let mut tcp = TcpSettings::default();
     tcp.port = doc.port.good().map_or(tcp.port, |port| port.0);
+    tcp.http = doc.http.as_ref() == Some(&Switch(true));
     for name in doc.own.good().map(|names| names.0).unwrap_or_default() {
         match name.value {
             HostPattern::Exact(name) => tcp.own.push(name.into_owned()),

@@ -48,11 +48,13 @@ pub struct TcpSettings {
     pub port: u16,
     /// Names of the gateway itself: who was led to one of them is decided by the server name of the caller's own TLS.
     pub own: Vec<String>,
+    /// Leads connections that begin as HTTP to the filter for HTTP.
+    pub http: bool,
 }
 
 impl Default for TcpSettings {
     fn default() -> TcpSettings {
-        TcpSettings { port: 443, own: Vec::new() }
+        TcpSettings { port: 443, own: Vec::new(), http: false }
     }
 }
 

@@ -36,7 +36,11 @@ fn decide(policy: &str, connection: Connection<'_>) -> String {
     let now = Timestamp(1_800_000_000_000_000_000);
     let evaluation = Authorizer::new(&policy).decide(&arrival, now, &mut scratch);
     let decision = &evaluation.decision;
-    let way = if evaluation.way == Way::Own { "own" } else { "dynamic" };
+    let way = match evaluation.way {
+        Way::Own => "own",
+        Way::Dynamic => "dynamic",
+        Way::Http => "http",
+    };
     let host = match evaluation.host {
         Some(tollgate::request::Host::Name(name)) => name.to_owned(),
         Some(tollgate::request::Host::Ip(address)) => address.to_string(),
@@ -299,4 +303,16 @@ fn silence_is_admitted_where_the_server_speaks_first_alone() {
         assert!(loaded.knows_server_first());
     }
     assert!(!Policy::load(POLICY.as_bytes()).unwrap().knows_server_first());
+}
+
+#[test]
+fn http_on_a_port_for_everything_is_decided_by_the_filter_for_http() {
+    let policy = POLICY.replacen(r#""port": 443"#, r#""port": 443, "http": true"#, 1);
+    for name in
+        ["outbound_.443_._.api.test", "outbound_.443_._.bad.wild.test", "egress.mesh.svc.cluster.local", "", "redis"]
+    {
+        assert_eq!(decide(&policy, outer(name, FirstBytes::Http)), "RULE_ALLOW - -:- http", "{name}");
+        // where the port is not for everything, it is a protocol like any other
+        assert_eq!(decide(POLICY, outer(name, FirstBytes::Http)), decide(POLICY, outer(name, FirstBytes::NoHello)));
+    }
 }

@@ -73,7 +73,7 @@ impl Rig {
             plugin.replace_by_nothing().unwrap();
         }
         let filters = plugin.guarded();
-        let config = TcpGatewayConfig { name: "connections", concurrency: 1, chain: "", filters, clusters, to: None };
+        let config = TcpGatewayConfig { name: "connections", filters, clusters, ..TcpGatewayConfig::default() };
         let gateway = tcp_gateway::start(&lab, envoy, &config).unwrap();
         let identities = [CHECKOUT, OTHER];
         let made = |identity: &&str| (identity.to_string(), lab.pki().workload(Signer::Mesh, &[identity]).unwrap());
@@ -329,7 +329,8 @@ fn the_chain_of_a_waypoint_names_the_host_before_a_byte_is_sent() {
         let chain = format!("inbound-vip|443|tcp|{ORIGIN_NAME}");
         let clusters = vec![(format!("outbound|443||{ORIGIN_NAME}"), lab.origin().address())];
         let filters = plugin.guarded();
-        let config = TcpGatewayConfig { name: "waypoint", concurrency: 1, chain: &chain, filters, clusters, to: None };
+        let config =
+            TcpGatewayConfig { name: "waypoint", chain: &chain, filters, clusters, ..TcpGatewayConfig::default() };
         let gateway = tcp_gateway::start(&lab, &envoy, &config).unwrap();
         let credentials = lab.pki().workload(Signer::Mesh, &[CHECKOUT]).unwrap();
         let address: SocketAddr = gateway.address();
@@ -369,14 +370,8 @@ fn cases_of_connections_are_decided_alike_in_envoy() {
         let ports = places.iter().map(|place| format!("tollgate-dynamic-{}", place[0]));
         let names: BTreeSet<String> = own.chain(ports).chain(["tollgate-dynamic-443".to_owned()]).collect();
         let clusters = names.into_iter().map(|name| (name, raw.address())).collect();
-        let config = TcpGatewayConfig {
-            name: "cases",
-            concurrency: 1,
-            chain: "",
-            filters: plugin.guarded(),
-            clusters,
-            to: None,
-        };
+        let config =
+            TcpGatewayConfig { name: "cases", filters: plugin.guarded(), clusters, ..TcpGatewayConfig::default() };
         let gateway = tcp_gateway::start(&lab, envoy, &config).unwrap();
         for case in cases {
             let identity = case.request.identity().map(|id| String::from_utf8(id).unwrap());

@@ -16,6 +16,7 @@ mod death;
 mod demo;
 mod listeners;
 mod normalization;
+mod one_port;
 mod quotas;
 mod refused;
 mod routes;

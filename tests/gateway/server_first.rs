@@ -59,7 +59,7 @@ impl Rig {
             ("outbound|443||api.test".to_owned(), api.address()),
         ];
         let filters = plugin.guarded();
-        let config = TcpGatewayConfig { name: "server-first", concurrency: 1, chain: "", filters, clusters, to: None };
+        let config = TcpGatewayConfig { name: "server-first", filters, clusters, ..TcpGatewayConfig::default() };
         let gateway = tcp_gateway::start(&lab, envoy, &config).unwrap();
         let address = tcp_gateway::server_first(&gateway).unwrap();
         Rig { gateway, _plugin: plugin, address, lab, mail, api }

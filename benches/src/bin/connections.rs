@@ -33,7 +33,7 @@ fn main() -> Result<()> {
         tcp_gateway::start(
             &lab,
             &envoy,
-            &TcpGatewayConfig { name, concurrency: 1, chain: "", filters, clusters: clusters.clone(), to },
+            &TcpGatewayConfig { name, filters, clusters: clusters.clone(), to, ..TcpGatewayConfig::default() },
         )
     };
     let plain = start("plain", Vec::new(), Some(cluster.as_str()))?;

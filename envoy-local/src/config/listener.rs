@@ -56,13 +56,16 @@ const MAX_HEADERS: u32 = 20_000;
 impl HttpListener<'_> {
     /// The listener, for a bootstrap.
     pub fn build(&self) -> Value {
-        let mut chain = json!({
-            "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": self.manager()}],
-        });
+        let mut chain = json!({"filters": [self.filter()]});
         if let (Some(tls), Some(chain)) = (&self.tls, chain.as_object_mut()) {
             chain.insert("transport_socket".to_owned(), tls.clone());
         }
         json!({"name": self.name, "address": address(self.address), "filter_chains": [chain]})
+    }
+
+    /// The network filter that speaks HTTP, for a chain of another listener.
+    pub fn filter(&self) -> Value {
+        json!({"name": "envoy.filters.network.http_connection_manager", "typed_config": self.manager()})
     }
 
     fn manager(&self) -> Value {

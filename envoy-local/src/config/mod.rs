@@ -12,6 +12,7 @@ pub mod tls;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use tollgate_envoy::internal;
 pub use tollgate_envoy::type_url;
 
 /// A bootstrap: admin on loopback, these listeners and clusters, labels in statistics as Istio extracts them.
@@ -19,6 +20,8 @@ pub fn bootstrap(admin: SocketAddr, listeners: &[Value], clusters: &[Value]) -> 
     json!({
         "node": {"id": "tollgate-local", "cluster": "tollgate-local"},
         "admin": {"address": address(admin)},
+        "bootstrap_extensions": [internal::extension()],
+        "layered_runtime": {"layers": [{"name": "internal-listeners", "static_layer": internal::runtime()}]},
         "stats_config": {"stats_tags": tollgate_envoy::stats::tags()},
         "static_resources": {"listeners": listeners, "clusters": clusters},
     })

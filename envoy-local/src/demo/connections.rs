@@ -179,11 +179,9 @@ impl ConnectionStage {
         }
         let config = TcpGatewayConfig {
             name: "connections",
-            concurrency: 1,
-            chain: "",
             filters: plugin.guarded(),
             clusters: clusters.into_iter().collect(),
-            to: None,
+            ..TcpGatewayConfig::default()
         };
         let gateway = tcp_gateway::start(&lab, binary, &config)?;
         let made = |(name, id): (&String, &String)| Ok((name.clone(), lab.pki().workload(Signer::Mesh, &[id])?));

@@ -40,6 +40,7 @@ enum First {
     Unseen,
     Silent,
     NoHello,
+    Http,
     Unreadable,
     Hello { server_name: Option<Box<[u8]>>, ech: bool },
 }
@@ -124,6 +125,7 @@ impl First {
             FirstBytes::Unseen => First::Unseen,
             FirstBytes::Silent => First::Silent,
             FirstBytes::NoHello => First::NoHello,
+            FirstBytes::Http => First::Http,
             FirstBytes::Unreadable => First::Unreadable,
             FirstBytes::Hello(ClientHello { server_name, ech }) => {
                 First::Hello { server_name: server_name.map(Box::from), ech }
@@ -136,6 +138,7 @@ impl First {
             First::Unseen => FirstBytes::Unseen,
             First::Silent => FirstBytes::Silent,
             First::NoHello => FirstBytes::NoHello,
+            First::Http => FirstBytes::Http,
             First::Unreadable => FirstBytes::Unreadable,
             First::Hello { server_name, ech } => {
                 FirstBytes::Hello(ClientHello { server_name: server_name.as_deref(), ech: *ech })

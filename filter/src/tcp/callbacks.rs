@@ -1,11 +1,12 @@
 //! The callbacks of a connection.
 
-use tollgate::request::{Crossing, FirstBytes, MOST_HELD, Progress};
+use tollgate::request::{Crossing, FirstBytes, HTTP_BEGINNING, MOST_HELD, Progress, begins_http};
 
 use super::decide::Decided;
 use crate::charger::Charger;
 use crate::connections::{Surroundings, Undecided};
-use crate::host::{Action, Attribute, Direction, Host};
+use crate::host::{Action, Attribute, Direction, Failure, Host};
+use crate::serving::Service;
 use crate::state::WorkerState;
 use crate::worker::Worker;
 
@@ -13,6 +14,16 @@ use crate::worker::Worker;
 const PIECE: usize = 1_024;
 /// Bytes of a destination's piece in which its own hello is looked for.
 const ANSWER: usize = 512;
+
+/// Protocol of a connection, as far as its first bytes tell.
+enum Beginning {
+    /// More bytes are needed.
+    Incomplete,
+    /// HTTP, at a gateway with one port for everything.
+    Http,
+    /// TLS, or anything else.
+    Other,
+}
 
 impl<C: Charger> Worker<C> {
     /// A connection begins. It is held, since nobody knows yet where it goes; what it was led to is known at waypoints alone.
@@ -62,31 +73,58 @@ impl<C: Charger> Worker<C> {
         if self.state.connections.flowing.get(stream).is_some() {
             return self.flow_out(host, stream, size, 0);
         }
-        let WorkerState { connections, journal, .. } = &mut self.state;
-        let Some(undecided) = connections.waiting.get(stream) else { return Action::Pause };
-        while undecided.seen < size && undecided.reader.progress() == Progress::Incomplete {
-            let most = size.saturating_sub(undecided.seen).min(MOST_HELD);
-            match host.bytes(Direction::Upstream, undecided.seen, most) {
-                Ok(bytes) if !bytes.is_empty() => {
-                    let read = undecided.reader.read(&bytes);
-                    undecided.seen = undecided.seen.saturating_add(read);
-                }
-                Ok(_) => break,
-                Err(failure) => {
-                    journal.note(host, failure, "a connection is refused");
-                    return self.give_up(host, stream);
-                }
+        let is_http = match self.read_beginning(host, stream, size, is_last) {
+            Ok(Beginning::Incomplete) => return Action::Pause,
+            Ok(Beginning::Http) => true,
+            Ok(Beginning::Other) => false,
+            Err(failure) => {
+                self.state.journal.note(host, failure, "a connection is refused");
+                return self.give_up(host, stream);
             }
-        }
-        if undecided.reader.progress() == Progress::Incomplete && !is_last {
-            return Action::Pause;
-        }
-        let Some(mut undecided) = connections.waiting.take(stream) else { return Action::Pause };
-        let first = undecided.reader.first_bytes();
+        };
+        let Some(mut undecided) = self.state.connections.waiting.take(stream) else { return Action::Pause };
+        let first = if is_http { FirstBytes::Http } else { undecided.reader.first_bytes() };
         match self.decide_connection(host, stream, undecided.instance, &mut undecided.surroundings, first) {
             Decided::Open => self.flow_out(host, stream, size, undecided.seen),
             Decided::Closed => Action::Pause,
         }
+    }
+
+    /// Reads the first bytes of an undecided connection as far as they have come.
+    fn read_beginning(
+        &mut self,
+        host: &mut impl Host,
+        stream: u32,
+        size: usize,
+        is_last: bool,
+    ) -> Result<Beginning, Failure> {
+        let Worker { instances, state, .. } = self;
+        let Some(undecided) = state.connections.waiting.get(stream) else { return Ok(Beginning::Incomplete) };
+        while undecided.seen < size && undecided.reader.progress() == Progress::Incomplete {
+            let most = size.saturating_sub(undecided.seen).min(MOST_HELD);
+            let bytes = host.bytes(Direction::Upstream, undecided.seen, most)?;
+            if bytes.is_empty() {
+                break;
+            }
+            let read = undecided.reader.read(&bytes);
+            undecided.seen = undecided.seen.saturating_add(read);
+        }
+        let progress = undecided.reader.progress();
+        if progress == Progress::Incomplete && !is_last {
+            return Ok(Beginning::Incomplete);
+        }
+        let latest = instances.latest(undecided.instance);
+        if progress == Progress::NoHello
+            && let Service::Decide(serving) = instances.service(host, latest)
+            && serving.policy.settings().tcp.http
+        {
+            return Ok(match begins_http(&host.bytes(Direction::Upstream, 0, size.min(HTTP_BEGINNING))?) {
+                None if !is_last => Beginning::Incomplete,
+                Some(true) => Beginning::Http,
+                None | Some(false) => Beginning::Other,
+            });
+        }
+        Ok(Beginning::Other)
     }
 
     /// So many bytes of a destination have come.

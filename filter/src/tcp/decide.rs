@@ -88,7 +88,7 @@ impl<C: Charger> Worker<C> {
                     }
                     let watch = match &first {
                         FirstBytes::Hello(hello) => Some(Box::new(Watch::new(hello))),
-                        FirstBytes::Unseen | FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+                        _ => None,
                     };
                     let subject = Subject::of(instance, &arrival);
                     state.connections.flowing.add(stream, subject, watch, &serving, evaluation.expires);
@@ -218,7 +218,8 @@ fn cluster(evaluation: &Evaluation<'_>) -> String {
     let port = evaluation.port.unwrap_or_default();
     match (evaluation.way, evaluation.host) {
         (Way::Own, Some(CanonicalHost::Name(name))) => format!("outbound|{port}||{name}"),
-        _ => format!("tollgate-dynamic-{port}"),
+        (Way::Http, _) => "tollgate-http".to_owned(),
+        (Way::Own | Way::Dynamic, _) => format!("tollgate-dynamic-{port}"),
     }
 }
 
@@ -230,6 +231,10 @@ fn count(
     quotas: &[QuotaOutcome<'_>],
     journal: &mut Journal,
 ) {
+    if evaluation.way == Way::Http {
+        // its requests are counted
+        return;
+    }
     if let Err(failure) = serving.bound.requests.count(host, evaluation) {
         journal.note(host, failure, UNCOUNTED);
     }

@@ -12,6 +12,8 @@ pub enum FirstBytes<'a> {
     Silent,
     /// No TLS: SSL 2 is none, either.
     NoHello,
+    /// They begin as HTTP does ([`begins_http`](crate::request::begins_http)); told apart from no TLS where the policy wants it.
+    Http,
     /// They begin as TLS does, and are no ClientHello of one well-formed server name, or came too late.
     Unreadable,
     /// A ClientHello.
@@ -23,7 +25,11 @@ impl<'a> FirstBytes<'a> {
     pub fn server_name(&self) -> Option<&'a [u8]> {
         match self {
             FirstBytes::Hello(hello) => hello.server_name,
-            FirstBytes::Unseen | FirstBytes::Silent | FirstBytes::NoHello | FirstBytes::Unreadable => None,
+            FirstBytes::Unseen
+            | FirstBytes::Silent
+            | FirstBytes::NoHello
+            | FirstBytes::Http
+            | FirstBytes::Unreadable => None,
         }
     }
 }

@@ -7,6 +7,8 @@ pub(crate) mod rig;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tollgate_local::envoy::binary;
 use tollgate_local::{module, paths};
@@ -34,4 +36,13 @@ pub(crate) fn envoys_that_wait() -> Vec<PathBuf> {
 pub(crate) fn envoys() -> Vec<PathBuf> {
     let versions = std::env::var("TOLLGATE_ENVOYS").unwrap_or_else(|_| binary::PINNED.join(" "));
     versions.split_whitespace().map(|version| binary::install(&paths::tools(), version).unwrap()).collect()
+}
+
+/// Waits until a condition holds, and no longer than ten seconds.
+pub(crate) fn until(mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(10), "waited in vain");
+        thread::sleep(Duration::from_millis(5));
+    }
 }

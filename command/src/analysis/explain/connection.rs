@@ -11,6 +11,7 @@ pub(super) fn tls(first: &FirstBytes<'_>) -> String {
     match first {
         FirstBytes::Unseen | FirstBytes::Silent => " without a byte so far".to_owned(),
         FirstBytes::NoHello => " without TLS".to_owned(),
+        FirstBytes::Http => " with HTTP".to_owned(),
         FirstBytes::Unreadable => " with TLS that cannot be read".to_owned(),
         FirstBytes::Hello(hello) => {
             let name = hello.server_name.map_or("no name".to_owned(), escape::bytes);

@@ -83,6 +83,8 @@ pub(crate) struct Tcp {
     #[serde(rename = "self")]
     #[schemars(with = "Vec<Host>")]
     pub(crate) own: Vec<String>,
+    /// At a port for everything: connections that begin as HTTP are led to the filter for HTTP, which decides their requests.
+    pub(crate) http: bool,
 }
 
 /// How far the routed cluster is compared with the authority, in a word.
