@@ -35,8 +35,8 @@ pub struct TcpGatewayConfig<'a> {
     pub clusters: Vec<(String, SocketAddr)>,
     /// The cluster that every connection goes to, at once; none: the filter chooses.
     pub to: Option<&'a str>,
-    /// Internal listeners, and whatever clusters they need.
-    pub inner: (Vec<Value>, Vec<Value>),
+    /// More listeners, internal ones among them, and the clusters that they need.
+    pub more: (Vec<Value>, Vec<Value>),
 }
 
 impl Default for TcpGatewayConfig<'_> {
@@ -48,7 +48,7 @@ impl Default for TcpGatewayConfig<'_> {
             filters: Vec::new(),
             clusters: Vec::new(),
             to: None,
-            inner: (Vec::new(), Vec::new()),
+            more: (Vec::new(), Vec::new()),
         }
     }
 }
@@ -73,10 +73,10 @@ fn bootstrap(lab: &Lab, config: &TcpGatewayConfig<'_>, audit: &Audit) -> Value {
         }
     };
     let own = proxies.into_iter().map(|(name, proxy)| listener(lab, config, name, proxy));
-    let listeners: Vec<Value> = own.chain(config.inner.0.iter().cloned()).collect();
+    let listeners: Vec<Value> = own.chain(config.more.0.iter().cloned()).collect();
     let mut clusters: Vec<Value> = config.clusters.iter().map(|(name, to)| cluster::plain(name, *to)).collect();
     clusters.push(tcp::nowhere());
-    clusters.extend(config.inner.1.iter().cloned());
+    clusters.extend(config.more.1.iter().cloned());
     config::bootstrap(loopback(0), &listeners, &clusters)
 }
 

@@ -34,6 +34,18 @@ pub fn tunnel() -> Value {
     })
 }
 
+/// A route that ends CONNECT requests here, and leads what is in them to a cluster. Their listener takes the upgrade `CONNECT`.
+pub fn tunnel_route(cluster: &str) -> Value {
+    json!({
+        "match": {"connect_matcher": {}},
+        "route": {
+            "cluster": cluster,
+            "timeout": "0s",
+            "upgrade_configs": [{"upgrade_type": "CONNECT", "connect_config": {}}],
+        },
+    })
+}
+
 /// One piece of filter state, not set where it would be empty.
 fn value(key: &str, format: &str) -> Value {
     json!({

@@ -1,6 +1,6 @@
 //! Dynamic forward proxies: the cache of names that a filter and a cluster share, and both of these.
 
-use crate::type_url;
+use crate::{internal, tcp, type_url};
 use serde_json::{Value, json};
 
 /// Names that are held at once; beyond that, requests are refused.
@@ -52,7 +52,7 @@ impl Cache<'_> {
 
     /// The network filter that looks up the server name of a connection's TLS, for a port. It never stands in a chain that
     /// undecided connections come to: it looks up every name.
-    pub fn sni_filter(&self, port: u16) -> Value {
+    fn sni_filter(&self, port: u16) -> Value {
         json!({
             "name": "envoy.filters.network.sni_dynamic_forward_proxy",
             "typed_config": {
@@ -61,6 +61,14 @@ impl Cache<'_> {
                 "dns_cache_config": self.config(),
             },
         })
+    }
+
+    /// The internal listener for connections to a port that no rule's host names exactly: it looks up the server name of
+    /// their own TLS, and leads them there. Its name is [`tcp::dynamic`]'s, and so is that of the cluster that leads to it.
+    pub fn tls_listener(&self, port: u16, access_logs: &[Value]) -> Value {
+        let name = tcp::dynamic(port);
+        let proxy = tcp::plain_proxy(&name, self.name, access_logs);
+        internal::listener(&name, &[tcp::tls_inspector()], &[self.sni_filter(port), proxy])
     }
 
     /// The cluster of such connections, which passes their bytes on as they come.

@@ -10,6 +10,9 @@ pub const PROXY: &str = "envoy.filters.network.tcp_proxy";
 pub const NOWHERE: &str = "tollgate-nowhere";
 /// The cluster of what begins as HTTP, on a port for everything. It leads to an internal listener with the filter for HTTP.
 pub const HTTP: &str = "tollgate-http";
+/// The cluster of what callers of an explicit proxy send within CONNECT. It leads to an internal listener with the filter for
+/// connections, which leads them on where the authority said.
+pub const TUNNEL: &str = "tollgate-dynamic-tunnel";
 /// Bytes that the proxy holds before it connects: more than the filter holds, and needed for it to hold any.
 const EARLY: u32 = 16_896;
 

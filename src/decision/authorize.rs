@@ -77,7 +77,7 @@ impl<'p> Authorizer<'p> {
     {
         match &arrival.connection {
             None => read_http(self.policy, arrival, buffers),
-            Some(connection) => read_tcp(self.policy, arrival, connection),
+            Some(connection) => read_tcp(self.policy, arrival, connection, buffers),
         }
     }
 

@@ -4,6 +4,7 @@ use super::canonical::Canonical;
 use super::identify::{identify, presented};
 use super::pending_decision::{PendingDecision, Subject};
 use super::question::{Layer, TcpQuestion};
+use super::scratch::Buffers;
 use super::{Evaluation, Reason, Way};
 use crate::policy::{Mode, Policy, TcpSettings};
 use crate::request::{Arrival, Connection, FirstBytes, Host, Led, is_below, is_of_the_mesh};
@@ -28,6 +29,7 @@ pub(super) fn read_tcp<'s>(
     policy: &'s Policy,
     arrival: &Arrival<'s>,
     connection: &Connection<'s>,
+    buffers: &'s mut Buffers,
 ) -> Result<Canonical<'s>, Evaluation<'s>> {
     let (mut pending, mut subject) = (PendingDecision::default(), Subject::default());
     if connection.first == FirstBytes::Http && policy.settings.tcp.http {
@@ -35,7 +37,7 @@ pub(super) fn read_tcp<'s>(
         let _ = identify(policy, presented(policy, arrival), &mut subject, &mut PendingDecision::default());
         return Err(Evaluation { way: Way::Http, ..pending.let_through(&subject, &[]) });
     }
-    let Some(place) = Place::of(connection, &policy.settings.tcp) else {
+    let Some(place) = Place::of(connection, &policy.settings.tcp, &mut buffers.authority) else {
         return Err(pending.deny(&subject, Reason::HostInvalid, None));
     };
     subject.host = place.host;
@@ -71,13 +73,13 @@ pub(super) fn read_tcp<'s>(
 
 impl<'s> Place<'s> {
     /// None where the connection was led to no canonical host, or inside the mesh.
-    fn of(connection: &Connection<'s>, settings: &TcpSettings) -> Option<Place<'s>> {
+    fn of(connection: &Connection<'s>, settings: &TcpSettings, buffer: &'s mut Vec<u8>) -> Option<Place<'s>> {
         let is_own = |host: &Host<'_>| matches!(host, Host::Name(name) if settings.own.iter().any(|own| own == name));
         let named = match &connection.first {
             FirstBytes::Hello(hello) => hello.host(),
             _ => None,
         };
-        let place = match connection.led()? {
+        let place = match connection.led(buffer)? {
             // it was led to the gateway itself
             Led::To { host, is_exact: true, .. } if is_own(&host) => Place::by_name(named, settings.port),
             Led::To { host, port, is_exact } => Place {

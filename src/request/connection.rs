@@ -40,10 +40,14 @@ impl<'a> Connection<'a> {
         [self.authority, self.chain].into_iter().find(|name| !name.is_empty()).unwrap_or(self.outer_sni)
     }
 
-    /// The place that it was led to, by the first of its sources that there is; none where that is no canonical host and port.
-    pub(crate) fn led(&self) -> Option<Led<'a>> {
+    /// The place that it was led to, by the first of its sources that there is; none where that is no host and port. Of them only an
+    /// authority may be spelled in another way than the canonical one, for which the buffer is.
+    pub(crate) fn led<'s>(&self, buffer: &'s mut Vec<u8>) -> Option<Led<'s>>
+    where
+        'a: 's,
+    {
         if !self.authority.is_empty() {
-            return from_authority(self.authority);
+            return from_authority(self.authority, buffer);
         }
         let fields: Vec<&[u8]> = self.chain.splitn(4, |byte| *byte == b'|').collect();
         if let [_, port, _, host] = fields.as_slice() {
@@ -64,13 +68,9 @@ impl<'a> Connection<'a> {
 }
 
 /// An authority that names its port.
-fn from_authority(authority: &[u8]) -> Option<Led<'_>> {
-    let colon = authority.iter().rposition(|byte| *byte == b':')?;
-    let (host, _) = authority.split_at_checked(colon)?;
-    let host = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host);
-    let mut unused = Vec::new();
-    let port = Authority::parse(authority, &mut unused)?.port?;
-    Some(Led::To { host: canonical_host(host)?, port: Some(port), is_exact: false })
+fn from_authority<'s>(authority: &'s [u8], buffer: &'s mut Vec<u8>) -> Option<Led<'s>> {
+    let Authority { host, port } = Authority::parse(authority, buffer)?;
+    Some(Led::To { host, port: Some(port?), is_exact: false })
 }
 
 /// The port and the host of a service, as configurations of the mesh spell them.

@@ -53,10 +53,10 @@ impl<'a> Routed<'a> {
     }
 }
 
-/// Tells whether this is what stands behind the name of a dynamic cluster: `-PORT`, `-inside`, `-inside-PORT`, `-literal`.
+/// Tells whether this is what stands behind the name of a dynamic cluster: `-PORT`, `-inside`, `-inside-PORT`, `-literal`, `-tunnel`.
 fn is_dynamic(behind: &str) -> bool {
     let behind = match behind {
-        "" | "-inside" | "-literal" => return true,
+        "" | "-inside" | "-literal" | "-tunnel" => return true,
         _ => behind.strip_prefix("-inside").unwrap_or(behind),
     };
     behind.strip_prefix('-').is_some_and(|port| self::port(port).is_some_and(|port| port > 0))
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn rendered_clusters_without_a_host_go_by_the_authority() {
-        for behind in ["", "-443", "-65535", "-inside", "-inside-8443", "-literal"] {
+        for behind in ["", "-443", "-65535", "-inside", "-inside-8443", "-literal", "-tunnel"] {
             assert_eq!(Routed::of(format!("tollgate-dynamic{behind}").as_bytes()), Routed::ByAuthority, "{behind}");
         }
         for behind in

@@ -67,6 +67,9 @@ fn host_and_port_come_from_what_led_the_connection_here() {
         (outer("api.test", api), "RULE_ALLOW api api.test:443 own"),
         (chain("inbound-vip|443|tcp|api.test"), "RULE_ALLOW api api.test:443 own"),
         (authority("api.test:443", api), "RULE_ALLOW api api.test:443 dynamic"),
+        (authority("API.Test.:443", api), "RULE_ALLOW api api.test:443 dynamic"),
+        (authority("203.0.113.9:443", FirstBytes::NoHello), "RULE_ALLOW net 203.0.113.9:443 dynamic"),
+        (authority("api.test:8443", api), "NO_MATCH - api.test:8443 dynamic"),
         (outer("outbound_.443_._.egress.mesh.svc.cluster.local", api), "RULE_ALLOW api api.test:443 dynamic"),
         (outer("egress.mesh.svc.cluster.local", hello("a.wild.test")), "RULE_ALLOW wild a.wild.test:443 dynamic"),
         (outer("outbound_.8443_._.a.wild.test", hello("a.wild.test")), "RULE_ALLOW wild a.wild.test:8443 dynamic"),
@@ -124,7 +127,9 @@ fn what_names_no_host_outside_is_refused() {
         };
         assert!(decide(POLICY, connection).starts_with("HOST_INVALID"), "{chain}");
     }
-    for authority in ["api.test", "api.test:0", "API.test:443", "redis:443", "egress.mesh.svc.cluster.local:443"] {
+    for authority in
+        ["api.test", "api.test:0", "api.test:0443", "a@api.test:443", "redis:443", "egress.mesh.svc.cluster.local:443"]
+    {
         let connection = Connection {
             authority: authority.as_bytes(),
             outer_sni: b"api.test",

@@ -14,7 +14,7 @@ use tollgate_local::config::{self, filter, type_url};
 use tollgate_local::envoy::{Envoy, Launch};
 use tollgate_local::wire::{self, Response};
 
-use crate::support::dns::{Answer, Dns};
+use crate::support::dns::{Answer, Dns, resolved_by};
 use crate::support::rendered;
 
 /// An address that nobody answers at (TEST-NET-1), and one of the inside.
@@ -162,30 +162,6 @@ fn bootstrap(objects: &[Value], dns: SocketAddr) -> Value {
         "filter_chains": [{"filters": [{"name": "manager", "typed_config": manager}]}],
     });
     config::bootstrap(SocketAddr::from(([127, 0, 0, 1], 0)), &[listener], &clusters)
-}
-
-/// Points every cache of names at a server of its own, which is asked again every second.
-fn resolved_by(mut value: Value, dns: SocketAddr) -> Value {
-    match &mut value {
-        Value::Object(map) => {
-            for (_, below) in map.iter_mut() {
-                *below = resolved_by(below.take(), dns);
-            }
-            if let Some(resolver) = map.get_mut("typed_dns_resolver_config") {
-                resolver["typed_config"]["resolvers"] =
-                    json!([{"socket_address": {"address": dns.ip(), "port_value": dns.port()}}]);
-                map.insert("dns_refresh_rate".to_owned(), json!("1s"));
-                map.insert("dns_min_refresh_rate".to_owned(), json!("1s"));
-            }
-        }
-        Value::Array(items) => {
-            for below in items {
-                *below = resolved_by(below.take(), dns);
-            }
-        }
-        _ => {}
-    }
-    value
 }
 
 fn address(text: &str) -> IpAddr {

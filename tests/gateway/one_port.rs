@@ -73,7 +73,7 @@ impl Rig {
             side: Side::Gateway(Paths::default()),
         };
         let origin_tls = tls::upstream(ORIGIN_NAME, &lab.files().origin_bundle, None);
-        let inner = (
+        let more = (
             vec![internal::listener(tcp::HTTP, &[], &[chain.filter()])],
             vec![internal::cluster(tcp::HTTP, tcp::HTTP), cluster::fixed(ORIGIN, lab.origin().address(), &origin_tls)],
         );
@@ -83,7 +83,7 @@ impl Rig {
             ("outbound|5432||db.test".to_owned(), raw.address()),
         ];
         let filters = [plugin.guarded(), vec![crossing::principal()]].concat();
-        let config = TcpGatewayConfig { name: NAME, filters, clusters, inner, ..TcpGatewayConfig::default() };
+        let config = TcpGatewayConfig { name: NAME, filters, clusters, more, ..TcpGatewayConfig::default() };
         let gateway = tcp_gateway::start(&lab, envoy, &config).unwrap();
         Rig { gateway, http, tcp: plugin, lab, raw }
     }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
+use serde_json::{Value, json};
+
 /// Addresses of a name.
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
@@ -46,6 +48,30 @@ impl Dns {
     pub(crate) fn asked(&self, name: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|asked| *asked == name).count()
     }
+}
+
+/// Points every cache of names at a server of its own, which is asked again every second.
+pub(crate) fn resolved_by(mut value: Value, dns: SocketAddr) -> Value {
+    match &mut value {
+        Value::Object(map) => {
+            for (_, below) in map.iter_mut() {
+                *below = resolved_by(below.take(), dns);
+            }
+            if let Some(resolver) = map.get_mut("typed_dns_resolver_config") {
+                resolver["typed_config"]["resolvers"] =
+                    json!([{"socket_address": {"address": dns.ip(), "port_value": dns.port()}}]);
+                map.insert("dns_refresh_rate".to_owned(), json!("1s"));
+                map.insert("dns_min_refresh_rate".to_owned(), json!("1s"));
+            }
+        }
+        Value::Array(items) => {
+            for below in items {
+                *below = resolved_by(below.take(), dns);
+            }
+        }
+        _ => {}
+    }
+    value
 }
 
 fn reply(message: &[u8], names: &HashMap<String, Answer>, log: &Mutex<Vec<String>>) -> Vec<u8> {
