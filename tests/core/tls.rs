@@ -1,8 +1,10 @@
 //! ClientHellos in every form and in every piece.
 
+use fastrand::Rng;
 use proptest::prelude::*;
 use tollgate::request::{ClientHello, Crossing, FirstBytes, HelloReader, MOST_HELD, Progress, Watch};
 use tollgate_tests::hello::{Hello, message, record, records, server_hello};
+use tollgate_tests::invariants;
 
 /// The verdict on bytes that come in pieces of these lengths, and then no more; and how many of them were read.
 fn read(bytes: &[u8], pieces: &[usize]) -> (String, Progress, usize) {
@@ -224,4 +226,27 @@ fn an_answer_that_is_not_whole_ends_nothing() {
     watch.server(&records(&server_hello(false), 11)[..40]);
     assert!(!watch.is_over());
     assert_eq!(watch.client(&Hello::of("b.test").record()), Crossing::Close);
+}
+
+#[test]
+fn first_bytes_say_the_same_however_they_come_whatever_they_are() {
+    let hello = Hello::of("a.test");
+    let beginnings = [
+        hello.record(),
+        records(&hello.message(), 5),
+        b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n".to_vec(),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0".to_vec(),
+        b"UPDATEREDIRECTREF /".to_vec(),
+        server_hello(true),
+    ];
+    for seed in 0..2_000 {
+        let rng = &mut Rng::with_seed(seed);
+        let mut bytes = rng.choice(&beginnings).cloned().unwrap_or_default();
+        for _ in 0..rng.usize(..3) {
+            let place = rng.usize(..bytes.len());
+            bytes[place] = rng.u8(..);
+        }
+        bytes.truncate(rng.usize(..=bytes.len()));
+        invariants::hello(&bytes);
+    }
 }

@@ -47,6 +47,11 @@ impl Silent {
         due
     }
 
+    /// Tells whether a connection is looked at.
+    pub(crate) fn is_expected(&self, stream: u32) -> bool {
+        self.looks.contains_key(&stream)
+    }
+
     /// A connection is looked at no more.
     pub(crate) fn forget(&mut self, stream: u32) {
         self.looks.remove(&stream);

@@ -73,6 +73,13 @@ impl<C: Charger> Worker<C> {
         if self.state.connections.flowing.get(stream).is_some() {
             return self.flow_out(host, stream, size, 0);
         }
+        if size == 0 && is_last && self.state.connections.silent.is_expected(stream) {
+            // nothing will come, and the server may speak first
+            return match self.decide_as(host, stream, FirstBytes::Silent) {
+                Decided::Open => Action::Continue,
+                Decided::Closed => Action::Pause,
+            };
+        }
         let is_http = match self.read_beginning(host, stream, size, is_last) {
             Ok(Beginning::Incomplete) => return Action::Pause,
             Ok(Beginning::Http) => true,
@@ -173,10 +180,15 @@ impl<C: Charger> Worker<C> {
 
     /// Refuses a connection whose first bytes do not come, or cannot be read.
     fn give_up(&mut self, host: &mut impl Host, stream: u32) -> Action {
-        if let Some(Undecided { instance, mut surroundings, .. }) = self.state.connections.waiting.take(stream) {
-            self.decide_connection(host, stream, instance, &mut surroundings, FirstBytes::Unreadable);
-        }
+        self.decide_as(host, stream, FirstBytes::Unreadable);
         Action::Pause
+    }
+
+    /// Decides an undecided connection as if it began so, whatever has come of it.
+    pub(super) fn decide_as(&mut self, host: &mut impl Host, stream: u32, first: FirstBytes<'_>) -> Decided {
+        let undecided = self.state.connections.waiting.take(stream);
+        let Some(Undecided { instance, mut surroundings, .. }) = undecided else { return Decided::Closed };
+        self.decide_connection(host, stream, instance, &mut surroundings, first)
     }
 
     /// Watches and charges what a caller sends; the first bytes up to `read` were read.

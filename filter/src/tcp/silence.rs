@@ -9,7 +9,7 @@ use tollgate::request::{Arrival, FirstBytes};
 use super::decide::{Decided, waits_for_a_name};
 use super::facts::Facts;
 use crate::charger::Charger;
-use crate::connections::{SILENT_TICK_MILLISECONDS, Surroundings, Undecided};
+use crate::connections::{SILENT_TICK_MILLISECONDS, Surroundings};
 use crate::host::{Host, StreamSide};
 use crate::serving::{Service, TICK_MILLISECONDS};
 use crate::worker::Worker;
@@ -119,10 +119,7 @@ impl<C: Charger> Worker<C> {
     }
 
     fn let_silent_go(&mut self, host: &mut impl Host, stream: u32) {
-        let Some(Undecided { instance, mut surroundings, .. }) = self.state.connections.waiting.take(stream) else {
-            return;
-        };
-        let decided = self.decide_connection(host, stream, instance, &mut surroundings, FirstBytes::Silent);
+        let decided = self.decide_as(host, stream, FirstBytes::Silent);
         if let Decided::Open = decided
             && let Err(failure) = host.resume_connection()
         {

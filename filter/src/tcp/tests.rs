@@ -797,3 +797,17 @@ fn http_is_closed_once_its_port_is_no_longer_for_everything() {
     assert_eq!(rig.decided(), "cut SNI_MISSING");
     assert!(rig.closed());
 }
+
+#[test]
+fn who_will_send_nothing_is_silent_where_the_server_speaks_first_alone() {
+    for (host, port, expected) in [("mail.test", 25, "allow RULE_ALLOW"), ("api.test", 443, "deny SNI_MISSING")] {
+        let mut rig = Rig::new(SPEAKS_FIRST);
+        let stream = rig.connect(host, port);
+        let action = rig.worker.from_caller(&mut rig.host, stream, 0, true);
+        assert_eq!(rig.decided(), expected);
+        assert_eq!(action == Action::Continue, expected.starts_with("allow"));
+        rig.soon();
+        assert_eq!(rig.host.tick, Some(1000));
+        assert!(rig.host.resumed_connections.is_empty(), "the callback's answer lets it go");
+    }
+}

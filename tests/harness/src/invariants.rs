@@ -177,7 +177,9 @@ pub fn page(bytes: &[u8]) {
 /// However the bytes of a connection come, its reader says the same; it reads no more than it may; and what follows a hello is
 /// closed or not, however that comes.
 pub fn hello(bytes: &[u8]) {
-    use tollgate::request::{ClientHello, Crossing, FirstBytes, HelloReader, MOST_HELD, Progress, Watch};
+    use tollgate::request::{
+        ClientHello, Crossing, FirstBytes, HTTP_BEGINNING, HelloReader, MOST_HELD, Progress, Watch, begins_http,
+    };
     let piece = usize::from(bytes.first().copied().unwrap_or_default() % 7).saturating_add(1);
     let (mut whole, mut pieces) = (HelloReader::default(), HelloReader::default());
     let read = whole.read(bytes);
@@ -194,6 +196,11 @@ pub fn hello(bytes: &[u8]) {
         assert_eq!(hello.server_name.is_some(), whole.first_bytes().server_name().is_some());
         let _ = hello.host();
     }
+    // HTTP is told by the first bytes that tell, whatever follows, and never where TLS could still come
+    let told = (0..=bytes.len()).find_map(|length| begins_http(bytes.get(..length).unwrap_or_default()));
+    assert_eq!(begins_http(bytes), told);
+    assert!(told.is_some() || bytes.len() < HTTP_BEGINNING);
+    assert!(told != Some(true) || whole.progress() == Progress::NoHello);
     let new = || Watch::new(&ClientHello { server_name: Some(b"a.test"), ech: false });
     let (mut watch, mut in_pieces) = (new(), new());
     let expected = watch.client(bytes);
