@@ -21,6 +21,7 @@ pub const ALL: &[(&str, Check)] = checks![
     tls_of_another_workload_is_closed_with_a_record,
     a_database_is_known_by_the_address_that_stands_for_it,
     another_name_in_a_workloads_tls_is_refused,
+    a_server_that_speaks_first_is_heard,
     an_update_closes_an_open_connection,
     a_missing_filter_for_connections_passes_nothing,
     tls_of_a_workload_goes_through_a_kubernetes_gateway,
@@ -123,6 +124,28 @@ fn another_name_in_a_workloads_tls_is_refused(lab: &Lab) {
     let hello = super::foreign::hello("cache.ext.example");
     let ask = || echoed(&mut open(lab, "cache.ext.example", 6379)?, &hello);
     until("the right name's answer", ask, |answer| answer == &hello);
+}
+
+fn a_server_that_speaks_first_is_heard(lab: &Lab) {
+    let greeted = super::origin::greet(&format!("{DATABASE}:25"));
+    let ask = || {
+        let mut stream = open(lab, "mail.ext.example", 25)?;
+        let mut came = vec![0; 64];
+        let length = stream.read(&mut came)?;
+        Ok(came[..length].to_vec())
+    };
+    until("a greeting", ask, |answer| answer.starts_with(b"220 greetings"));
+    let record = lab.listed.record("mail.ext.example");
+    assert_eq!((&record["d"], &record["port"], record.get("sni")), (&"allow".into(), &25.into(), None), "{record}");
+    // without the filter not even the greeting gets back, and nothing is connected to
+    lab.cluster.delete("wasmplugin", "istio-egress", "egress-connections");
+    let silent = || ask().or(Ok(Vec::new()));
+    until("no greeting", silent, Vec::is_empty);
+    let before = greeted.so_far();
+    assert_eq!(ask().unwrap_or_default(), b"");
+    assert_eq!(greeted.so_far(), before);
+    lab.listed.apply(&lab.cluster);
+    until("a greeting again", ask, |answer| answer.starts_with(b"220 greetings"));
 }
 
 fn an_update_closes_an_open_connection(lab: &Lab) {

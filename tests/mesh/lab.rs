@@ -23,7 +23,7 @@ const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// External servers: their names and addresses.
-const SERVERS: [(&str, &str); 14] = [
+const SERVERS: [(&str, &str); 15] = [
     ("api.ext.example", "203.0.113.10"),
     ("limited.ext.example", "203.0.113.10"),
     ("unlisted.ext.example", "203.0.113.10"),
@@ -35,6 +35,7 @@ const SERVERS: [(&str, &str); 14] = [
     ("tls.ext.example", "203.0.113.10"),
     ("db.ext.example", DATABASE),
     ("cache.ext.example", DATABASE),
+    ("mail.ext.example", DATABASE),
     ("new.any.example", "203.0.113.10"),
     ("denied.any.example", "203.0.113.10"),
     // whoever owns a name says what it resolves to
@@ -358,7 +359,7 @@ fn site(name: &str, api: &str, routes: &str, digest: &str, namespaces: &[&str]) 
         "istio": {"version": "1.31"},
         "gateways": [{
             "name": name, "api": api, "namespace": namespace, "selector": selector,
-            "service": format!("{service}.{namespace}.svc.cluster.local"), "ports": {"http": 8443, "tls": 9443}, "replicas": 1, "routes": routes,
+            "service": format!("{service}.{namespace}.svc.cluster.local"), "ports": {"http": 8443, "tls": 9443, "serverFirst": 9444}, "replicas": 1, "routes": routes,
         }],
         "module": {"image": "10.244.0.3:5000/tollgate", "digest": digest, "failStrategy": "FAIL_RELOAD"},
         "workloadNamespaces": namespaces,
@@ -398,12 +399,16 @@ fn service(cluster: &Cluster, namespace: &str, name: &str, selector: &Value, add
         "spec": {"selector": selector, "ports": [
             {"name": "https-mesh", "port": 8443, "targetPort": 8443},
             {"name": "tls-mesh", "port": 9443, "targetPort": 9443},
+            {"name": "tls-server-first", "port": 9444, "targetPort": 9444},
         ]},
     }));
     cluster.create(&json!({
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
         "metadata": {"name": name, "namespace": namespace, "labels": {"kubernetes.io/service-name": name}},
-        "addressType": "IPv4", "ports": [{"name": "https-mesh", "port": 8443}, {"name": "tls-mesh", "port": 9443}],
+        "addressType": "IPv4",
+        "ports": [
+            {"name": "https-mesh", "port": 8443}, {"name": "tls-mesh", "port": 9443}, {"name": "tls-server-first", "port": 9444},
+        ],
         "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
     }));
 }

@@ -2,7 +2,7 @@
 
 use crate::read::document::{Document, Place, Ports, Protocol, Tls};
 use std::collections::{BTreeMap, BTreeSet};
-use tollgate::policy::{DEFAULT_PORTS, host_spelling};
+use tollgate::policy::{DEFAULT_PORTS, TargetOptions, host_spelling};
 
 /// Side that speaks TLS on a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,8 @@ pub(crate) enum Known {
 pub(crate) struct Carried {
     pub(crate) known: Known,
     pub(crate) tls: Upstream,
+    /// The server speaks first.
+    pub(crate) is_server_first: bool,
 }
 
 /// Ports that sidecars write into the authority of plain HTTP that names none, by host: 80 where no default port is
@@ -79,7 +81,7 @@ pub(crate) fn other_protocol(place: &Place<'_>, port: u16) -> Option<Protocol> {
 
 /// Ports of a place that connections are carried on: of other protocols, and of TLS that a workload speaks itself. On 443 that is the
 /// way of nearly all clients, beside HTTP; on another port it has to be asked for, since a sidecar reads one or the other there.
-pub(crate) fn carried(place: &Place<'_>, is_hello_optional: bool, also: &[u16]) -> BTreeMap<u16, Carried> {
+pub(crate) fn carried(place: &Place<'_>, options: TargetOptions, also: &[u16]) -> BTreeMap<u16, Carried> {
     let carried = |port: u16| {
         let is_own_tls = match other_protocol(place, port) {
             Some(_) => place.tls == Some(Tls::Passthrough) || Protocol::is_over_tls(port),
@@ -92,9 +94,11 @@ pub(crate) fn carried(place: &Place<'_>, is_hello_optional: bool, also: &[u16]) 
         if !is_own_tls && other_protocol(place, port).is_none() {
             return None;
         }
-        let known = if is_own_tls && !is_hello_optional { Known::ByName } else { Known::ByAddress };
+        // whoever waits for the server names nothing
+        let names_host = is_own_tls && !options.hello_optional && !options.server_first;
+        let known = if names_host { Known::ByName } else { Known::ByAddress };
         let tls = if place.tls == Some(Tls::Originate) { Upstream::Tls } else { Upstream::Plain };
-        Some((port, Carried { known, tls }))
+        Some((port, Carried { known, tls, is_server_first: options.server_first }))
     };
     of(place, also).into_iter().filter_map(carried).collect()
 }

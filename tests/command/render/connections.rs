@@ -226,6 +226,58 @@ fn a_kubernetes_gateway_listens_for_connections_too() {
     assert_eq!((&plugin["wasm"]["type"], &plugin["match"][0]["mode"]), (&json!("NETWORK"), &json!("CLIENT")));
 }
 
+/// A mail relay that speaks first, and a site with a port for such.
+fn greeting() -> (Value, Value) {
+    let mut policy = policy(&json!([{"destination": "relay"}, {"hosts": ["db.example.com"], "ports": [5432]}]));
+    policy["destinations"] = json!({"relay": {"hosts": ["mail.example.com"], "ports": [25, 465], "serverFirst": true}});
+    (policy, with(carrying(), &[("ports", json!({"http": 8443, "tls": 9443, "serverFirst": 9444}))]))
+}
+
+#[test]
+fn servers_that_speak_first_have_a_port_that_waits_for_nobody() {
+    let (policy, site) = greeting();
+    let objects = Place::new(&policy, &site).objects(&[]);
+    let servers = &named(&objects, "Gateway", "egress-connections")["spec"]["servers"];
+    assert_eq!([&servers[0]["port"]["number"], &servers[1]["port"]["number"]], [9443, 9444]);
+    assert_eq!((&servers[1]["tls"]["mode"], &servers[1]["hosts"]), (&json!("ISTIO_MUTUAL"), &json!(["./*"])));
+    let plugin = &named(&objects, "WasmPlugin", "egress-connections")["spec"]["match"];
+    assert_eq!(plugin, &json!([{"mode": "CLIENT", "ports": [{"number": 9443}, {"number": 9444}]}]));
+    let walls = &named(&objects, "EnvoyFilter", "egress-connections")["spec"]["configPatches"];
+    // behind the patch of every port, which it changes for one
+    assert_eq!(walls[2]["match"]["listener"]["portNumber"], 9444);
+    // a merge leaves what is merged with a default as it was
+    assert_eq!(walls[2]["patch"]["operation"], "REPLACE");
+    let proxy = &walls[2]["patch"]["value"];
+    assert_ne!(proxy["name"], "envoy.filters.network.tcp_proxy", "into which is merged on every port, after this");
+    let proxy = &proxy["typed_config"];
+    assert_eq!((&proxy["upstream_connect_mode"], &proxy["cluster"]), (&json!("IMMEDIATE"), &json!("tollgate-nowhere")));
+    assert!(proxy["access_log"].to_string().contains("wasm.tollgate-tcp:PLAIN"), "{proxy}");
+    // also where others begin with TLS: whoever waits for the server says nothing
+    assert_eq!(ports(&objects, "mail.example.com"), [(25, "TCP".to_owned()), (465, "TCP".to_owned())]);
+    let to = |host: &str| {
+        let routes = &named(&objects, "VirtualService", &format!("egress.{host}"))["spec"]["tcp"];
+        routes[0]["route"][0]["destination"]["port"]["number"].as_u64().unwrap()
+    };
+    assert_eq!((to("mail.example.com"), to("db.example.com")), (9444, 9443));
+    let subsets = &named(&objects, "DestinationRule", "egress")["spec"]["subsets"];
+    let of_mail = subsets.as_array().unwrap().iter().find(|subset| subset["name"] == "s25-mail-example-com").unwrap();
+    assert_eq!(of_mail["trafficPolicy"]["portLevelSettings"][0]["port"]["number"], 9444);
+    let network = named(&objects, "NetworkPolicy", "egress-gateway");
+    let taken = network["spec"]["ingress"][0]["ports"].as_array().unwrap().iter();
+    assert_eq!(taken.map(|port| &port["port"]).collect::<Vec<_>>(), [8443, 9443, 9444]);
+
+    assert_eq!(judged(&policy, &carrying()).0, ["TG424"]);
+    for (ports, at) in [
+        (json!({"http": 8443, "serverFirst": 9444}), "serverFirst"),
+        (json!({"http": 8443, "tls": 9443, "serverFirst": 9443}), "ports"),
+        (json!({"http": 8443, "tls": 8443}), "ports"),
+        (json!({"http": 8443, "tls": 9443, "serverFirst": 0}), "serverFirst"),
+    ] {
+        let output = Place::new(&policy, &with(carrying(), &[("ports", ports.clone())])).render(&[]);
+        assert!(said(&output).contains(at) && output.status.code() == Some(3), "{ports}: {}", said(&output));
+    }
+}
+
 #[test]
 fn one_log_takes_the_records_of_both_filters() {
     let render = |site: &Value| {

@@ -28,15 +28,21 @@ impl Consequences {
         let callers = if site.workload_namespaces.is_empty() { "every namespace" } else { "these namespaces" };
         cuts.push(format!(
             "the gateway's pods take {} from {callers}, and reach nothing but DNS, istiod and the addresses that the policy is about",
-            match gateway.ports.tls {
-                None => format!("port {}", gateway.ports.http),
-                Some(tls) => format!("ports {} and {tls}", gateway.ports.http),
-            }
+            ports(gateway)
         ));
         let first = patches.iter().filter_map(|patch| {
             let without = patch.without?;
             Some(format!("apply patches/{} ({}): {without}", patch.file, patch.to))
         });
         Consequences { cuts, first: first.collect() }
+    }
+}
+
+/// The rendered ports of a gateway, in words.
+fn ports(gateway: &Gateway) -> String {
+    let ports: Vec<String> = gateway.ports.rendered().map(|port| port.to_string()).collect();
+    match ports.as_slice() {
+        [one] => format!("port {one}"),
+        all => format!("ports {}", all.join(", ")),
     }
 }

@@ -106,6 +106,10 @@ impl Destinations {
         let (routes, also) = (gateway.routes, gateway.ports.also.as_slice());
         if gateway.ports.tls.is_none() {
             at.say_what_is_left_out(&place, purpose, advice);
+        } else if gateway.ports.server_first.is_none() && at.target.terms().options().server_first {
+            let message = format!("the servers of `{}` speak first, and this gateway has no port for them", at.rule.id);
+            let fix = "give the gateway `ports.serverFirst`".to_owned();
+            advice.add(no_way(purpose), at.pointer("hosts[0]"), message, fix);
         }
         if place.ports == Some(&Ports::Any) && also.is_empty() {
             let message = format!("`any` is every port, and a gateway has {MOST_PORTS} at most");
@@ -117,7 +121,7 @@ impl Destinations {
         }
         let http = ports::of_http(&place, also);
         let carried = match gateway.ports.tls {
-            Some(_) => ports::carried(&place, at.target.terms().options().hello_optional, also),
+            Some(_) => ports::carried(&place, at.target.terms().options(), also),
             None => BTreeMap::new(),
         };
         if http.is_empty() && carried.is_empty() {
@@ -199,6 +203,8 @@ impl Destinations {
             let earlier = held.carried.entry(*port).or_insert(*carried);
             earlier.known = earlier.known.max(carried.known);
             earlier.tls = earlier.tls.min(carried.tls);
+            // who speaks first there, and who waits, are both served by the port that waits for neither
+            earlier.is_server_first |= carried.is_server_first;
         }
     }
 
@@ -235,11 +241,7 @@ impl TargetSpot<'_> {
             let fix = "give the gateway `ports.tls`, or let it speak TLS (`tls: originate`); the workload asks in plain HTTP then";
             return advice.add(code::PASSTHROUGH, self.pointer("tls"), message.to_owned(), fix.to_owned());
         }
-        let severity = match purpose {
-            Purpose::Render => Severity::Error,
-            Purpose::Lint => Severity::Warning,
-        };
-        let code = Code { severity, ..code::NO_HTTP };
+        let code = no_way(purpose);
         let mut say = |below: &str, what: String| {
             let message =
                 format!("{what}: nothing is routed for `{}` without the filter for connections", self.rule.id);
@@ -263,6 +265,15 @@ impl TargetSpot<'_> {
             }
         }
     }
+}
+
+/// The code of a port that nothing leads to: an error where it is rendered.
+fn no_way(purpose: Purpose) -> Code {
+    let severity = match purpose {
+        Purpose::Render => Severity::Error,
+        Purpose::Lint => Severity::Warning,
+    };
+    Code { severity, ..code::NO_HTTP }
 }
 
 type Complaint = (Code, String, String);

@@ -30,7 +30,9 @@ fn into_gateway(maker: &Maker<'_>, subsets: &[Value]) -> Vec<Object> {
         "connectionPool": {"http": {"useClientProtocol": true}},
         "tls": {"mode": "ISTIO_MUTUAL"},
     })];
-    settings.extend(gateway.ports.tls.map(|port| json!({"port": {"number": port}, "tls": {"mode": "ISTIO_MUTUAL"}})));
+    settings.extend(
+        gateway.ports.of_connections().map(|port| json!({"port": {"number": port}, "tls": {"mode": "ISTIO_MUTUAL"}})),
+    );
     let policy = json!({"host": gateway.service, "trafficPolicy": {"portLevelSettings": settings}});
     let mut specs: Vec<Value> =
         subsets.chunks(MOST_SUBSETS).map(|subsets| json!({"host": gateway.service, "subsets": subsets})).collect();

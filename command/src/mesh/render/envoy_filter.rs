@@ -1,7 +1,7 @@
 //! Patches of the gateway's Envoy.
 
 use super::api;
-use super::object::{Maker, Object, ObjectKind, ObjectPart};
+use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use serde_json::{Value, json};
 use tollgate_envoy::type_url;
 
@@ -52,6 +52,16 @@ pub(super) fn into_route(maker: &Maker<'_>, name: &str, value: &Value) -> Vec<Va
 /// Merges settings into every network filter of a name.
 pub(super) fn into(name: &str, settings: &Value) -> Value {
     network("MERGE", name, &json!({"name": name, "typed_config": settings}))
+}
+
+/// Puts a network filter in the place of those of a name that stand behind one port of the pods. What a merge cannot say is a value that
+/// is the default.
+pub(super) fn in_place_of(port: u16, name: &str, filter: &Value) -> Value {
+    let mut patch = network("REPLACE", name, filter);
+    if let Some(listener) = patch.pointer_mut("/match/listener") {
+        insert(listener, "portNumber", port.into());
+    }
+    patch
 }
 
 /// Merges settings into everything that speaks HTTP.

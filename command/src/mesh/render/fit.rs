@@ -49,10 +49,10 @@ pub(super) fn judge(document: &Document, site: &Site, gateway: &Gateway, advice:
     }
 }
 
-/// The port for connections, where the site can have one at all.
-pub(super) fn port_of_connections(site: &Site, gateway: &Gateway) -> Option<u16> {
+/// The ports for connections, where the site can have any at all.
+pub(super) fn ports_of_connections(site: &Site, gateway: &Gateway) -> Vec<u16> {
     let can = gateway.envoy_filter == Permission::Allowed && site.istio.minor() >= Some(RESOLVING);
-    gateway.ports.tls.filter(|_| can)
+    gateway.ports.of_connections().filter(|_| can).collect()
 }
 
 /// The oldest Istio that is rendered for.

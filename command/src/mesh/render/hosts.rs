@@ -4,6 +4,7 @@
 //! gateway goes by the authority's port, which is what Tollgate decides about, and so never elsewhere than was decided.
 
 use super::api;
+use super::carried;
 use super::clusters::{self, Led, Own};
 use super::destinations::ReachedHost;
 use super::object::{Maker, Object, ObjectKind, insert};
@@ -66,11 +67,9 @@ impl<'c> HostMaker<'c> {
             };
             PortWay { mesh, upstream: *port, tls: spoken.tls, http2: spoken.http2, named }
         };
-        let carried = reached.carried.iter().map(|(port, carried)| CarriedWay {
-            port: *port,
-            known: carried.known,
-            tls: carried.tls,
-            subset: subset(*port, host),
+        let carried = reached.carried.iter().filter_map(|(port, carried)| {
+            let to = carried::to(self.maker.gateway, carried)?;
+            Some(CarriedWay { port: *port, known: carried.known, tls: carried.tls, to, subset: subset(*port, host) })
         });
         let routed = RoutedHost {
             maker: &self.maker,

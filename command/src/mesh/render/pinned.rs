@@ -9,7 +9,7 @@ use crate::mesh::site::{Gateway, Site};
 /// site may not know it.
 pub(super) fn judge(site: &Site, gateway: &Gateway, purpose: Purpose, advice: &mut Advice) {
     say("module", site.module.digest.as_deref(), advice);
-    if purpose == Purpose::Render && fit::port_of_connections(site, gateway).is_some() {
+    if purpose == Purpose::Render && !fit::ports_of_connections(site, gateway).is_empty() {
         let (_, digest) = site.module.of_connections();
         say("module.tcp", digest, advice);
     }

@@ -74,13 +74,14 @@ pub(crate) fn objects(
     let mut of_http = policy.clone();
     bind(&mut of_http, document, maker);
     let mut objects = vec![object(maker, site, document, &Filter::Http, of_http, pack, advice)?];
-    if let Some(port) = fit::port_of_connections(site, maker.gateway) {
+    let ports = fit::ports_of_connections(site, maker.gateway);
+    if !ports.is_empty() {
         // a connection to the gateway itself says with its own server name where to
         let tcp = policy.entry("tcp").or_insert_with(|| json!({}));
         if tcp.get("self").is_none() {
             insert(tcp, "self", json!([maker.gateway.service]));
         }
-        objects.push(object(maker, site, document, &Filter::Connections { port }, policy, pack, advice)?);
+        objects.push(object(maker, site, document, &Filter::Connections { ports }, policy, pack, advice)?);
     }
     Ok(objects)
 }
@@ -89,8 +90,8 @@ pub(crate) fn objects(
 enum Filter {
     /// In every chain of HTTP.
     Http,
-    /// In the chains of one port alone: elsewhere it would wait for what never comes.
-    Connections { port: u16 },
+    /// In the chains of these ports alone: elsewhere it would wait for what never comes.
+    Connections { ports: Vec<u16> },
 }
 
 fn object(
@@ -155,9 +156,10 @@ fn spec(maker: &Maker<'_>, site: &Site, filter: &Filter, policy: Value) -> Value
     // behind the authentication of requests, before authorization: so that the tripwire sees what Tollgate left
     insert(&mut spec, "phase", "AUTHZ".into());
     insert(&mut spec, "priority", 100.into());
-    if let Filter::Connections { port } = filter {
+    if let Filter::Connections { ports } = filter {
+        let ports: Vec<Value> = ports.iter().map(|port| json!({"number": port})).collect();
         // a gateway is a client of what is behind it
-        insert(&mut spec, "match", json!([{"mode": "CLIENT", "ports": [{"number": port}]}]));
+        insert(&mut spec, "match", json!([{"mode": "CLIENT", "ports": ports}]));
     }
     api::of(maker.gateway).attach(maker.gateway, &mut spec);
     spec

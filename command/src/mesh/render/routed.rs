@@ -51,6 +51,8 @@ pub(super) struct CarriedWay {
     pub(super) port: u16,
     pub(super) known: Known,
     pub(super) tls: Upstream,
+    /// Port of the gateway that it goes to.
+    pub(super) to: u16,
     /// Subset of the gateway's Service whose server name tells the gateway where to.
     pub(super) subset: String,
 }

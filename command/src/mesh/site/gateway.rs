@@ -33,13 +33,16 @@ pub(crate) struct Gateway {
 
 /// The ports that the mesh's mTLS arrives at.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct GatewayPorts {
     /// Of the HTTP filter.
     pub(crate) http: u16,
     /// Of the filter for TLS passed through.
     #[serde(default)]
     pub(crate) tls: Option<u16>,
+    /// Of the same filter, for servers that speak first.
+    #[serde(default)]
+    pub(crate) server_first: Option<u16>,
     /// Ports that workloads may ask on besides those of the policy.
     #[serde(default)]
     pub(crate) also: Vec<u16>,
@@ -113,14 +116,31 @@ impl Gateway {
 impl GatewayPorts {
     /// The ports that are rendered.
     pub(crate) fn rendered(&self) -> impl Iterator<Item = u16> {
-        std::iter::once(self.http).chain(self.tls)
+        std::iter::once(self.http).chain(self.of_connections())
+    }
+
+    /// Those of the filter for connections.
+    pub(crate) fn of_connections(&self) -> impl Iterator<Item = u16> {
+        self.tls.into_iter().chain(self.server_first)
     }
 
     fn wrong(&self) -> Option<Wrong> {
         let also = self.also.iter().enumerate().map(|(number, port)| (format!("also[{number}]"), *port));
-        let all = [("http".to_owned(), self.http), ("tls".to_owned(), self.tls.unwrap_or(1))];
-        let (key, _) = all.into_iter().chain(also).find(|(_, port)| *port == 0)?;
-        at(&key, "0 is no port")
+        let named = [("http", Some(self.http)), ("tls", self.tls), ("serverFirst", self.server_first)];
+        let named = named.into_iter().filter_map(|(key, port)| Some((key.to_owned(), port?)));
+        let all: Vec<(String, u16)> = named.chain(also).collect();
+        if let Some((key, _)) = all.iter().find(|(_, port)| *port == 0) {
+            return at(key, "0 is no port");
+        }
+        if self.server_first.is_some() && self.tls.is_none() {
+            return at("serverFirst", "servers that speak first take the filter for connections, whose port is `tls`");
+        }
+        let mut listening: Vec<u16> = self.rendered().collect();
+        listening.sort_unstable();
+        if listening.windows(2).any(|pair| pair.first() == pair.last()) {
+            return at("", "each is a port of its own");
+        }
+        None
     }
 }
 

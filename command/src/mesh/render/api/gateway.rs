@@ -1,8 +1,8 @@
 //! The Gateway API of Kubernetes: Gateway and HTTPRoute.
 
 use super::{GatewayApi, MOST_OF_A_RULE};
-use crate::mesh::render::carried::{CONNECTIONS, nowhere_host, out_of_workload};
-use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, TLS_LISTENER, insert};
+use crate::mesh::render::carried::{CONNECTIONS, listeners_of_connections, nowhere_host, out_of_workload};
+use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, insert};
 use crate::mesh::render::proxy_config::proxy_config;
 use crate::mesh::render::rest::anchor_host;
 use crate::mesh::render::routed::{NamedPort, PortWay, RoutedHost, name};
@@ -31,7 +31,7 @@ impl GatewayApi for KubernetesApi {
                 "allowedRoutes": {"namespaces": {"from": "Same"}},
             })
         };
-        let of_connections = gateway.ports.tls.map(|port| listener(TLS_LISTENER, port, "TLS"));
+        let of_connections = listeners_of_connections(gateway).map(|(name, port)| listener(name, port, "TLS"));
         let listeners: Vec<Value> =
             std::iter::once(listener(LISTENER, gateway.ports.http, "HTTPS")).chain(of_connections).collect();
         let mut object = maker.object(
@@ -51,10 +51,12 @@ impl GatewayApi for KubernetesApi {
         object
     }
 
-    fn entrance_of_connections(&self, maker: &Maker<'_>, _: u16) -> Vec<Object> {
+    fn entrance_of_connections(&self, maker: &Maker<'_>) -> Vec<Object> {
+        let parent = |(listener, _)| json!({"name": maker.gateway.name, "sectionName": listener});
+        let parents: Vec<Value> = listeners_of_connections(maker.gateway).map(parent).collect();
         let to = json!({"group": "networking.istio.io", "kind": "Hostname", "name": nowhere_host(maker), "port": 443});
         let spec = json!({
-            "parentRefs": [{"name": maker.gateway.name, "sectionName": TLS_LISTENER}],
+            "parentRefs": parents,
             "rules": [{"backendRefs": [to]}],
         });
         vec![maker.object(ObjectPart::Gateway, ObjectKind::TcpRoute, &maker.name(CONNECTIONS), spec)]

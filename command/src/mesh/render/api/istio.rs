@@ -1,8 +1,8 @@
 //! Istio's own API: Gateway and VirtualService.
 
 use super::GatewayApi;
-use crate::mesh::render::carried::{CONNECTIONS, nowhere_host, out_of_workload};
-use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, TLS_LISTENER, insert};
+use crate::mesh::render::carried::{CONNECTIONS, listeners_of_connections, nowhere_host, out_of_workload};
+use crate::mesh::render::object::{LISTENER, Maker, Object, ObjectKind, ObjectPart, insert};
 use crate::mesh::render::rest::anchor_host;
 use crate::mesh::render::routed::{NamedPort, PortWay, RoutedHost, cluster_name};
 use crate::mesh::render::way::DynamicWay;
@@ -35,20 +35,26 @@ impl GatewayApi for IstioApi {
         )
     }
 
-    fn entrance_of_connections(&self, maker: &Maker<'_>, port: u16) -> Vec<Object> {
+    fn entrance_of_connections(&self, maker: &Maker<'_>) -> Vec<Object> {
         let name = maker.name(CONNECTIONS);
-        let server = json!({
-            "port": {"number": port, "name": TLS_LISTENER, "protocol": "TLS"},
-            "hosts": ["./*"],
-            "tls": {"mode": "ISTIO_MUTUAL"},
-        });
-        let gateway = json!({"selector": maker.gateway.selector, "servers": [server]});
+        let server = |(listener, port): (&str, u16)| {
+            json!({
+                "port": {"number": port, "name": listener, "protocol": "TLS"},
+                "hosts": ["./*"],
+                "tls": {"mode": "ISTIO_MUTUAL"},
+            })
+        };
+        let listeners = || listeners_of_connections(maker.gateway);
+        let servers: Vec<Value> = listeners().map(server).collect();
+        let gateway = json!({"selector": maker.gateway.selector, "servers": servers});
         let destination = json!({"host": nowhere_host(maker), "port": {"number": 443}});
+        let to_nowhere = |(_, port): (&str, u16)| json!({"match": [{"gateways": [name], "port": port}], "route": [{"destination": destination}]});
+        let routes: Vec<Value> = listeners().map(to_nowhere).collect();
         let route = json!({
             "hosts": ["*"],
             "exportTo": ["."],
             "gateways": [name],
-            "tcp": [{"match": [{"gateways": [name], "port": port}], "route": [{"destination": destination}]}],
+            "tcp": routes,
         });
         let object = |kind, spec| maker.object(ObjectPart::Gateway, kind, &name, spec);
         vec![object(ObjectKind::Gateway, gateway), object(ObjectKind::VirtualService, route)]

@@ -18,8 +18,8 @@ pub(super) trait GatewayApi: fmt::Debug + Sync {
     /// The port that ends the mesh's mTLS.
     fn listener(&self, maker: &Maker<'_>) -> Object;
 
-    /// The port that connections arrive at, with a route that leads nowhere.
-    fn entrance_of_connections(&self, maker: &Maker<'_>, port: u16) -> Vec<Object>;
+    /// The ports that connections arrive at, with a route that leads nowhere.
+    fn entrance_of_connections(&self, maker: &Maker<'_>) -> Vec<Object>;
 
     /// Routes of a host, out of the workload and out of the gateway.
     fn routes(&self, host: &RoutedHost<'_>) -> Vec<Object>;
