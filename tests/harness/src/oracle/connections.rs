@@ -55,6 +55,22 @@ impl RandomConnection {
     }
 }
 
+impl RandomConnection {
+    /// The host and, where it is named, the port that the server name of the mesh's own TLS leads to, as an authority spells them; none
+    /// where something else leads the connection, or that name is of no such form.
+    pub fn led_to(&self) -> Option<String> {
+        if !self.authority.is_empty() || !self.chain.is_empty() || self.outer_sni.is_empty() {
+            return None;
+        }
+        let Some(rest) = self.outer_sni.strip_prefix("outbound_.") else {
+            // would be read as a port
+            return (!self.outer_sni.contains(':')).then(|| self.outer_sni.clone());
+        };
+        let [port, _, host] = rest.splitn(3, "_.").collect::<Vec<_>>()[..] else { return None };
+        Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+    }
+}
+
 impl fmt::Display for RandomConnection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RandomConnection { identity, authority, chain, outer_sni, first, now } = self;
