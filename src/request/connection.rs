@@ -86,7 +86,7 @@ fn from_service<'a>(port: &[u8], host: &'a [u8]) -> Option<Led<'a>> {
 }
 
 /// Tells whether a name belongs to the inside of a mesh: it has one label, or ends in `svc` or `cluster.local`.
-pub(crate) fn is_of_the_mesh(host: &Host<'_>) -> bool {
+pub fn is_of_the_mesh(host: &Host<'_>) -> bool {
     let Host::Name(name) = host else { return false };
     let ends = |with: &str| name.strip_suffix(with).is_some_and(|before| before.is_empty() || before.ends_with('.'));
     !name.contains('.') || ends("svc") || ends("cluster.local")

@@ -17,8 +17,8 @@ mod tls;
 
 pub use arrival::{Arrival, Presented, Source, Upgrade};
 pub use authority::{Authority, NameError, check_name};
-pub use connection::Connection;
-pub(crate) use connection::{Led, is_below, is_of_the_mesh};
+pub use connection::{Connection, is_of_the_mesh};
+pub(crate) use connection::{Led, is_below};
 pub use host::Host;
 pub use http_beginning::{HTTP_BEGINNING, begins_http};
 pub use identity::Identity;

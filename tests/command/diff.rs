@@ -5,6 +5,8 @@
 
 mod said;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use fastrand::Rng;
 use said::Facts;
 use serde_json::{Value, json};
@@ -12,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use tollgate::decision::{Authorizer, Outcome, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, Presented, Source, Upgrade};
-use tollgate_tests::oracle::{policies, requests, words};
+use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, HelloReader, Presented, Source, Upgrade};
+use tollgate_tests::oracle::{connections, policies, requests, words};
 
 const REQUESTS: usize = 400;
 const SECOND: u64 = 1_000_000_000;
@@ -70,7 +72,7 @@ fn mutant(policy: &Value, rng: &mut Rng) -> Value {
         let (rule, deny) = policies::further(&policy, rng);
         let list = if rng.bool() { "rules" } else { "deny" };
         let entries = policy[list].as_array().map_or(0, Vec::len);
-        match rng.u8(0..14) {
+        match rng.u8(0..17) {
             0 | 1 if entries > 0 => drop(policy[list].as_array_mut().unwrap().remove(rng.usize(0..entries))),
             2 if policy["rules"].is_array() => policy["rules"].as_array_mut().unwrap().push(rule),
             3 if policy["deny"].is_array() => policy["deny"].as_array_mut().unwrap().push(deny),
@@ -92,6 +94,19 @@ fn mutant(policy: &Value, rng: &mut Rng) -> Value {
             10 => policy["identity"]["trustDomains"] = json!(["cluster.local", "b.example"]),
             11 => policy["authority"]["defaultPort"] = words::pick(rng, "443 80").parse::<u16>().unwrap().into(),
             12 => policy["dryRunFor"] = rule["from"].clone(),
+            14 | 15 if policy["rules"].as_array().is_some_and(|rules| !rules.is_empty()) => {
+                let rules = policy["rules"].as_array_mut().unwrap();
+                let rule = rng.usize(0..rules.len());
+                let targets = rules[rule]["to"].as_array_mut().unwrap();
+                let at = rng.usize(0..targets.len());
+                let target = targets[at].as_object_mut().unwrap();
+                let (key, word) =
+                    *rng.choice(&[("clientHello", "optional"), ("ech", "allow"), ("overTls", "host-only")]).unwrap();
+                if target.remove(key).is_none() {
+                    target.insert(key.to_owned(), word.into());
+                }
+            }
+            16 => policy["tcp"]["port"] = words::pick(rng, "443 80").parse::<u16>().unwrap().into(),
             _ if entries > 0 => {
                 let at = rng.usize(0..entries);
                 let targets = if list == "rules" { &rule["to"] } else { &deny["to"] };
@@ -167,18 +182,45 @@ fn kind(old: Outcome, new: Outcome) -> Option<&'static str> {
 fn with_witness<T>(witness: &Value, with: impl FnOnce(&Arrival<'_>, u64) -> T) -> T {
     let text = |key: &str| witness[key].as_str();
     let source = if text("source").is_some() { Source::PeerPrincipal } else { Source::PeerCertificate };
-    let headers = witness["headers"].as_object();
-    let arrival = Arrival {
-        identity: text("identity").map(|id| Presented { source, id: id.as_bytes() }),
-        authority: text("authority").unwrap().as_bytes(),
-        method: text("method").unwrap().as_bytes(),
-        path: text("path").map(str::as_bytes),
-        upgrade: witness["headers"]["upgrade"].as_str().map_or(Upgrade::Absent, |to| Upgrade::To(to.as_bytes())),
-        overridden: headers.is_some_and(|headers| headers.keys().any(|name| name != "upgrade")),
-        cluster: None,
-        connection: None,
+    let identity = text("identity").map(|id| Presented { source, id: id.as_bytes() });
+    let authority = text("authority").unwrap();
+    let now = witness["now"].as_u64().unwrap() * SECOND;
+    if text("layer").is_none() {
+        let headers = witness["headers"].as_object();
+        let arrival = Arrival {
+            identity,
+            authority: authority.as_bytes(),
+            method: text("method").unwrap().as_bytes(),
+            path: text("path").map(str::as_bytes),
+            upgrade: witness["headers"]["upgrade"].as_str().map_or(Upgrade::Absent, |to| Upgrade::To(to.as_bytes())),
+            overridden: headers.is_some_and(|headers| headers.keys().any(|name| name != "upgrade")),
+            cluster: None,
+            connection: None,
+        };
+        return with(&arrival, now);
+    }
+    let bytes = text("clientHello_b64").map(|bytes| BASE64_STANDARD.decode(bytes).unwrap());
+    let mut reader = HelloReader::default();
+    let first = match (&bytes, text("sni")) {
+        (Some(bytes), None) if bytes.is_empty() => FirstBytes::Silent,
+        (Some(bytes), None) => {
+            reader.read(bytes);
+            reader.first_bytes()
+        }
+        (None, Some(name)) => FirstBytes::Hello(ClientHello { server_name: Some(name.as_bytes()), ech: false }),
+        _ => FirstBytes::NoHello,
     };
-    with(&arrival, witness["now"].as_u64().unwrap() * SECOND)
+    let outer_sni = outer_sni(authority);
+    let connection = Connection { outer_sni: outer_sni.as_bytes(), first, ..Connection::default() };
+    with(&Arrival { authority: authority.as_bytes(), ..Arrival::of_connection(identity, connection) }, now)
+}
+
+/// The server name of the mesh's own TLS that leads to an authority.
+fn outer_sni(authority: &str) -> String {
+    match authority.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+        Some((host, port)) => format!("outbound_.{port}_._.{}", host.trim_matches(['[', ']'])),
+        None => authority.trim_matches(['[', ']']).to_owned(),
+    }
 }
 
 #[test]
@@ -218,14 +260,37 @@ fn every_changed_decision_is_in_a_line_and_every_line_holds_changed_decisions_on
         let (before, after) = (load(old), load(new));
         let lines = printed["changes"].as_array().unwrap();
         let witnesses: Vec<&Value> = lines.iter().map(|line| &line["witness"]).collect();
+        let of_connections: Vec<&Value> =
+            witnesses.iter().filter(|witness| witness["layer"] == "tcp").copied().collect();
         for _ in 0..REQUESTS {
             let request = requests::request(rng);
             let arrival = Arrival { cluster: None, ..request.arrival() };
             check(&facts, lines, [&before, &after], &arrival, request.now, now, &seen, (old, new));
+            let random = connections::connection(rng);
+            let led_to = random.led_to();
+            let connection =
+                led_to.as_ref().map(|authority| Arrival { authority: authority.as_bytes(), ..random.arrival() });
+            if let Some(connection) = &connection {
+                check(&facts, lines, [&before, &after], connection, random.now, now, &seen, (old, new));
+            }
             // what is near a line is worth more
-            if let Some(witness) = rng.choice(&witnesses) {
+            for witness in [rng.choice(&witnesses), rng.choice(&of_connections)].into_iter().flatten() {
                 with_witness(witness, |near, _| {
                     let mut near = *near;
+                    if let Some(begun) = &mut near.connection {
+                        let named = begun.first.server_name();
+                        let hello = |server_name, ech| FirstBytes::Hello(ClientHello { server_name, ech });
+                        match rng.u8(0..6) {
+                            0 => near.identity = arrival.identity,
+                            1 => begun.first = FirstBytes::NoHello,
+                            2 => begun.first = FirstBytes::Silent,
+                            3 => begun.first = hello(None, rng.bool()),
+                            4 => begun.first = hello(Some(b"elsewhere.test"), false),
+                            _ => begun.first = hello(named, rng.bool()),
+                        }
+                        check(&facts, lines, [&before, &after], &near, now * SECOND, now, &seen, (old, new));
+                        return;
+                    }
                     match rng.u8(0..6) {
                         0 => near.identity = arrival.identity,
                         1 => near.authority = arrival.authority,
@@ -240,7 +305,11 @@ fn every_changed_decision_is_in_a_line_and_every_line_holds_changed_decisions_on
         }
     });
     for what in ["reachable", "unreachable", "recorded", "covered"] {
-        assert!(seen.borrow().get(what).is_some_and(|count| *count > 500), "{what}: {seen:?}");
+        for layer in ["", "tcp "] {
+            let count = seen.borrow().get(format!("{layer}{what}").as_str()).copied().unwrap_or_default();
+            let least = if layer.is_empty() { 500 } else { 100 };
+            assert!(count > least, "{layer}{what}: {seen:?}");
+        }
     }
 }
 
@@ -252,7 +321,7 @@ fn check(
     arrival: &Arrival<'_>,
     at: u64,
     now: u64,
-    seen: &std::cell::RefCell<BTreeMap<&'static str, usize>>,
+    seen: &std::cell::RefCell<BTreeMap<String, usize>>,
     policies: (&Value, &Value),
 ) {
     if at < now * SECOND || !facts.is_in_words(arrival) {
@@ -260,6 +329,7 @@ fn check(
     }
     let [(was, old_said), (is, new_said)] = [before, after].map(|policy| outcome(policy, arrival, at));
     let changed = kind(was, is);
+    let layer = if arrival.connection.is_some() { "tcp " } else { "" };
     let in_time = lines.iter().filter(|line| line["since"].as_u64().is_none_or(|since| since * SECOND <= at));
     let covering: Vec<&Value> = in_time.filter(|line| facts.covers(line, arrival)).collect();
     let kind_of = |line: &&Value| line["kind"].as_str().unwrap().to_owned();
@@ -272,6 +342,7 @@ fn check(
         arrival.path.map(text),
         arrival.upgrade,
         arrival.overridden,
+        arrival.connection.map(|connection| (text(connection.outer_sni), connection.first)),
     );
     let case = || {
         format!(
@@ -283,13 +354,13 @@ fn check(
     };
     if let Some(kind) = changed {
         assert!(kinds.contains(kind), "{kind}, and no line says so\n{}", case());
-        *seen.borrow_mut().entry(kind).or_insert(0) += 1;
+        *seen.borrow_mut().entry(format!("{layer}{kind}")).or_insert(0) += 1;
     }
     if at == now * SECOND && facts.is_exact_of(arrival) {
         let surely = covering.iter().filter(|line| facts.surely_covers(line, arrival));
         for said in surely.map(kind_of).collect::<BTreeSet<String>>() {
             assert_eq!(Some(said.as_str()), changed, "a line says what is not so\n{}", case());
-            *seen.borrow_mut().entry("covered").or_insert(0) += 1;
+            *seen.borrow_mut().entry(format!("{layer}covered")).or_insert(0) += 1;
         }
     }
 }
@@ -428,6 +499,8 @@ fn no_connection_passes_where_the_strength_is_path_and_everything_does_where_it_
                 let case = || format!("{plain:?} {some:?} at {now}\n{policy:#}\n{line:#}");
                 match line["strength"].as_str().unwrap() {
                     "path" => assert!(some.iter().all(|passes| !passes), "{}", case()),
+                    // requests go by rules where no connection does
+                    "host" if facts.is_no_place(plain.authority) => {}
                     "host" => assert!(some[0] || passes(&plain), "{}", case()),
                     other => panic!("{other} of a name"),
                 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod advice;
 pub(crate) mod atoms;
+pub(crate) mod client_hello;
 pub(crate) mod diff;
 pub(crate) mod edge;
 pub(crate) mod explain;

@@ -1,6 +1,6 @@
 //! Reach: which callers a policy lets through to which hosts.
 
-use super::atoms::{Analysis, Ask, Found, Inquiry, Part, Place, Said, Side, Who, Witness, merged};
+use super::atoms::{Analysis, Ask, Found, Inquiry, Layer, Part, Place, Said, Side, Who, Witness, merged};
 use super::strength::Strength;
 use super::unconfirmed::Unconfirmed;
 use crate::read::document::Source;
@@ -52,7 +52,8 @@ impl Reach {
         let mut analysis = Analysis::new(vec![&side.document], now, true);
         analysis.pin(question.port, question.method, question.path);
         let by_principal = !side.document.sources().contains(&Source::PeerCertificate);
-        let inquiry = Inquiry { changed_only: false, names_port: true, by_principal, says_source: false };
+        let inquiry =
+            Inquiry { layer: Layer::Http, changed_only: false, names_port: true, by_principal, says_source: false };
         let mut asker = Asker { side, scratch: Scratch::default(), known: None };
         let mut found = Vec::new();
         for who in &question.whos {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 use tollgate::decision::Timestamp;
-use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, HelloReader, Presented, Source};
+use tollgate::request::{Arrival, ClientHello, Connection, FirstBytes, HelloReader, Presented, Source, begins_http};
 
 /// A request as a line gives it.
 #[derive(Debug, serde::Deserialize)]
@@ -170,6 +170,8 @@ impl<'a> Request<'a> {
             (Some(_), Some(_)) => return Err(Mistake::anywhere("`sni` and `clientHello_b64` are both given")),
             (Some(sni), None) => FirstBytes::Hello(ClientHello { server_name: Some(sni.as_bytes()), ech: false }),
             (None, None) => FirstBytes::NoHello,
+            (None, Some([])) => FirstBytes::Silent,
+            (None, Some(bytes)) if begins_http(bytes) == Some(true) => FirstBytes::Http,
             (None, Some(bytes)) => {
                 *reader = HelloReader::default();
                 reader.read(bytes);

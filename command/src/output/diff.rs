@@ -1,8 +1,9 @@
 //! The difference for people.
 
-use crate::analysis::atoms::{Found, Part, list, rejoined};
+use crate::analysis::atoms::{Connections, Found, Part, list, rejoined};
 use crate::analysis::diff::{Change, Difference, Kind};
 use crate::output::report::table;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Lines of a kind that are shown unless all are asked for.
@@ -49,6 +50,7 @@ pub(crate) fn write(difference: &Difference, all: bool, own: &str, out: &mut imp
 }
 
 fn section(lines: &[&Found<Change>], all: bool, own: &str, out: &mut impl Write) -> io::Result<()> {
+    let lines = &without_implied(lines);
     // requests in other forms follow those in the usual one
     let (usual, odd): (Vec<_>, Vec<_>) = lines.iter().partition(|found| found.ask.is_usual());
     let shown = if all { lines.len() } else { usual.len().clamp(FEW_ODD, FEW) };
@@ -71,4 +73,18 @@ fn section(lines: &[&Found<Change>], all: bool, own: &str, out: &mut impl Write)
         writeln!(out, "and {more} more; `--all` shows them")?;
     }
     Ok(())
+}
+
+/// Lines without those about connections that a line about all requests says, too: its strength tells that.
+fn without_implied<'f>(lines: &[&'f Found<Change>]) -> Vec<&'f Found<Change>> {
+    let way = |found: &'f Found<Change>| {
+        let Found { verdict, ask, who, places, except, .. } = found;
+        (verdict, &ask.ports, ask.source, who, places, except)
+    };
+    let whole: BTreeSet<_> =
+        lines.iter().filter(|found| found.ask.is_every_request()).map(|found| way(found)).collect();
+    let is_implied = |found: &&&'f Found<Change>| {
+        found.ask.connections.as_ref().is_some_and(Connections::are_plain) && whole.contains(&way(found))
+    };
+    lines.iter().filter(|found| !is_implied(found)).copied().collect()
 }

@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tollgate::decision::{Authorizer, Reason, Scratch, Timestamp};
 use tollgate::policy::Policy;
-use tollgate::request::{Arrival, Authority, Form, Host, Identity, Path, Source, Upgrade, is_method, object_key};
+use tollgate::request::{
+    Arrival, Authority, ClientHello, FirstBytes, Form, Host, Identity, Path, Source, Upgrade, is_method, object_key,
+};
 
 /// Settings of two policies that decide how a request is read.
 pub struct Facts {
@@ -14,6 +16,10 @@ pub struct Facts {
     sources: BTreeSet<String>,
     same_sources: bool,
     default_ports: [u16; 2],
+    /// The same of connections.
+    connection_ports: [u16; 2],
+    /// Names of the gateway itself: whoever is led there names another host.
+    own: BTreeSet<String>,
     /// True if some target takes keys.
     takes_keys: bool,
 }
@@ -29,7 +35,11 @@ impl Facts {
         let both = |key: &str, default: &str| [old, new].map(|policy| listed(policy, key, default));
         let [was, is] = both("sources", "peer-certificate");
         let default_ports = [old, new].map(|policy| policy["authority"]["defaultPort"].as_u64().unwrap_or(443) as u16);
+        let connection_ports = [old, new].map(|policy| policy["tcp"]["port"].as_u64().unwrap_or(443) as u16);
+        let own = [old, new].into_iter().filter_map(|policy| policy["tcp"]["self"].as_array()).flatten();
         Facts {
+            connection_ports,
+            own: own.map(|name| name.as_str().unwrap().to_owned()).collect(),
             domains: both("trustDomains", "cluster.local").into_iter().flatten().collect(),
             same_sources: was == is,
             sources: was.union(&is).cloned().collect(),
@@ -40,8 +50,12 @@ impl Facts {
 
     /// Tells whether the output has words for the request. It has none for an IPv6 address that hides an IPv4 address in
     /// its lower half, which is in no range (ISATAP, the client of Teredo, the local prefix of NAT64), nor for a path that
-    /// is too long for costly patterns.
+    /// is too long for costly patterns, nor for a connection to the gateway itself, into the mesh, in another spelling, or with a
+    /// beginning that nobody can read.
     pub fn is_in_words(&self, arrival: &Arrival<'_>) -> bool {
+        if arrival.connection.is_some() && (self.is_no_place(arrival.authority) || hello_of(arrival).is_none()) {
+            return false;
+        }
         if arrival.path.is_some_and(|path| path.len() > 8 << 10) {
             return false;
         }
@@ -53,10 +67,33 @@ impl Facts {
         !hides
     }
 
+    /// Tells whether a connection to this authority is refused whatever rules say, or decided by another name.
+    pub fn is_no_place(&self, authority: &[u8]) -> bool {
+        let mut buffer = Vec::new();
+        match Authority::parse(authority, &mut buffer) {
+            None => true,
+            Some(Authority { host: Host::Ip(address), .. }) => {
+                !String::from_utf8_lossy(authority).contains(&address.to_string())
+            }
+            Some(Authority { host: Host::Name(name), .. }) => {
+                let is_inside = |suffix: &str| name == suffix || name.ends_with(&format!(".{suffix}"));
+                !authority.starts_with(name.as_bytes())
+                    || authority.get(name.len()).is_some_and(|byte| *byte != b':')
+                    || !name.contains('.')
+                    || is_inside("svc")
+                    || is_inside("cluster.local")
+                    || self.own.contains(name)
+            }
+        }
+    }
+
     /// Tells whether the output's words are exact for such a request: for methods in lower case they are not.
     pub fn is_exact_of(&self, arrival: &Arrival<'_>) -> bool {
         let mut buffer = Vec::new();
         let authority = Authority::parse(arrival.authority, &mut buffer);
+        if arrival.connection.is_some() {
+            return self.is_in_words(arrival);
+        }
         is_method(arrival.method)
             && authority.is_some_and(|authority| authority.port.is_some() || arrival.method != b"CONNECT")
             && self.is_in_words(arrival)
@@ -89,14 +126,19 @@ impl Facts {
 
     /// Tells whether the line speaks of the caller, the host and the port.
     pub fn shares_way(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
-        self.is_of_region(line, arrival)
-            && self.has_source(line, arrival)
-            && self.has_port(&line["ports"], Authority::parse(arrival.authority, &mut Vec::new()).unwrap().port)
+        let usual = if line["layer"] == "tcp" { self.connection_ports } else { self.default_ports };
+        let named = || Authority::parse(arrival.authority, &mut Vec::new()).unwrap().port;
+        self.is_of_region(line, arrival) && self.has_source(line, arrival) && has_port(&line["ports"], named(), usual)
     }
 
     /// Tells whether the line speaks of the request, or leaves it open.
     pub fn covers(&self, line: &Value, arrival: &Arrival<'_>) -> bool {
+        if (line["layer"] == "tcp") != arrival.connection.is_some() {
+            return false;
+        }
+        let has_hello = |only: &Value| only.as_array().unwrap().iter().any(|hello| hello.as_str() == hello_of(arrival));
         self.shares_way(line, arrival)
+            && line.get("hello").is_none_or(|hello| has_hello(&hello["only"]))
             && line.get("methods").is_none_or(|methods| has_method(methods, arrival.method))
             && line.get("upgrades").is_none_or(|upgrades| has_upgrade(&upgrades["only"], arrival.upgrade))
             && line["overridden"].as_bool().is_none_or(|overridden| overridden == arrival.overridden)
@@ -140,27 +182,45 @@ impl Facts {
         };
         is_of_part(part, is)
     }
+}
 
-    fn has_port(&self, ports: &Value, named: Option<u16>) -> bool {
-        let [old, new] = self.default_ports;
-        if ports == "unnamed" {
-            return named.is_none();
-        }
-        if named.is_none() && old != new {
-            return false;
-        }
-        let port = named.unwrap_or(old);
-        let holds = |listed: &Vec<Value>| {
-            listed.iter().any(|listed| match listed.as_str().and_then(|range| range.split_once('-')) {
-                Some((first, last)) => (first.parse().unwrap()..=last.parse().unwrap()).contains(&port),
-                None => *listed == port,
-            })
-        };
-        match (ports["only"].as_array(), ports["but"].as_array()) {
-            (Some(only), _) => holds(only),
-            (_, Some(but)) => !holds(but),
-            _ => panic!("{ports}"),
-        }
+/// Tells whether a port is among those of a line; `usual` are those that the two policies mean where none is named.
+fn has_port(ports: &Value, named: Option<u16>, usual: [u16; 2]) -> bool {
+    let [old, new] = usual;
+    if ports == "unnamed" {
+        return named.is_none();
+    }
+    if named.is_none() && old != new {
+        return false;
+    }
+    let port = named.unwrap_or(old);
+    let holds = |listed: &Vec<Value>| {
+        listed.iter().any(|listed| match listed.as_str().and_then(|range| range.split_once('-')) {
+            Some((first, last)) => (first.parse().unwrap()..=last.parse().unwrap()).contains(&port),
+            None => *listed == port,
+        })
+    };
+    match (ports["only"].as_array(), ports["but"].as_array()) {
+        (Some(only), _) => holds(only),
+        (_, Some(but)) => !holds(but),
+        _ => panic!("{ports}"),
+    }
+}
+
+/// The word for the beginning of a connection; none where nobody can read it.
+fn hello_of(arrival: &Arrival<'_>) -> Option<&'static str> {
+    let mut buffer = Vec::new();
+    let host = match Authority::parse(arrival.authority, &mut buffer)?.host {
+        Host::Name(name) => name.to_owned(),
+        Host::Ip(address) => address.to_string(),
+    };
+    match arrival.connection?.first {
+        FirstBytes::Unseen | FirstBytes::Http | FirstBytes::Unreadable => None,
+        FirstBytes::Silent => Some("silent"),
+        FirstBytes::NoHello => Some("unnamed"),
+        FirstBytes::Hello(ClientHello { server_name: None, ech }) => Some(if ech { "unnamedEch" } else { "unnamed" }),
+        FirstBytes::Hello(ClientHello { server_name: Some(name), .. }) if name != host.as_bytes() => Some("other"),
+        FirstBytes::Hello(ClientHello { ech, .. }) => Some(if ech { "namedEch" } else { "named" }),
     }
 }
 

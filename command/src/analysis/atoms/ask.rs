@@ -1,11 +1,14 @@
-//! Requests to one host in words.
+//! Requests and connections to one host in words.
 
+use super::hello::Hello;
 use super::part::list;
 use super::paths::{PathForm, Pattern};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 use tollgate::policy::PortRange;
+use tollgate::record::Layer;
 
 /// A list, or what is not on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -33,6 +36,41 @@ pub(crate) struct Ask {
     /// True if a header names another method or path; left out where that does not matter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) overridden: Option<bool>,
+    /// Connections, of which nobody reads what else stands here; none for requests.
+    #[serde(flatten)]
+    pub(crate) connections: Option<Connections>,
+}
+
+/// Connections to one host, in words.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Connections {
+    layer: &'static str,
+    /// Their beginnings.
+    #[serde(skip_serializing_if = "is_everything")]
+    hello: Listed<Hello>,
+}
+
+impl Connections {
+    /// Connections that begin in one of these ways.
+    pub(super) fn of(held: BTreeSet<Hello>) -> Connections {
+        let is_all = held.len() == Hello::ALL.len();
+        let hello = if is_all { Listed::But(Vec::new()) } else { Listed::Only(held.into_iter().collect()) };
+        Connections { layer: Layer::Tcp.as_str(), hello }
+    }
+
+    /// Tells whether they are those that a caller's own TLS begins, or all of them.
+    pub(crate) fn are_plain(&self) -> bool {
+        match &self.hello {
+            Listed::Only(hellos) => *hellos == [Hello::Named] || are_all_to_the_host(hellos),
+            Listed::But(_) => true,
+        }
+    }
+}
+
+/// Tells whether none are left out but those whose own TLS names another host, which no rule lets through.
+fn are_all_to_the_host(hellos: &[Hello]) -> bool {
+    Hello::ALL.iter().all(|hello| *hello == Hello::Other || hellos.contains(hello))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -76,9 +114,36 @@ pub(crate) struct PathPart {
 }
 
 impl Ask {
+    /// Connections to these ports.
+    pub(super) fn of_connections(ports: Ports, connections: Connections) -> Ask {
+        let everything = || Listed::But(Vec::new());
+        Ask {
+            ports,
+            methods: everything(),
+            paths: Vec::new(),
+            upgrades: everything(),
+            source: None,
+            overridden: None,
+            connections: Some(connections),
+        }
+    }
+
+    /// Tells whether these are requests, and of the usual form all of them: every method and every path.
+    pub(crate) fn is_every_request(&self) -> bool {
+        let is_any = |part: &PathPart| part.form == PathForm::Canonical && part.to_string() == "any";
+        let is_every_path = self.paths.is_empty() || self.paths.iter().any(is_any);
+        self.connections.is_none() && self.is_usual() && self.methods.to_string() == "any" && is_every_path
+    }
+
     /// Tells whether some of the requests are of the usual form: no upgrade, no override header, a canonical path, a
     /// method in upper case.
     pub(crate) fn is_usual(&self) -> bool {
+        if let Some(connections) = &self.connections {
+            return match &connections.hello {
+                Listed::Only(hellos) => hellos.iter().any(|hello| hello.is_usual()),
+                Listed::But(_) => true,
+            };
+        }
         let upper = |method: &String| !method.bytes().any(|byte| byte.is_ascii_lowercase());
         let method = match &self.methods {
             Listed::Only(methods) => methods.iter().any(upper),
@@ -116,7 +181,10 @@ impl PathPart {
 impl fmt::Display for Ask {
     /// Ports, methods and paths, as far as they matter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "port {}, method {}", self.ports, self.methods)?;
+        match &self.connections {
+            None => write!(f, "port {}, method {}", self.ports, self.methods)?,
+            Some(connections) => write!(f, "port {}, connection: {}", self.ports, connections.hello)?,
+        }
         if let Some(source) = self.source {
             write!(f, ", identity by {source}")?;
         }
@@ -139,6 +207,16 @@ impl fmt::Display for Ports {
             Ports::But(ports) if ports.is_empty() => f.write_str("any"),
             Ports::But(ports) => write!(f, "any but {}", list(ports)),
             Ports::Unnamed => f.write_str("none named"),
+        }
+    }
+}
+
+impl fmt::Display for Listed<Hello> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listed::Only(hellos) if are_all_to_the_host(hellos) => f.write_str("any"),
+            Listed::Only(hellos) => f.write_str(&hellos.iter().map(Hello::to_string).collect::<Vec<_>>().join(", ")),
+            Listed::But(_) => f.write_str("any"),
         }
     }
 }

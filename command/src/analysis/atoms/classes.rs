@@ -1,30 +1,19 @@
 //! The classes of ports, methods, paths, upgrades and override headers that the terms of targets tell apart.
 
-use super::ask::{self, Ask, Listed, PathPart};
+use super::ask::{Ask, Listed, PathPart};
+use super::class::{Class, members, parted};
 use super::paths::{self, Known, PathClasses, PathForm, Pattern};
-use std::collections::{BTreeMap, BTreeSet};
+use super::ports::PortClasses;
+use super::tuple::{At, Content, HttpContent, Tuple};
+use std::collections::BTreeSet;
 use std::rc::Rc;
-use tollgate::policy::{EncodedSlash, PortRange, Ports, Reading, TargetTerms};
+use tollgate::policy::{EncodedSlash, Reading, TargetTerms};
 use tollgate::request::Upgrade;
-
-/// Classes of ports, methods, paths, upgrades and override headers.
-pub(super) type At = [BTreeSet<usize>; 5];
-
-/// One value of each: a request's, and the classes that it stands for.
-#[derive(Clone, Debug)]
-pub(super) struct Tuple {
-    pub(super) at: At,
-    pub(super) port: Option<u16>,
-    pub(super) method: String,
-    pub(super) path: Option<String>,
-    pub(super) upgrade: Option<&'static str>,
-    pub(super) overridden: bool,
-}
 
 /// The classes into which terms part the requests to one host.
 #[derive(Debug)]
 pub(super) struct Classes {
-    ports: Vec<Class<Port>>,
+    ports: PortClasses,
     /// True for a port of which some terms ask more than that it be the port.
     is_spoken_of: Vec<bool>,
     methods: Vec<Class<Method>>,
@@ -32,18 +21,6 @@ pub(super) struct Classes {
     overridden: Vec<bool>,
     patterns: Vec<Pattern>,
     paths: Rc<PathClasses>,
-}
-
-#[derive(Debug)]
-struct Class<T> {
-    members: Vec<T>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Port {
-    Some(PortRange),
-    Other,
-    Unnamed,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,14 +35,7 @@ enum Method {
 impl Classes {
     /// The classes that terms tell apart; `names_port` tells whether authorities name their port.
     pub(super) fn of(all_terms: &[&TargetTerms], names_port: bool, known: &mut Known) -> Classes {
-        let ports = if names_port {
-            let named = pieces(all_terms.iter().flat_map(|terms| terms.ports().listed()));
-            let other = port_outside(&named);
-            let all = named.into_iter().map(Port::Some).chain(other.map(|_| Port::Other));
-            parted(all, |port| all_terms.iter().map(|terms| terms.takes_port(port.witness())).collect())
-        } else {
-            vec![Class { members: vec![Port::Unnamed] }]
-        };
+        let ports = PortClasses::of(all_terms, names_port);
         let named: BTreeSet<&str> = all_terms.iter().flat_map(|terms| terms.methods()).collect();
         let mut methods: BTreeSet<Method> = named.iter().map(|name| Method::Canonical((*name).to_owned())).collect();
         methods.extend(named.iter().map(|name| Method::Misspelt((*name).to_owned())));
@@ -101,14 +71,9 @@ impl Classes {
             known.of(&patterns, taken)
         };
         let overridden = if lists { vec![false, true] } else { vec![false] };
-        let speaks = |port: &Port| {
-            // what an authority without a port means is for the policies to say
-            *port == Port::Unnamed
-                || all_terms
-                    .iter()
-                    .any(|terms| !terms.asks_only_for_ports() && terms.takes_port(port.witness_among(&ports)))
-        };
-        let is_spoken_of = ports.iter().map(|class| class.members.iter().any(speaks)).collect();
+        // what an authority without a port means is for the policies to say
+        let is_spoken_of =
+            ports.taken_by(|port| all_terms.iter().any(|terms| !terms.asks_only_for_ports() && terms.takes_port(port)));
         Classes { ports, is_spoken_of, methods, upgrades, overridden, patterns, paths }
     }
 
@@ -128,8 +93,7 @@ impl Classes {
         let named: BTreeSet<&str> =
             self.methods.iter().flat_map(|class| &class.members).filter_map(Method::name).collect();
         let mut tuples = Vec::new();
-        for (port_at, port) in self.ports.iter().enumerate() {
-            let Some(port) = port.members.first().map(|port| port.witness_among(&self.ports)) else { continue };
+        for (port_at, port) in self.ports.witnesses() {
             if self.is_spoken_of.get(port_at) == Some(&false) {
                 tuples.extend(
                     self.usual(port_at, port, &named).filter(|_| relevant.iter().any(|terms| terms.takes_port(port))),
@@ -158,10 +122,12 @@ impl Classes {
                                     at: [port_at, method_at, path_at, upgrade_at, overridden_at]
                                         .map(|at| BTreeSet::from([at])),
                                     port,
-                                    method: method.clone(),
-                                    path: path.witness.clone(),
-                                    upgrade: *upgrade,
-                                    overridden: *overridden,
+                                    content: Content::Http(HttpContent {
+                                        method: method.clone(),
+                                        path: path.witness.clone(),
+                                        upgrade: *upgrade,
+                                        overridden: *overridden,
+                                    }),
                                 });
                             }
                         }
@@ -188,10 +154,7 @@ impl Classes {
                 all(self.overridden.len()),
             ],
             port,
-            method,
-            path,
-            upgrade: None,
-            overridden: false,
+            content: Content::Http(HttpContent { method, path, upgrade: None, overridden: false }),
         })
     }
 
@@ -214,15 +177,7 @@ impl Classes {
     /// Sets of classes in words.
     pub(super) fn describe(&self, at: &At) -> Ask {
         let [ports, methods, paths, upgrades, overridden] = at;
-        let members: BTreeSet<Port> = members(&self.ports, ports);
-        let held: BTreeSet<PortRange> = members.iter().filter_map(|port| port.range()).collect();
-        let ports = if members.contains(&Port::Unnamed) {
-            ask::Ports::Unnamed
-        } else if members.contains(&Port::Other) {
-            ask::Ports::But(PortRange::joined(named_ports(&self.ports).difference(&held).copied()))
-        } else {
-            ask::Ports::Only(PortRange::joined(held))
-        };
+        let ports = self.ports.describe(ports);
         let upgrades = if upgrades.len() == self.upgrades.len() {
             Listed::But(Vec::new())
         } else {
@@ -237,7 +192,7 @@ impl Classes {
         };
         let overridden = (overridden.len() < self.overridden.len()).then(|| overridden.contains(&1));
         let (methods, paths) = (self.methods_of(methods), self.paths_of(paths));
-        Ask { ports, methods, paths, upgrades, source: None, overridden }
+        Ask { ports, methods, paths, upgrades, source: None, overridden, connections: None }
     }
 
     /// Methods as they are spelled; in `Only`, `*` is every other upper-case one and `a-z` every other spelling.
@@ -319,65 +274,9 @@ impl Classes {
     }
 }
 
-fn members<T: Clone + Ord>(classes: &[Class<T>], at: &BTreeSet<usize>) -> BTreeSet<T> {
-    let held = classes.iter().enumerate().filter(|(index, _)| at.contains(index));
-    held.flat_map(|(_, class)| class.members.iter().cloned()).collect()
-}
-
 /// The header of a request that asks to upgrade to a protocol.
 fn asked_upgrade(protocol: Option<&'static str>) -> Upgrade<'static> {
     protocol.map_or(Upgrade::Absent, |protocol| Upgrade::To(protocol.as_bytes()))
-}
-
-/// Ports that some list names.
-fn named_ports(classes: &[Class<Port>]) -> BTreeSet<PortRange> {
-    classes.iter().flat_map(|class| &class.members).filter_map(|port| port.range()).collect()
-}
-
-/// The ports of ranges, cut wherever one of them begins or ends.
-fn pieces<'r>(ranges: impl Iterator<Item = &'r PortRange>) -> BTreeSet<PortRange> {
-    let ranges: BTreeSet<PortRange> = ranges.copied().collect();
-    let starts: BTreeSet<u16> =
-        ranges.iter().flat_map(|range| [Some(range.first()), range.last().checked_add(1)]).flatten().collect();
-    let starts: Vec<u16> = starts.into_iter().collect();
-    let ends = starts.iter().skip(1).map(|next| next.saturating_sub(1)).chain([u16::MAX]);
-    let pieces = starts.iter().zip(ends).filter_map(|(first, last)| PortRange::new(*first, last));
-    let whole = Ports::of(ranges);
-    pieces.filter(|piece| whole.contains(piece.first())).collect()
-}
-
-/// A port that no range holds: a usual one, if it can be.
-fn port_outside(named: &BTreeSet<PortRange>) -> Option<u16> {
-    let is_named = |port: &u16| named.iter().any(|range| (range.first()..=range.last()).contains(port));
-    [443_u16, 80].into_iter().chain(1024..=u16::MAX).chain(1..1024).find(|port| !is_named(port))
-}
-
-/// Parts values by a signature.
-fn parted<T>(values: impl IntoIterator<Item = T>, signature: impl Fn(&T) -> Vec<bool>) -> Vec<Class<T>> {
-    let mut classes: BTreeMap<Vec<bool>, Vec<T>> = BTreeMap::new();
-    for value in values {
-        classes.entry(signature(&value)).or_default().push(value);
-    }
-    classes.into_values().map(|members| Class { members }).collect()
-}
-
-impl Port {
-    /// None for a port that no list names.
-    fn witness(self) -> Option<u16> {
-        self.range().map(PortRange::first)
-    }
-
-    fn range(self) -> Option<PortRange> {
-        if let Port::Some(range) = self { Some(range) } else { None }
-    }
-
-    fn witness_among(self, classes: &[Class<Port>]) -> Option<u16> {
-        match self {
-            Port::Some(range) => Some(range.first()),
-            Port::Other => port_outside(&named_ports(classes)),
-            Port::Unnamed => None,
-        }
-    }
 }
 
 impl Method {

@@ -5,6 +5,7 @@ use super::place::Place;
 use super::star;
 use super::who::free;
 use std::collections::{BTreeSet, HashSet};
+use tollgate::request::{self, is_of_the_mesh};
 
 /// A class of hosts that no entry tells apart.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +75,15 @@ impl Host {
             Host::Name(name) | Host::One(_, name) | Host::More(_, name) => name.clone(),
             Host::Inside(class) => class.witness.clone(),
             Host::Range(range) => range.witness(),
+        }
+    }
+
+    /// Tells whether the class is outside the mesh, as far as its witness shows.
+    pub(super) fn is_outside(&self) -> bool {
+        match self {
+            Host::Name(name) | Host::One(_, name) | Host::More(_, name) => !is_of_the_mesh(&request::Host::Name(name)),
+            Host::Inside(class) => !is_of_the_mesh(&request::Host::Name(&class.witness)),
+            Host::Range(_) => true,
         }
     }
 

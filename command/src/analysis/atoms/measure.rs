@@ -1,6 +1,7 @@
 //! The measure of a rule: requests that it would let through and that are denied today, counted class by class.
 
 use super::entry::targets_of;
+use super::partition::Layer;
 use super::place::Place;
 use super::region::{Analysis, Inquiry};
 use super::who::Who;
@@ -22,20 +23,33 @@ pub(crate) struct Alone {
     pub(crate) document: Document,
 }
 
-/// Counts, for each of some rules, the classes of requests that it would admit and that the policy denies for want of a
-/// rule.
+/// Counts, for each of some rules, the classes of what goes by these layers that it would admit and that the policy denies for want of
+/// a rule.
 ///
 /// Classes are those that the entries of the policy and of all these rules tell apart, callers included. `usize::MAX`
 /// is more than was counted: for the first rule with too many of them, and for all rules after it.
-pub(crate) fn admitted_anew(policy: &Policy, document: &Document, rules: &[Alone], now: u64) -> Vec<usize> {
-    admitted_within(MOST_WORK, policy, document, rules, now)
+pub(crate) fn admitted_anew(
+    layers: &[Layer],
+    policy: &Policy,
+    document: &Document,
+    rules: &[Alone],
+    now: u64,
+) -> Vec<usize> {
+    admitted_within(MOST_WORK, layers, policy, document, rules, now)
 }
 
-fn admitted_within(most_work: usize, policy: &Policy, document: &Document, rules: &[Alone], now: u64) -> Vec<usize> {
+fn admitted_within(
+    most_work: usize,
+    layers: &[Layer],
+    policy: &Policy,
+    document: &Document,
+    rules: &[Alone],
+    now: u64,
+) -> Vec<usize> {
     let documents = std::iter::once(document).chain(rules.iter().map(|rule| &rule.document)).collect();
     let mut analysis = Analysis::new(documents, now, false).bounded(most_work);
     let by_principal = !document.sources().contains(&Source::PeerCertificate);
-    let inquiry = Inquiry { changed_only: false, names_port: true, by_principal, says_source: false };
+    let inquiry = |layer| Inquiry { layer, changed_only: false, names_port: true, by_principal, says_source: false };
     let at = Timestamp(now.saturating_mul(1_000_000_000));
     let (mut scratch, mut own_scratch) = (Scratch::default(), Scratch::default());
     let mut count_of = |rule: &Alone| {
@@ -44,11 +58,12 @@ fn admitted_within(most_work: usize, policy: &Policy, document: &Document, rules
             return usize::MAX;
         }
         let mut count = 0_usize;
-        for (who, place) in pairs {
+        let regions = layers.iter().flat_map(|layer| pairs.iter().map(|pair| (inquiry(*layer), pair)));
+        for (inquiry, (who, place)) in regions {
             if analysis.is_sample {
                 break;
             }
-            analysis.classes_of(&who, &place, inquiry, &terms, &mut |witness, classes| {
+            analysis.classes_of(who, place, inquiry, &terms, &mut |witness, classes| {
                 let arrival = witness.arrival();
                 let presented =
                     arrival.identity.map(|own| Presented { source: tollgate::request::Source::PeerCertificate, ..own });
@@ -69,7 +84,7 @@ fn admitted_within(most_work: usize, policy: &Policy, document: &Document, rules
 fn lacks_a_rule(policy: &Policy, arrival: &Arrival<'_>, at: Timestamp, scratch: &mut Scratch) -> bool {
     let decision = Authorizer::new(policy).decide(arrival, at, scratch).decision;
     let by_rules = match decision.reason {
-        Reason::NoMatch | Reason::IdentityMissing | Reason::RuleExpired => true,
+        Reason::NoMatch | Reason::IdentityMissing | Reason::RuleExpired | Reason::SniMissing => true,
         // of a deny entry it names the entry
         Reason::RequestAmbiguous => decision.rule.is_none(),
         _ => false,
@@ -92,7 +107,7 @@ fn reach(document: &Document) -> (Vec<(Who, Place)>, Vec<TargetTerms>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Alone, admitted_anew, admitted_within};
+    use super::{Alone, Layer, admitted_anew, admitted_within};
     use crate::read::document::Document;
     use serde_json::{Value, json};
     use tollgate::policy::Policy;
@@ -111,10 +126,26 @@ mod tests {
             json!({"hosts": ["a.test"], "methods": ["GET"], "paths": ["/a/*", "/**"]}),
         ];
         let rules = rules.map(|target| read(&target));
-        let counts = |power: u32| admitted_within(2_usize.pow(power), &policy.policy, &policy.document, &rules, 0);
+        let counts = |power: u32| {
+            admitted_within(2_usize.pow(power), &[Layer::Http], &policy.policy, &policy.document, &rules, 0)
+        };
         let mut found: Vec<Vec<usize>> = (0..20).map(counts).collect();
         found.dedup();
         assert_eq!(found, [[usize::MAX, usize::MAX], [1, usize::MAX], [1, 1]]);
-        assert_eq!(admitted_anew(&policy.policy, &policy.document, &rules, 0), [1, 1]);
+        assert_eq!(admitted_anew(&[Layer::Http], &policy.policy, &policy.document, &rules, 0), [1, 1]);
+    }
+
+    #[test]
+    fn connections_are_counted_where_they_are_asked_about() {
+        let policy = read(&json!({"hosts": ["a.test"], "paths": ["/a"]}));
+        let rules = [
+            json!({"hosts": ["a.test"], "paths": ["/a"], "overTls": "host-only"}),
+            json!({"hosts": ["a.test"], "paths": ["/a"], "overTls": "host-only", "ech": "allow", "clientHello": "optional"}),
+        ];
+        let rules = rules.map(|target| read(&target));
+        let counts = |layers: &[Layer]| admitted_anew(layers, &policy.policy, &policy.document, &rules, 0);
+        // on ports 80 and 443
+        assert_eq!((counts(&[Layer::Http]), counts(&[Layer::Tcp])), (vec![0, 0], vec![1, 4]));
+        assert_eq!(counts(&[Layer::Http, Layer::Tcp]), [1, 4]);
     }
 }

@@ -4,6 +4,7 @@ use super::entry::Entry;
 use super::host::Host;
 use super::names::Names;
 use super::part::Part;
+use super::partition::Layer;
 use super::place::Place;
 use super::who::{Caller, Callers, Who};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -70,9 +71,17 @@ impl Kinds {
 
 impl Parts {
     /// Of the entries that speak of some request of the region, with their numbers.
-    pub(super) fn of(entries: &[(usize, &Entry)], who: &Who, place: &Place, anonymous_too: bool) -> Parts {
+    pub(super) fn of(
+        entries: &[(usize, &Entry)],
+        who: &Who,
+        place: &Place,
+        anonymous_too: bool,
+        layer: Layer,
+    ) -> Parts {
         let callers = Caller::classes(who, entries.iter().flat_map(|(_, entry)| &entry.from));
-        let (hosts, are_all) = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to));
+        let (mut hosts, are_all) = Host::classes(place, entries.iter().flat_map(|(_, entry)| &entry.to));
+        // no policy lets a connection through to others
+        hosts.retain(|host| layer == Layer::Http || host.is_outside());
         let by_caller = CallerIndex::new(&callers);
         let by_host = HostIndex::new(&hosts);
         let mut everywhere = Vec::new();

@@ -1,16 +1,19 @@
 //! A region, parted by the entries that speak of it.
 
 use super::ask::Ask;
-use super::classes::{At, Classes, Tuple};
+use super::classes::Classes;
+use super::connections::ConnectionClasses;
 use super::entry::{Entry, entries};
 use super::found::Found;
 use super::host::Host;
 use super::part::Part;
+use super::partition::{Layer, Partition};
 use super::parts::{Extent, Parts, Words, extent};
 use super::paths::{Known, Pattern};
 use super::place::{Place, suffixes};
+use super::tuple::{At, Content, Tuple};
 use super::who::{Caller, Who};
-use super::witness::{Witness, seconds};
+use super::witness::{Way, Witness, seconds};
 use crate::read::document::{Document, Mode, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use tollgate::policy::{PathPattern, PortRange, Ports, TargetContext, TargetOptions, TargetTerms};
@@ -50,6 +53,7 @@ pub(crate) struct Analysis<'s> {
 /// Settings of the questions about a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Inquiry {
+    pub(crate) layer: Layer,
     /// Only requests of which an entry speaks that not both policies have.
     pub(crate) changed_only: bool,
     /// True if authorities name their port.
@@ -232,7 +236,7 @@ impl<'s> Analysis<'s> {
         let speaking = self.speaking_of(who, place, anonymous_too);
         let speaking: Vec<(usize, &Entry)> =
             speaking.into_iter().filter_map(|number| Some((number, self.entries.get(number)?))).collect();
-        let parts = Parts::of(&speaking, who, place, anonymous_too);
+        let parts = Parts::of(&speaking, who, place, anonymous_too, inquiry.layer);
         self.is_sample |= !parts.are_all;
         if parts.count() > MANY {
             let terms = speaking.iter().filter_map(|(_, entry)| entry.terms.as_ref()).chain([&self.asked]);
@@ -366,7 +370,7 @@ impl Analysis<'_> {
         numbers: &[usize],
         inquiry: Inquiry,
         relevant: &[TargetTerms],
-    ) -> Option<(Classes, Vec<Tuple>)> {
+    ) -> Option<(Partition, Vec<Tuple>)> {
         if relevant.is_empty() {
             return None;
         }
@@ -374,7 +378,13 @@ impl Analysis<'_> {
         let mut terms: BTreeSet<&TargetTerms> = entries.iter().filter_map(|entry| entry.terms.as_ref()).collect();
         terms.insert(&self.asked);
         let terms: Vec<&TargetTerms> = terms.into_iter().collect();
-        let classes = Classes::of(&terms, inquiry.names_port, &mut self.known);
+        let classes = match inquiry.layer {
+            Layer::Http => Partition::Http(Classes::of(&terms, inquiry.names_port, &mut self.known)),
+            Layer::Tcp => {
+                let is_dry_run = self.documents.iter().any(|document| document.mode == Mode::DryRun);
+                Partition::Tcp(ConnectionClasses::of(&terms, inquiry.names_port, is_dry_run))
+            }
+        };
         let too_many = classes.count() > self.most_work;
         self.is_sample |= classes.is_sample() || too_many;
         if too_many {
@@ -415,7 +425,7 @@ impl Analysis<'_> {
                     };
                     let tuples = self.tuples(&numbers, inquiry, relevant);
                     for tuple in tuples.iter().flat_map(|(_, tuples)| tuples) {
-                        let classes = tuple.at.iter().map(BTreeSet::len).fold(count, usize::saturating_mul);
+                        let classes = tuple.at.iter().map(|at| at.len().max(1)).fold(count, usize::saturating_mul);
                         show(&witness(caller, host, tuple, inquiry, self.now), classes);
                     }
                 }
@@ -465,18 +475,20 @@ fn joined(rows: Rows, dimension: usize) -> Rows {
 }
 
 fn witness(caller: &Caller, host: &Host, tuple: &Tuple, inquiry: Inquiry, now: u64) -> Witness {
-    let mut headers = BTreeMap::new();
-    headers.extend(tuple.upgrade.map(|protocol| ("upgrade", protocol.to_owned())));
-    headers.extend(tuple.overridden.then(|| ("x-http-method-override", "DELETE".to_owned())));
-    let authority = host.authority();
-    Witness {
+    let host = host.authority();
+    let way = Way {
         identity: caller.id().map(str::to_owned),
         source: (inquiry.by_principal && caller.id().is_some()).then_some(PEER_PRINCIPAL),
-        authority: tuple.port.map_or_else(|| authority.clone(), |port| format!("{authority}:{port}")),
-        method: tuple.method.clone(),
-        path: tuple.path.clone(),
-        headers,
-        now,
+        authority: tuple.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")),
+    };
+    match &tuple.content {
+        Content::Http(content) => {
+            let mut headers = BTreeMap::new();
+            headers.extend(content.upgrade.map(|protocol| ("upgrade", protocol.to_owned())));
+            headers.extend(content.overridden.then(|| ("x-http-method-override", "DELETE".to_owned())));
+            Witness::request(way, content.method.clone(), content.path.clone(), headers, now)
+        }
+        Content::Tcp(hello) => Witness::connection(way, &host, *hello, now),
     }
 }
 

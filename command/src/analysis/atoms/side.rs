@@ -46,7 +46,9 @@ impl Side {
         let arrival = witness.arrival();
         match Authority::parse(arrival.authority, &mut buffer) {
             Some(Authority { host, port }) => {
-                let port = port.unwrap_or(self.policy.settings().default_port);
+                let settings = self.policy.settings();
+                let usual = if arrival.connection.is_some() { settings.tcp.port } else { settings.default_port };
+                let port = port.unwrap_or(usual);
                 Strength::of(&self.policy, arrival.identity, &host, port, witness.time(), scratch)
             }
             None => Strength::Host,

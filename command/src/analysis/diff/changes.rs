@@ -1,6 +1,6 @@
 //! Requests that became reachable or unreachable, region by region.
 
-use crate::analysis::atoms::{Analysis, Found, Inquiry, Place, Said, Side, Who, Witness, merged};
+use crate::analysis::atoms::{Analysis, Found, Inquiry, Layer, Place, Said, Side, Who, Witness, merged};
 use crate::analysis::strength::Strength;
 use crate::analysis::unconfirmed::Unconfirmed;
 use crate::read::document::{Document, Source};
@@ -82,9 +82,12 @@ fn inquiries(analysis: &Analysis<'_>, old: &Document, new: &Document) -> Vec<(Ve
     let mut inquiries = Vec::new();
     // what both read alike they decide alike
     let most = if before == after { 1 } else { usize::MAX };
-    for source in before.union(after).take(most) {
+    let layers = [(Layer::Http, both.map(Document::default_port)), (Layer::Tcp, both.map(Document::connection_port))];
+    let sources = before.union(after).take(most);
+    for (source, (layer, [port_before, port_after])) in sources.flat_map(|source| layers.map(|layer| (source, layer))) {
         let by_principal = *source == Source::PeerPrincipal;
-        let inquiry = Inquiry { changed_only: true, names_port: true, by_principal, says_source: before != after };
+        let inquiry =
+            Inquiry { layer, changed_only: true, names_port: true, by_principal, says_source: before != after };
         // what one of them ignores, or what each reads in another mode, may differ anywhere
         if !(before.contains(source) && after.contains(source)) || old.mode != new.mode {
             inquiries.push((all_of(everyone.clone()), Inquiry { changed_only: false, ..inquiry }));
@@ -95,7 +98,7 @@ fn inquiries(analysis: &Analysis<'_>, old: &Document, new: &Document) -> Vec<(Ve
             let newcomers: BTreeSet<Who> = known_before.symmetric_difference(&known_after).cloned().collect();
             inquiries.push((all_of(newcomers), Inquiry { changed_only: false, ..inquiry }));
         }
-        if old.default_port() != new.default_port() {
+        if port_before != port_after {
             inquiries.push((all_of(everyone.clone()), Inquiry { changed_only: false, names_port: false, ..inquiry }));
         }
     }

@@ -42,6 +42,8 @@ fn widens(key: &str, old: &Document, new: &Document) -> bool {
             };
             rank(new) > rank(old)
         }
+        // whoever is led to such a name is decided by the name in its own TLS
+        "tcp.self" => true,
         // each gateway has a larger share of every quota
         "replicas" => new.replicas.unwrap_or(1) < old.replicas.unwrap_or(1),
         // every quota starts with new buckets
@@ -61,6 +63,11 @@ fn widens(key: &str, old: &Document, new: &Document) -> bool {
 
 fn lower(names: &[String]) -> BTreeSet<String> {
     names.iter().map(|name| name.to_ascii_lowercase()).collect()
+}
+
+/// A host name in the one spelling in which it is compared.
+fn canonical(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 /// Every setting in words that are the same if the settings are.
@@ -84,6 +91,9 @@ fn values(document: &Document) -> Vec<(&'static str, String)> {
         ("identity.trustDomains", document.trust_domains().join(" ")),
         ("authority.defaultPort", document.default_port().to_string()),
         ("authority.verifyRoute", document.verify_route().map_or("off".to_owned(), |compared| word(&compared))),
+        ("tcp.port", document.connection_port().to_string()),
+        ("tcp.http", document.tcp.http.to_string()),
+        ("tcp.self", listed(document.tcp.own.iter().map(|name| canonical(name)).collect())),
         ("replicas", document.replicas.unwrap_or(1).to_string()),
         ("response.detail", word(&document.response.detail)),
         ("response.docsUrl", given(document.response.docs_url.as_deref())),

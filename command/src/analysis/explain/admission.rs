@@ -4,7 +4,7 @@ use super::change::Change;
 use super::edit::{Edit, Into};
 use super::explainer::Explainer;
 use super::wanted::Wanted;
-use crate::analysis::atoms::{Alone, admitted_anew};
+use crate::analysis::atoms::{Alone, Layer, admitted_anew};
 use crate::analysis::who;
 use crate::read::clock;
 use crate::read::document::Document;
@@ -64,11 +64,22 @@ impl Admissions<'_> {
         let (edits, alone): (Vec<Edit>, Vec<Alone>) = tried.into_iter().map(|tried| (tried.edit, tried.alone)).unzip();
         let counts = match edits.len() {
             0 | 1 => vec![0; edits.len()],
-            _ => admitted_anew(self.explainer.policy, self.explainer.document, &alone, clock::seconds(self.at)),
+            _ => admitted_anew(
+                self.layers(),
+                self.explainer.policy,
+                self.explainer.document,
+                &alone,
+                clock::seconds(self.at),
+            ),
         };
         let mut ranked: Vec<_> = counts.into_iter().zip(edits).collect();
         ranked.sort_by_key(|(count, edit)| (*count, edit.rule() != nearest, edit.failed() != failed));
         ranked.into_iter().map(|(_, edit)| edit).collect()
+    }
+
+    /// The layers by which edits admit something besides. What is said of requests says nothing of connections to whoever has none.
+    fn layers(&self) -> &'static [Layer] {
+        if self.arrival.connection.is_some() { &[Layer::Http, Layer::Tcp] } else { &[Layer::Http] }
     }
 
     fn is_own(&self, number: usize) -> bool {

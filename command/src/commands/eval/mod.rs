@@ -34,7 +34,7 @@ const COMPLAINTS: u64 = 10;
 /// or {"error": …} for a line that is no request; the exit code is 64 if there was any. Blank lines are skipped.
 ///
 /// A line with `layer: tcp` is a TCP connection: `authority` is the host and port that it was led to, `sni` the server name in the
-/// caller's own TLS, or `clientHello_b64` its first bytes; with neither of these it speaks no TLS.
+/// caller's own TLS, or `clientHello_b64` its first bytes (empty: it waits for the server to speak); with neither of these it speaks no TLS.
 ///
 /// Requests are taken as a workload sends them: the gateway resolves paths before it decides, drops an `upgrade` that no `connection: upgrade`
 /// names, and knows the port that the sidecar writes for plain HTTP. With --raw they are taken as the filter sees them.

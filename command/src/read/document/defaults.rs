@@ -26,6 +26,11 @@ impl Document {
         self.authority.default_port.unwrap_or(443)
     }
 
+    /// The port of a connection that was led to a host without one.
+    pub(crate) fn connection_port(&self) -> u16 {
+        self.tcp.port.unwrap_or(443)
+    }
+
     /// How far the routed cluster is compared, where the policy says so.
     pub(crate) fn verify_route(&self) -> Option<RouteWord> {
         self.authority.verify_route.map(VerifyRoute::word)

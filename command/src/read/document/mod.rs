@@ -58,7 +58,6 @@ pub(crate) struct Document {
     pub(crate) authority: Authority,
     /// Readings of TCP connections.
     #[serde(default)]
-    #[expect(dead_code, reason = "the schema has every key")]
     pub(crate) tcp: Tcp,
     /// Named places, for `destination: NAME`.
     #[serde(default)]

@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::cmp::Reverse;
 use std::net::IpAddr;
 use target::Match;
-use tollgate::request::{Arrival, Connection, Presented, Source, Upgrade};
+use tollgate::request::{Arrival, Connection, FirstBytes, Presented, Source, Upgrade};
 
 /// Part of a policy, which decides the reading: a part that opens is read narrowly, one that closes widely.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,6 +103,9 @@ pub fn decide(policy: &Value, arrival: &Arrival<'_>, now: u64) -> Verdict {
 fn decide_connection(policy: &Value, arrival: &Arrival<'_>, connection: &Connection<'_>, now: u64) -> Verdict {
     let dry_run = is_dry_run(policy);
     let mut suspended = Vec::new();
+    if connection.first == FirstBytes::Http && policy["tcp"]["http"] == true {
+        return Verdict { outcome: "allow", ..deny(("RULE_ALLOW", None), None) };
+    }
     let Some(led) = connection::led(policy, connection) else { return deny(("HOST_INVALID", None), None) };
     let port = Some(led.port);
     let who = match identity(policy, arrival) {
@@ -205,6 +208,9 @@ pub fn quotas(policy: &Value, arrival: &Arrival<'_>) -> Vec<String> {
 
 /// The ids of the quotas that a connection is charged to, by a policy in dry-run, if it is let through.
 pub fn quotas_of_connection(policy: &Value, arrival: &Arrival<'_>, connection: &Connection<'_>) -> Vec<String> {
+    if connection.first == FirstBytes::Http && policy["tcp"]["http"] == true {
+        return Vec::new();
+    }
     let Some(led) = connection::led(policy, connection).filter(|led| !led.is_unreadable) else { return Vec::new() };
     let Some(place) = led.place else { return Vec::new() };
     let request = Request {

@@ -27,6 +27,7 @@ pub struct RandomConnection {
 enum RandomBytes {
     Unseen,
     Silent,
+    Http,
     NoHello,
     Unreadable,
     Hello { name: Option<String>, ech: bool },
@@ -37,6 +38,7 @@ impl RandomConnection {
         let first = match &self.first {
             RandomBytes::Unseen => FirstBytes::Unseen,
             RandomBytes::Silent => FirstBytes::Silent,
+            RandomBytes::Http => FirstBytes::Http,
             RandomBytes::NoHello => FirstBytes::NoHello,
             RandomBytes::Unreadable => FirstBytes::Unreadable,
             RandomBytes::Hello { name, ech } => {
@@ -127,6 +129,7 @@ fn first_bytes(rng: &mut Rng, host: &str) -> RandomBytes {
         1 | 2 => RandomBytes::NoHello,
         3 => RandomBytes::Silent,
         4 => RandomBytes::Unreadable,
+        5 => RandomBytes::Http,
         _ => {
             let name = match rng.u8(0..20) {
                 0 | 1 => None,

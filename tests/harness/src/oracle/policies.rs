@@ -39,6 +39,9 @@ pub fn policy(rng: &mut Rng) -> Value {
         if one_in(rng, 2) {
             policy["tcp"]["port"] = port(rng).into();
         }
+        if one_in(rng, 3) {
+            policy["tcp"]["http"] = rng.bool().into();
+        }
     }
     let mut generator = Generator::new(&policy, rng, 0);
     let sets = generator.rng.usize(0..3);
