@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use tollgate_envoy::dynamic::Cache;
-use tollgate_envoy::{internal, tcp};
-use tollgate_local::audit::Line;
+use tollgate_envoy::{access_log, internal, tcp};
+use tollgate_local::audit::{Audit, Line};
 use tollgate_local::gateway::Gateway;
 use tollgate_local::lab::Lab;
 use tollgate_local::origin::RawOrigin;
@@ -59,6 +59,8 @@ struct Rig {
     // Envoy goes before what it stands on.
     gateway: Gateway,
     _plugin: Plugin,
+    /// What the internal listener logs.
+    inner: Audit,
     lab: Lab,
     dns: Dns,
     outside: RawOrigin,
@@ -84,14 +86,14 @@ impl Rig {
         let dns = Dns::start(names.iter().map(|(name, answer)| ((*name).to_owned(), answer.clone())).collect());
         let refused = refused();
         let cache = Cache { name: TLS, family: "ALL", refused: &refused };
-        let led = tcp::dynamic(port);
+        let (led, inner) = (tcp::dynamic(port), Audit::of(lab.dir(), TLS));
         let more = (
-            vec![resolved_by(cache.tls_listener(port, &[]), dns.address)],
+            vec![resolved_by(cache.tls_listener(port, &[access_log::tcp_file(inner.file())]), dns.address)],
             vec![resolved_by(cache.tcp_cluster(), dns.address), internal::cluster(&led, &led)],
         );
         let config = TcpGatewayConfig { filters: plugin.guarded(), more, ..TcpGatewayConfig::default() };
         let gateway = tcp_gateway::start(&lab, envoy, &config).unwrap();
-        Rig { gateway, _plugin: plugin, lab, dns, outside, inside, port }
+        Rig { gateway, _plugin: plugin, inner, lab, dns, outside, inside, port }
     }
 
     /// Sends a hello for a name; returns the answer.
@@ -155,6 +157,11 @@ fn names_lead_outside_and_never_inside_whatever_the_answer() {
             assert_ne!(rig.dns.asked(name), 0, "{name}");
         }
         assert!(!rig.reaches("unknown.wild.test"));
+        // what was dropped is counted, and what had no address left is told by its flag
+        let filtered = format!("dns_cache.{TLS}.dns_address_filter_out");
+        assert_ne!(rig.gateway.admin().stat(&filtered).unwrap(), 0);
+        let without_address = |line: &Line| line.line["egress.response_flags"] == "UH";
+        assert!(rig.inner.wait_for(0, without_address).is_ok());
     }
 }
 
