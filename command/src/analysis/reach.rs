@@ -1,6 +1,6 @@
 //! Reach: which callers a policy lets through to which hosts.
 
-use super::atoms::{Analysis, Ask, Found, Inquiry, Layer, Part, Place, Said, Side, Who, Witness, merged};
+use super::atoms::{Analysis, Ask, Found, Inquiry, Layer, Part, Place, Said, Side, Strengths, Who, Witness, merged};
 use super::strength::Strength;
 use super::unconfirmed::Unconfirmed;
 use crate::read::document::Source;
@@ -54,7 +54,7 @@ impl Reach {
         let by_principal = !side.document.sources().contains(&Source::PeerCertificate);
         let inquiry =
             Inquiry { layer: Layer::Http, changed_only: false, names_port: true, by_principal, says_source: false };
-        let mut asker = Asker { side, scratch: Scratch::default(), known: None };
+        let mut asker = Asker { side, scratch: Scratch::default(), strengths: Strengths::default() };
         let mut found = Vec::new();
         for who in &question.whos {
             for place in &question.places {
@@ -102,8 +102,7 @@ fn lines<S: Serializer>(found: &[Found<Passage>], serializer: S) -> Result<S::Ok
 struct Asker<'s> {
     side: &'s Side,
     scratch: Scratch,
-    /// The strength that was found last: many requests share their way.
-    known: Option<(Witness, Strength)>,
+    strengths: Strengths,
 }
 
 impl Asker<'_> {
@@ -116,17 +115,6 @@ impl Asker<'_> {
             (judged.decision.outcome != Outcome::Deny).then(|| (Said::of(judged), quotas))
         })?;
         let expires_at = said.rule.as_ref().and_then(|id| side.ends.get(id).cloned());
-        Some(Passage { said, expires_at, strength: self.strength(witness), quotas })
-    }
-
-    fn strength(&mut self, witness: &Witness) -> Strength {
-        match &self.known {
-            Some((known, strength)) if known.shares_way_with(witness) => *strength,
-            _ => {
-                let strength = self.side.strength(witness, &mut self.scratch);
-                self.known = Some((witness.clone(), strength));
-                strength
-            }
-        }
+        Some(Passage { said, expires_at, strength: self.strengths.of(side, witness), quotas })
     }
 }

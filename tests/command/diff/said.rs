@@ -73,7 +73,9 @@ impl Facts {
         match Authority::parse(authority, &mut buffer) {
             None => true,
             Some(Authority { host: Host::Ip(address), .. }) => {
-                !String::from_utf8_lossy(authority).contains(&address.to_string())
+                let spelled = if address.is_ipv6() { format!("[{address}]") } else { address.to_string() };
+                let rest = authority.strip_prefix(spelled.as_bytes());
+                rest.is_none_or(|rest| !rest.is_empty() && !rest.starts_with(b":"))
             }
             Some(Authority { host: Host::Name(name), .. }) => {
                 let is_inside = |suffix: &str| name == suffix || name.ends_with(&format!(".{suffix}"));

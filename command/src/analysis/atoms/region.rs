@@ -18,8 +18,8 @@ use crate::read::document::{Document, Mode, Source};
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use tollgate::policy::{PathPattern, PortRange, Ports, TargetContext, TargetOptions, TargetTerms};
 
-/// Parts of a region that are asked about; beyond, what is found is a sample.
-const MOST_CELLS: usize = 400_000;
+/// Parts of a region that are asked about, for requests and for connections; beyond, what is found is a sample.
+const MOST_CELLS: usize = 800_000;
 /// Parts of a region beyond which the classes of paths of all of them are found together.
 const MANY: usize = 4;
 

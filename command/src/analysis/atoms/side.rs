@@ -41,7 +41,7 @@ impl Side {
     }
 
     /// The strength with which the way of a request is held.
-    pub(crate) fn strength(&self, witness: &Witness, scratch: &mut Scratch) -> Strength {
+    pub(super) fn strength(&self, witness: &Witness, scratch: &mut Scratch) -> Strength {
         let mut buffer = Vec::new();
         let arrival = witness.arrival();
         match Authority::parse(arrival.authority, &mut buffer) {

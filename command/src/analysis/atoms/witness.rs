@@ -107,7 +107,7 @@ impl Witness {
     }
 
     /// Tells whether another one is of the same caller, to the same host and port, at the same time.
-    pub(crate) fn shares_way_with(&self, other: &Witness) -> bool {
+    pub(super) fn shares_way_with(&self, other: &Witness) -> bool {
         (&self.way, self.now) == (&other.way, other.now)
     }
 

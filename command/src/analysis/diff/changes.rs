@@ -1,6 +1,6 @@
 //! Requests that became reachable or unreachable, region by region.
 
-use crate::analysis::atoms::{Analysis, Found, Inquiry, Layer, Place, Said, Side, Who, Witness, merged};
+use crate::analysis::atoms::{Analysis, Found, Inquiry, Layer, Place, Said, Side, Strengths, Who, Witness, merged};
 use crate::analysis::strength::Strength;
 use crate::analysis::unconfirmed::Unconfirmed;
 use crate::read::document::{Document, Source};
@@ -50,7 +50,7 @@ impl Kind {
 /// The changes; true if they are all.
 pub(crate) fn between(old: &Side, new: &Side, now: u64) -> Result<(Vec<Found<Change>>, bool), Unconfirmed> {
     let mut analysis = Analysis::new(vec![&old.document, &new.document], now, false);
-    let mut judge = Judge { old, new, scratch: Default::default() };
+    let mut judge = Judge { old, new, scratch: Default::default(), strengths: Default::default() };
     let mut found = Vec::new();
     for (regions, inquiry) in inquiries(&analysis, &old.document, &new.document) {
         for (who, place) in regions {
@@ -109,6 +109,7 @@ struct Judge<'s> {
     old: &'s Side,
     new: &'s Side,
     scratch: [Scratch; 2],
+    strengths: [Strengths; 2],
 }
 
 impl Judge<'_> {
@@ -135,11 +136,11 @@ impl Judge<'_> {
             let Some((kind, old, new)) = change else { continue };
             let until = new.rule.as_ref().filter(|_| kind != Kind::Unreachable);
             let until = until.and_then(|id| self.new.ends.get(id).cloned());
-            let of = |side: &Side, scratch| side.strength(asked, scratch);
+            let [by_old, by_new] = &mut self.strengths;
             let strength = match kind {
-                Kind::Reachable => of(self.new, of_new),
-                Kind::Unreachable => of(self.old, of_old),
-                Kind::Recorded => of(self.old, of_old).max(of(self.new, of_new)),
+                Kind::Reachable => by_new.of(self.new, asked),
+                Kind::Unreachable => by_old.of(self.old, asked),
+                Kind::Recorded => by_old.of(self.old, asked).max(by_new.of(self.new, asked)),
             };
             changes.push((Change { kind, since, until, old, new, strength }, asked.now()));
         }
