@@ -3,7 +3,7 @@
 //! say.
 
 use fastrand::Rng;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -315,6 +315,80 @@ quotas:
     let dry_run = "mode: dry-run\ndeny:\n  - {id: d, to: [{hosts: [a.test], paths: [/a]}]}\n";
     assert_eq!(of_connections(dry_run, SITE_WITH_TLS).len(), 1);
     assert!(of_connections(&dry_run.replace("mode: dry-run\n", ""), SITE_WITH_TLS).is_empty());
+}
+
+/// The policy with one list alone besides what names stand for, and of that one entry with one target.
+fn alone(policy: &Value, list: &str, (entry, item): (usize, usize)) -> Value {
+    let mut alone = policy.clone();
+    alone.as_object_mut().unwrap().retain(|key, _| {
+        matches!(key.as_str(), "version" | "name" | "identity" | "workloads" | "destinations") || key == list
+    });
+    let mut kept = policy[list][entry].clone();
+    kept["to"] = json!([policy[list][entry]["to"][item]]);
+    kept.as_object_mut().unwrap().retain(|key, _| !matches!(key.as_str(), "except" | "notFrom" | "mode" | "expiresAt"));
+    alone[list] = json!([kept]);
+    alone
+}
+
+#[test]
+fn what_is_said_of_targets_and_connections_is_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let [file, site] = ["policy.json", "site.yaml"].map(|name| folder.path().join(name));
+    fs::write(&site, SITE_WITH_TLS).unwrap();
+    let load = |text: &Value| Policy::load(text.to_string().as_bytes()).unwrap();
+    let now = Timestamp::parse(NOW).unwrap();
+    let (mut nothing, mut opened, mut closed) = (0, 0, 0);
+    for seed in 0..40 {
+        let rng = &mut Rng::with_seed(seed);
+        // a site with thousands of ports takes its time
+        let text = policies::policy(rng).to_string();
+        let text = [r#""1-65535""#, r#""444-8443""#, r#""80-443""#, r#""1-79""#]
+            .iter()
+            .fold(text, |text, range| text.replace(range, "443"));
+        let text: Value = serde_json::from_str(&text).unwrap();
+        fs::write(&file, text.to_string()).unwrap();
+        let sample: Vec<_> = (0..100).map(|_| connections::connection(rng)).collect();
+        let mut scratch = Scratch::default();
+        let mut decide = |policy: &Policy, connection: &connections::RandomConnection| {
+            let arrival = connection.arrival();
+            let decision = Authorizer::new(policy).decide(&arrival, now, &mut scratch).decision;
+            (decision.reason, decision.rule.map(str::to_owned))
+        };
+        let found = lint_with(&file, &[Path::new("--site"), &site]).into_iter();
+        for (code, pointer) in found.filter(|(code, _)| OF_CONNECTIONS.contains(&code.as_str())) {
+            let (entry, item) = numbers(&pointer);
+            let at = (entry, item.unwrap_or_default());
+            match code.as_str() {
+                "TG105" => {
+                    let policy = load(&alone(&text, "rules", at));
+                    let admitted = sample.iter().filter(|one| decide(&policy, one).1.is_some()).count();
+                    if pointer.ends_with(".overTls") {
+                        opened += admitted;
+                    } else {
+                        assert_eq!(admitted, 0, "{pointer} {text:#}");
+                        nothing += 1;
+                    }
+                }
+                "TG125" if pointer.starts_with("deny") && pointer.contains(".to[") => {
+                    let mut whole = alone(&text, "deny", at);
+                    let policy = load(&whole);
+                    let target = whole["deny"][0]["to"][0].as_object_mut().unwrap();
+                    target.retain(|key, _| !matches!(key.as_str(), "paths" | "methods" | "upgrades" | "encodedSlash"));
+                    if target.is_empty() {
+                        whole["deny"][0].as_object_mut().unwrap().remove("to");
+                    }
+                    let whole = load(&whole);
+                    for one in &sample {
+                        let decided = decide(&policy, one);
+                        assert_eq!(decided, decide(&whole, one), "{pointer} {one} {text:#}");
+                        closed += usize::from(decided.1.is_some());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(nothing > 100 && opened > 20 && closed > 100, "{nothing} {opened} {closed}");
 }
 
 #[test]

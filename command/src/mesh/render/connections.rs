@@ -19,7 +19,7 @@ pub(super) fn objects(maker: &Maker<'_>) -> Vec<Object> {
     objects.push(nowhere(maker));
     // whatever listens on these pods: a chain without HTTP goes where the filter says, or nowhere
     let mut patches = vec![added(&tcp::nowhere()), into(tcp::PROXY, &tcp::leading_nowhere())];
-    patches.extend(ports.server_first.map(|port| first_of_server(port)));
+    patches.extend(ports.server_first.map(first_of_server));
     objects.push(filters(maker, CONNECTIONS, ObjectPart::Gateway, 15, patches));
     objects
 }
