@@ -21,7 +21,7 @@ use tollgate_tests::hello::Hello;
 
 use crate::support;
 use crate::support::dns::{Answer, Dns, resolved_by};
-use crate::support::rig::tail;
+use crate::support::layers;
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 const OTHER: &str = "spiffe://cluster.local/ns/web/sa/front";
@@ -116,9 +116,7 @@ impl Rig {
     }
 
     fn decided(&self, seen: usize) -> String {
-        let line = self.gateway.audit().wait_for(seen, |line: &Line| line.record.is_some());
-        let line = line.unwrap_or_else(|_| panic!("{}", tail(&self.gateway.log())));
-        format!("{} {}", line.recorded("d").unwrap(), line.recorded("r").unwrap())
+        layers::decided(&self.gateway, seen, "tcp")
     }
 }
 

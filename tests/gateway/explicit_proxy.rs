@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tollgate_envoy::{access_log, crossing, internal, tcp};
-use tollgate_local::audit::{Audit, Line};
+use tollgate_local::audit::Audit;
 use tollgate_local::config::filter;
 use tollgate_local::config::listener::{HttpListener, Paths, Side};
 use tollgate_local::config::tls::{self, ClientCertificate};
@@ -19,7 +19,7 @@ use tollgate_local::wire;
 use tollgate_tests::hello::Hello;
 
 use crate::support;
-use crate::support::rig::tail;
+use crate::support::layers;
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 const OTHER: &str = "spiffe://cluster.local/ns/web/sa/front";
@@ -51,15 +51,11 @@ impl Rig {
     fn start(envoy: &Path) -> Rig {
         println!("{}", envoy.display());
         let lab = Lab::temporary().unwrap();
-        let plugin = Plugin::of_connections(lab.dir(), &support::tcp_filter()).unwrap();
-        let http = Plugin::new(lab.dir(), &support::filter()).unwrap();
-        for plugin in [&plugin, &http] {
-            plugin.publish(&policy().to_string()).unwrap();
-        }
+        let [plugin, http] = layers::filters(&lab, &policy());
         let (files, audit) = (lab.files(), Audit::of(lab.dir(), NAME));
         let entrance = HttpListener {
             name: "proxy",
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            address: layers::ANY_PORT,
             tls: Some(tls::downstream(&files.gateway, &files.workload_bundle, ClientCertificate::Optional)),
             filters: [http.guarded(), vec![crossing::tunnel(), filter::router()]].concat(),
             routes: vec![crossing::tunnel_route(tcp::TUNNEL)],
@@ -87,12 +83,8 @@ impl Rig {
         (stream, response.status)
     }
 
-    /// `decision REASON` of the next record of a request, or of a connection.
     fn decided(&self, seen: usize, layer: &str) -> String {
-        let is_of = |line: &Line| line.record.is_some() && line.recorded("layer").unwrap_or("http") == layer;
-        let line = self.gateway.audit().wait_for(seen, is_of);
-        let line = line.unwrap_or_else(|_| panic!("{}", tail(&self.gateway.log())));
-        format!("{} {}", line.recorded("d").unwrap(), line.recorded("r").unwrap())
+        layers::decided(&self.gateway, seen, layer)
     }
 }
 

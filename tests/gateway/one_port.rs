@@ -1,7 +1,6 @@
 //! One port for everything: HTTP, TLS and TCP, through a real Envoy.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -19,7 +18,7 @@ use tollgate_local::wire::{self, Response};
 
 use crate::support;
 use crate::support::http2::Request;
-use crate::support::rig::tail;
+use crate::support::layers;
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 const OTHER: &str = "spiffe://cluster.local/ns/web/sa/front";
@@ -57,15 +56,11 @@ impl Rig {
     fn start(envoy: &Path) -> Rig {
         println!("{}", envoy.display());
         let lab = Lab::temporary().unwrap();
-        let plugin = Plugin::of_connections(lab.dir(), &support::tcp_filter()).unwrap();
-        let http = Plugin::new(lab.dir(), &support::filter()).unwrap();
-        for plugin in [&plugin, &http] {
-            plugin.publish(&policy().to_string()).unwrap();
-        }
+        let [plugin, http] = layers::filters(&lab, &policy());
         let raw = RawOrigin::start(Vec::new(), b"answer".to_vec()).unwrap();
         let chain = HttpListener {
             name: tcp::HTTP,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            address: layers::ANY_PORT,
             tls: None,
             filters: [http.guarded(), vec![filter::router()]].concat(),
             routes: listener::everything_to(ORIGIN),
@@ -98,14 +93,8 @@ impl Rig {
         wire::exchange(&mut self.connect(identities, outer), request.as_bytes()).ok()
     }
 
-    /// `decision REASON` of the next record of a request, or of a connection.
     fn decided(&self, seen: usize, layer: &str) -> String {
-        let is_of = |line: &tollgate_local::audit::Line| {
-            line.record.is_some() && line.recorded("layer").unwrap_or("http") == layer
-        };
-        let line = self.gateway.audit().wait_for(seen, is_of);
-        let line = line.unwrap_or_else(|_| panic!("{}", tail(&self.gateway.log())));
-        format!("{} {}", line.recorded("d").unwrap(), line.recorded("r").unwrap())
+        layers::decided(&self.gateway, seen, layer)
     }
 }
 

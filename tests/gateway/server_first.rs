@@ -14,6 +14,7 @@ use tollgate_local::tcp_gateway::{self, TcpGatewayConfig};
 use tollgate_tests::hello::Hello;
 
 use crate::support;
+use crate::support::layers;
 
 const CHECKOUT: &str = "spiffe://cluster.local/ns/payments/sa/checkout";
 const FRONT: &str = "spiffe://cluster.local/ns/web/sa/front";
@@ -79,10 +80,8 @@ impl Rig {
         self.gateway.admin().stat(&format!("cluster.{cluster}.upstream_cx_total")).unwrap()
     }
 
-    /// `decision REASON` of the next record.
     fn decided(&self, seen: usize) -> String {
-        let line = self.gateway.audit().wait_for(seen, |line| line.record.is_some()).unwrap();
-        format!("{} {}", line.recorded("d").unwrap(), line.recorded("r").unwrap())
+        layers::decided(&self.gateway, seen, "tcp")
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod dns;
 pub(crate) mod http2;
+pub(crate) mod layers;
 pub(crate) mod rendered;
 pub(crate) mod rig;
 
