@@ -110,6 +110,11 @@ fn a_server_speaks_first_to_whom_the_policy_admits() {
         assert!(read(&mut stream).starts_with(GREETING));
         drop(stream);
         assert_eq!(rig.decided(seen), "allow RULE_ALLOW");
+        // and who says at once that nothing will come
+        let mut stream = rig.connect(CHECKOUT, "mail.test", 25);
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+        assert_eq!(read(&mut stream), GREETING);
     }
 }
 
