@@ -38,7 +38,7 @@ impl Reduced {
         }
     }
 
-    /// Where a dry-run lets another name pass, entries see the host that the connection was led to.
+    /// First bytes as entries see them: they name the host that the connection was led to, though a dry-run lets another name pass.
     fn named<'a>(&'a self, first: FirstBytes<'a>) -> FirstBytes<'a> {
         match first {
             FirstBytes::Hello(hello) if hello.server_name.is_some() => {
