@@ -47,10 +47,14 @@ pub fn tunnel_route(cluster: &str) -> Value {
 }
 
 /// One piece of filter state, not set where it would be empty.
+///
+/// It is of the kind that takes part in the choice of an upstream connection. A connection to an internal listener that was opened
+/// for a caller who has gone waits in its pool with that caller's state: of the other kind of text (`envoy.string`), the next
+/// caller would get it, and be taken for the first.
 fn value(key: &str, format: &str) -> Value {
     json!({
         "object_key": key,
-        "factory_key": "envoy.string",
+        "factory_key": "envoy.hashable_string",
         "format_string": {"text_format_source": {"inline_string": format}, "omit_empty_values": true},
         "skip_if_empty": true,
         "read_only": true,

@@ -392,7 +392,7 @@ fn what_is_wrong_with_a_site_is_shown_where_it_stands() {
     rejected(&of_site("maxOverride", json!("24h")), "unknown key `maxOverride`");
     for (ports, says) in [
         (json!({"http": 8443, "also": [8080, 0]}), "0 is no port"),
-        (json!({"http": 8443, "all": 9445}), "unknown key `all`"),
+        (json!({"http": 8443, "proxy": 3128}), "unknown key `proxy`"),
     ] {
         rejected(&with(site(), &[("ports", ports)]), says);
     }

@@ -208,3 +208,22 @@ fn without_either_filter_no_http_goes_anywhere() {
         assert!(rig.lab.origin().take().is_empty());
     }
 }
+
+/// A caller that goes away while its connection is led on leaves one behind that is open and waits. Nobody else may get it.
+#[test]
+fn a_caller_that_goes_away_leaves_nobody_its_identity() {
+    const REQUEST: &[u8] = b"GET /v1/left HTTP/1.1\r\nhost: api.test\r\n\r\n";
+    for envoy in support::envoys_that_wait() {
+        let rig = Rig::start(&envoy);
+        for number in 0..200 {
+            for _ in 0..4 {
+                let mut leaving = rig.connect(&[CHECKOUT], GATEWAY);
+                leaving.write_all(REQUEST).unwrap();
+                leaving.flush().unwrap();
+            }
+            let path = format!("/v1/stays-{number}");
+            let response = rig.get(&[OTHER], GATEWAY, "api.test", &path, "").unwrap();
+            assert_eq!(response.status, 403, "{number}: another caller's identity");
+        }
+    }
+}

@@ -24,7 +24,10 @@ pub const ALL: &[(&str, Check)] = checks![
     a_server_that_speaks_first_is_heard,
     an_update_closes_an_open_connection,
     a_missing_filter_for_connections_passes_nothing,
-    tls_of_a_workload_goes_through_a_kubernetes_gateway,
+    tls_to_any_name_goes_where_the_policy_says,
+    a_name_that_nobody_admits_is_refused_before_it_is_looked_up,
+    a_name_of_an_inner_address_leads_nowhere,
+    http_to_any_name_comes_by_the_same_port,
     a_database_of_another_namespace_is_not_taken,
 ];
 
@@ -174,16 +177,58 @@ fn a_missing_filter_for_connections_passes_nothing(lab: &Lab) {
     until("an answer of the database", ask, |answer| answer == b"guarded");
 }
 
-fn tls_of_a_workload_goes_through_a_kubernetes_gateway(lab: &Lab) {
-    let ask = |name: &str| ask_over_tls(lab, &lab.batch, "127.0.0.1:443", name, "/own-tls");
-    until("an answer over the workload's own TLS", || ask("tls.ext.example"), |answer| answer.status == 200);
-    let record = lab.open.record(ADMITTED);
-    assert_eq!((&record["d"], &record["id"]), (&"allow".into(), &"spiffe://cluster.local/ns/batch/sa/job".into()));
-    // a host with rules about paths: nobody can read them here
-    let refused = ask("new.any.example");
+/// A name that has no object of its own: its sidecar sends the connection to the one port of the gateway.
+fn ask_any(lab: &Lab, name: &str) -> io::Result<Response> {
+    ask_over_tls(lab, &lab.agent, SERVER, name, "/own-tls")
+}
+
+fn tls_to_any_name_goes_where_the_policy_says(lab: &Lab) {
+    for (name, at) in [("new.any.example", "203.0.113.10:443"), ("tls.ext.example", "203.0.113.10:443")] {
+        until("an answer over the workload's own TLS", || ask_any(lab, name), |answer| answer.status == 200);
+        let record = lab.open.record(&format!(r#"\"sni\":\"{name}\""#));
+        let id = "spiffe://cluster.local/ns/batch/sa/agent";
+        assert_eq!((&record["d"], &record["id"], &record["port"]), (&"allow".into(), &id.into(), &443.into()));
+        let connected = format!("\"egress.upstream.connected\":\"{at}\"");
+        assert!(lab.open.pod.log().contains(&connected), "{}", lab.open.logged(name));
+    }
+}
+
+fn a_name_that_nobody_admits_is_refused_before_it_is_looked_up(lab: &Lab) {
+    until("an answer over the workload's own TLS", || ask_any(lab, "new.any.example"), |answer| answer.status == 200);
+    let lookups = || lab.open.pod.stat("host_added");
+    let before = lookups();
+    let refused = ask_any(lab, "api.ext.example");
     assert!(refused.is_err(), "{refused:?}");
-    let record = lab.open.record(r#"\"sni\":\"new.any.example\""#);
+    let record = lab.open.record(r#"\"sni\":\"api.ext.example\""#);
     assert_eq!((&record["d"], &record["r"]), (&"deny".into(), &"NO_MATCH".into()), "{record}");
+    assert_eq!(lookups(), before);
+}
+
+fn a_name_of_an_inner_address_leads_nowhere(lab: &Lab) {
+    let inside = super::origin::count(&format!("{}:443", super::lab::INSIDE));
+    let refused = ask_any(lab, "inner.any.example");
+    assert!(refused.is_err(), "{refused:?}");
+    // it was admitted: whoever owns a name says what it resolves to
+    assert_eq!(lab.open.record(r#"\"sni\":\"inner.any.example\""#)["d"], "allow");
+    assert_eq!(inside.so_far(), 0);
+}
+
+/// HTTP comes by the same port, with its caller.
+fn http_to_any_name_comes_by_the_same_port(lab: &Lab) {
+    let to: SocketAddr = "203.0.113.10:80".parse().unwrap();
+    let ask = |host: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        lab.agent.net.as_workload(|| wire::exchange(&mut connect(to)?, request.as_bytes()))
+    };
+    until("an answer in HTTP", || ask("new.any.example", "/one-port"), |answer| answer.status == 200);
+    let record = lab.open.record("/one-port");
+    let expected = ("allow", "spiffe://cluster.local/ns/batch/sa/agent", "peer-principal");
+    assert_eq!(
+        (&record["d"], &record["id"], &record["src"]),
+        (&expected.0.into(), &expected.1.into(), &expected.2.into())
+    );
+    let answer = ask("api.ext.example", "/one-port-denied").unwrap();
+    assert_eq!((answer.status, super::checks::reason(&answer)), (403, "NO_MATCH".into()));
 }
 
 /// Another namespace had the host first, so that Istio's own cluster of it is theirs: the gateway's stands in its place.

@@ -23,7 +23,7 @@ const REGISTRY: (&str, u16) = ("10.244.0.3", 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// External servers: their names and addresses.
-const SERVERS: [(&str, &str); 15] = [
+const SERVERS: [(&str, &str); 16] = [
     ("api.ext.example", "203.0.113.10"),
     ("limited.ext.example", "203.0.113.10"),
     ("unlisted.ext.example", "203.0.113.10"),
@@ -40,8 +40,11 @@ const SERVERS: [(&str, &str); 15] = [
     ("denied.any.example", "203.0.113.10"),
     // whoever owns a name says what it resolves to
     ("inside.any.example", sandbox::NODE),
+    ("inner.any.example", INSIDE),
 ];
 
+/// An address of the inside with a server that nobody may reach.
+pub const INSIDE: &str = "10.244.0.4";
 /// Address of servers that speak no HTTP.
 pub const DATABASE: &str = "203.0.113.16";
 
@@ -63,6 +66,8 @@ pub struct Lab {
     pub ledger: Pod,
     pub web: Pod,
     pub batch: Pod,
+    /// A workload whose connections are led to its sidecar, of a namespace that may use the other gateway.
+    pub agent: Pod,
     pub tools: PathBuf,
     folder: PathBuf,
     registry: Mutex<Option<Process>>,
@@ -91,6 +96,7 @@ impl Lab {
             "203.0.113.14",
             "203.0.113.15",
             DATABASE,
+            INSIDE,
             "203.0.113.66",
             istiod::ADDRESS,
             REGISTRY.0,
@@ -162,7 +168,7 @@ impl Lab {
         let start =
             |namespace: &'static str, account: &'static str, address: &'static str, labels: Value, gateway: bool| {
                 let proxy_config = if gateway { config.clone() } else { json!({}) };
-                let is_captured = account == "ledger";
+                let is_captured = ["ledger", "agent"].contains(&account);
                 let spec = Spec { namespace, account, address, labels, is_gateway: gateway, is_captured, proxy_config };
                 Pod::start(&cluster, &istiod, &programs, folder, &spec)
             };
@@ -173,6 +179,7 @@ impl Lab {
         let ledger = start("payments", "ledger", "10.244.2.13", json!({"app": "ledger"}), false);
         let web = start("frontend", "web", "10.244.2.11", json!({"app": "web"}), false);
         let batch = start("batch", "job", "10.244.2.12", json!({"app": "job"}), false);
+        let agent = start("batch", "agent", "10.244.2.14", json!({"app": "agent"}), false);
         let mut lab = Lab {
             cluster,
             listed: Gateway { pod: egress, folder: listed },
@@ -181,6 +188,7 @@ impl Lab {
             ledger,
             web,
             batch,
+            agent,
             tools: tools.to_owned(),
             folder: folder.to_owned(),
             registry: Mutex::new(Some(registry)),
@@ -189,9 +197,15 @@ impl Lab {
             programs,
             proxy_config: config,
         };
-        for pod in
-            [&mut lab.listed.pod, &mut lab.open.pod, &mut lab.checkout, &mut lab.ledger, &mut lab.web, &mut lab.batch]
-        {
+        for pod in [
+            &mut lab.listed.pod,
+            &mut lab.open.pod,
+            &mut lab.checkout,
+            &mut lab.ledger,
+            &mut lab.web,
+            &mut lab.batch,
+            &mut lab.agent,
+        ] {
             pod.ready();
         }
         lab
@@ -354,12 +368,16 @@ fn site(name: &str, api: &str, routes: &str, digest: &str, namespaces: &[&str]) 
         "istio" => ("istio-egress", json!({"istio": "egressgateway"}), "istio-egressgateway"),
         _ => ("istio-open", json!({"gateway.networking.k8s.io/gateway-name": name}), "open-istio"),
     };
+    let ports = match routes {
+        "listed" => json!({"http": 8443, "tls": 9443, "serverFirst": 9444}),
+        _ => json!({"http": 8443, "all": 9445}),
+    };
     json!({
         "site": 1,
         "istio": {"version": "1.31"},
         "gateways": [{
             "name": name, "api": api, "namespace": namespace, "selector": selector,
-            "service": format!("{service}.{namespace}.svc.cluster.local"), "ports": {"http": 8443, "tls": 9443, "serverFirst": 9444}, "replicas": 1, "routes": routes,
+            "service": format!("{service}.{namespace}.svc.cluster.local"), "ports": ports, "replicas": 1, "routes": routes,
         }],
         "module": {"image": "10.244.0.3:5000/tollgate", "digest": digest, "failStrategy": "FAIL_RELOAD"},
         "workloadNamespaces": namespaces,
@@ -400,6 +418,7 @@ fn service(cluster: &Cluster, namespace: &str, name: &str, selector: &Value, add
             {"name": "https-mesh", "port": 8443, "targetPort": 8443},
             {"name": "tls-mesh", "port": 9443, "targetPort": 9443},
             {"name": "tls-server-first", "port": 9444, "targetPort": 9444},
+            {"name": "tls-all", "port": 9445, "targetPort": 9445},
         ]},
     }));
     cluster.create(&json!({
@@ -408,6 +427,7 @@ fn service(cluster: &Cluster, namespace: &str, name: &str, selector: &Value, add
         "addressType": "IPv4",
         "ports": [
             {"name": "https-mesh", "port": 8443}, {"name": "tls-mesh", "port": 9443}, {"name": "tls-server-first", "port": 9444},
+            {"name": "tls-all", "port": 9445},
         ],
         "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
     }));

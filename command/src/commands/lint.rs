@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &LintArguments) -> Result<Exit, CommandError> {
     };
     let mut findings = loaded.advice.clone();
     findings.append(&mut read::locate(advice.findings, &loaded.files));
-    let has_tls = gateway.as_ref().is_some_and(|gateway| gateway.ports.tls.is_some());
+    let has_tls = gateway.as_ref().is_some_and(|gateway| gateway.ports.carrying().is_some());
     let looked_for =
         |code: &str| (gateway.is_some() || !code.starts_with(OF_SITES)) && (has_tls || !OF_CONNECTIONS.contains(&code));
     let findings = suppress::apply(findings, &loaded.files, looked_for);

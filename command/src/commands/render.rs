@@ -99,7 +99,7 @@ pub(crate) fn advise(
             "write `tripwire: {header: x-egress-guard, values: [\"…\"]}`, with a secret of 16 bytes or more".to_owned();
         advice.add(code::NO_TRIPWIRE, String::new(), message, fix);
     }
-    if gateway.ports.tls.is_some() {
+    if gateway.ports.carrying().is_some() {
         lint::connections(document, advice);
     }
     Ok(gateway.clone())

@@ -278,6 +278,130 @@ fn servers_that_speak_first_have_a_port_that_waits_for_nobody() {
     }
 }
 
+/// The objects, whatever is said besides: a wildcard wants a quota.
+fn whatever_is_said(place: &Place) -> Vec<Value> {
+    let output = place.render(&["--format", "json"]);
+    let list: Value = serde_json::from_slice(&output.stdout).map_err(|_| said(&output)).unwrap();
+    list["items"].as_array().unwrap().clone()
+}
+
+/// A site whose gateway has one port for everything, and routes for any host.
+fn one_port() -> Value {
+    with(carrying(), &[("ports", json!({"http": 8443, "all": 9445})), ("routes", json!("catch-all"))])
+}
+
+/// The values of the patches of the port for everything.
+fn patches_of_one_port(objects: &[Value]) -> Vec<(String, Value)> {
+    let patches = named(objects, "EnvoyFilter", "egress-one-port")["spec"]["configPatches"].as_array().unwrap();
+    let one = |patch: &Value| (patch["applyTo"].as_str().unwrap().to_owned(), patch["patch"]["value"].clone());
+    patches.iter().map(one).collect()
+}
+
+#[test]
+fn one_port_takes_everything_that_no_object_names() {
+    let to =
+        json!([{"hosts": ["**.example.com", "a.example.net"]}, {"hosts": ["own.example.com"], "tls": "passthrough"}]);
+    let objects = whatever_is_said(&Place::new(&policy(&to), &one_port()));
+    // nothing for each host
+    assert!(
+        of_kind(&objects, "ServiceEntry")
+            .iter()
+            .all(|entry| entry["spec"]["hosts"][0].as_str().unwrap().ends_with(".invalid"))
+    );
+    let sidecar = &of_kind(&objects, "Sidecar")[0]["spec"]["outboundTrafficPolicy"]["egressProxy"];
+    assert_eq!(sidecar["port"]["number"], 9445);
+    let settings = &named(&objects, "DestinationRule", "egress")["spec"]["trafficPolicy"]["portLevelSettings"];
+    let http = json!({"http": {"useClientProtocol": true}});
+    let mutual = json!({"mode": "ISTIO_MUTUAL"});
+    assert_eq!(settings[1], json!({"port": {"number": 9445}, "connectionPool": http, "tls": mutual}));
+    let [http, tcp] =
+        ["egress", "egress-connections"].map(|name| &named(&objects, "WasmPlugin", name)["spec"]["pluginConfig"]);
+    assert_eq!(http["identity"]["sources"], json!(["peer-certificate", "peer-principal"]));
+    assert_eq!(tcp["tcp"], json!({"self": ["gateway.istio-egress.svc.cluster.local"], "http": true}));
+    assert_eq!(tcp.get("identity"), None, "a connection's caller is in its certificate");
+    assert_eq!(http["revision"], tcp["revision"]);
+
+    let patches = patches_of_one_port(&objects);
+    let named = |kind: &str, name: &str| {
+        let found = patches.iter().find(|(of, value)| of == kind && value["name"] == name);
+        found.map(|(_, value)| value).unwrap_or_else(|| panic!("no {kind} {name}"))
+    };
+    for name in ["tollgate-http", "tollgate-dynamic-443"] {
+        assert_eq!(named("LISTENER", name)["internal_listener"], json!({}));
+        let address =
+            &named("CLUSTER", name)["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"];
+        assert_eq!(address, &json!({"envoy_internal_address": {"server_listener_name": name}}));
+    }
+    let crossing = &named("NETWORK_FILTER", "tollgate.principal")["typed_config"]["on_new_connection"][0];
+    assert_eq!(crossing["object_key"], "io.istio.peer_principal");
+    assert_eq!(crossing["factory_key"], "envoy.hashable_string", "else one caller gets the connection of another");
+
+    let chain = named("LISTENER", "tollgate-dynamic-443")["filter_chains"][0]["filters"].as_array().unwrap();
+    let refused = &chain[0]["typed_config"]["dns_cache_config"]["resolved_address_filter"]["ranges"];
+    assert!(refused.as_array().unwrap().len() > 20, "{refused}");
+    assert_eq!(
+        named("CLUSTER", "tollgate-dynamic-tls")["cluster_type"]["typed_config"]["dns_cache_config"],
+        chain[0]["typed_config"]["dns_cache_config"]
+    );
+}
+
+/// What is HTTP behind the port is held by all that holds it behind the port for HTTP.
+#[test]
+fn http_behind_the_port_for_everything_has_the_walls_of_the_other() {
+    for api in ["istio", "gateway"] {
+        let mut site = one_port();
+        site["gateways"][0]["api"] = json!(api);
+        site["istio"]["pathNormalization"] = json!("DECODE_AND_MERGE_SLASHES");
+        let objects = whatever_is_said(&Place::new(&policy(&json!([{"hosts": ["**"]}])), &site));
+        let objects = objects.as_slice();
+        let patches = patches_of_one_port(objects);
+        let (_, listener) = patches.iter().find(|(_, value)| value["name"] == "tollgate-http").unwrap();
+        let manager = &listener["filter_chains"][0]["filters"][0]["typed_config"];
+        let names: Vec<&str> =
+            manager["http_filters"].as_array().unwrap().iter().map(|filter| filter["name"].as_str().unwrap()).collect();
+        let (own, walls) = names.split_first().unwrap();
+        assert!(own.starts_with("extensions.istio.io/trafficextension/istio-egress.egress"), "{own}");
+        // what is patched into the other's chain before the router
+        let all = of_kind(objects, "EnvoyFilter").into_iter();
+        let all = all.flat_map(|filter| filter["spec"]["configPatches"].as_array().unwrap());
+        let patched = all.filter(|patch| patch["applyTo"] == "HTTP_FILTER").map(|patch| &patch["patch"]["value"]);
+        for filter in patched {
+            let own = manager["http_filters"].as_array().unwrap().iter().find(|own| own["name"] == filter["name"]);
+            assert_eq!(own, Some(filter), "{api}");
+        }
+        assert_eq!(walls.last(), Some(&"envoy.filters.http.router"));
+        assert_eq!((&walls[0], &walls[1]), (&"tollgate.routes", &"tollgate.tripwire"));
+        assert!(manager["rds"]["route_config_name"].as_str().unwrap().starts_with("https.8443."));
+        assert_eq!(manager["forward_client_cert_details"], "SANITIZE");
+        assert_eq!((&manager["merge_slashes"], &manager["normalize_path"]), (&json!(true), &json!(true)));
+        assert_eq!(manager["path_with_escaped_slashes_action"], "UNESCAPE_AND_FORWARD");
+        assert!(manager["local_reply_config"]["mappers"].as_array().unwrap().len() == 2);
+        assert_eq!(manager["http2_protocol_options"]["max_concurrent_streams"], 1_024);
+    }
+}
+
+#[test]
+fn what_names_no_host_needs_an_object_behind_one_port_too() {
+    for (to, code) in [
+        (json!({"hosts": ["*.example.com"], "tls": "passthrough"}), None),
+        (json!({"hosts": ["*.example.com"], "tls": "passthrough", "ports": [8443]}), Some("TG401")),
+        (json!({"hosts": ["*.example.com"], "ports": [5432]}), Some("TG401")),
+        (json!({"cidrs": ["192.0.2.0/24"], "tls": "passthrough"}), Some("TG402")),
+    ] {
+        let codes = judged(&policy(&json!([to])), &one_port()).0;
+        assert_eq!(codes.iter().find(|code| *code != "TG423").map(String::as_str), code, "{to}");
+    }
+    let objects =
+        Place::new(&policy(&json!([{"hosts": ["db.example.com"], "ports": [5432]}])), &one_port()).objects(&[]);
+    let routes = &named(&objects, "VirtualService", "egress.db.example.com")["spec"]["tcp"];
+    assert_eq!(routes[0]["route"][0]["destination"]["port"]["number"], 9445);
+    let forbidden = with(one_port(), &[("envoyFilter", json!("forbidden"))]);
+    assert!(judged(&policy(&json!([{"hosts": ["a.example.com"]}])), &forbidden).0.contains(&"TG409".to_owned()));
+    let mut old = one_port();
+    old["istio"]["version"] = json!("1.30");
+    assert!(judged(&policy(&json!([{"hosts": ["a.example.com"]}])), &old).0.contains(&"TG422".to_owned()));
+}
+
 #[test]
 fn one_log_takes_the_records_of_both_filters() {
     let render = |site: &Value| {

@@ -15,7 +15,7 @@ pub(super) const CONNECTIONS: &str = "connections";
 /// Listeners of the filter for connections: name and port.
 pub(super) fn listeners_of_connections(gateway: &Gateway) -> impl Iterator<Item = (&'static str, u16)> {
     let ports = &gateway.ports;
-    let named = [(TLS_LISTENER, ports.tls), ("tls-server-first", ports.server_first)];
+    let named = [(TLS_LISTENER, ports.tls), ("tls-server-first", ports.server_first), ("tls-all", ports.all)];
     named.into_iter().filter_map(|(name, port)| Some((name, port?)))
 }
 
@@ -26,7 +26,7 @@ pub(super) fn nowhere_host(maker: &Maker<'_>) -> String {
 
 /// The port of a gateway that something is carried to.
 pub(super) fn to(gateway: &Gateway, carried: &Carried) -> Option<u16> {
-    if carried.is_server_first { gateway.ports.server_first } else { gateway.ports.tls }
+    if carried.is_server_first { gateway.ports.server_first } else { gateway.ports.carrying() }
 }
 
 /// Subsets of the gateway's Service, one for each port of each host.

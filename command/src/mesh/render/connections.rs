@@ -12,7 +12,7 @@ use tollgate_envoy::{access_log, tcp};
 /// The port for connections, and what leads nowhere behind it; none where the gateway has none.
 pub(super) fn objects(maker: &Maker<'_>) -> Vec<Object> {
     let ports = &maker.gateway.ports;
-    if ports.tls.is_none() {
+    if ports.carrying().is_none() {
         return Vec::new();
     }
     let mut objects = api::of(maker.gateway).entrance_of_connections(maker);

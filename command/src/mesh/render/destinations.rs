@@ -30,6 +30,8 @@ pub(super) struct Destinations {
     pub(super) ports: BTreeSet<u16>,
     /// Those of them on which HTTP is asked for.
     pub(super) http: BTreeSet<u16>,
+    /// Tells whether TLS that workloads make is led to names that have no objects of their own.
+    pub(super) has_dynamic_tls: bool,
     /// Private networks that rules admit by address.
     pub(super) private: BTreeMap<String, BTreeSet<u16>>,
 }
@@ -41,7 +43,8 @@ impl Destinations {
     /// Collects what the rules reach through a gateway, and says what of it cannot be routed.
     pub(super) fn of(document: &Document, gateway: &Gateway, purpose: Purpose, advice: &mut Advice) -> Destinations {
         let also: BTreeSet<u16> = gateway.ports.also.iter().copied().collect();
-        let mut found = Destinations { ports: also.clone(), http: also, ..Destinations::default() };
+        let has_dynamic_tls = gateway.routes == Routes::CatchAll && gateway.ports.all.is_some();
+        let mut found = Destinations { ports: also.clone(), http: also, has_dynamic_tls, ..Destinations::default() };
         for (number, rule) in document.rules.iter().enumerate() {
             let callers = HostCallers::of(document, rule);
             for (item, target) in rule.to.iter().enumerate() {
@@ -104,7 +107,7 @@ impl Destinations {
     ) {
         let place = document.place(at.target);
         let (routes, also) = (gateway.routes, gateway.ports.also.as_slice());
-        if gateway.ports.tls.is_none() {
+        if gateway.ports.carrying().is_none() {
             at.say_what_is_left_out(&place, purpose, advice);
         } else if gateway.ports.server_first.is_none() && at.target.terms().options().server_first {
             let message = format!("the servers of `{}` speak first, and this gateway has no port for them", at.rule.id);
@@ -120,15 +123,22 @@ impl Destinations {
             advice.add(code::TOO_MANY_PORTS, at.pointer("ports"), message, fix);
         }
         let http = ports::of_http(&place, also);
-        let carried = match gateway.ports.tls {
+        let carried = match gateway.ports.carrying() {
             Some(_) => ports::carried(&place, at.target.terms().options(), also),
             None => BTreeMap::new(),
         };
         if http.is_empty() && carried.is_empty() {
             return;
         }
+        // what no object names arrives without its port, and is known by its name alone
+        let is_dynamic = |port: u16, carried: &Carried| {
+            self.has_dynamic_tls && port == document.tcp_port() && carried.known == Known::ByName
+        };
+        let (dynamic, carried): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            carried.into_iter().partition(|(port, carried)| is_dynamic(*port, carried));
         // one dynamic route speaks TLS to whatever it is led to
-        let is_listed = routes == Routes::Listed || place.tls == Some(Tls::None) || http.is_empty();
+        let is_listed =
+            routes == Routes::Listed || place.tls == Some(Tls::None) || (http.is_empty() && !carried.is_empty());
         for (number, written) in place.hosts.iter().enumerate() {
             let pointer = || at.pointer(&format!("hosts[{number}]"));
             // a checked pattern has a spelling
@@ -141,7 +151,7 @@ impl Destinations {
                 continue;
             }
             let reached = ports::reached(&http, &place, document.default_port());
-            if reached.is_empty() && carried.is_empty() {
+            if reached.is_empty() && carried.is_empty() && dynamic.is_empty() {
                 let message = format!(
                     "nobody can ask for `{host}`: on port 80 there is no TLS, and an authority without a port means {}",
                     document.default_port()
@@ -150,7 +160,7 @@ impl Destinations {
                 advice.add(code::UNASKED_PORT, pointer(), message, fix);
             }
             self.http.extend(reached.keys());
-            self.ports.extend(reached.keys().chain(carried.keys()));
+            self.ports.extend(reached.keys().chain(carried.keys()).chain(dynamic.keys()));
             if is_listed {
                 self.add_host(&host, &reached, at.callers, pointer, advice);
             }
@@ -159,7 +169,7 @@ impl Destinations {
             }
         }
         for (number, cidr) in place.cidrs.iter().enumerate() {
-            if is_listed {
+            if is_listed || http.is_empty() {
                 let message = format!("`{cidr}` cannot be routed: an object of its own needs a name");
                 let fix = "name the hosts, or set `routes: catch-all` in the site file (with TLS)".to_owned();
                 advice.add(code::ADDRESSES, at.pointer(&format!("cidrs[{number}]")), message, fix);

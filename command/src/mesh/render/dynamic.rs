@@ -18,11 +18,15 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, destinations: &Destination
     let into_routes = ways.iter().enumerate().flat_map(|(number, way)| to_way(maker, number, way, &ways));
     let mut patches: Vec<Value> =
         ways.iter().map(|way| way.cluster(&site.ca_certificates)).chain(into_routes).collect();
-    patches.extend(ways.iter().map(|way| before_router(&way.resolving())));
-    patches.push(before_router(&literals::refusing(destinations)));
+    patches.extend(filters_of(&ways, destinations).iter().map(before_router));
     // the clusters are patched in, since no object can name them: without the patch the route leads nowhere
     let route = api::of(maker.gateway).route_of_any(maker, &ways, strip);
     vec![route, filters(maker, "dynamic", ObjectPart::Dynamic, 20, patches)]
+}
+
+/// The filters of a chain of HTTP that look names up and refuse addresses.
+pub(super) fn filters_of(ways: &[DynamicWay], destinations: &Destinations) -> Vec<Value> {
+    ways.iter().map(DynamicWay::resolving).chain([literals::refusing(destinations)]).collect()
 }
 
 /// Leads a route to the way's cluster, and keeps the look-ups of other ways out of it.

@@ -2,7 +2,7 @@
 
 use super::api;
 use super::envoy_filter::filters;
-use super::object::{Maker, Object, ObjectKind, ObjectPart};
+use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use super::patches::PROVIDER;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::Permission;
@@ -30,9 +30,13 @@ fn into_gateway(maker: &Maker<'_>, subsets: &[Value]) -> Vec<Object> {
         "connectionPool": {"http": {"useClientProtocol": true}},
         "tls": {"mode": "ISTIO_MUTUAL"},
     })];
-    settings.extend(
-        gateway.ports.of_connections().map(|port| json!({"port": {"number": port}, "tls": {"mode": "ISTIO_MUTUAL"}})),
-    );
+    settings.extend(gateway.ports.of_connections().map(|port| {
+        let mut setting = json!({"port": {"number": port}, "tls": {"mode": "ISTIO_MUTUAL"}});
+        if Some(port) == gateway.ports.all {
+            insert(&mut setting, "connectionPool", json!({"http": {"useClientProtocol": true}}));
+        }
+        setting
+    }));
     let policy = json!({"host": gateway.service, "trafficPolicy": {"portLevelSettings": settings}});
     let mut specs: Vec<Value> =
         subsets.chunks(MOST_SUBSETS).map(|subsets| json!({"host": gateway.service, "subsets": subsets})).collect();

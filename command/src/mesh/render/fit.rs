@@ -7,10 +7,12 @@ use crate::read::document::{Document, Mode, RouteWord, Source};
 /// Says what does not fit.
 pub(super) fn judge(document: &Document, site: &Site, gateway: &Gateway, advice: &mut Advice) {
     versions(site, gateway, advice);
-    if gateway.ports.tls.is_some() && gateway.envoy_filter == Permission::Forbidden {
-        let message = "`ports.tls` takes an EnvoyFilter, which the site forbids".to_owned();
-        let fix = "leave `ports.tls` out, or set `envoyFilter: allowed`".to_owned();
-        advice.add(code::NOT_RENDERED, String::new(), message, fix);
+    for (key, port) in [("ports.tls", gateway.ports.tls), ("ports.all", gateway.ports.all)] {
+        if port.is_some() && gateway.envoy_filter == Permission::Forbidden {
+            let message = format!("`{key}` takes an EnvoyFilter, which the site forbids");
+            let fix = format!("leave `{key}` out, or set `envoyFilter: allowed`");
+            advice.add(code::NOT_RENDERED, String::new(), message, fix);
+        }
     }
     dry_run(document, gateway, advice);
     if gateway.api == Api::Waypoint {
@@ -73,6 +75,7 @@ fn versions(site: &Site, gateway: &Gateway, advice: &mut Advice) {
         ("routes: catch-all", gateway.routes == Routes::CatchAll),
         ("inside", !gateway.inside.is_empty()),
         ("ports.tls", gateway.ports.tls.is_some()),
+        ("ports.all", gateway.ports.all.is_some()),
         ("api: waypoint", gateway.api == Api::Waypoint),
     ];
     for (key, _) in keys.into_iter().filter(|(_, is_set)| *is_set && minor < RESOLVING) {

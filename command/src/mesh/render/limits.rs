@@ -3,7 +3,7 @@
 use super::envoy_filter::{filters, first, into_manager};
 use super::object::{Maker, Object, ObjectPart};
 use crate::mesh::site::Permission;
-use serde_json::json;
+use serde_json::{Value, json};
 use tollgate_envoy::type_url;
 
 /// Requests at once on one connection. A sidecar that needs more opens another connection.
@@ -18,14 +18,6 @@ const HEADERS: &str = "10s";
 
 /// None where nobody may patch Envoy: then its own bounds are all there is.
 pub(super) fn objects(maker: &Maker<'_>) -> Option<Object> {
-    let manager = json!({
-        "http2_protocol_options": {
-            "max_concurrent_streams": STREAMS,
-            "initial_stream_window_size": STREAM_WINDOW,
-            "initial_connection_window_size": CONNECTION_WINDOW,
-        },
-        "request_headers_timeout": HEADERS,
-    });
     let connections = json!({
         "name": "tollgate.connections",
         "typed_config": {
@@ -34,7 +26,19 @@ pub(super) fn objects(maker: &Maker<'_>) -> Option<Object> {
             "max_connections": CONNECTIONS,
         },
     });
-    let patches = vec![into_manager(&manager), first(&connections)];
+    let patches = vec![into_manager(&of_manager()), first(&connections)];
     (maker.gateway.envoy_filter == Permission::Allowed)
         .then(|| filters(maker, "limits", ObjectPart::Gateway, 5, patches))
+}
+
+/// Those of what speaks HTTP.
+pub(super) fn of_manager() -> Value {
+    json!({
+        "http2_protocol_options": {
+            "max_concurrent_streams": STREAMS,
+            "initial_stream_window_size": STREAM_WINDOW,
+            "initial_connection_window_size": CONNECTION_WINDOW,
+        },
+        "request_headers_timeout": HEADERS,
+    })
 }

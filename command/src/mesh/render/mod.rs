@@ -21,6 +21,7 @@ mod literals;
 mod lockdown;
 mod network;
 mod object;
+mod one_port;
 mod output;
 pub(crate) mod patched;
 mod patches;
@@ -120,6 +121,7 @@ pub(crate) fn render(
     if gateway.routes == Routes::CatchAll {
         objects.extend(dynamic::objects(&maker, site, &destinations, &strip));
     }
+    objects.extend(one_port::objects(&maker, site, document, &destinations));
     objects.push(network::object(&maker, site, &destinations));
     objects.extend(lockdown::objects(&maker, site));
     objects.sort_by_key(|object| object.part);

@@ -26,7 +26,7 @@ pub(crate) struct Patch {
 /// The access log's line: what Envoy knows of a request or a connection, beside what Tollgate decided. Attribute names are
 /// OpenTelemetry's where one exists.
 fn log_line(maker: &Maker<'_>) -> Value {
-    match maker.gateway.ports.tls {
+    match maker.gateway.ports.carrying() {
         Some(_) => access_log::format_of_both(),
         None => access_log::format(),
     }
@@ -63,7 +63,7 @@ pub(crate) fn patches(maker: &Maker<'_>, site: &Site, has_vips: bool) -> Vec<Pat
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": {"name": maker.gateway.service_name(), "namespace": maker.gateway.namespace},
-            "spec": {"template": {"metadata": {"annotations": {"proxy.istio.io/config": proxy_config()}}}},
+            "spec": {"template": {"metadata": {"annotations": {"proxy.istio.io/config": proxy_config(maker.gateway)}}}},
         });
         patches.push(Patch {
             file: "gateway-pods.yaml",

@@ -7,7 +7,7 @@ use super::object::{Maker, Object, ObjectKind, ObjectPart, insert};
 use super::removal;
 use crate::analysis::advice::{Advice, code};
 use crate::mesh::site::{FailStrategy, Module, Site, without_tag};
-use crate::read::document::Document;
+use crate::read::document::{Document, Source};
 use crate::read::revision;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,6 +73,9 @@ pub(crate) fn objects(
     replicas(&mut policy, document, maker, advice);
     let mut of_http = policy.clone();
     bind(&mut of_http, document, maker);
+    if maker.gateway.ports.all.is_some() {
+        cross(&mut of_http, document);
+    }
     let mut objects = vec![object(maker, site, document, &Filter::Http, of_http, pack, advice)?];
     let ports = fit::ports_of_connections(site, maker.gateway);
     if !ports.is_empty() {
@@ -80,6 +83,9 @@ pub(crate) fn objects(
         let tcp = policy.entry("tcp").or_insert_with(|| json!({}));
         if tcp.get("self").is_none() {
             insert(tcp, "self", json!([maker.gateway.service]));
+        }
+        if maker.gateway.ports.all.is_some() {
+            insert(tcp, "http", true.into());
         }
         objects.push(object(maker, site, document, &Filter::Connections { ports }, policy, pack, advice)?);
     }
@@ -198,6 +204,14 @@ fn bind(policy: &mut Map<String, Value>, document: &Document, maker: &Maker<'_>)
     if removal::is_by_routes(maker.gateway, document) {
         set("requestHeaders", "by", "routes");
     }
+}
+
+/// The caller of a request that came by the port for everything is known by what crossed with its connection.
+fn cross(policy: &mut Map<String, Value>, document: &Document) {
+    let mut sources = document.sources();
+    sources.insert(Source::PeerPrincipal);
+    let identity = policy.entry("identity").or_insert_with(|| json!({}));
+    insert(identity, "sources", json!(sources));
 }
 
 /// Packs a policy: all but its name is compressed, and without what only people read.

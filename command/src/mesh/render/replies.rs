@@ -1,6 +1,5 @@
 //! Answers of Envoy itself that stand for a decision: they look like Tollgate's, and the filter knows them by it.
 
-use super::envoy_filter::into_manager;
 use super::object::insert;
 use crate::read::document::Detail;
 use crate::read::document::Document;
@@ -10,7 +9,7 @@ use tollgate::decision::answer::HEADER;
 use tollgate_envoy::{ADDRESS_INSIDE_POLICY, ROUTE_KEY, ROUTE_POLICY, type_url};
 
 /// A name that leads inside, an address of the inside, and a route that is not the one that was judged.
-pub(super) fn mappers(document: &Document) -> Value {
+pub(super) fn replies(document: &Document) -> Value {
     let address = format!(
         "response.code_details.contains('address_denied') || response.code_details.contains('{ADDRESS_INSIDE_POLICY}')"
     );
@@ -31,7 +30,7 @@ pub(super) fn mappers(document: &Document) -> Value {
             "the route leads to another host than the one that was decided about: the gateway's routes are not those that were rendered",
         ),
     ];
-    into_manager(&json!({"local_reply_config": {"mappers": mappers}}))
+    json!({"local_reply_config": {"mappers": mappers}})
 }
 
 fn mapper(document: &Document, when: &str, reason: Reason, message: &str) -> Value {

@@ -42,7 +42,7 @@ fn sidecar(maker: &Maker<'_>, namespace: &str) -> Object {
         "egress": [{"hosts": ["*/*"]}],
         "outboundTrafficPolicy": {
             "mode": "ALLOW_ANY",
-            "egressProxy": {"host": gateway.service, "port": {"number": gateway.ports.http}},
+            "egressProxy": {"host": gateway.service, "port": {"number": gateway.ports.of_the_rest()}},
         },
     });
     maker.object_in(namespace, ObjectPart::Sidecars, ObjectKind::Sidecar, &gateway.name, spec)

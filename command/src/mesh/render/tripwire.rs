@@ -2,7 +2,7 @@
 //! somebody else opened on these pods.
 
 use super::api;
-use super::envoy_filter::{before, before_router, filters, into};
+use super::envoy_filter::{before, before_router, filters, into, into_manager};
 use super::object::{Maker, Object, ObjectKind, ObjectPart};
 use super::replies;
 use crate::analysis::advice::{Advice, code};
@@ -26,12 +26,9 @@ const PROTOCOLS: [&str; 4] = [
 pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advice: &mut Advice) -> Vec<Object> {
     let mut objects = Vec::new();
     if maker.gateway.envoy_filter == Permission::Allowed {
-        let mut patches = vec![
-            before_router(&rules::filter("tollgate.routes", &rules::foreign_routes())),
-            before_router(&rules::filter("tollgate.tripwire", &rules::bound_tripwire())),
-        ];
+        let mut patches: Vec<Value> = of_requests().iter().map(before_router).collect();
         patches.extend(without_http(site));
-        patches.push(replies::mappers(document));
+        patches.push(into_manager(&replies::replies(document)));
         objects.push(filters(maker, "tripwire", ObjectPart::Tripwire, 10, patches));
     } else if document.tripwire.is_none() {
         let message = "nothing shuts the gateway if the filter is missing: the site forbids EnvoyFilter".to_owned();
@@ -44,6 +41,12 @@ pub(super) fn objects(maker: &Maker<'_>, site: &Site, document: &Document, advic
         objects.push(maker.object(ObjectPart::Secret, ObjectKind::AuthorizationPolicy, &maker.name("tripwire"), spec));
     }
     objects
+}
+
+/// The filters that stand behind Tollgate in a chain of HTTP.
+pub(super) fn of_requests() -> [Value; 2] {
+    [("tollgate.routes", rules::foreign_routes()), ("tollgate.tripwire", rules::bound_tripwire())]
+        .map(|(name, rules)| rules::filter(name, &rules))
 }
 
 /// A DENY, since whatever else allows does not open it. Ports that nobody rendered are shut, whoever opened them.

@@ -33,6 +33,16 @@ pub(super) fn all(gateway: &Gateway) -> Vec<DynamicWay> {
     std::iter::once(literal).chain(inside).chain([any]).collect()
 }
 
+/// Names of TLS that workloads make. None of them leads inside, those of the site included.
+pub(super) fn names_of_tls(gateway: &Gateway) -> DynamicWay {
+    DynamicWay {
+        name: "tollgate-dynamic-tls",
+        authority: None,
+        refused: addresses::inside(),
+        family: gateway.dns.family,
+    }
+}
+
 /// Authorities whose host is one of these, in any spelling.
 fn names(inside: &[Inside]) -> String {
     let one = |host: &String| {
@@ -74,6 +84,16 @@ impl DynamicWay {
     /// The patch that adds its cluster.
     pub(super) fn cluster(&self, trusted: &str) -> Value {
         added(&self.cached(|cache| cache.cluster(&authorities(trusted))))
+    }
+
+    /// The internal listener that looks up the names in callers' own TLS, for a port.
+    pub(super) fn tls_listener(&self, port: u16, logs: &[Value]) -> Value {
+        self.cached(|cache| cache.tls_listener(port, logs))
+    }
+
+    /// Its cluster, which passes bytes on as they come.
+    pub(super) fn tls_cluster(&self) -> Value {
+        self.cached(|cache| cache.tcp_cluster())
     }
 
     fn cached(&self, make: impl FnOnce(&Cache<'_>) -> Value) -> Value {

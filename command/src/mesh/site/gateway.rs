@@ -43,6 +43,9 @@ pub(crate) struct GatewayPorts {
     /// Of the same filter, for servers that speak first.
     #[serde(default)]
     pub(crate) server_first: Option<u16>,
+    /// Of both filters: what is HTTP goes on to the one for HTTP.
+    #[serde(default)]
+    pub(crate) all: Option<u16>,
     /// Ports that workloads may ask on besides those of the policy.
     #[serde(default)]
     pub(crate) also: Vec<u16>,
@@ -121,18 +124,29 @@ impl GatewayPorts {
 
     /// Those of the filter for connections.
     pub(crate) fn of_connections(&self) -> impl Iterator<Item = u16> {
-        self.tls.into_iter().chain(self.server_first)
+        self.tls.into_iter().chain(self.server_first).chain(self.all)
+    }
+
+    /// The port that connections to hosts with objects of their own go to.
+    pub(crate) fn carrying(&self) -> Option<u16> {
+        self.tls.or(self.all)
+    }
+
+    /// The port that whatever no object names goes to.
+    pub(crate) fn of_the_rest(&self) -> u16 {
+        self.all.unwrap_or(self.http)
     }
 
     fn wrong(&self) -> Option<Wrong> {
         let also = self.also.iter().enumerate().map(|(number, port)| (format!("also[{number}]"), *port));
-        let named = [("http", Some(self.http)), ("tls", self.tls), ("serverFirst", self.server_first)];
+        let named =
+            [("http", Some(self.http)), ("tls", self.tls), ("serverFirst", self.server_first), ("all", self.all)];
         let named = named.into_iter().filter_map(|(key, port)| Some((key.to_owned(), port?)));
         let all: Vec<(String, u16)> = named.chain(also).collect();
         if let Some((key, _)) = all.iter().find(|(_, port)| *port == 0) {
             return at(key, "0 is no port");
         }
-        if self.server_first.is_some() && self.tls.is_none() {
+        if self.server_first.is_some() && self.carrying().is_none() {
             return at("serverFirst", "servers that speak first take the filter for connections, whose port is `tls`");
         }
         let mut listening: Vec<u16> = self.rendered().collect();

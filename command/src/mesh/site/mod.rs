@@ -9,7 +9,7 @@ mod module;
 pub(crate) use self::dns::{Dns, Family};
 pub(crate) use self::gateway::{Api, Gateway, Permission, Routes};
 pub(crate) use self::inside::Inside;
-pub(crate) use self::istio::Istio;
+pub(crate) use self::istio::{Istio, PathNormalization};
 pub(crate) use self::module::{FailStrategy, Module, without_tag};
 
 use crate::read::{self, Failure};

@@ -6,6 +6,11 @@ use std::collections::BTreeSet;
 
 impl Document {
     /// Where identities are read.
+    /// Port of a connection that says none.
+    pub(crate) fn tcp_port(&self) -> u16 {
+        self.tcp.port.unwrap_or(443)
+    }
+
     pub(crate) fn sources(&self) -> BTreeSet<Source> {
         match self.identity.sources.as_slice() {
             [] => [Source::PeerCertificate].into(),

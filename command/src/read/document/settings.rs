@@ -2,7 +2,7 @@
 
 use super::values::{HeaderName, Host, NotEmpty, Secret, TrustDomain};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Where identities come from.
@@ -18,7 +18,7 @@ pub(crate) struct Identity {
 }
 
 /// Where an identity comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Source {
     /// The client certificate of the connection: at gateways.

@@ -139,6 +139,16 @@ impl GatewayApi for IstioApi {
         vec![format!("{}/{}", gateway.namespace, gateway.name)]
     }
 
+    fn route_configuration(&self, gateway: &Gateway) -> String {
+        format!("https.{}.{LISTENER}.{}.{}", gateway.ports.http, gateway.name, gateway.namespace)
+    }
+
+    fn filter_resource(&self, gateway: &Gateway) -> String {
+        let Gateway { namespace, name, .. } = gateway;
+        // Istio makes the newer of the two objects of a WasmPlugin
+        format!("extensions.istio.io/trafficextension/{namespace}.{name}~istio-translated-wasmplugin")
+    }
+
     fn retries_unasked(&self) -> bool {
         false
     }

@@ -36,6 +36,12 @@ pub(super) trait GatewayApi: fmt::Debug + Sync {
     /// Names of the rendered listener's route configuration, as releases of Istio call it.
     fn configurations(&self, gateway: &site::Gateway) -> Vec<String>;
 
+    /// Name of the route configuration that the rendered listener for HTTP asks for.
+    fn route_configuration(&self, gateway: &site::Gateway) -> String;
+
+    /// Name by which the filter for HTTP is asked for.
+    fn filter_resource(&self, gateway: &site::Gateway) -> String;
+
     /// Tells an API whose routes cannot say that nothing is sent again.
     fn retries_unasked(&self) -> bool;
 
