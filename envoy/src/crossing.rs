@@ -61,3 +61,24 @@ fn value(key: &str, format: &str) -> Value {
         "shared_with_upstream": "ONCE",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the other kind, a connection in a pool would be the next caller's, with what crossed for the last.
+    #[test]
+    fn whatever_crosses_takes_part_in_the_choice_of_a_connection() {
+        let values =
+            [&principal()["typed_config"]["on_new_connection"], &tunnel()["typed_config"]["on_request_headers"]]
+                .map(|values| values.as_array().unwrap().clone())
+                .concat();
+        assert_eq!(values.len(), 3);
+        for value in values {
+            assert_eq!(
+                (&value["factory_key"], &value["shared_with_upstream"]),
+                (&"envoy.hashable_string".into(), &"ONCE".into())
+            );
+        }
+    }
+}

@@ -60,6 +60,8 @@ impl Destinations {
             );
             let fix = "name the ports that are needed, or give teams a gateway each".to_owned();
             advice.add(code::TOO_MANY_PORTS, String::new(), message, fix);
+            // nothing is rendered, and objects for 65,535 ports take their time
+            found.hosts.clear();
         }
         found
     }

@@ -52,7 +52,7 @@ pub fn led(policy: &Value, connection: &Connection<'_>) -> Option<Led> {
             (named, port, false, is_mismatch)
         }
         _ => {
-            let place = canonical(led)?;
+            let place = canonical(&led)?;
             if is_own(&place) && connection.authority.is_empty() {
                 (named, usual_port, false, false)
             } else {
@@ -75,29 +75,30 @@ pub fn led(policy: &Value, connection: &Connection<'_>) -> Option<Led> {
 }
 
 /// Host and port as the first source spells them, and whether it is one that may name a wildcard.
-fn source<'c>(connection: &Connection<'c>) -> Option<(&'c str, Option<u16>, bool)> {
-    let text = |bytes: &'c [u8]| str::from_utf8(bytes).ok();
+fn source(connection: &Connection<'_>) -> Option<(String, Option<u16>, bool)> {
+    fn text(bytes: &[u8]) -> Option<&str> {
+        str::from_utf8(bytes).ok()
+    }
     if !connection.authority.is_empty() {
-        let (host, port) = text(connection.authority)?.rsplit_once(':')?;
-        let host = match host.strip_prefix('[') {
-            Some(rest) => rest.strip_suffix(']')?,
-            // an address of IPv6 is in brackets
-            None if host.contains(':') => return None,
-            None => host,
+        // in any spelling, as of a request
+        let (place, port) = super::request::authority(connection.authority)?;
+        let host = match place {
+            Place::Name(labels) => labels.join("."),
+            Place::Address(address) => address.to_string(),
         };
-        return Some((host, Some(number(port)?), false));
+        return Some((host, Some(port?), false));
     }
     let chain = text(connection.chain)?;
     if let [_, port, _, host] = chain.splitn(4, '|').collect::<Vec<_>>().as_slice() {
-        return Some((host, Some(number(port)?), true));
+        return Some(((*host).to_owned(), Some(number(port)?), true));
     }
     if chain.starts_with("direct-") {
         return None;
     }
     let name = text(connection.outer_sni)?;
-    let Some(rest) = name.strip_prefix("outbound_.") else { return Some((name, None, false)) };
+    let Some(rest) = name.strip_prefix("outbound_.") else { return Some((name.to_owned(), None, false)) };
     let [port, _, host] = rest.splitn(3, "_.").collect::<Vec<_>>()[..] else { return None };
-    Some((host, Some(number(port)?), true))
+    Some((host.to_owned(), Some(number(port)?), true))
 }
 
 fn number(digits: &str) -> Option<u16> {
