@@ -114,10 +114,11 @@ object! {
 }
 
 object! {
-    TcpDoc<'a>, "a map with `port`, `self` and `http`" {
+    TcpDoc<'a>, "a map with `port`, `self`, `http` and `rendered`" {
         "port" => port: Port,
         "self" => own: Any<At<HostPattern<'a>>>,
         "http" => http: Switch,
+        "rendered" => rendered: Switch,
     }
 }
 

@@ -311,6 +311,7 @@ fn tcp(doc: TcpDoc<'_>, findings: &mut Findings<'_>) -> TcpSettings {
     let mut tcp = TcpSettings::default();
     tcp.port = doc.port.good().map_or(tcp.port, |port| port.0);
     tcp.http = doc.http.as_ref() == Some(&Switch(true));
+    tcp.rendered = doc.rendered.as_ref() == Some(&Switch(true));
     for name in doc.own.good().map(|names| names.0).unwrap_or_default() {
         match name.value {
             HostPattern::Exact(name) => tcp.own.push(name.into_owned()),

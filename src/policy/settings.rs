@@ -50,11 +50,13 @@ pub struct TcpSettings {
     pub own: Vec<String>,
     /// Leads connections that begin as HTTP to the filter for HTTP.
     pub http: bool,
+    /// Leads connections to clusters whose names no control plane makes.
+    pub rendered: bool,
 }
 
 impl Default for TcpSettings {
     fn default() -> TcpSettings {
-        TcpSettings { port: 443, own: Vec::new(), http: false }
+        TcpSettings { port: 443, own: Vec::new(), http: false, rendered: false }
     }
 }
 

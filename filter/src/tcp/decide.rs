@@ -79,7 +79,9 @@ impl<C: Charger> Worker<C> {
                 quotas: &quotas,
                 details: None,
             };
-            let led = journal.record(host, &record).and_then(|()| host.steer(&cluster(&evaluation)));
+            let led = journal
+                .record(host, &record)
+                .and_then(|()| host.steer(&cluster(&evaluation, serving.policy.settings().tcp.rendered)));
             match led {
                 Ok(()) => {
                     count(host, &serving, &evaluation, &quotas, journal);
@@ -214,9 +216,10 @@ fn nearest<'p>(
 }
 
 /// The name of the cluster to which a connection is led.
-fn cluster(evaluation: &Evaluation<'_>) -> String {
+fn cluster(evaluation: &Evaluation<'_>, rendered: bool) -> String {
     let port = evaluation.port.unwrap_or_default();
     match (evaluation.way, evaluation.host) {
+        (Way::Own, Some(CanonicalHost::Name(name))) if rendered => format!("tollgate.tcp|{port}|{name}"),
         (Way::Own, Some(CanonicalHost::Name(name))) => format!("outbound|{port}||{name}"),
         (Way::Http, _) => "tollgate-http".to_owned(),
         (Way::Own | Way::Dynamic, _) => format!("tollgate-dynamic-{port}"),

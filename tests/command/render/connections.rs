@@ -56,7 +56,10 @@ fn the_port_for_connections_leads_nowhere_and_has_a_filter_of_its_own() {
     assert_eq!((&plugin["type"], &plugin["pluginName"]), (&json!("NETWORK"), &json!("tollgate-tcp")));
     assert_eq!(plugin["match"], json!([{"mode": "CLIENT", "ports": [{"number": 9443}]}]));
     assert_eq!(plugin["url"], format!("oci://registry.example/tollgate-tcp@{DIGEST}"));
-    assert_eq!(plugin["pluginConfig"]["tcp"], json!({"self": ["gateway.istio-egress.svc.cluster.local"]}));
+    assert_eq!(
+        plugin["pluginConfig"]["tcp"],
+        json!({"self": ["gateway.istio-egress.svc.cluster.local"], "rendered": true})
+    );
     let of_http = &named(&objects, "WasmPlugin", "egress")["spec"]["pluginConfig"];
     assert_eq!(plugin["pluginConfig"]["revision"], of_http["revision"]);
 
@@ -136,13 +139,11 @@ fn each_port_is_asked_for_or_carried_as_the_policy_says() {
         // the cluster that the filter names is the gateway's own
         let patches = &named(&objects, "EnvoyFilter", "egress.a.example.com")["spec"]["configPatches"];
         for port in carried {
-            let name = format!("outbound|{port}||a.example.com");
-            let of_name = |patch: &&Value| {
-                patch["match"]["cluster"]["name"] == name.as_str() || patch["patch"]["value"]["name"] == name.as_str()
-            };
+            let name = format!("tollgate.tcp|{port}|a.example.com");
+            let of_name = |patch: &&Value| patch["patch"]["value"]["name"] == name.as_str();
             let own: Vec<_> = patches.as_array().unwrap().iter().filter(of_name).collect();
-            assert_eq!(own.iter().map(|patch| &patch["patch"]["operation"]).collect::<Vec<_>>(), ["REMOVE", "ADD"]);
-            let cluster = &own[1]["patch"]["value"];
+            assert_eq!(own.iter().map(|patch| &patch["patch"]["operation"]).collect::<Vec<_>>(), ["ADD"]);
+            let cluster = &own[0]["patch"]["value"];
             assert_eq!(cluster["type"], "STRICT_DNS");
             assert!(cluster.get("transport_socket").is_none(), "{cluster}");
         }
@@ -153,7 +154,7 @@ fn each_port_is_asked_for_or_carried_as_the_policy_says() {
 fn the_gateway_speaks_tls_to_what_is_carried_where_it_is_told_to() {
     let objects = render(&json!([{"hosts": ["cache.example.com"], "ports": [6379], "tls": "originate"}]));
     let patches = &named(&objects, "EnvoyFilter", "egress.cache.example.com")["spec"]["configPatches"];
-    let socket = &patches[1]["patch"]["value"]["transport_socket"]["typed_config"];
+    let socket = &patches[0]["patch"]["value"]["transport_socket"]["typed_config"];
     assert_eq!(socket["sni"], "cache.example.com");
 }
 
@@ -182,6 +183,48 @@ fn one_port_of_a_host_is_one_thing() {
     assert!(said(&output).contains("TG404"), "{}", said(&output));
     let list: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(ports(list["items"].as_array().unwrap(), "a.example.com").len(), 1);
+    // what an authority without a port means is asked for on port 80
+    let mut policy = policy(&json!([{"hosts": ["a.example.com"], "tls": "originate"}, {"destination": "d"}]));
+    policy["destinations"] = json!({"d": {"hosts": ["a.example.com"], "ports": [80], "protocol": "tcp"}});
+    let output = Place::new(&policy, &carrying()).render(&["--format", "json"]);
+    assert!(said(&output).contains("TG404"), "{}", said(&output));
+    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(ports(list["items"].as_array().unwrap(), "a.example.com"), [(80, "TCP".to_owned())]);
+}
+
+#[test]
+fn a_gateway_with_a_port_for_connections_has_pods_of_its_own() {
+    let plain = policy(&json!([{"hosts": ["a.example.com"]}]));
+    let with_second = |changes: &[(&str, Value)]| {
+        let mut site = carrying();
+        let mut second = site["gateways"][0].clone();
+        second["name"] = json!("second");
+        for (key, value) in changes {
+            second[*key] = value.clone();
+        }
+        site["gateways"].as_array_mut().unwrap().push(second);
+        Place::new(&plain, &site).render(&["--gateway", "egress"])
+    };
+    for selector in
+        [json!({"istio": "egressgateway"}), json!({"istio": "egressgateway", "app": "x"}), json!({"app": "x"})]
+    {
+        let output = with_second(&[("selector", selector.clone())]);
+        assert_eq!(output.status.code(), Some(3), "{selector}");
+        assert!(said(&output).contains("same pods"), "{}", said(&output));
+    }
+    let own = with_second(&[("selector", json!({"istio": "other"}))]);
+    assert_eq!(own.status.code(), Some(0), "{}", said(&own));
+}
+
+#[test]
+fn the_lock_against_foreign_servers_comes_first_where_connections_are_carried() {
+    let plain = policy(&json!([{"hosts": ["a.example.com"]}]));
+    let plan = |site: &Value| {
+        let output = Place::new(&plain, site).render(&["--plan"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = |plan: String| plan.split("\nfirst\n").nth(1).unwrap().contains("patches/istiod.yaml");
+    assert!(first(plan(&carrying())) && !first(plan(&site())));
 }
 
 #[test]
@@ -317,7 +360,7 @@ fn one_port_takes_everything_that_no_object_names() {
     let [http, tcp] =
         ["egress", "egress-connections"].map(|name| &named(&objects, "WasmPlugin", name)["spec"]["pluginConfig"]);
     assert_eq!(http["identity"]["sources"], json!(["peer-certificate", "peer-principal"]));
-    assert_eq!(tcp["tcp"], json!({"self": ["gateway.istio-egress.svc.cluster.local"], "http": true}));
+    assert_eq!(tcp["tcp"], json!({"self": ["gateway.istio-egress.svc.cluster.local"], "rendered": true, "http": true}));
     assert_eq!(tcp.get("identity"), None, "a connection's caller is in its certificate");
     assert_eq!(http["revision"], tcp["revision"]);
 

@@ -93,6 +93,7 @@ fn values(document: &Document) -> Vec<(&'static str, String)> {
         ("authority.verifyRoute", document.verify_route().map_or("off".to_owned(), |compared| word(&compared))),
         ("tcp.port", document.connection_port().to_string()),
         ("tcp.http", document.tcp.http.to_string()),
+        ("tcp.rendered", document.tcp.rendered.to_string()),
         ("tcp.self", listed(document.tcp.own.iter().map(|name| canonical(name)).collect())),
         ("replicas", document.replicas.unwrap_or(1).to_string()),
         ("response.detail", word(&document.response.detail)),

@@ -10,12 +10,3 @@ pub(super) fn added(cluster: &Value) -> Value {
         "patch": {"operation": "ADD", "value": cluster},
     })
 }
-
-/// Takes Istio's cluster of a name away.
-pub(super) fn removed(name: &str) -> Value {
-    json!({
-        "applyTo": "CLUSTER",
-        "match": {"context": "GATEWAY", "cluster": {"name": name}},
-        "patch": {"operation": "REMOVE"},
-    })
-}

@@ -1,7 +1,7 @@
 //! Clusters of the gateway's own for hosts that have objects: a ServiceEntry of another namespace, older than ours, would be the one
 //! that Istio makes its cluster of.
 
-use super::cluster_patch::{added, removed};
+use super::cluster_patch::added;
 use super::envoy_filter::{called, into_route};
 use super::object::{Maker, Object, ObjectPart, insert};
 use super::routed::{carried_cluster, cluster_name};
@@ -28,13 +28,13 @@ pub(super) enum Led {
         /// As Istio calls it.
         route: String,
     },
-    /// By the filter for connections, which names the cluster as Istio does: ours stands in the place of Istio's.
+    /// By the filter for connections, which names the cluster.
     Chosen,
 }
 
 /// The patches for one host.
 pub(super) fn object(maker: &Maker<'_>, name: &str, own: &[Own<'_>], trusted: &str) -> Object {
-    let clusters = own.iter().flat_map(|own| own.cluster(maker, trusted));
+    let clusters = own.iter().map(|own| own.cluster(maker, trusted));
     let routes = own.iter().flat_map(|own| own.to_route(maker));
     called(maker, name, ObjectPart::Routes, 20, clusters.chain(routes).collect())
 }
@@ -47,7 +47,7 @@ impl Own<'_> {
         }
     }
 
-    fn cluster(&self, maker: &Maker<'_>, trusted: &str) -> Vec<Value> {
+    fn cluster(&self, maker: &Maker<'_>, trusted: &str) -> Value {
         let lookup = Lookup(maker.gateway.dns.family);
         let address = json!({"socket_address": {"address": self.host, "port_value": self.port}});
         let mut cluster = json!({
@@ -90,8 +90,7 @@ impl Own<'_> {
             let socket = json!({"name": "envoy.transport_sockets.tls", "typed_config": tls});
             insert(&mut cluster, "transport_socket", socket);
         }
-        let istios = matches!(self.led, Led::Chosen).then(|| removed(&self.name()));
-        istios.into_iter().chain([added(&cluster)]).collect()
+        added(&cluster)
     }
 
     fn to_route(&self, maker: &Maker<'_>) -> Vec<Value> {

@@ -82,12 +82,10 @@ impl Destinations {
                     carried.known = Known::ByAddress;
                 }
             }
-            let asked: Vec<u16> = held
-                .ports
-                .keys()
-                .copied()
-                .filter(|port| *port != default_port && held.carried.contains_key(port))
-                .collect();
+            // what an authority without a port means is asked for on port 80
+            let asked_on = |port: u16| if port == default_port { 80 } else { port };
+            let asked: Vec<u16> =
+                held.ports.keys().copied().filter(|port| held.carried.contains_key(&asked_on(*port))).collect();
             for port in asked {
                 held.ports.remove(&port);
                 let message = format!(

@@ -76,14 +76,18 @@ pub(crate) fn patches(maker: &Maker<'_>, site: &Site, has_vips: bool) -> Vec<Pat
             file: "istiod.yaml",
             to: "whoever operates Istio, in istiod, if all Gateways stand in the namespaces of their pods: no listeners of other namespaces",
             restarts: Some("istiod"),
-            without: None,
+            without: maker.gateway.ports.carrying().map(|_| {
+                "without it a Gateway of any namespace can end the mesh's TLS on the ports for connections without checking certificates, and callers are whoever they say"
+            }),
             value: scoped(site),
         });
     }
     patches
 }
 
-/// Keeps Gateways of other namespaces off the gateway's pods. What is rendered passes nothing there; this is the lock besides.
+/// Keeps Gateways of other namespaces off the gateway's pods. Of HTTP, what is rendered passes nothing there, and this is the lock
+/// besides. For connections it is the lock: a foreign server for a name on the same port is a chain with the same filters behind a TLS
+/// of its own, which may take any certificate (`insecureSkipVerify`).
 fn scoped(site: &Site) -> Value {
     let switch = json!({"name": "PILOT_SCOPE_GATEWAY_TO_NAMESPACE", "value": "true"});
     json!({

@@ -84,6 +84,7 @@ pub(crate) fn objects(
         if tcp.get("self").is_none() {
             insert(tcp, "self", json!([maker.gateway.service]));
         }
+        insert(tcp, "rendered", true.into());
         if maker.gateway.ports.all.is_some() {
             insert(tcp, "http", true.into());
         }

@@ -90,9 +90,10 @@ pub(super) fn cluster_name(port: u16, host: &str) -> String {
     format!("tollgate.out|{port}|{host}")
 }
 
-/// The name that Istio gives to the cluster of a host's port, and that the filter leads a connection to.
+/// The name of the cluster that the filter leads a connection to. Nothing that another namespace writes makes one of this name, so that
+/// what was not rendered leads nowhere.
 pub(super) fn carried_cluster(port: u16, host: &str) -> String {
-    format!("outbound|{port}||{host}")
+    format!("tollgate.tcp|{port}|{host}")
 }
 
 /// The server name of the mesh's own TLS that leads a connection to a port of a host.

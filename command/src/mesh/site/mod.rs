@@ -106,6 +106,7 @@ impl Site {
                 self.gateways.iter().take(*number).any(|earlier| earlier.name == gateway.name)
             });
         let twice = twice.map(|(number, _)| (format!("gateways[{number}].name"), "two gateways have this name".into()));
+        let shared = self.shared_pods();
         let namespaces = self.workload_namespaces.iter().enumerate().find(|(_, namespace)| !is_label(namespace));
         let namespaces = namespaces.map(|(number, _)| (format!("workloadNamespaces[{number}]"), NAMESPACE.into()));
         let nobody = || {
@@ -119,10 +120,31 @@ impl Site {
                 "write `system` (the authorities of the proxy's image), or the path of a file in the gateway's pods";
             at("caCertificates", message).filter(|_| !is_path)
         };
-        gateways.or(twice).or(namespaces).or_else(nobody).or_else(authorities).or_else(|| {
+        gateways.or(twice).or(shared).or(namespaces).or_else(nobody).or_else(authorities).or_else(|| {
             let (below, message) = self.module.wrong()?;
             at(&format!("module.{below}"), message)
         })
+    }
+}
+
+impl Site {
+    /// A gateway with a port for connections whose pods another one may have, too: their clusters and listeners would meet.
+    fn shared_pods(&self) -> Option<Wrong> {
+        let may_meet = |one: &Gateway, other: &Gateway| {
+            let differs =
+                |(label, value): (&String, &String)| other.selector.get(label).is_some_and(|own| own != value);
+            one.namespace == other.namespace && !one.selector.iter().any(differs)
+        };
+        let mut gateways = self.gateways.iter().enumerate();
+        let (number, _) = gateways.find(|(number, gateway)| {
+            let mut earlier = self.gateways.iter().take(*number);
+            earlier.any(|earlier| {
+                let carries = gateway.ports.carrying().or(earlier.ports.carrying()).is_some();
+                carries && may_meet(earlier, gateway)
+            })
+        })?;
+        let message = "another gateway of this namespace may have the same pods: with a port for connections each takes pods of its own";
+        at(&format!("gateways[{number}].selector"), message)
     }
 }
 

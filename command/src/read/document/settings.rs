@@ -85,6 +85,9 @@ pub(crate) struct Tcp {
     pub(crate) own: Vec<String>,
     /// At a port for everything: connections that begin as HTTP are led to the filter for HTTP, which decides their requests.
     pub(crate) http: bool,
+    /// Connections to a host that a rule names are led to `tollgate.tcp|PORT|HOST`, which `render` writes, and not to
+    /// `outbound|PORT||HOST`, which Istio makes of whatever ServiceEntry is the oldest.
+    pub(crate) rendered: bool,
 }
 
 /// How far the routed cluster is compared with the authority, in a word.

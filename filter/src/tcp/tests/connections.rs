@@ -30,6 +30,14 @@ fn a_connection_is_held_until_its_hello_says_what_it_is_and_led_there() {
 }
 
 #[test]
+fn where_clusters_are_rendered_a_connection_goes_to_one_that_nothing_else_makes() {
+    let mut rig = Rig::new(&POLICY.replacen('{', r#"{"tcp": {"rendered": true}, "#, 1));
+    let stream = rig.connect("api.test", 443);
+    assert_eq!(rig.send(stream, &Hello::of("api.test").record()), Action::Continue);
+    assert_eq!(rig.host.steered, ["tollgate.tcp|443|api.test"]);
+}
+
+#[test]
 fn a_wildcard_leads_to_the_cluster_of_the_port() {
     let mut rig = Rig::new(POLICY);
     let stream = rig.connect("*.wild.test", 443);
