@@ -59,7 +59,7 @@ struct Rig {
     // Envoy goes before what it stands on.
     gateway: Gateway,
     _plugin: Plugin,
-    /// What the internal listener logs.
+    /// Log of the internal listener.
     inner: Audit,
     lab: Lab,
     dns: Dns,

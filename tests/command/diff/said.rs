@@ -16,7 +16,7 @@ pub struct Facts {
     sources: BTreeSet<String>,
     same_sources: bool,
     default_ports: [u16; 2],
-    /// The same of connections.
+    /// Ports of connections that name none.
     connection_ports: [u16; 2],
     /// Names of the gateway itself: whoever is led there names another host.
     own: BTreeSet<String>,

@@ -388,7 +388,7 @@ fn one_port_takes_everything_that_no_object_names() {
     );
 }
 
-/// What is HTTP behind the port is held by all that holds it behind the port for HTTP.
+/// HTTP behind the port is held by all that holds it behind the port for HTTP.
 #[test]
 fn http_behind_the_port_for_everything_has_the_walls_of_the_other() {
     for api in ["istio", "gateway"] {

@@ -202,7 +202,7 @@ impl Destinations {
         }
     }
 
-    /// What is carried on a port in two ways is known by its address, which serves both.
+    /// Adds ports that connections are carried on. One that is carried in two ways is known by its address, which serves both.
     fn add_carried(&mut self, host: &str, carried: &BTreeMap<u16, Carried>, callers: &HostCallers) {
         if carried.is_empty() {
             return;

@@ -54,7 +54,7 @@ fn listening(listener: &Value) -> Value {
     })
 }
 
-/// What speaks HTTP behind the port: the chain of the rendered listener for HTTP, with its routes, its filter and its walls.
+/// The filter that speaks HTTP behind the port: the chain of the rendered listener for HTTP, with its routes, its filter and its walls.
 fn manager(maker: &Maker<'_>, site: &Site, document: &Document, destinations: &Destinations) -> Value {
     let gateway = maker.gateway;
     let api = api::of(gateway);
