@@ -125,7 +125,7 @@ bench: wasm ## Measure the core, loads and memory in a wasm VM, the command, and
 	cargo run --release --package tollgate-bench --bin report
 
 fuzz: ## Run every fuzz target for a moment
-	cargo test --manifest-path fuzz/Cargo.toml --release --no-default-features
+	cargo test --manifest-path fuzz/Cargo.toml --release --no-default-features --locked
 
 quotas: ## Play millions of random operations on quotas against their model (TOLLGATE_QUOTAS_SEED, TOLLGATE_QUOTAS_TIMES)
 	TOLLGATE_QUOTAS_TIMES=$(or $(TOLLGATE_QUOTAS_TIMES),20) cargo test --workspace --test core quotas:: -- --nocapture
