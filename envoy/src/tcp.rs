@@ -18,21 +18,21 @@ const EARLY: u32 = 16_896;
 
 /// Settings by which the proxy connects to nothing before the caller's first bytes were decided about.
 pub fn waiting() -> Value {
-    json!({
-        "@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"),
-        "upstream_connect_mode": "ON_DOWNSTREAM_DATA",
-        "max_early_data_bytes": EARLY,
-    })
+    connecting("ON_DOWNSTREAM_DATA")
 }
 
 /// Settings by which the proxy connects as soon as the filter lets a connection go, before its caller has sent anything: for
 /// servers that speak first. Until then it has to hold early bytes, or the caller's handshake would not be read.
 pub fn immediate() -> Value {
-    json!({
-        "@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"),
-        "upstream_connect_mode": "IMMEDIATE",
-        "max_early_data_bytes": EARLY,
-    })
+    connecting("IMMEDIATE")
+}
+
+fn connecting(mode: &str) -> Value {
+    json!({"@type": proxy_type(), "upstream_connect_mode": mode, "max_early_data_bytes": EARLY})
+}
+
+fn proxy_type() -> String {
+    type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy")
 }
 
 /// The settings of [`waiting`], with the cluster that has no server in the place of whatever one there is.
@@ -56,8 +56,7 @@ pub fn immediate_proxy(name: &str, access_logs: &[Value]) -> Value {
 
 /// A proxy that connects to a cluster at once, without any filter's word.
 pub fn plain_proxy(name: &str, cluster: &str, access_logs: &[Value]) -> Value {
-    let plain = json!({"@type": type_url("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy")});
-    named(plain, name, cluster, access_logs)
+    named(json!({"@type": proxy_type()}), name, cluster, access_logs)
 }
 
 /// The listener filter that reads the server name of TLS.

@@ -51,9 +51,20 @@ impl Place {
     fn objects(&self, more: &[&str]) -> Vec<Value> {
         let output = self.render(&[&["--format", "json"], more].concat());
         assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-        let list: Value = serde_json::from_slice(&output.stdout).unwrap();
-        list["items"].as_array().unwrap().clone()
+        items(&output)
     }
+
+    /// The objects, whatever is said besides.
+    fn objects_and_findings(&self) -> (Vec<Value>, String) {
+        let output = self.render(&["--format", "json"]);
+        (items(&output), said(&output))
+    }
+}
+
+/// The objects of a rendering in JSON.
+fn items(output: &Output) -> Vec<Value> {
+    let list: Value = serde_json::from_slice(&output.stdout).map_err(|_| said(output)).unwrap();
+    list["items"].as_array().unwrap().clone()
 }
 
 fn said(output: &Output) -> String {

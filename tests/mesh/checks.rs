@@ -18,6 +18,7 @@ pub type Check = fn(&Lab);
 macro_rules! checks {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
 }
+pub(crate) use checks;
 
 pub const ALL: &[(&str, Check)] = checks![
     allowed_with_its_record,

@@ -1,6 +1,6 @@
 //! Connections that are carried as they are: TLS that workloads speak themselves, and what is no HTTP.
 
-use super::checks::{Check, PATIENCE};
+use super::checks::{Check, PATIENCE, checks};
 use super::lab::{DATABASE, LISTED, Lab};
 use super::pod::Pod;
 use super::process::wait;
@@ -10,11 +10,6 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use tollgate_local::wire::{self, Response};
-
-/// Functions under their own names.
-macro_rules! checks {
-    ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name)),*] };
-}
 
 pub const ALL: &[(&str, Check)] = checks![
     tls_of_a_workload_goes_where_it_may,

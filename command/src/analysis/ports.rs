@@ -83,7 +83,8 @@ pub(crate) fn other_protocol(place: &Place<'_>, port: u16) -> Option<Protocol> {
 /// way of nearly all clients, beside HTTP; on another port it has to be asked for, since a sidecar reads one or the other there.
 pub(crate) fn carried(place: &Place<'_>, options: TargetOptions, also: &[u16]) -> BTreeMap<u16, Carried> {
     let carried = |port: u16| {
-        let is_own_tls = match other_protocol(place, port) {
+        let other = other_protocol(place, port);
+        let is_own_tls = match other {
             Some(_) => place.tls == Some(Tls::Passthrough) || Protocol::is_over_tls(port),
             None => match place.tls {
                 Some(Tls::Passthrough) => port != 80,
@@ -91,7 +92,7 @@ pub(crate) fn carried(place: &Place<'_>, options: TargetOptions, also: &[u16]) -
                 Some(Tls::Originate | Tls::None) => false,
             },
         };
-        if !is_own_tls && other_protocol(place, port).is_none() {
+        if !is_own_tls && other.is_none() {
             return None;
         }
         // whoever waits for the server names nothing

@@ -179,17 +179,15 @@ fn one_port_of_a_host_is_one_thing() {
         {"hosts": ["a.example.com"], "ports": [8443], "tls": "originate"},
         {"hosts": ["a.example.com"], "ports": [8443], "tls": "passthrough"},
     ]);
-    let output = Place::new(&policy(&to), &carrying()).render(&["--format", "json"]);
-    assert!(said(&output).contains("TG404"), "{}", said(&output));
-    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(ports(list["items"].as_array().unwrap(), "a.example.com").len(), 1);
+    let (objects, said) = Place::new(&policy(&to), &carrying()).objects_and_findings();
+    assert!(said.contains("TG404"), "{said}");
+    assert_eq!(ports(&objects, "a.example.com").len(), 1);
     // what an authority without a port means is asked for on port 80
     let mut policy = policy(&json!([{"hosts": ["a.example.com"], "tls": "originate"}, {"destination": "d"}]));
     policy["destinations"] = json!({"d": {"hosts": ["a.example.com"], "ports": [80], "protocol": "tcp"}});
-    let output = Place::new(&policy, &carrying()).render(&["--format", "json"]);
-    assert!(said(&output).contains("TG404"), "{}", said(&output));
-    let list: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(ports(list["items"].as_array().unwrap(), "a.example.com"), [(80, "TCP".to_owned())]);
+    let (objects, said) = Place::new(&policy, &carrying()).objects_and_findings();
+    assert!(said.contains("TG404"), "{said}");
+    assert_eq!(ports(&objects, "a.example.com"), [(80, "TCP".to_owned())]);
 }
 
 #[test]
@@ -321,13 +319,6 @@ fn servers_that_speak_first_have_a_port_that_waits_for_nobody() {
     }
 }
 
-/// The objects, whatever is said besides: a wildcard wants a quota.
-fn whatever_is_said(place: &Place) -> Vec<Value> {
-    let output = place.render(&["--format", "json"]);
-    let list: Value = serde_json::from_slice(&output.stdout).map_err(|_| said(&output)).unwrap();
-    list["items"].as_array().unwrap().clone()
-}
-
 /// A site whose gateway has one port for everything, and routes for any host.
 fn one_port() -> Value {
     with(carrying(), &[("ports", json!({"http": 8443, "all": 9445})), ("routes", json!("catch-all"))])
@@ -344,7 +335,7 @@ fn patches_of_one_port(objects: &[Value]) -> Vec<(String, Value)> {
 fn one_port_takes_everything_that_no_object_names() {
     let to =
         json!([{"hosts": ["**.example.com", "a.example.net"]}, {"hosts": ["own.example.com"], "tls": "passthrough"}]);
-    let objects = whatever_is_said(&Place::new(&policy(&to), &one_port()));
+    let objects = Place::new(&policy(&to), &one_port()).objects_and_findings().0;
     // nothing for each host
     assert!(
         of_kind(&objects, "ServiceEntry")
@@ -395,7 +386,7 @@ fn http_behind_the_port_for_everything_has_the_walls_of_the_other() {
         let mut site = one_port();
         site["gateways"][0]["api"] = json!(api);
         site["istio"]["pathNormalization"] = json!("DECODE_AND_MERGE_SLASHES");
-        let objects = whatever_is_said(&Place::new(&policy(&json!([{"hosts": ["**"]}])), &site));
+        let objects = Place::new(&policy(&json!([{"hosts": ["**"]}])), &site).objects_and_findings().0;
         let objects = objects.as_slice();
         let patches = patches_of_one_port(objects);
         let (_, listener) = patches.iter().find(|(_, value)| value["name"] == "tollgate-http").unwrap();

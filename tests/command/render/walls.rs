@@ -8,14 +8,7 @@ fn catch_all() -> Value {
 }
 
 fn render(to: &Value, site: &Value) -> Vec<Value> {
-    objects(&Place::new(&policy(to), site))
-}
-
-/// The objects, whatever is said besides.
-fn objects(place: &Place) -> Vec<Value> {
-    let output = place.render(&["--format", "json"]);
-    let list: Value = serde_json::from_slice(&output.stdout).map_err(|_| said(&output)).unwrap();
-    list["items"].as_array().unwrap().clone()
+    Place::new(&policy(to), site).objects_and_findings().0
 }
 
 /// The patches of one EnvoyFilter.
@@ -109,7 +102,7 @@ fn every_route_out_removes_what_tells_of_the_mesh_or_means_another_host() {
         (with(site(), &[("api", json!("gateway"))]), "HTTPRoute"),
         (with(catch_all(), &[("api", json!("gateway"))]), "HTTPRoute"),
     ] {
-        let objects = super::walls::objects(&Place::new(&policy, &site));
+        let objects = Place::new(&policy, &site).objects_and_findings().0;
         let mut routes = 0;
         for object in of_kind(&objects, kind) {
             let (key, path) = if kind == "HTTPRoute" {
@@ -250,7 +243,7 @@ fn inner_addresses_are_for_rules_that_name_them() {
     for mode in ["enforce", "dry-run"] {
         let mut policy = policy(&to);
         policy["mode"] = json!(mode);
-        let objects = super::walls::objects(&Place::new(&policy, &catch_all()));
+        let objects = Place::new(&policy, &catch_all()).objects_and_findings().0;
         let filters = values(patches(&objects, "egress-dynamic"), "HTTP_FILTER");
         let rules = &named(&filters, "tollgate.addresses")["typed_config"]["rules"];
         assert_eq!(rules["action"], "DENY");
@@ -297,7 +290,7 @@ fn connections_and_streams_have_limits() {
     assert!(text.contains(r#""max_concurrent_streams":1024"#) && text.contains(r#""max_connections":10000"#), "{text}");
     // without EnvoyFilter there are Envoy's own
     let place = Place::new(&policy(&exact()), &with(site(), &[("envoyFilter", json!("forbidden"))]));
-    assert!(of_kind(&super::walls::objects(&place), "EnvoyFilter").is_empty());
+    assert!(of_kind(&place.objects_and_findings().0, "EnvoyFilter").is_empty());
 }
 
 #[test]
@@ -350,7 +343,7 @@ fn requests_go_where_they_were_decided_to_go() {
     let mut policy = policy(&exact());
     policy["authority"] = json!({"verifyRoute": "off"});
     let place = Place::new(&policy, &site());
-    let objects = super::walls::objects(&place);
+    let objects = place.objects_and_findings().0;
     let bound = &of_kind(&objects, "WasmPlugin")[0]["spec"]["pluginConfig"];
     assert_eq!(bound["authority"], json!({"verifyRoute": "host"}));
     assert_eq!(bound["requestHeaders"], json!({"by": "routes"}));

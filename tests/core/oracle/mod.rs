@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use tollgate::decision::{Authorizer, Outcome, Reason, RequestSnapshot, Scratch, Timestamp, Way};
+use tollgate::decision::{Authorizer, Evaluation, Outcome, Reason, RequestSnapshot, Scratch, Timestamp, Way};
 use tollgate::policy::{Policy, Rejection};
 use tollgate::request::Arrival;
 use tollgate_tests::oracle::requests::Request;
@@ -160,6 +160,12 @@ fn every_decision_on_a_connection_is_that_of_a_naive_scan() {
     }
 }
 
+/// The quotas that an evaluation charges.
+fn charged_by(policy: &Policy, judged: &Evaluation<'_>) -> Vec<String> {
+    let charged = judged.quotas.iter().filter_map(|metered| policy.quota(metered.number()));
+    charged.map(|quota| quota.id.to_string()).collect()
+}
+
 #[test]
 fn every_connection_is_charged_to_the_quotas_of_a_naive_scan() {
     let charged = RefCell::new([0_usize; 4]);
@@ -171,8 +177,7 @@ fn every_connection_is_charged_to_the_quotas_of_a_naive_scan() {
             let connection = connections::connection(rng);
             let arrival = connection.arrival();
             let judged = Authorizer::new(&compiled).decide(&arrival, Timestamp(connection.now), &mut scratch);
-            let ids = judged.quotas.iter().filter_map(|metered| compiled.quota(metered.number()));
-            let ids: Vec<String> = ids.map(|quota| quota.id.to_string()).collect();
+            let ids = charged_by(&compiled, &judged);
             let expected = naive::quotas_of_connection(&policy, &arrival, arrival.connection.as_ref().unwrap());
             assert_eq!(ids, expected, "{policy:#}\n{connection}");
             charged.borrow_mut()[ids.len().min(3)] += 1;
@@ -193,8 +198,7 @@ fn every_request_is_charged_to_the_quotas_of_a_naive_scan() {
         for _ in 0..REQUESTS {
             let request = requests::request(rng);
             let judged = Authorizer::new(&compiled).decide(&request.arrival(), Timestamp(request.now), &mut scratch);
-            let ids = judged.quotas.iter().filter_map(|metered| compiled.quota(metered.number()));
-            let ids: Vec<String> = ids.map(|quota| quota.id.to_string()).collect();
+            let ids = charged_by(&compiled, &judged);
             assert_eq!(ids, naive::quotas(&policy, &request.arrival()), "{policy:#}\n{request}");
             charged.borrow_mut()[ids.len().min(3)] += 1;
         }

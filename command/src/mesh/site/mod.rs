@@ -106,7 +106,6 @@ impl Site {
                 self.gateways.iter().take(*number).any(|earlier| earlier.name == gateway.name)
             });
         let twice = twice.map(|(number, _)| (format!("gateways[{number}].name"), "two gateways have this name".into()));
-        let shared = self.shared_pods();
         let namespaces = self.workload_namespaces.iter().enumerate().find(|(_, namespace)| !is_label(namespace));
         let namespaces = namespaces.map(|(number, _)| (format!("workloadNamespaces[{number}]"), NAMESPACE.into()));
         let nobody = || {
@@ -120,14 +119,14 @@ impl Site {
                 "write `system` (the authorities of the proxy's image), or the path of a file in the gateway's pods";
             at("caCertificates", message).filter(|_| !is_path)
         };
-        gateways.or(twice).or(shared).or(namespaces).or_else(nobody).or_else(authorities).or_else(|| {
-            let (below, message) = self.module.wrong()?;
-            at(&format!("module.{below}"), message)
-        })
+        gateways.or(twice).or_else(|| self.shared_pods()).or(namespaces).or_else(nobody).or_else(authorities).or_else(
+            || {
+                let (below, message) = self.module.wrong()?;
+                at(&format!("module.{below}"), message)
+            },
+        )
     }
-}
 
-impl Site {
     /// A gateway with a port for connections whose pods another one may have, too: their clusters and listeners would meet.
     fn shared_pods(&self) -> Option<Wrong> {
         let may_meet = |one: &Gateway, other: &Gateway| {

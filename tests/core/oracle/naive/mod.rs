@@ -122,18 +122,9 @@ fn decide_connection(policy: &Value, arrival: &Arrival<'_>, connection: &Connect
         }
         suspended.push(("SNI_MISMATCH", None));
     }
-    let (Some(place), false) = (led.place, led.is_unreadable) else { return deny(("SNI_MISSING", None), port) };
-    let request = Request {
-        who,
-        place,
-        port: led.port,
-        method: b"",
-        path: None,
-        upgrade: Upgrade::Absent,
-        overridden: false,
-        connection: Some(led.beginning),
-    };
-    authorize(policy, &request, suspended, now, led.is_called_by_host)
+    let is_called_by_host = led.is_called_by_host;
+    let Some(request) = seen(who, led) else { return deny(("SNI_MISSING", None), port) };
+    authorize(policy, &request, suspended, now, is_called_by_host)
 }
 
 fn is_dry_run(policy: &Value) -> bool {
@@ -206,23 +197,28 @@ pub fn quotas(policy: &Value, arrival: &Arrival<'_>) -> Vec<String> {
     counting(policy, &request)
 }
 
-/// The ids of the quotas that a connection is charged to, by a policy in dry-run, if it is let through.
-pub fn quotas_of_connection(policy: &Value, arrival: &Arrival<'_>, connection: &Connection<'_>) -> Vec<String> {
-    if connection.first == FirstBytes::Http && policy["tcp"]["http"] == true {
-        return Vec::new();
-    }
-    let Some(led) = connection::led(policy, connection).filter(|led| !led.is_unreadable) else { return Vec::new() };
-    let Some(place) = led.place else { return Vec::new() };
-    let request = Request {
-        who: identity(policy, arrival).unwrap_or(None),
-        place,
+/// A connection as entries see it; none where nobody can tell its host.
+fn seen(who: Option<Who>, led: connection::Led) -> Option<Request<'static>> {
+    Some(Request {
+        who,
+        place: led.place.filter(|_| !led.is_unreadable)?,
         port: led.port,
         method: b"",
         path: None,
         upgrade: Upgrade::Absent,
         overridden: false,
         connection: Some(led.beginning),
-    };
+    })
+}
+
+/// The ids of the quotas that a connection is charged to, by a policy in dry-run, if it is let through.
+pub fn quotas_of_connection(policy: &Value, arrival: &Arrival<'_>, connection: &Connection<'_>) -> Vec<String> {
+    if connection.first == FirstBytes::Http && policy["tcp"]["http"] == true {
+        return Vec::new();
+    }
+    let who = identity(policy, arrival).unwrap_or(None);
+    let request = connection::led(policy, connection).and_then(|led| seen(who, led));
+    let Some(request) = request else { return Vec::new() };
     counting(policy, &request)
 }
 
